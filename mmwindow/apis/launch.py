@@ -1,0 +1,127 @@
+"""Training and testing from a config, as mmdet's tools do it."""
+from pathlib import Path
+
+import torch
+from mmdet.utils import setup_cache_size_limit_of_dynamo
+from mmengine.config import Config
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+import mmwindow.engine  # noqa: F401  (allows own checkpoints before the first one is read)
+from mmwindow.engine.distributed import init_cpu_process_group
+
+
+def load_config(config, work_dir=None, cfg_options=None, launcher='none'):
+    """Read a config file and apply what the command line asks for.
+
+    Args:
+        config (str | Path): The config file.
+        work_dir (str | Path, optional): Overrides the config's; without either it is
+            ``work_dirs/<name of the config>``.
+        cfg_options (dict, optional): Overrides, keys dotted as in mmengine.
+        launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
+
+    Raises:
+        ValueError: The file is missing.
+    """
+    if not Path(config).is_file():
+        raise ValueError(f'config {config}: there is no such file; the configs lie in configs/')
+    cfg = Config.fromfile(str(config))
+    cfg.launcher = launcher
+    if cfg_options:
+        cfg.merge_from_dict(cfg_options)
+    if work_dir is not None:
+        cfg.work_dir = str(work_dir)
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs') / Path(config).stem)
+    return cfg
+
+
+def use_mixed_precision(cfg):
+    """Switch the optimizer wrapper of ``cfg`` to mixed precision (``--amp``)."""
+    if torch.cuda.is_available():
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.loss_scale = 'dynamic'
+    else:
+        cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
+
+
+def scale_learning_rate(cfg):
+    """Switch on mmengine's linear scaling of the learning rate (``--auto-scale-lr``)."""
+    if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+        raise ValueError('--auto-scale-lr: the config has no auto_scale_lr.base_batch_size; add '
+                         'auto_scale_lr = dict(base_batch_size=48) with the batch size that '
+                         'its learning rate was chosen for')
+    cfg.auto_scale_lr.enable = True
+
+
+def check_checkpoint(path):
+    """Refuse a checkpoint path that cannot be loaded, before anything is built."""
+    if '://' not in str(path) and not Path(path).is_file():
+        raise ValueError(f'checkpoint {path}: there is no such file; training writes '
+                         'best_*.pth and epoch_*.pth into its work_dir')
+
+
+def build_runner(cfg):
+    """Build the runner; on a machine without GPUs with a gloo process group."""
+    setup_cache_size_limit_of_dynamo()
+    init_cpu_process_group(cfg.launcher)
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def train(config, work_dir=None, cfg_options=None, launcher='none', amp=False, resume=None,
+          auto_scale_lr=False):
+    """Train the model of a config; return the runner when it is done.
+
+    Args:
+        config (str | Path): The config file.
+        work_dir (str | Path, optional): Where logs and checkpoints go.
+        cfg_options (dict, optional): Overrides of the config.
+        launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
+        amp (bool): Mixed precision: float16 with a loss scale on GPUs, bfloat16 on CPUs.
+        resume (str, optional): 'auto' for the newest checkpoint in ``work_dir`` (a fresh
+            start where there is none), or a checkpoint's path.
+        auto_scale_lr (bool): Scale the learning rate with the global batch size.
+    """
+    cfg = load_config(config, work_dir, cfg_options, launcher)
+    if amp:
+        use_mixed_precision(cfg)
+    if auto_scale_lr:
+        scale_learning_rate(cfg)
+    if resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if resume == 'auto' else str(resume)
+        if resume != 'auto':
+            check_checkpoint(resume)
+    runner = build_runner(cfg)
+    runner.train()
+    return runner
+
+
+def test(config, checkpoint, work_dir=None, cfg_options=None, launcher='none', out=None,
+         show_dir=None):
+    """Test a checkpoint; return the metrics as a dict.
+
+    Args:
+        config (str | Path): The config file.
+        checkpoint (str | Path): The weights.
+        work_dir (str | Path, optional): Where the log goes.
+        cfg_options (dict, optional): Overrides of the config.
+        launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
+        out (str | Path, optional): A ``.pkl`` that receives every prediction, for
+            evaluation offline.
+        show_dir (str | Path, optional): Where mmdet's visualizer paints the findings.
+    """
+    check_checkpoint(checkpoint)
+    if out is not None and Path(out).suffix not in ('.pkl', '.pickle'):
+        raise ValueError(f'--out {out}: the file must end in .pkl or .pickle')
+    cfg = load_config(config, work_dir, cfg_options, launcher)
+    cfg.load_from = str(checkpoint)
+    if show_dir is not None:
+        hook = cfg.default_hooks.setdefault('visualization', dict(type='DetVisualizationHook'))
+        hook.update(draw=True, test_out_dir=str(show_dir))
+    runner = build_runner(cfg)
+    if out is not None:
+        from mmdet.evaluation import DumpDetResults
+        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=str(out)))
+    return runner.test()

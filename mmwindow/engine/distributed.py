@@ -1,0 +1,34 @@
+"""Starting several processes on machines without a GPU."""
+import os
+
+import torch
+import torch.distributed as torch_distributed
+
+
+def init_cpu_process_group(launcher):
+    """Set up a gloo process group where there is no GPU; return whether it was.
+
+    mmengine's ``init_dist`` calls ``torch.cuda.set_device`` for every backend, gloo
+    included, and so cannot start on a CPU. It leaves an existing process group
+    alone, so this is called before the runner is built. With a GPU nothing is done
+    here and mmengine starts NCCL.
+
+    Args:
+        launcher (str): 'none', 'pytorch', 'slurm' or 'mpi', as on the command line.
+
+    Raises:
+        ValueError: A launcher other than pytorch's on a machine without a GPU, or
+            torchrun's variables are missing.
+    """
+    if launcher == 'none' or torch.cuda.is_available():
+        return False
+    if launcher != 'pytorch':
+        raise ValueError(f"--launcher {launcher} needs GPUs and this machine shows none. For "
+                         "several CPU processes use tools/dist_train.sh (--launcher pytorch).")
+    missing = [name for name in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
+               if name not in os.environ]
+    if missing:
+        raise ValueError(f"--launcher pytorch reads {', '.join(missing)} from the environment, "
+                         "which torchrun sets: start with tools/dist_train.sh or torchrun.")
+    torch_distributed.init_process_group('gloo')
+    return True

@@ -1,0 +1,4 @@
+"""Points as a box type of mmdet's own kind."""
+from .point_boxes import PointBoxes
+
+__all__ = ['PointBoxes']

@@ -1,0 +1,61 @@
+"""Packaging of mmwindow: the package, and configs and tools under ``mmwindow/.mim``.
+
+The ``.mim`` folder is OpenMMLab's convention: after ``pip install .`` the configs
+are found by ``mmengine.hub.get_config('mmwindow::windowloss/...')`` and by ``mim``.
+"""
+import os
+import re
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent.resolve()
+
+
+def read_requirements(name):
+    """Return the requirements of ``requirements/<name>.txt`` without their reasons."""
+    lines = (ROOT / 'requirements' / f'{name}.txt').read_text(encoding='utf-8').splitlines()
+    return [line.split('#')[0].strip() for line in lines if line.split('#')[0].strip()]
+
+
+class BuildWithConfigs(build_py):
+    """Copy (in an editable install: link) ``configs`` and ``tools`` into ``mmwindow/.mim``."""
+
+    def run(self):
+        super().run()
+        editable = getattr(self, 'editable_mode', False)
+        target = (ROOT if editable else Path(self.build_lib)) / 'mmwindow' / '.mim'
+        target.mkdir(parents=True, exist_ok=True)
+        for name in ('configs', 'tools'):
+            place = target / name
+            if place.is_symlink():
+                place.unlink()
+            if editable:
+                place.symlink_to(os.path.relpath(ROOT / name, target), target_is_directory=True)
+            else:
+                shutil.copytree(ROOT / name, place, dirs_exist_ok=True,
+                                ignore=shutil.ignore_patterns('__pycache__'))
+
+
+setup(
+    name='mmwindow',
+    version=re.search(r"__version__ = '(.+)'", (ROOT / 'mmwindow/__init__.py').read_text()).group(1),
+    description='Window Loss and point-supervised detection for radiographs, on MMDetection',
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    keywords='radiograph, fracture, point annotation, object detection, FROC',
+    packages=find_packages(include=['mmwindow', 'mmwindow.*']),
+    python_requires='>=3.10,<3.13',  # pkg_resources-era mmcv 2.1.0; 3.11 is what CI runs
+    install_requires=read_requirements('runtime'),
+    extras_require={
+        'openmmlab': read_requirements('openmmlab'),
+        'onedl': read_requirements('onedl'),
+        'optional': read_requirements('optional'),
+        'tests': read_requirements('tests'),
+    },
+    cmdclass={'build_py': BuildWithConfigs},
+    zip_safe=False,
+)
