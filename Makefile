@@ -1,0 +1,28 @@
+# The everyday verbs. `make` alone lists them.
+.PHONY: help setup quickstart test test-long lint format
+
+help:
+	@echo 'make setup       the environment in .venv (tools/setup.sh)'
+	@echo 'make quickstart  synthetic radiographs, training, test, pictures (tools/quickstart.sh)'
+	@echo 'make test        lint and tests on both stacks, what CI runs (tools/run_tests.sh)'
+	@echo 'make test-long   the tests that take minutes'
+	@echo 'make lint        ruff check'
+	@echo 'make format      let ruff mend what it can'
+
+setup:
+	tools/setup.sh
+
+quickstart:
+	tools/quickstart.sh
+
+test:
+	tools/run_tests.sh
+
+test-long: setup
+	.venv/bin/python -m pytest -m long
+
+lint: setup
+	.venv/bin/python -m ruff check .
+
+format: setup
+	.venv/bin/python -m ruff check --fix .
