@@ -1,10 +1,10 @@
 """What the runner needs beyond mmengine: hooks, CPU launches, bfloat16, safe resuming."""
 from .checkpoint import allow_own_checkpoints
 from .distributed import init_cpu_process_group
-from .hooks import ChannelsLastHook
+from .hooks import ChannelsLastHook, ProgressHook
 from .optim import BFloat16OptimWrapper
 
-__all__ = ['BFloat16OptimWrapper', 'ChannelsLastHook', 'allow_own_checkpoints',
+__all__ = ['BFloat16OptimWrapper', 'ChannelsLastHook', 'ProgressHook', 'allow_own_checkpoints',
            'init_cpu_process_group']
 
 allow_own_checkpoints()

@@ -1,4 +1,5 @@
 """Hooks, registered in mmdet's HOOKS."""
 from .channels_last_hook import ChannelsLastHook
+from .progress_hook import ProgressHook
 
-__all__ = ['ChannelsLastHook']
+__all__ = ['ChannelsLastHook', 'ProgressHook']

@@ -1,0 +1,46 @@
+"""A data set small enough for every test that needs files."""
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def write_tiny_dataset(folder, num_imgs=(6, 5, 5), height=80, width=96, seed=0):
+    """Write images with a dark blot at each point; every other image is a normal."""
+    generator = np.random.default_rng(seed)
+    (folder / 'images').mkdir(parents=True)
+    (folder / 'annotations').mkdir()
+    img_id = 0
+    for split, num in zip(('train', 'val', 'test'), num_imgs, strict=True):
+        imgs, annotations = [], []
+        for index in range(num):
+            img_id += 1
+            pixels = generator.normal(150, 12, (height, width))
+            if index % 2 == 0:
+                x, y = generator.uniform(15, width - 15), generator.uniform(15, height - 15)
+                rows, columns = np.mgrid[:height, :width] + 0.5
+                pixels[np.hypot(columns - x, rows - y) < 6] -= 90
+                annotations.append(dict(
+                    id=img_id, image_id=img_id, category_id=1, keypoints=[x, y, 2],
+                    num_keypoints=1))
+            name = f'{split}_{index}.png'
+            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / 'images' / name)
+            imgs.append(dict(id=img_id, file_name=name, height=height, width=width,
+                             group=f'patient {img_id}'))
+        content = dict(images=imgs, annotations=annotations,
+                       categories=[dict(id=1, name='fracture')])
+        (folder / 'annotations' / f'{split}.json').write_text(json.dumps(content))
+    return folder
+
+
+@pytest.fixture(scope='session')
+def tiny_dataset(tmp_path_factory):
+    """Folder with images/ and annotations/{train,val,test}.json: 6, 5 and 5 images, read only."""
+    return write_tiny_dataset(tmp_path_factory.mktemp('tiny') / 'data')
+
+
+@pytest.fixture
+def own_tiny_dataset(tmp_path):
+    """The same, freshly written: a test may spoil it."""
+    return write_tiny_dataset(tmp_path / 'data')

@@ -1,0 +1,172 @@
+"""Training and testing through the tools, as a user starts them."""
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmwindow.apis import load_config, test, train
+
+ROOT = Path(__file__).parents[2]
+PAPER_CONFIGS = ['windowloss/wl_kld_r50_fpn.py', 'windowloss/wl_mse_r50_fpn.py']
+# The paper's model and schedule at a size for tests: input 128, no download, one epoch.
+SHRINK = {
+    'train_dataloader.dataset.input_side': 128,
+    'val_dataloader.dataset.input_side': 128,
+    'test_dataloader.dataset.input_side': 128,
+    'train_dataloader.batch_size': 3,
+    'train_dataloader.num_workers': 0,
+    'val_dataloader.num_workers': 0,
+    'test_dataloader.num_workers': 0,
+    'train_dataloader.persistent_workers': False,
+    'val_dataloader.persistent_workers': False,
+    'test_dataloader.persistent_workers': False,
+    'model.backbone.depth': 18,
+    'model.backbone.init_cfg': None,
+    'model.neck.in_channels': [64, 128, 256, 512],
+    'train_cfg.max_epochs': 1,
+    'default_hooks.logger.interval': 1,
+}
+
+
+def shrunk(folder, **more):
+    places = {f'{split}_dataloader.dataset.data_root': f'{folder}/'
+              for split in ('train', 'val', 'test')}
+    return {**SHRINK, **places, **more}
+
+
+def as_arguments(options):
+    return [f'{key}={value}'.replace(' ', '') for key, value in options.items()]
+
+
+def run_tool(*command, env=None):
+    result = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, cwd=ROOT, check=False,
+        timeout=500, env={**os.environ, 'PYTHONWARNINGS': 'ignore', 'OMP_NUM_THREADS': '1',
+                          'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
+                          **(env or {})})
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return result.stdout + result.stderr
+
+
+def read_metrics(work_dir):
+    """Return the last line with froc/ numbers among the scalars a runner wrote under work_dir."""
+    lines = [json.loads(line) for path in sorted(Path(work_dir).glob('*/*.json'))
+             for line in path.read_text().splitlines() if '"froc/' in line]
+    return {key: value for key, value in lines[-1].items() if key.startswith('froc/')}
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('config', PAPER_CONFIGS)
+def test_paper_configs_train_and_evaluate_when_shrunk(config, tiny_dataset, tmp_path):
+    runner = train(ROOT / 'configs' / config, work_dir=tmp_path, cfg_options=shrunk(tiny_dataset))
+    assert runner.iter == 2  # six images in batches of three
+    assert list(tmp_path.glob('best_froc_auroc_epoch_1.pth'))
+    metrics = test(ROOT / 'configs' / config, tmp_path / 'epoch_1.pth',
+                   work_dir=tmp_path / 'test', cfg_options=shrunk(tiny_dataset),
+                   out=tmp_path / 'predictions.pkl')
+    assert {'froc/auroc', 'froc/recall@0.1', 'froc/froc_score'} <= set(metrics)
+    assert all(0 <= metrics[key] <= 1 for key in metrics)
+    assert (tmp_path / 'predictions.pkl').stat().st_size > 0
+
+
+def test_paper_configs_hold_the_paper_to_the_letter():
+    cfg = load_config(ROOT / 'configs' / PAPER_CONFIGS[0])
+    assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=4e-5, weight_decay=1e-3)
+    assert cfg.train_cfg.max_epochs == 100
+    assert cfg.train_dataloader.batch_size * 4 == 48
+    assert cfg.model.backbone.depth == 50
+    assert cfg.model.backbone.init_cfg.checkpoint == 'torchvision://resnet50'
+    assert cfg.train_dataloader.dataset.input_side == 1024
+    assert cfg.train_dataloader.dataset.window == dict(
+        lower_radius=50, upper_radius=200, softness=2)
+    assert 'param_scheduler' not in cfg
+    assert (cfg.default_hooks.checkpoint.save_best, cfg.default_hooks.checkpoint.rule) == (
+        'froc/auroc', 'greater')
+    assert cfg.train_cfg.val_interval == 1
+
+
+def test_mse_differs_from_kld_by_one_line():
+    lines = [(ROOT / 'configs' / config).read_text().splitlines() for config in PAPER_CONFIGS]
+    assert sum(a != b for a, b in zip(*lines, strict=True)) == 1
+
+
+def test_data_place_is_one_variable(tmp_path, monkeypatch):
+    monkeypatch.setenv('MMWINDOW_DATA', str(tmp_path))
+    cfg = load_config(ROOT / 'configs' / PAPER_CONFIGS[0])
+    for split in ('train', 'val', 'test'):
+        dataset = cfg[f'{split}_dataloader'].dataset
+        assert dataset.data_root == f'{tmp_path}/'
+        assert dataset.ann_file == f'annotations/{split}.json'
+
+
+@pytest.mark.smoke
+def test_two_cpu_ranks_give_the_metric_of_one_process(tiny_dataset, tmp_path):
+    """dist_train.sh with 2 processes: 2 steps, then a validation whose 5 images split unevenly."""
+    config = ROOT / 'configs' / PAPER_CONFIGS[0]
+    options = shrunk(tiny_dataset, **{'train_dataloader.batch_size': 2,
+                                      'default_hooks.checkpoint.save_best': None})
+    arguments = ['--cfg-options', *as_arguments(options)]
+    run_tool(ROOT / 'tools/dist_train.sh', config, 2, '--work-dir', tmp_path / 'train',
+             *arguments, env={'PORT': '29611'})
+    two_ranks = read_metrics(tmp_path / 'train')
+    checkpoint = tmp_path / 'train' / 'epoch_1.pth'
+    on_val = {**options, 'test_dataloader.dataset.ann_file': 'annotations/val.json'}
+    one_process = test(config, checkpoint, work_dir=tmp_path / 'one', cfg_options=on_val)
+    assert len(two_ranks) >= 7
+    assert two_ranks == pytest.approx(one_process, abs=1e-12, nan_ok=True)
+    run_tool(ROOT / 'tools/dist_test.sh', config, checkpoint, 2, '--work-dir', tmp_path / 'two',
+             '--cfg-options', *as_arguments(on_val), env={'PORT': '29612'})
+    assert read_metrics(tmp_path / 'two') == pytest.approx(one_process, abs=1e-12, nan_ok=True)
+
+
+@pytest.mark.smoke
+def test_resume_goes_on_after_a_cut(tiny_dataset, tmp_path):
+    config = ROOT / 'configs' / PAPER_CONFIGS[0]
+    options = shrunk(tiny_dataset)
+    train(config, work_dir=tmp_path, cfg_options=options)
+    longer = {**options, 'train_cfg.max_epochs': 2}
+    output = run_tool(sys.executable, ROOT / 'tools/train.py', config, '--work-dir', tmp_path,
+                      '--resume', '--cfg-options', *as_arguments(longer))
+    assert 'resumed epoch: 1, iter: 2' in output
+    assert (tmp_path / 'epoch_2.pth').exists()
+
+
+@pytest.mark.smoke
+def test_amp_trains_in_bfloat16_without_a_gpu(tiny_dataset, tmp_path):
+    output = run_tool(sys.executable, ROOT / 'tools/train.py', ROOT / 'configs' / PAPER_CONFIGS[0],
+                      '--work-dir', tmp_path, '--amp', '--cfg-options',
+                      *as_arguments(shrunk(tiny_dataset)))
+    losses = [float(value) for value in re.findall(r'  loss: ([0-9.a-z]+)', output)]
+    assert len(losses) == 2
+    assert all(0 < value < 10 for value in losses)
+
+
+@pytest.mark.smoke
+def test_stock_mmdet_train_script_runs_our_config(tiny_dataset, tmp_path):
+    import mmdet
+    script = Path(mmdet.__file__).parent / '.mim/tools/train.py'
+    if not script.exists():
+        pytest.skip(f'this mmdet was installed without its tools ({script} is missing)')
+    # The script knows nothing of mmwindow: custom_imports in the config does it all.
+    run_tool(sys.executable, script, ROOT / 'configs' / PAPER_CONFIGS[0], '--work-dir', tmp_path,
+             '--cfg-options', *as_arguments(shrunk(tiny_dataset)))
+    assert (tmp_path / 'epoch_1.pth').exists()
+
+
+def test_missing_config_and_checkpoint_are_named(tmp_path):
+    with pytest.raises(ValueError, match='nowhere.py: there is no such file'):
+        load_config(tmp_path / 'nowhere.py')
+    with pytest.raises(ValueError, match='nothing.pth: there is no such file'):
+        test(ROOT / 'configs' / PAPER_CONFIGS[0], tmp_path / 'nothing.pth')
+    with pytest.raises(ValueError, match='must end in .pkl'):
+        test(ROOT / 'configs' / PAPER_CONFIGS[0], 'https://x/y.pth', out=tmp_path / 'a.json')
+
+
+def test_auto_scale_needs_a_base_batch_size(tiny_dataset, tmp_path):
+    with pytest.raises(ValueError, match='auto_scale_lr.base_batch_size'):
+        train(ROOT / 'configs/synthetic/wl_kld_lite0_fpn.py', work_dir=tmp_path,
+              auto_scale_lr=True)

@@ -1,0 +1,55 @@
+#!/usr/bin/env python
+"""Write the result tables of README.md from the JSON files under results/ (or check them).
+
+    python tools/update_readme.py          rewrite the tables
+    python tools/update_readme.py --check  exit with 1 where the README says something else
+"""
+import argparse
+import json
+import os
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+COLUMNS = [('AUROC', 'froc/auroc'), ('recall@0.1', 'froc/recall@0.1'),
+           ('FROC', 'froc/froc_score')]
+
+
+def result_rows(folder):
+    """Return the Markdown table of one folder of results, best FROC score first."""
+    results = [json.loads(path.read_text(encoding='utf-8')) for path in folder.glob('*.json')]
+    results.sort(key=lambda result: -result['metrics'].get('froc/froc_score', -1))
+    lines = ['| system | ' + ' | '.join(name for name, _ in COLUMNS) + ' |',
+             '|---' * (len(COLUMNS) + 1) + '|']
+    for result in results:
+        numbers = [f'{result["metrics"][key]:.3f}' if key in result['metrics'] else 'none'
+                   for _, key in COLUMNS]
+        lines.append(f'| {result["system"]} | ' + ' | '.join(numbers) + ' |')
+    return '\n'.join(lines)
+
+
+def render(text):
+    """Return the README with each table between its ``results:`` markers made anew."""
+    def replace(match):
+        return (f'<!-- results:{match[1]} -->\n{result_rows(ROOT / "results" / match[1])}\n'
+                f'<!-- end -->')
+    return re.sub(r'<!-- results:([\w/]+) -->.*?<!-- end -->', replace, text, flags=re.DOTALL)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--check', action='store_true', help='change nothing, only compare')
+    args = parser.parse_args()
+    path = ROOT / 'README.md'
+    old = path.read_text(encoding='utf-8')
+    new = render(old)
+    if args.check and new != old:
+        raise SystemExit('README.md: its tables differ from results/*.json; '
+                         'run python tools/update_readme.py')
+    part = path.with_name('README.md.part')
+    part.write_text(new, encoding='utf-8')
+    os.replace(part, path)
+
+
+if __name__ == '__main__':
+    main()
