@@ -1,0 +1,138 @@
+"""The whole path in one call: synthetic radiographs, training, test, pictures."""
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import shutil
+import time
+from pathlib import Path
+
+import torch
+
+import mmwindow
+from mmwindow.apis.launch import load_config, test, train
+from mmwindow.apis.report import draw_report
+from mmwindow.datasets.synthetic import write_dataset
+from mmwindow.engine.hooks.progress_hook import describe_seconds
+
+
+def fingerprint(cfg, seed):
+    """Return a hash of all that decides what a training gives."""
+    text = cfg.pretty_text + f'seed {seed} mmwindow {mmwindow.__version__} torch {torch.__version__}'
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_json(path, content):
+    """Write beside, then rename: a file under its own name is whole."""
+    part = path.with_name(path.name + '.part')
+    part.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
+    os.replace(part, path)
+
+
+def read_json(path):
+    """Return a JSON file's content, or None where there is no such file."""
+    return json.loads(path.read_text(encoding='utf-8')) if path.exists() else None
+
+
+@contextlib.contextmanager
+def quiet(log):
+    """Send what the runner prints to a file: the terminal keeps the progress line."""
+    with open(log, 'a', encoding='utf-8') as stream, contextlib.redirect_stdout(stream):
+        yield
+
+
+def find_best_checkpoint(folder):
+    """Return the newest best_*.pth of a training."""
+    checkpoints = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
+    if not checkpoints:
+        raise ValueError(f'{folder}: there is no best_*.pth though the training ended; delete '
+                         'the folder and start again')
+    return checkpoints[-1]
+
+
+def train_once(config, options, folder, mark):
+    """Train into ``folder``, go on after a cut, or reuse a finished training of the same mark.
+
+    Returns:
+        float: Seconds that the training took (when it was done).
+    """
+    state = read_json(folder / 'state.json')
+    if state and state['mark'] == mark and state['finished']:
+        print(f'3 training: reused from {folder} ({describe_seconds(state["seconds"])} then)')
+        return state['seconds']
+    if folder.exists() and (not state or state['mark'] != mark):
+        shutil.rmtree(folder)  # of other settings: never mixed with these
+        state = None
+    folder.mkdir(parents=True, exist_ok=True)
+    spent = state['seconds'] if state else 0.
+    write_json(folder / 'state.json', dict(mark=mark, finished=False, seconds=spent))
+    print(f'3 training: {"goes on after a cut" if state else "from ImageNet weights"}; '
+          f'all output in {folder / "log.txt"}', flush=True)
+    started = time.monotonic()
+    with quiet(folder / 'log.txt'):
+        train(config, work_dir=folder, cfg_options=options, resume='auto')
+    spent += time.monotonic() - started
+    write_json(folder / 'state.json', dict(mark=mark, finished=True, seconds=spent))
+    return spent
+
+
+def quickstart(config, data, out, seed=0):
+    """Generate data, train, test and draw; print AUROC, recall@0.1 and FROC score.
+
+    Each stage is reused where a run with the same settings finished it; a training
+    that was cut goes on from its last epoch.
+
+    Args:
+        config (str | Path): Config of a model for the synthetic radiographs.
+        data (str | Path): Folder for the data set.
+        out (str | Path): Folder for the results: ``result.json``, ``roc.png``,
+            ``froc.png``, ``overlays.png``, ``report.md`` and ``training/``.
+        seed (int): Of the data set and of the training.
+
+    Returns:
+        dict: The metrics of the test split.
+    """
+    started = time.monotonic()
+    data, out = Path(data), Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    print(f'1 results go to {out}/; about 8 minutes on two cores, seconds when it is run again',
+          flush=True)
+    print(f'2 synthetic radiographs in {data}/', flush=True)
+    write_dataset(data, seed=seed)
+
+    options = {f'{split}_dataloader.dataset.data_root': f'{data}/'
+               for split in ('train', 'val', 'test')}
+    options['randomness'] = dict(seed=seed)
+    mark = fingerprint(load_config(config, cfg_options=options), seed)
+    training = out / 'training'
+    hooks = list(load_config(config).get('custom_hooks', []))
+    seconds = train_once(config, {**options, 'custom_hooks': [*hooks, dict(type='ProgressHook')]},
+                         training, mark)
+
+    result = read_json(out / 'result.json')
+    if not result or result['mark'] != mark:
+        print('4 test, curves and heat maps', flush=True)
+        checkpoint = find_best_checkpoint(training)
+        with quiet(training / 'log.txt'):
+            metrics = test(config, checkpoint, work_dir=training / 'test', cfg_options={
+                **options, 'test_evaluator.outfile': str(training / 'test_curves.json')},
+                out=training / 'test_predictions.pkl')
+        draw_report(out, training / 'test_curves.json', training / 'test_predictions.pkl', metrics)
+        result = dict(mark=mark, config=str(config), seed=seed, data=str(data),
+                      checkpoint=str(checkpoint), training_seconds=round(seconds, 1),
+                      machine=f'{platform.machine()}, {torch.get_num_threads()} threads',
+                      versions=dict(mmwindow=mmwindow.__version__, torch=torch.__version__),
+                      metrics=metrics)
+        write_json(out / 'result.json', result)
+    else:
+        print(f'4 test: reused from {out / "result.json"}')
+    metrics = result['metrics']
+    print(f'\n  AUROC      {metrics["froc/auroc"]:.3f}   image with or without a fracture\n'
+          f'  recall@0.1 {metrics["froc/recall@0.1"]:.3f}   fractures found at one false alarm in '
+          f'ten images\n'
+          f'  FROC score {metrics["froc/froc_score"]:.3f}   mean recall at 0.1 to 0.5 false alarms '
+          f'an image\n\n  look at {out}/overlays.png, roc.png and froc.png; numbers in '
+          f'result.json\n  training {describe_seconds(result["training_seconds"])}, this run '
+          f'{describe_seconds(time.monotonic() - started)}')
+    return metrics
