@@ -14,9 +14,8 @@ train_pipeline = [
     dict(type='ResizeToInput'),
     dict(type='RandomIntensity'),
     dict(type='RandomFlip', prob=0.5),
+    dict(type='Rotate', prob=1.0, min_mag=0., max_mag=15., img_border_value=0),
     dict(type='PadToInput'),
-    dict(type='RandomAffine', max_rotate_degree=15., max_translate_ratio=0., max_shear_degree=0.,
-         scaling_ratio_range=(1., 1.), border_val=(0, 0, 0)),
     dict(type='PointToBoundTransform'),
     dict(type='PackPointInputs')]
 test_pipeline = [

@@ -1,0 +1,157 @@
+"""FracAtlas: from polygons to points, as an annotator would click them."""
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmwindow.datasets.image_file import describe_image_problem
+from mmwindow.datasets.point_file import load_point_json
+from mmwindow.datasets.splits import split_by_group, split_content
+
+FRAME_SIDE = 1024
+
+
+def polygon_mask(polygons, oversampling=4):
+    """Return a mask of polygons at a multiple of the image's resolution, and its corner.
+
+    Args:
+        polygons (Sequence[ndarray]): ``(N, 2)`` each, x and y in image pixels.
+        oversampling (int): Mask pixels along one image pixel.
+
+    Returns:
+        dict: ``mask`` ``(h, w)`` uint8, and ``corner`` (x, y) in image pixels.
+    """
+    vertices = np.concatenate(polygons)
+    corner = np.floor(vertices.min(axis=0)) - 1
+    size = np.ceil(vertices.max(axis=0) - corner).astype(int) + 2
+    mask = np.zeros((size[1] * oversampling, size[0] * oversampling), np.uint8)
+    cv2.fillPoly(mask, [np.round((polygon - corner) * oversampling - 0.5).astype(np.int32)
+                        for polygon in polygons], 1)
+    return dict(mask=mask, corner=corner)
+
+
+def draw_points(polygons, generator, frame_scale, length_per_point=150., oversampling=4):
+    """Draw the points of one fracture, inside its polygons and mostly near their middle.
+
+    A place is drawn with a probability that grows with the square of its distance from
+    the outline. A long fracture gets several, one in each of as many stretches along
+    its main axis.
+
+    Args:
+        polygons (Sequence[ndarray]): ``(N, 2)`` each, x and y in image pixels.
+        generator (numpy.random.Generator): Source of randomness.
+        frame_scale (float): Frame pixels (side 1024) along an image pixel.
+        length_per_point (float): A fracture gets one point for every started stretch of
+            this length, in frame pixels, at most four.
+        oversampling (int): Resolution of the mask, per image pixel.
+
+    Returns:
+        ndarray: ``(K, 2)``, x and y in image pixels, K at least 1.
+    """
+    drawn = polygon_mask(polygons, oversampling)
+    depth = cv2.distanceTransform(drawn['mask'], cv2.DIST_L2, 5)
+    rows, columns = np.nonzero(drawn['mask'])
+    places = np.stack([columns, rows], axis=1) / oversampling + 0.5 / oversampling + drawn['corner']
+    weights = depth[rows, columns].astype(np.float64) ** 2
+    centred = places - places.mean(axis=0)
+    axis = np.linalg.svd(centred.T @ centred)[0][:, 0]
+    along = centred @ axis
+    length = (along.max() - along.min()) * frame_scale
+    num_points = int(np.clip(np.ceil(length / length_per_point), 1, 4))
+    edges = np.linspace(along.min(), along.max(), num_points + 1)
+    stretch = np.clip(np.searchsorted(edges, along, side='right') - 1, 0, num_points - 1)
+    points = []
+    for number in range(num_points):
+        chosen = np.nonzero(stretch == number)[0]
+        if len(chosen) == 0:
+            continue
+        probability = weights[chosen] / weights[chosen].sum()
+        points.append(places[generator.choice(chosen, p=probability)])
+    return np.stack(points)
+
+
+def polygons_to_points(content, seed=0, length_per_point=150.):
+    """Return a COCO point file's content made from one with polygons.
+
+    Every point's annotation keeps the polygon and box of its fracture, and
+    ``fracture_id``, the id of the annotation it comes from.
+
+    Args:
+        content (dict): FracAtlas' ``fractures.json``.
+        seed (int): Of the points; each fracture has a random stream of its own, so that
+            leaving one out does not move the others.
+        length_per_point (float): See :func:`draw_points`.
+
+    Raises:
+        ValueError: A polygon is missing or has fewer than three corners.
+    """
+    imgs = {img['id']: img for img in content['images']}
+    annotations = []
+    for source in content['annotations']:
+        img = imgs[source['image_id']]
+        segmentation = source.get('segmentation')
+        if not isinstance(segmentation, list) or not segmentation or min(
+                len(part) for part in segmentation) < 6:
+            raise ValueError(f'annotation {source["id"]} of image {img["file_name"]}: its '
+                             'segmentation must be polygons of at least three corners')
+        polygons = [np.asarray(part, dtype=np.float64).reshape(-1, 2) for part in segmentation]
+        generator = np.random.default_rng([seed, int(source['id'])])
+        points = draw_points(polygons, generator, FRAME_SIDE / max(img['height'], img['width']),
+                             length_per_point)
+        for x, y in points:
+            annotations.append(dict(
+                id=len(annotations) + 1, image_id=source['image_id'],
+                category_id=source['category_id'], fracture_id=source['id'],
+                keypoints=[round(float(np.clip(x, 0, img['width'])), 2),
+                           round(float(np.clip(y, 0, img['height'])), 2), 2],
+                num_keypoints=1, bbox=source['bbox'], area=source.get('area'),
+                segmentation=source['segmentation'], iscrowd=0))
+    categories = [dict(id=category['id'], name=category['name'].lower(), keypoints=['point'])
+                  for category in content['categories']]
+    return dict(info=dict(
+        source='FracAtlas (Abedeen et al., Scientific Data 2023, CC BY 4.0), polygons turned into '
+               'points', seed=seed, length_per_point=length_per_point),
+        images=content['images'], annotations=annotations, categories=categories)
+
+
+def convert_fracatlas(source, out, seed=0, fold=0):
+    """Write ``annotations/{points,train,val,test}.json``; images stay where they are.
+
+    Args:
+        source (str | Path): FracAtlas' folder, with ``fractures.json`` and ``images/``.
+        out (str | Path): Folder for the annotation files.
+        seed (int): Of points and folds.
+        fold (int): Which of the five folds is tested.
+
+    Returns:
+        dict: Numbers of images, positives and points of each split.
+
+    Raises:
+        ValueError: Missing or cut images (all are looked at), or bad annotations.
+    """
+    source, out = Path(source), Path(out)
+    content = load_point_json(source / 'fractures.json')
+    faults = [f'  {source / "images" / img["file_name"]}: {fault}' for img in content['images']
+              if (fault := describe_image_problem(source / 'images' / img['file_name'], img['height'],
+                                            img['width']))]
+    if faults:
+        raise ValueError(f'{source}: {len(faults)} of {len(content["images"])} images cannot be '
+                         'used:\n' + '\n'.join(faults[:10]))
+    points = polygons_to_points(content, seed)
+    positives = {annotation['image_id'] for annotation in points['annotations']}
+    split = split_by_group([str(img.get('group', img['id'])) for img in points['images']],
+                           [img['id'] in positives for img in points['images']], fold, seed=seed)
+    parts = split_content(points, split)
+    folder = out / 'annotations'
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in {'points': points, **parts}.items():
+        beside = folder / f'{name}.json.part'
+        beside.write_text(json.dumps(part), encoding='utf-8')
+        os.replace(beside, folder / f'{name}.json')
+    return {name: dict(images=len(part['images']),
+                       positives=len({annotation['image_id']
+                                      for annotation in part['annotations']}),
+                       points=len(part['annotations']))
+            for name, part in parts.items()}

@@ -1,0 +1,52 @@
+"""Looking at an image file without decoding it; no mmdet in here."""
+import warnings
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+# How far from the end the marker may stand: some writers pad or append a few bytes.
+TAIL = 1024
+END_MARKERS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82'}
+
+
+def describe_image_problem(path, height, width):
+    """Return what is wrong with an image file, or None.
+
+    The header is read for the size (the EXIF orientation is ignored, as when loading). A JPEG or PNG
+    whose end marker is not within its last kilobyte is decoded to be sure that it is cut short:
+    some cameras append data of their own.
+
+    Args:
+        path (str or Path): The file.
+        height (int): Announced height.
+        width (int): Announced width.
+
+    Returns:
+        str or None: The problem, with its mend.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return 'there is no such file; check data_prefix.img, or copy the image there'
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of large images: only the header is read
+            with Image.open(path) as image:
+                size, marker = image.size, END_MARKERS.get(image.format)
+                if marker and not _ends_with(path, marker):
+                    image.load()  # raises where data are missing
+    except UnidentifiedImageError:
+        return 'is no image that can be read; copy it again'
+    except Image.DecompressionBombError as error:
+        return f'is unreasonably large ({error})'
+    except (OSError, SyntaxError, ValueError) as error:
+        return f'is damaged or cut short ({error}); copy it again, or take it out of the point file'
+    if size != (width, height):
+        return (f'is {size[0]} x {size[1]} (width x height), the point file says {width} x {height}; '
+                'scale its points or mend its size')
+    return None
+
+
+def _ends_with(path, marker):
+    with open(path, 'rb') as stream:
+        stream.seek(max(0, path.stat().st_size - TAIL))
+        return marker in stream.read()

@@ -1,0 +1,251 @@
+"""Reading and checking a point file (COCO JSON) and the images it names; no mmdet in here."""
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .image_file import describe_image_problem
+
+SHOWN_PROBLEMS = 10  # a message names this many records, then counts
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One image of a point file, with its points; a normal has none.
+
+    Attributes:
+        img_id (int or str): ``images[*].id``.
+        file_name (str): Relative to the folder of images.
+        height (int): Pixels.
+        width (int): Pixels.
+        group (int or str or None): Patient; splits never divide one.
+        points (list[tuple[float, float]]): x and y, pixels of this image.
+        labels (list[int]): Index into the classes, one for each point.
+    """
+
+    img_id: int | str
+    file_name: str
+    height: int
+    width: int
+    group: int | str | None = None
+    points: list = field(default_factory=list)
+    labels: list = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class PointFile:
+    """What a point file says.
+
+    Attributes:
+        records (list[ImageRecord]): In the order of the file.
+        classes (tuple[str]): Names that labels count.
+    """
+
+    records: list
+    classes: tuple
+
+
+def load_point_json(path):
+    """Return the content of a point file: a dict with its three lists.
+
+    Args:
+        path (str or Path): The file.
+
+    Raises:
+        ValueError: It is missing, no JSON, or no COCO file.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding='utf-8-sig'))
+    except OSError as error:
+        raise ValueError(f'{path}: the point file cannot be read ({error.strerror or error}); check '
+                         'data_root and ann_file in the config') from error
+    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError alike
+        raise ValueError(f'{path}: no JSON ({error}); write the file again') from error
+    for key in ('images', 'annotations', 'categories'):
+        if not isinstance(content, dict) or not isinstance(content.get(key), list):
+            raise ValueError(f'{path}: no list "{key}"; a point file is COCO JSON with the lists '
+                             'images, annotations and categories')
+        for index, record in enumerate(content[key]):
+            if not isinstance(record, dict):
+                raise ValueError(f'{path}: {key}[{index}] is {record!r}; an object is expected')
+    return content
+
+
+def read_point_file(path, classes=None):
+    """Read a point file, check every record, and return its images with their points.
+
+    Args:
+        path (str or Path): COCO JSON, one annotation a point: ``keypoints: [x, y, 2]``.
+        classes (Sequence[str], optional): Names that labels count; None takes the file's categories
+            in the order of their ids.
+
+    Returns:
+        PointFile: Its images in the order of the file, normals included, and its classes.
+
+    Raises:
+        ValueError: Anything wrong; the message names file, record and mend.
+    """
+    content = load_point_json(path)
+    if classes is None:
+        classes = category_names(content['categories'])
+    labels = category_labels(path, content['categories'], classes)
+    records = {}
+    names = set()
+    for image in content['images']:
+        record = _read_image(path, image)
+        if record.img_id in records:
+            raise ValueError(f'{path}: image id {record.img_id!r} occurs twice; give each image an '
+                             'id of its own')
+        if record.file_name in names:
+            raise ValueError(f'{path}: {record.file_name} is listed twice; an image counts once')
+        names.add(record.file_name)
+        records[record.img_id] = record
+    if not records:
+        raise ValueError(f'{path}: no images; a data set needs at least one')
+    seen = set()
+    for annotation in content['annotations']:
+        _check_new_id(path, annotation, seen)
+        record = _find_image(path, annotation, records)
+        record.points.append(_read_point(path, annotation, record))
+        record.labels.append(_find_label(path, annotation, labels))
+    return PointFile(records=list(records.values()), classes=tuple(classes))
+
+
+def category_names(categories):
+    """Return the names of the categories in the order of their ids."""
+    named = [category for category in categories if 'id' in category and 'name' in category]
+    return [category['name'] for category in sorted(named, key=lambda category: category['id'])]
+
+
+def category_labels(path, categories, classes):
+    """Return the label of each category id.
+
+    Args:
+        path (str or Path): For the message.
+        categories (list[dict]): With ``id`` and ``name``.
+        classes (Sequence[str]): Their order gives the labels.
+
+    Returns:
+        dict: category id -> label.
+
+    Raises:
+        ValueError: A category has no id or name, occurs twice, or is not among the classes.
+    """
+    names = {}
+    for category in categories:
+        if 'id' not in category or not isinstance(category.get('name'), str):
+            raise ValueError(f'{path}: category {category!r} needs an id and a name')
+        if category['id'] in names or category['name'] in names.values():
+            raise ValueError(f'{path}: category {category!r} occurs twice; keep one')
+        names[category['id']] = category['name']
+    order = list(classes)
+    unlisted = [name for name in names.values() if name not in order]
+    if unlisted:
+        raise ValueError(
+            f'{path}: its categories {unlisted} are not among the classes {order} of the config; '
+            'list them in metainfo.classes, or take them and their annotations out of the file')
+    return {key: order.index(name) for key, name in names.items()}
+
+
+def check_image_files(records, folder):
+    """Look at each image file without decoding it: is it there, whole, of the announced size?
+
+    About 0.4 ms an image on a local disk.
+
+    Args:
+        records (list[ImageRecord]): What to look for.
+        folder (str or Path): Where.
+
+    Returns:
+        dict: file name -> problem in words, only for images with one.
+    """
+    problems = {}
+    for record in records:
+        problem = describe_image_problem(Path(folder) / record.file_name, record.height,
+                                         record.width)
+        if problem:
+            problems[record.file_name] = problem
+    return problems
+
+
+def describe_problems(problems):
+    """Return the problems of :func:`check_image_files` as lines, the first few in full."""
+    lines = [f'  {name}: {problem}' for name, problem in list(problems.items())[:SHOWN_PROBLEMS]]
+    if len(problems) > SHOWN_PROBLEMS:
+        lines.append(f'  and {len(problems) - SHOWN_PROBLEMS} more')
+    return '\n'.join(lines)
+
+
+def _is_id(value):
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def _read_image(path, image):
+    img_id, name = image.get('id'), image.get('file_name')
+    if not _is_id(img_id):
+        raise ValueError(f'{path}: image {image!r} has no id; a whole number or a string is needed')
+    if not isinstance(name, str) or not name:
+        raise ValueError(f'{path}: image {img_id!r} has no file_name; it is the place of the file '
+                         'under data_prefix.img')
+    sizes = [image.get('height'), image.get('width')]
+    if not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes):
+        raise ValueError(f'{path}: image {img_id!r} ({name}) has height {sizes[0]!r} and width '
+                         f'{sizes[1]!r}; both must be positive whole numbers of pixels')
+    group = image.get('group')
+    if group is not None and not _is_id(group):
+        raise ValueError(f'{path}: image {img_id!r} ({name}) has group {group!r}; a whole number or '
+                         'a string that names the patient is expected')
+    return ImageRecord(img_id, name, *sizes, group)
+
+
+def _check_new_id(path, annotation, seen):
+    if not _is_id(annotation.get('id')):
+        raise ValueError(f'{path}: annotation {str(annotation)[:200]} has no id; a whole number or '
+                         'a string is needed')
+    if annotation['id'] in seen:
+        raise ValueError(f'{path}: annotation id {annotation["id"]!r} occurs twice; give each an id '
+                         'of its own')
+    seen.add(annotation['id'])
+
+
+def _find_image(path, annotation, records):
+    img_id = annotation.get('image_id')
+    if not _is_id(img_id) or img_id not in records:
+        raise ValueError(f'{path}: annotation {annotation["id"]!r} belongs to image {img_id!r}, '
+                         'which is not in the list of images; mend its image_id or take it out')
+    return records[img_id]
+
+
+def _find_label(path, annotation, labels):
+    category = annotation.get('category_id')
+    if not _is_id(category) or category not in labels:
+        raise ValueError(f'{path}: annotation {annotation["id"]!r} has category {category!r}, which '
+                         f'is not in the list of categories ({sorted(labels, key=str)}); mend it')
+    return labels[category]
+
+
+def _read_point(path, annotation, record):
+    where = f'{path}: annotation {annotation["id"]!r} of {record.file_name}'
+    keypoints = annotation.get('keypoints')
+    if keypoints is None:
+        raise ValueError(f'{where} has no keypoints; a point is written as "keypoints": [x, y, 2], '
+                         '"num_keypoints": 1 (boxes alone are not points)')
+    if (not isinstance(keypoints, list) or len(keypoints) != 3
+            or not all(isinstance(value, int | float) and not isinstance(value, bool)
+                       for value in keypoints)):
+        raise ValueError(f'{where} has keypoints {str(keypoints)[:100]}; one point is expected, '
+                         '[x, y, 2]; write several points as several annotations')
+    if annotation.get('num_keypoints', 1) != 1 or keypoints[2] not in (1, 2):
+        raise ValueError(f'{where} has keypoints {keypoints} and num_keypoints '
+                         f'{annotation.get("num_keypoints", 1)!r}; a point that counts has '
+                         'visibility 2 and num_keypoints 1; take others out')
+    x, y = float(keypoints[0]), float(keypoints[1])
+    if not (math.isfinite(x) and math.isfinite(y)):
+        raise ValueError(f'{where} lies at ({x}, {y}); both must be finite numbers')
+    if not (0 <= x <= record.width and 0 <= y <= record.height):
+        raise ValueError(
+            f'{where} lies at ({x}, {y}), outside its image of {record.width} x {record.height} '
+            '(width x height); points are x, y in pixels of this very file: are they of another '
+            'scale, or exchanged?')
+    return x, y

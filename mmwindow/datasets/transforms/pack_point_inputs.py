@@ -1,0 +1,41 @@
+"""From the dict of the pipeline to what models take."""
+from mmdet.datasets.transforms import PackDetInputs
+from mmdet.registry import TRANSFORMS
+from mmengine.structures import BaseDataElement, PixelData
+
+POINT_META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
+                   'flip_direction', 'input_side', 'group', 'ori_points', 'ori_point_labels')
+
+
+@TRANSFORMS.register_module()
+class PackPointInputs(PackDetInputs):
+    """Pack image, points, bounds and what the metric needs to know.
+
+    As mmdet's ``PackDetInputs``, with the bounds of PointToBoundTransform as
+    ``data_sample.gt_bounds``: fields ``stride4``, ``stride8`` and so on, each a PixelData with
+    ``lower`` and ``upper`` ``(C, H, W)``. The meta information also carries ``ori_points`` (lists of
+    x and y in pixels of the original image) and ``ori_point_labels``, from the data set, not from
+    the transformed points: the metric works in the original image.
+
+    Required Keys:
+
+    - img
+    - gt_bboxes, gt_bboxes_labels, gt_ignore_flags, gt_bounds (all optional)
+    - the meta keys
+
+    Args:
+        meta_keys (Sequence[str]): What goes into ``metainfo``, where it is there.
+    """
+
+    def __init__(self, meta_keys=POINT_META_KEYS):
+        super().__init__(meta_keys=tuple(meta_keys))
+
+    def transform(self, results):
+        """Pack."""
+        packed = super().transform(results)
+        if 'gt_bounds' in results:
+            bounds = BaseDataElement()
+            for stride, level in results['gt_bounds'].items():
+                bounds.set_field(PixelData(lower=level.lower, upper=level.upper), f'stride{stride}')
+            packed['data_samples'].gt_bounds = bounds
+        return packed

@@ -1,0 +1,65 @@
+"""Points to boxes of one size, for detectors that learn from boxes."""
+import torch
+from mmcv.transforms import BaseTransform
+from mmdet.registry import TRANSFORMS
+from mmdet.structures.bbox import HorizontalBoxes
+
+from mmwindow.bounds import scale_length
+from mmwindow.structures import PointBoxes
+
+from .settings import check_side, setting
+
+
+@TRANSFORMS.register_module()
+class PointsToPseudoBoxes(BaseTransform):
+    """Replace each point by a square centred on it; to be put **after** all geometry.
+
+    A box made earlier would grow when it is rotated. Assumption (docs/method.md, section 2); also:
+    a point outside the image gets no box (nothing of the finding is to be seen there), and a
+    box that reaches over the border is not cut, so that its centre remains the point.
+
+    Required Keys:
+
+    - img_shape
+    - gt_bboxes (PointBoxes)
+    - gt_bboxes_labels, gt_ignore_flags
+    - input_side (unless given here)
+
+    Modified Keys:
+
+    - gt_bboxes (HorizontalBoxes)
+    - gt_bboxes_labels, gt_ignore_flags
+
+    Args:
+        size (float): Side of the square in pixels of a frame of side 1024.
+        input_side (int, optional): Side of the network's frame; None takes the data set's.
+    """
+
+    def __init__(self, size=200, input_side=None):
+        if not size > 0:
+            raise ValueError(f'PointsToPseudoBoxes: size is {size}; it must be positive')
+        self.size = size
+        self.input_side = check_side(self, input_side)
+
+    def transform(self, results):
+        """Make the boxes.
+
+        Raises:
+            ValueError: The boxes are no points (made twice?), or no input side is known.
+        """
+        points = results.get('gt_bboxes')
+        if not isinstance(points, PointBoxes):
+            raise ValueError(
+                f'PointsToPseudoBoxes: gt_bboxes is {type(points).__name__}; points are needed: '
+                "dict(type='LoadAnnotations', with_bbox=True, box_type='point')")
+        half = scale_length(self.size, setting(self, 'input_side', self.input_side, results)) / 2
+        kept = points.strictly_inside(results['img_shape'])
+        centres = points.tensor[kept]
+        results['gt_bboxes'] = HorizontalBoxes(torch.cat([centres - half, centres + half], dim=-1))
+        for key in ('gt_bboxes_labels', 'gt_ignore_flags'):
+            if key in results:
+                results[key] = results[key][kept.numpy()]
+        return results
+
+    def __repr__(self):
+        return f'{type(self).__name__}(size={self.size}, input_side={self.input_side})'

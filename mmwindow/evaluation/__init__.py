@@ -1,0 +1,11 @@
+"""Exact FROC and ROC for point-annotated findings; numpy and scipy only.
+
+The metric class of mmdet's runner lives in :mod:`mmwindow.evaluation.metrics`, which is
+imported only where mmdet is.
+"""
+from .components import ImageEvents, box_events, map_events
+from .froc import CONVENTIONS, DEFAULT_BUDGETS, FROCCurve, froc_curve
+from .roc import ROCCurve, auroc, roc_curve
+
+__all__ = ['CONVENTIONS', 'DEFAULT_BUDGETS', 'FROCCurve', 'ImageEvents', 'ROCCurve', 'auroc',
+           'box_events', 'froc_curve', 'map_events', 'roc_curve']

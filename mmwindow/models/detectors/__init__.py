@@ -1,0 +1,4 @@
+"""Detectors."""
+from .dense_point_detector import DensePointDetector
+
+__all__ = ['DensePointDetector']

@@ -1,0 +1,87 @@
+"""The Window Loss (paper, eq. 3 to 5), computed from logits."""
+import torch
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from torch import nn
+
+DIVERGENCES = ('kld', 'mse')
+
+
+def squared_error(bound, logits):
+    """Return ``(sigmoid(logits) - bound)^2`` per cell (paper, eq. 4)."""
+    return (logits.sigmoid() - bound).square()
+
+
+def kullback_leibler(bound, logits):
+    """Return KL(Bernoulli(bound) || Bernoulli(sigmoid(logits))) per cell (paper, eq. 5).
+
+    With z the logits, the cross entropy is ``softplus(z) - bound * z``: no logarithm of
+    a probability, so it is finite for every z. The entropy of the bound is constant;
+    ``xlogy`` makes it 0 for a hard bound of 0 or 1.
+    """
+    negative_entropy = torch.xlogy(bound, bound) + torch.xlogy(1 - bound, 1 - bound)
+    return F.softplus(logits) - bound * logits + negative_entropy
+
+
+def window_loss(logits, lower, upper, divergence='kld'):
+    """Penalise only predictions outside the window between two bounds.
+
+    A cell with p = sigmoid(logit) costs ``divergence(lower, p)`` where p <= lower,
+    ``divergence(upper, p)`` where p > upper, and nothing between (paper, eq. 3). The
+    gradient is exactly zero inside the window and finite everywhere.
+
+    Assumption (docs/method.md, section 4): the mean is over cells, classes and batch.
+
+    Args:
+        logits (Tensor): ``(B, C, H, W)``, logits on the grid of one level.
+        lower (Tensor): ``(B, C, H, W)``, lower bounds in [0, 1].
+        upper (Tensor): ``(B, C, H, W)``, upper bounds in [0, 1], not below ``lower``.
+        divergence (str): 'kld' (Kullback-Leibler) or 'mse' (squared error).
+
+    Returns:
+        Tensor: The loss, a float32 scalar.
+
+    Raises:
+        ValueError: Shapes differ, or the divergence is unknown.
+    """
+    if divergence not in DIVERGENCES:
+        raise ValueError(f"WindowLoss: divergence is {divergence!r}; it must be 'kld' or 'mse'")
+    if not logits.shape == lower.shape == upper.shape:
+        raise ValueError(
+            f'WindowLoss: logits {tuple(logits.shape)}, lower bound {tuple(lower.shape)} and '
+            f'upper bound {tuple(upper.shape)} must have one shape (B, C, H, W); the bounds come '
+            "from PointToBoundTransform, whose num_classes and strides must be the head's")
+    with torch.autocast(logits.device.type, enabled=False):
+        logits, lower, upper = logits.float(), lower.float(), upper.float()
+        with torch.no_grad():
+            probability = logits.sigmoid()
+            # Named by what is inside: NaN is not, so a diverged model shows a NaN loss, not 0.
+            inside = (probability > lower) & (probability <= upper)
+            bound = torch.where(probability > upper, upper, lower)
+        cost = (kullback_leibler if divergence == 'kld' else squared_error)(bound, logits)
+        return torch.where(inside, cost.new_zeros(()), cost).mean()
+
+
+@MODELS.register_module()
+class WindowLoss(nn.Module):
+    """:func:`window_loss` as a registered module.
+
+    Args:
+        divergence (str): 'kld' or 'mse'.
+        loss_weight (float): Factor of the loss.
+    """
+
+    def __init__(self, divergence='kld', loss_weight=1.0):
+        super().__init__()
+        if divergence not in DIVERGENCES:
+            raise ValueError(
+                f"WindowLoss: divergence is {divergence!r}; it must be 'kld' or 'mse'")
+        self.divergence = divergence
+        self.loss_weight = loss_weight
+
+    def forward(self, logits, lower, upper):
+        """Return the weighted loss of one level; see :func:`window_loss`."""
+        return self.loss_weight * window_loss(logits, lower, upper, self.divergence)
+
+    def extra_repr(self):
+        return f'divergence={self.divergence!r}, loss_weight={self.loss_weight}'

@@ -1,0 +1,181 @@
+"""Points as a box type, so that every stock transform of mmdet moves them with the image."""
+import numpy as np
+import torch
+from mmdet.structures.bbox import BaseBoxes, register_box, register_box_converter
+
+
+@register_box('point')
+class PointBoxes(BaseBoxes):
+    """Points ``(N, 2)``: x and y in continuous pixels.
+
+    The centre of the pixel in row i and column j is ``(j + 0.5, i + 0.5)``. Clipping leaves a point
+    where it is, since one dragged to the border would be a false finding, and no transform may drop
+    one, since a point outside the frame still lends its disk to the bounds.
+    Assumption (docs/method.md, section 2).
+
+    Two conventions meet in mmdet's transforms. Flips, resizes and shifts are given in continuous
+    coordinates. The matrices of warps (Rotate, ShearX/Y, TranslateX/Y, RandomAffine) are those that
+    cv2 applies to pixel *indices*, half a pixel apart; :meth:`project_` and :meth:`rotate_` take them
+    as such. Boxes need not care about half a pixel, points do: a rotation of 15 degrees would
+    be off by 0.18 pixels, a shear of 30 degrees by 0.29, a scaling by 2 by 0.71.
+
+    Widths, heights and areas are 0, so what filters boxes by size would drop every point:
+    ``FilterAnnotations`` (its defaults), ``RandomCenterCropPad``, ``RandomErasing`` and so on are to
+    be kept out of pipelines of points; see tests/test_structures for what each stock transform does.
+    """
+
+    box_dim = 2
+
+    @property
+    def centers(self):
+        """Tensor: ``(..., 2)``, the points themselves."""
+        return self.tensor
+
+    @property
+    def areas(self):
+        """Tensor: ``(...)``, zeros."""
+        return torch.zeros_like(self.tensor[..., 0])
+
+    @property
+    def widths(self):
+        """Tensor: ``(...)``, zeros."""
+        return torch.zeros_like(self.tensor[..., 0])
+
+    @property
+    def heights(self):
+        """Tensor: ``(...)``, zeros."""
+        return torch.zeros_like(self.tensor[..., 0])
+
+    def flip_(self, img_shape, direction='horizontal'):
+        """Mirror in place.
+
+        Args:
+            img_shape (tuple[int, int]): Height and width of the image.
+            direction (str): 'horizontal', 'vertical' or 'diagonal' (both).
+
+        Raises:
+            ValueError: Any other direction.
+        """
+        if direction not in ('horizontal', 'vertical', 'diagonal'):
+            raise ValueError(f"flip direction {direction!r}; expected 'horizontal', 'vertical' or "
+                             "'diagonal'")
+        x, y = self.tensor.unbind(dim=-1)
+        if direction != 'vertical':
+            x = img_shape[1] - x
+        if direction != 'horizontal':
+            y = img_shape[0] - y
+        self.tensor = torch.stack([x, y], dim=-1)
+
+    def translate_(self, distances):
+        """Shift in place by ``(x, y)`` pixels."""
+        self.tensor = self.tensor + self.tensor.new_tensor(distances)
+
+    def clip_(self, img_shape):
+        """Leave every point where it is."""
+
+    def rotate_(self, center, angle):
+        """Rotate in place.
+
+        Args:
+            center (tuple[float, float]): x and y as a pixel index, as cv2 takes it:
+                ``((width - 1) / 2, (height - 1) / 2)`` is the middle of the image.
+            angle (float): Degrees, clockwise as seen.
+        """
+        turn = np.deg2rad(angle)
+        cosine, sine = np.cos(turn), np.sin(turn)
+        there = np.array([[1, 0, center[0]], [0, 1, center[1]], [0, 0, 1]])
+        back = np.array([[1, 0, -center[0]], [0, 1, -center[1]], [0, 0, 1]])
+        self.project_(there @ np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]]) @ back)
+
+    def project_(self, homography_matrix):
+        """Apply a homography in place.
+
+        Args:
+            homography_matrix (Tensor or ndarray): ``(3, 3)``, acting on pixel indices (the centre of
+                the top-left pixel is 0, 0), as cv2's warps do.
+        """
+        matrix = torch.as_tensor(np.asarray(homography_matrix, dtype=np.float64))
+        points = self.tensor.to('cpu', torch.float64) - 0.5
+        points = torch.cat([points, torch.ones_like(points[..., :1])], dim=-1) @ matrix.T
+        points = points[..., :2] / points[..., 2:] + 0.5
+        self.tensor = points.to(self.tensor)
+
+    def rescale_(self, scale_factor):
+        """Scale in place with the image, by ``(x, y)`` factors."""
+        self.tensor = self.tensor * self.tensor.new_tensor(scale_factor)
+
+    def resize_(self, scale_factor):
+        """Leave every point: widths and heights are what this scales, a point has none."""
+
+    def is_inside(self, img_shape, all_inside=False, allowed_border=0):
+        """Return True for every point, wherever it is; see :meth:`strictly_inside`.
+
+        mmdet's transforms drop what this calls outside, but a point that has left the frame
+        still lends its disk to the bounds.
+
+        Returns:
+            BoolTensor: ``(...)``, all True.
+        """
+        return torch.ones_like(self.tensor[..., 0], dtype=torch.bool)
+
+    def strictly_inside(self, img_shape):
+        """Return which points lie in the image.
+
+        Args:
+            img_shape (tuple[int, int]): Height and width.
+
+        Returns:
+            BoolTensor: ``(...)``; the left and upper edge are inside, the right and lower are not.
+        """
+        x, y = self.tensor.unbind(dim=-1)
+        return (x >= 0) & (y >= 0) & (x < img_shape[1]) & (y < img_shape[0])
+
+    def find_inside_points(self, points, is_aligned=False):
+        """Return all False: a point has no inside.
+
+        Args:
+            points (Tensor): ``(m, 2)``.
+            is_aligned (bool): Whether point i belongs to box i.
+
+        Returns:
+            BoolTensor: ``(m,)`` if aligned, else ``(m, n)``.
+        """
+        shape = (len(points), ) if is_aligned else (len(points), len(self))
+        return torch.zeros(shape, dtype=torch.bool, device=self.tensor.device)
+
+    @staticmethod
+    def overlaps(boxes1, boxes2, mode='iou', is_aligned=False, eps=1e-6):
+        """Refuse: points have no area.
+
+        Raises:
+            ValueError: Always; PointsToPseudoBoxes makes boxes of them.
+        """
+        raise ValueError('points have no area and so no overlap; put PointsToPseudoBoxes into the '
+                         'pipeline after every geometric transform, or leave out what needs boxes')
+
+    @staticmethod
+    def from_instance_masks(masks):
+        """Refuse: a mask does not say where its point is.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError('points cannot be derived from masks; load the points of the annotation '
+                         'file, or set recompute_bbox=False')
+
+
+@register_box_converter('hbox', 'point')
+def boxes_to_points(boxes):
+    """Return the centres ``(..., 2)`` of boxes ``(..., 4)``, x1, y1, x2, y2."""
+    return (boxes[..., :2] + boxes[..., 2:]) / 2
+
+
+@register_box_converter('point', 'hbox')
+def points_to_boxes(points):
+    """Refuse: a point says nothing about the size of a box.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError('points have no size, so they cannot become boxes by themselves; '
+                     'put PointsToPseudoBoxes(size=...) at the end of the pipeline')

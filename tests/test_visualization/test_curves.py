@@ -1,0 +1,102 @@
+"""What the plots show equals what is reported."""
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmwindow.evaluation import FROCCurve, roc_curve
+from mmwindow.visualization import curves as curves_module
+from mmwindow.visualization import plot_froc, plot_roc
+from mmwindow.visualization.curves import froc_steps
+
+
+def make_froc(fp_rate, recall, num_images=10, num_points=10):
+    return FROCCurve(thresholds=np.linspace(1, 0, len(fp_rate)), fp_rate=np.array(fp_rate),
+                     recall=np.array(recall), num_images=num_images, num_points=num_points)
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """The axes of the next plot, instead of a file."""
+    monkeypatch.setattr(curves_module, 'save_figure', lambda figure, path: figure)
+    return lambda figure: figure.axes[0]
+
+
+def test_normals_alone_have_no_froc(tmp_path):
+    curve = make_froc([0.1], [float('nan')], num_points=0)
+    with pytest.raises(ValueError, match="curve 'normals' has no points"):
+        plot_froc({'normals': curve}, tmp_path / 'froc.png')
+    with pytest.raises(ValueError, match='no curve to plot'):
+        plot_roc({}, tmp_path / 'roc.png')
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_steps_of_a_curve_whose_fp_rate_falls():
+    steps = froc_steps(make_froc([0., .2, .1, .3], [.4, .5, .6, .7]))
+    assert steps['fp_rate'].tolist() == [0, 0, .2, .2, .3]
+    assert steps['recall'].tolist() == [0, .4, .5, .6, .7]
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_the_line_shows_the_reported_recall_of_every_budget(seed):
+    generator = np.random.default_rng(seed)
+    curve = make_froc((0.3 * generator.integers(-1, 3, 40).cumsum().clip(0)).round(1) / 3,
+                      np.sort(generator.integers(0, 11, 40)) / 10)
+    steps = froc_steps(curve)
+    for budget in np.arange(0, 3, 0.05):
+        # What a step plot with where='post' shows at this place.
+        shown = steps['recall'][np.searchsorted(steps['fp_rate'], budget + 1e-9, 'right') - 1]
+        assert shown == curve.recall_at(budget)
+
+
+def test_froc_plot(shown):
+    first = make_froc([0., .2, .4, 1.], [.4, .5, .8, 1.])
+    second = make_froc([.1], [.3])
+    axes = shown(plot_froc({'ours': first, 'theirs': second}, 'unused'))
+    # Recalls at .1 to .5: .4 .5 .5 .8 .8, mean .6.
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        'ours, FROC score 0.600', 'theirs, FROC score 0.300']
+    lines = axes.get_lines()
+    assert lines[1].get_ydata() == pytest.approx([.4, .5, .5, .8, .8])
+    assert lines[2].get_xdata()[-1] == 1.0        # a curve that ends early keeps its recall
+    assert lines[2].get_ydata()[-1] == .3
+    assert axes.get_xlim() == (0, 1)
+
+
+def test_roc_plot(shown):
+    # The reference value 7/9 of plain AUROC.
+    curve = roc_curve([0, 0, 0, 1, 1, 1], [.21, .35, .63, .92, .32, .79])
+    axes = shown(plot_roc(curve, 'unused'))
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ['AUROC 0.778']
+    ties = roc_curve([0, 1, 0, 1], [.5, .5, .5, .5])
+    axes = shown(plot_roc({'all tied': ties}, 'unused'))
+    assert axes.get_legend().get_texts()[0].get_text() == 'all tied, AUROC 0.500'
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.jpg', '.pdf', '.svg'])
+def test_files_are_written_whole(tmp_path, suffix):
+    path = plot_froc(make_froc([0., .2], [.4, .5]), tmp_path / 'new folder' / f'froc{suffix}')
+    assert [file.name for file in path.parent.iterdir()] == [f'froc{suffix}']
+    if suffix in ('.png', '.jpg'):
+        with Image.open(path) as img:
+            img.load()
+            assert img.size == (660, 540)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = plot_froc(make_froc([0., .2], [.4, .5]), tmp_path / 'froc.png')
+    before = path.read_bytes()
+    from matplotlib.figure import Figure
+
+    def fail(self, part, **options):
+        part.write_bytes(b'half')
+        raise OSError('disk full')
+
+    monkeypatch.setattr(Figure, 'savefig', fail)
+    with pytest.raises(OSError, match='disk full'):
+        plot_froc(make_froc([0.], [1.]), path)
+    assert path.read_bytes() == before
+
+
+def test_unknown_suffix(tmp_path):
+    with pytest.raises(ValueError, match=r"the suffix is '.bmp'"):
+        plot_roc(roc_curve([0, 1], [0, 1]), tmp_path / 'roc.bmp')

@@ -1,0 +1,113 @@
+#!/usr/bin/env python
+"""What the Window Loss costs: a training step with head and loss against the bare network.
+
+Both are timed in turn within one run, so the ratio does not depend on what else the machine does.
+Bounds are computed before, as in training, where data workers compute them.
+"""
+import argparse
+import statistics
+import time
+
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmdet.utils import register_all_modules
+from mmengine.config import Config
+from mmengine.structures import BaseDataElement, PixelData
+
+import mmwindow  # noqa: F401  (registers the models)
+from mmwindow.bounds import point_bounds
+from mmwindow.engine.hooks.channels_last_hook import to_channels_last
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--config', default='configs/synthetic/wl_kld_lite0_fpn.py')
+    parser.add_argument('--side', type=int, default=256, help='of the input, in pixels')
+    parser.add_argument('--batch', type=int, default=4)
+    parser.add_argument('--steps', type=int, default=8, help='timed steps of each kind')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--autocast', choices=('none', 'bfloat16', 'float16'), default='none')
+    return parser.parse_args()
+
+
+def build_model(path, device):
+    """Build the model of a config from random weights, in the layout the config trains in."""
+    cfg = Config.fromfile(path)
+    cfg.model.backbone.init_cfg = None
+    model = MODELS.build(cfg.model).to(device).train()
+    if any(hook.type == 'ChannelsLastHook' for hook in cfg.get('custom_hooks', [])):
+        model.to(memory_format=torch.channels_last)
+        model.backbone.register_forward_pre_hook(to_channels_last)
+    return model
+
+
+def make_samples(num, side, head, device):
+    """Return data samples with bounds: two points in every other image."""
+    generator = torch.Generator().manual_seed(0)
+    samples = []
+    scale = side / 1024
+    for index in range(num):
+        points = torch.rand(2 if index % 2 == 0 else 0, 2, generator=generator) * side
+        levels = {}
+        for stride in head.strides:
+            bounds = point_bounds(points, torch.zeros(len(points), dtype=torch.long),
+                                  head.num_classes, side // stride, side // stride, stride,
+                                  50 * scale, 200 * scale, 2 * scale)
+            levels[f'stride{stride}'] = PixelData(lower=bounds.lower, upper=bounds.upper)
+        sample = DetDataSample()
+        sample.gt_bounds = BaseDataElement(**levels)
+        samples.append(sample.to(device))
+    return samples
+
+
+def synchronize(device):
+    """Wait until the device has done what it was given."""
+    if device.startswith('cuda'):
+        torch.cuda.synchronize()
+
+
+def time_step(step, model, device):
+    """Return the seconds of one forward and backward pass."""
+    model.zero_grad(set_to_none=True)
+    synchronize(device)
+    started = time.perf_counter()
+    step().backward()
+    synchronize(device)
+    return time.perf_counter() - started
+
+
+def main():
+    args = parse_args()
+    register_all_modules()
+    torch.manual_seed(0)
+    model = build_model(args.config, args.device)
+    imgs = torch.randn(args.batch, 3, args.side, args.side, device=args.device)
+    samples = make_samples(args.batch, args.side, model.bbox_head, args.device)
+    dtype = None if args.autocast == 'none' else getattr(torch, args.autocast)
+    device_type = torch.device(args.device).type
+
+    def bare_step():
+        with torch.autocast(device_type, dtype=dtype, enabled=dtype is not None):
+            return sum(level.float().mean() for level in model.extract_feat(imgs))
+
+    def window_step():
+        with torch.autocast(device_type, dtype=dtype, enabled=dtype is not None):
+            return sum(model.loss(imgs, samples).values())
+
+    times = {bare_step: [], window_step: []}
+    for round_number in range(args.steps + 2):
+        for step, seconds in times.items():
+            taken = time_step(step, model, args.device)
+            if round_number >= 2:  # the first two warm up
+                seconds.append(taken)
+    bare, window = (statistics.median(seconds) for seconds in times.values())
+    print(f'{args.config}: batch {args.batch} at {args.side} px, {args.device}, autocast '
+          f'{args.autocast}, {torch.get_num_threads()} threads, median of {args.steps}')
+    print(f'backbone and neck alone     {1000 * bare:9.1f} ms')
+    print(f'with head and Window Loss   {1000 * window:9.1f} ms')
+    print(f'ratio                       {window / bare:9.3f}')
+
+
+if __name__ == '__main__':
+    main()
