@@ -3,6 +3,23 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 
+STATISTICS = ('min', 'max', 'current', 'mean')
+
+
+def history_buffer_method(owner, name):
+    """Stand in for ``getattr`` while unpickling: only ``HistoryBuffer``'s four statistics.
+
+    A pickled ``HistoryBuffer`` names its methods through ``getattr``. Allowing the real one
+    would let a file reach any attribute of any allowed object.
+
+    Raises:
+        ValueError: Anything else is asked for.
+    """
+    if owner is not HistoryBuffer or name not in STATISTICS:
+        raise ValueError(f'the checkpoint asks for {name!r} of {owner!r}; only the statistics '
+                         f'{STATISTICS} of HistoryBuffer are allowed. Is it from a trusted place?')
+    return getattr(owner, name)
+
 
 def own_checkpoint_types():
     """Return what mmengine's checkpoints hold beside tensors and builtins.
@@ -27,7 +44,7 @@ def allow_own_checkpoints():
     """
     if not hasattr(torch.serialization, 'add_safe_globals'):
         return  # torch < 2.4: there is no such check yet
-    types = own_checkpoint_types()
+    types = [*own_checkpoint_types(), (history_buffer_method, 'builtins.getattr')]
     core = np._core if hasattr(np, '_core') else np.core
     # A checkpoint written under numpy 1 names numpy.core, one under numpy 2 numpy._core;
     # either must open under either.

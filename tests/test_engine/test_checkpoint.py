@@ -48,6 +48,20 @@ def test_unknown_types_are_still_refused(tmp_path):
         torch.load(path)
 
 
+class Reach:
+    """Pickles as a getattr on an allowed class, the way an attack would begin."""
+
+    def __reduce__(self):
+        return getattr, (HistoryBuffer, '__init__')
+
+
+def test_getattr_reaches_nothing_but_the_statistics(tmp_path):
+    path = tmp_path / 'attack.pth'
+    torch.save({'x': Reach()}, path)
+    with pytest.raises(Exception, match='only the statistics'):
+        torch.load(path)
+
+
 def test_checkpoint_that_names_the_other_numpy_major_loads(tmp_path):
     # Under numpy 2 the pickled names are numpy._core.*, under numpy 1 numpy.core.*.
     path = tmp_path / 'numpy1.pth'
