@@ -44,7 +44,7 @@ def extend(box, row0, row1, column0, column1):
 
 
 @compile_function
-def sweep(flat, order, width, x_edges, y_edges, table, points, max_overlap, steps,
+def sweep(levels, order, width, x_edges, y_edges, table, points, max_overlap, steps,
           representatives):
     """Add cells from the highest score down; see :func:`sweep_components`.
 
@@ -52,48 +52,52 @@ def sweep(flat, order, width, x_edges, y_edges, table, points, max_overlap, step
     of one level add up to the same, and boxes only grow: nothing is lost by taking
     them one by one.
     """
-    num = len(flat)
+    num = len(order)
+    height = num // width
     stride = width + 2  # a rim of cells that never enter spares the tests for the border
-    parent = np.full((num // width + 2) * stride, -1, np.int32)
-    boxes = np.empty((len(parent), 4), np.int32)
-    is_fp = np.zeros(len(parent), np.bool_)
-    levels = np.empty(num, np.float64)
+    # A cell knows the component it entered; only components, far fewer, have a parent.
+    component = np.full((height + 2) * stride, -1, np.int32)
+    most = ((height + 1) // 2) * ((width + 1) // 2)  # maxima do not touch each other
+    parent = np.empty(most, np.int32)
+    boxes = np.empty((most, 4), np.int32)
+    is_fp = np.zeros(most, np.bool_)
+    event_levels = np.empty(num, np.float64)
     changes = np.empty(num, np.int32)
     recall = np.full(len(points), -np.inf)
-    num_missing = len(points)
-    num_events = 0
-    change = 0
+    num_components, num_missing, num_events, change = 0, len(points), 0, 0
     for index in range(num):
-        cell = order[index]
-        level = flat[cell]
-        row = cell // width
-        column = cell - row * width
+        row = order[index] // width
+        column = order[index] - row * width
         place = (row + 1) * stride + column + 1
         code = 0
         for number in range(8):
-            if parent[place + steps[number]] >= 0:
+            if component[place + steps[number]] >= 0:
                 code |= 1 << number
         if code == 0:
-            root = place
+            root = num_components
+            num_components += 1
+            parent[root] = root
             boxes[root, 0], boxes[root, 1] = row, row + 1
             boxes[root, 2], boxes[root, 3] = column, column + 1
             grew = True
         else:
-            root = find_root(parent, place + steps[representatives[code, 0]])
+            root = find_root(parent, component[place + steps[representatives[code, 0]]])
             grew = extend(boxes[root], row, row + 1, column, column + 1)
-        parent[place] = root
         for number in range(1, 4):
             if code == 0 or representatives[code, number] < 0:
                 break
-            other = find_root(parent, place + steps[representatives[code, number]])
+            other = find_root(parent, component[place + steps[representatives[code, number]]])
             if other != root:
                 # What was counted for either of the two is counted for neither now.
                 change -= is_fp[root] + is_fp[other]
                 is_fp[root] = is_fp[other] = False
+                root, other = min(root, other), max(root, other)  # the older one stays
                 parent[other] = root
                 extend(boxes[root], boxes[other, 0], boxes[other, 1], boxes[other, 2],
                        boxes[other, 3])
+                extend(boxes[root], row, row + 1, column, column + 1)
                 grew = True
+        component[place] = root
         if grew:
             box = boxes[root]
             fp = is_false_positive(box, x_edges, y_edges, table, max_overlap)
@@ -104,14 +108,14 @@ def sweep(flat, order, width, x_edges, y_edges, table, points, max_overlap, step
                     if (recall[number] == -np.inf
                             and x_edges[box[2]] <= points[number, 0] <= x_edges[box[3]]
                             and y_edges[box[0]] <= points[number, 1] <= y_edges[box[1]]):
-                        recall[number] = level
+                        recall[number] = levels[index]
                         num_missing -= 1
-        if change != 0 and (index + 1 == num or flat[order[index + 1]] != level):
-            levels[num_events] = level
+        if change != 0 and (index + 1 == num or levels[index + 1] != levels[index]):
+            event_levels[num_events] = levels[index]
             changes[num_events] = change
             num_events += 1
             change = 0
-    return levels[:num_events].copy(), changes[:num_events].copy(), recall
+    return event_levels[:num_events].copy(), changes[:num_events].copy(), recall
 
 
 def sweep_components(scores, x_edges, y_edges, table, points, max_overlap):
@@ -131,7 +135,7 @@ def sweep_components(scores, x_edges, y_edges, table, points, max_overlap):
     """
     width = scores.shape[1]
     flat = np.ascontiguousarray(scores).ravel()
-    order = np.argsort(-flat)
+    order = np.argsort(-flat).astype(np.int32)
     steps = np.array([row * (width + 2) + column for row, column in STEPS])
-    return sweep(flat, order, width, x_edges, y_edges, table, points, max_overlap, steps,
+    return sweep(flat[order], order, width, x_edges, y_edges, table, points, max_overlap, steps,
                  REPRESENTATIVES)

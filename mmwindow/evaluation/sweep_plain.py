@@ -219,7 +219,9 @@ def component_boxes(cells, nodes, position, size, height, width):
     starts = np.flatnonzero(np.append(True, nodes[1:] != nodes[:-1]))
     real = nodes[starts]  # nodes that a cell enters: all but those of a multiple merge
     lengths = np.diff(np.append(starts, len(cells)))
-    segment = np.repeat(np.arange(len(starts), dtype=np.int32), lengths)
+    # 64 bits only where the offsets below need them.
+    dtype = np.int32 if len(starts) * (max(height, width) + 2) < 1 << 31 else np.int64
+    segment = np.repeat(np.arange(len(starts), dtype=dtype), lengths)
     found = []
     for values, largest in ((height - rows, height), (rows + 1, height),
                             (width - columns, width), (columns + 1, width)):
