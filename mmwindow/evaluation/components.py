@@ -7,17 +7,38 @@ over all images follows from these exactly, and they are a few numbers where a m
 thousands (docs/method.md, section 6).
 """
 from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import import_module
 
 import numpy as np
 
 from .targets import FRAME_SIDE, DiskMask, check_points
 
-try:
-    from .sweep_numba import sweep_components
-    HAS_NUMBA = True
-except ImportError:
-    from .sweep_plain import sweep_components
-    HAS_NUMBA = False
+METHODS = ('auto', 'numba', 'plain')
+
+
+@lru_cache
+def find_sweep(method='auto'):
+    """Return the function that sweeps a map; numba is imported only when it is asked for.
+
+    Args:
+        method (str): 'numba' (compiled at the first call, kept on disk), 'plain' (numpy
+            and scipy; the same events, two to four times slower), or 'auto': numba
+            where it is installed.
+
+    Raises:
+        ValueError: The method is unknown, or numba was asked for and is not there.
+    """
+    if method not in METHODS:
+        raise ValueError(f'method is {method!r}; it must be one of {METHODS}')
+    if method != 'plain':
+        try:
+            return import_module('.sweep_numba', __package__).sweep_components
+        except ImportError as error:  # also raised where numba refuses the numpy installed
+            if method == 'numba':
+                raise ValueError(f'numba cannot be imported ({error}); install it (pip install '
+                                 "numba), or use method='plain'") from error
+    return import_module('.sweep_plain', __package__).sweep_components
 
 
 @dataclass(frozen=True)
@@ -52,12 +73,15 @@ class ImageEvents:
 
 
 def check_scores(scores, what):
-    """Return scores as float32 or float64, refused where they are neither or not finite."""
+    """Return scores as float32 or float64; float16 and what is not finite are refused."""
     scores = np.asarray(scores)
-    if scores.dtype not in (np.float32, np.float64):
-        if scores.dtype.kind in 'iub' or scores.dtype == np.float16:
-            raise ValueError(f'{what} are {scores.dtype}; float32 or float64 is expected. A float16 '
-                             'sigmoid is 1.0 from logit 8.3 on: compute it in float32')
+    if scores.dtype == np.float16:
+        raise ValueError(f'{what} are float16; float32 or float64 is expected. A float16 sigmoid is '
+                         '1.0 from logit 8.3 on, and such ties are lost for good: compute it in '
+                         'float32')
+    if scores.dtype.kind not in 'fiub':
+        raise ValueError(f'{what} are of type {scores.dtype}; numbers are expected')
+    if scores.dtype != np.float32:
         scores = scores.astype(np.float64)
     if not np.isfinite(scores).all():
         raise ValueError(f'{what} hold {scores[~np.isfinite(scores)].flat[0]}; every score must be '
@@ -65,8 +89,15 @@ def check_scores(scores, what):
     return scores
 
 
+def check_rules(hit_radius, max_overlap):
+    """Refuse settings of the two rules that make no sense."""
+    if not (0 < hit_radius < np.inf and 0 < max_overlap <= 1):
+        raise ValueError(f'hit_radius is {hit_radius} and max_overlap {max_overlap}; a positive '
+                         'radius in frame pixels and a fraction in (0, 1] are expected')
+
+
 def map_events(scores, points, hit_radius=50., max_overlap=0.1, frame_side=FRAME_SIDE,
-               image_score=None, sweep=None, **identity):
+               image_score=None, method='auto', **identity):
     """Reduce the score map of one image and class to its events, exactly.
 
     A point is recalled when it lies in a finding's box, edges included; a finding is a
@@ -74,34 +105,37 @@ def map_events(scores, points, hit_radius=50., max_overlap=0.1, frame_side=FRAME
     points.
 
     Args:
-        scores (ndarray): ``(h, w)`` float32 or float64, over the whole square frame;
-            a cell is ``frame_side / w`` wide and ``frame_side / h`` high.
+        scores (ndarray): ``(n, n)`` float32 or float64, over the whole square frame,
+            padding included; a cell is ``frame_side / n`` wide.
         points (ndarray): ``(N, 2)``, x and y in frame pixels; those outside the frame are
             no targets.
         hit_radius (float): Radius of the disks in frame pixels.
         max_overlap (float): Below this fraction a box is a false positive.
         frame_side (int): Side of the frame in pixels.
         image_score (float, optional): The map's maximum if None.
-        sweep (callable, optional): Another implementation, for tests.
+        method (str): As in :func:`find_sweep`.
         **identity: ``image_id``, ``group`` and ``fields`` of the result.
 
     Returns:
         ImageEvents
 
     Raises:
-        ValueError: Wrong shape or type, or a value that is not finite.
+        ValueError: Wrong shape or type, a value that is not finite, or rules that make
+            no sense.
+
+    Assumption (docs/method.md section 6): the curve is exact, at every score of the map.
     """
     scores = check_scores(scores, 'map scores')
-    if scores.ndim != 2 or scores.size == 0:
-        raise ValueError(f'the map has shape {scores.shape}; (height, width) of at least one cell '
-                         'is expected, one class at a time')
+    if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or scores.size == 0:
+        raise ValueError(f'the map has shape {scores.shape}; (n, n) of at least one cell is '
+                         'expected, one class at a time, over the square frame: pad the image '
+                         'to the right and below before the network')
+    check_rules(hit_radius, max_overlap)
     targets = check_points(points, frame_side)
-    height, width = scores.shape
-    x_edges = np.arange(width + 1) * (frame_side / width)
-    y_edges = np.arange(height + 1) * (frame_side / height)
-    table = DiskMask(targets, hit_radius, frame_side).corner_areas(x_edges, y_edges)
-    levels, changes, recall_levels = (sweep or sweep_components)(
-        scores, x_edges, y_edges, table, targets, max_overlap)
+    edges = np.arange(len(scores) + 1) * (frame_side / len(scores))
+    table = DiskMask(targets, hit_radius, frame_side).corner_areas(edges, edges)
+    levels, changes, recall_levels = find_sweep(method)(
+        scores, edges, edges, table, targets, max_overlap)
     return ImageEvents(
         score=float(scores.max() if image_score is None else check_score(image_score)),
         recall_levels=recall_levels, fp_levels=levels, fp_changes=changes,
@@ -126,8 +160,10 @@ def box_events(boxes, scores, points, hit_radius=50., max_overlap=0.1, frame_sid
         ImageEvents
 
     Raises:
-        ValueError: Shapes disagree, a value is not finite, or a box has no area.
+        ValueError: Shapes disagree, a value is not finite, a box has no area, or the
+            rules make no sense.
     """
+    check_rules(hit_radius, max_overlap)
     boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     scores = check_scores(np.asarray(scores).reshape(-1) if np.size(scores) else np.zeros(0),
                           'box scores')
@@ -152,7 +188,7 @@ def box_events(boxes, scores, points, hit_radius=50., max_overlap=0.1, frame_sid
     return ImageEvents(
         score=best if image_score is None else check_score(image_score),
         recall_levels=recall_levels, fp_levels=-levels,
-        fp_changes=np.bincount(index, minlength=len(levels)).astype(np.int64),
+        fp_changes=np.bincount(index, minlength=len(levels)).astype(np.int32),
         is_positive=np.size(points) > 0, **identity)
 
 

@@ -95,7 +95,6 @@ def sweep(levels, order, width, x_edges, y_edges, table, points, max_overlap, st
                 parent[other] = root
                 extend(boxes[root], boxes[other, 0], boxes[other, 1], boxes[other, 2],
                        boxes[other, 3])
-                extend(boxes[root], row, row + 1, column, column + 1)
                 grew = True
         component[place] = root
         if grew:

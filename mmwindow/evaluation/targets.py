@@ -39,21 +39,19 @@ class DiskMask:
     """
 
     def __init__(self, points, radius, frame_side=FRAME_SIDE):
-        self.left, self.top = 0, 0
+        self.mask = None
         if len(points) == 0:
-            self.integral = None
             return
         # Only the smallest rectangle around all disks is drawn.
-        low = np.clip(np.floor(points.min(axis=0) - radius), 0, frame_side).astype(int)
-        high = np.clip(np.ceil(points.max(axis=0) + radius), 0, frame_side).astype(int)
-        self.left, self.top = low
-        x = np.arange(low[0], high[0]) + 0.5
-        y = np.arange(low[1], high[1]) + 0.5
-        mask = np.zeros((len(y), len(x)), dtype=bool)
-        for point in points:
-            mask |= ((x - point[0]) ** 2)[None] + ((y - point[1]) ** 2)[:, None] <= radius ** 2
-        self.integral = np.zeros((len(y) + 1, len(x) + 1))
-        mask.cumsum(axis=0, dtype=np.float64).cumsum(axis=1, out=self.integral[1:, 1:])
+        low = np.clip(np.floor(points - radius), 0, frame_side).astype(int)
+        high = np.clip(np.ceil(points + radius), 0, frame_side).astype(int)
+        self.left, self.top = low.min(axis=0)
+        right, bottom = high.max(axis=0)
+        self.mask = np.zeros((bottom - self.top, right - self.left), dtype=bool)
+        for point, (x0, y0), (x1, y1) in zip(points, low, high, strict=True):
+            x, y = np.arange(x0, x1) + 0.5 - point[0], np.arange(y0, y1) + 0.5 - point[1]
+            self.mask[y0 - self.top:y1 - self.top, x0 - self.left:x1 - self.left] |= (
+                x ** 2 + y[:, None] ** 2 <= radius ** 2)
 
     def corner_areas(self, x, y):
         """Return the mask's area left of each x and above each y, as a table.
@@ -65,10 +63,12 @@ class DiskMask:
         Returns:
             ndarray: ``(H, W)`` float64, square frame pixels.
         """
-        if self.integral is None:
+        if self.mask is None or self.mask.size == 0:
             return np.zeros((len(y), len(x)))
-        table = self._along(self.integral, np.asarray(y, dtype=np.float64) - self.top)
-        return self._along(table.T, np.asarray(x, dtype=np.float64) - self.left).T
+        above = self._sum_before(self.mask, np.asarray(y, dtype=np.float64) - self.top)
+        # Transposed copies: sums along the first axis run over whole rows at a time.
+        return self._sum_before(np.ascontiguousarray(above.T),
+                                np.asarray(x, dtype=np.float64) - self.left).T.copy()
 
     def areas(self, boxes):
         """Return the mask's area within each box ``(N, 4)`` as x1, y1, x2, y2."""
@@ -80,8 +80,17 @@ class DiskMask:
                 - table[y_index[:, 1], x_index[:, 0]] + table[y_index[:, 0], x_index[:, 0]])
 
     @staticmethod
-    def _along(table, positions):
-        positions = positions.clip(0, len(table) - 1)
-        below = np.floor(positions).astype(int).clip(0, len(table) - 2)
-        weight = (positions - below)[:, None]
-        return table[below] * (1 - weight) + table[below + 1] * weight
+    def _sum_before(values, positions):
+        """Return the sum of ``(n, m)`` before each position on the first axis ``(k, m)``.
+
+        A position between two rows takes its share of the row.
+        """
+        sums = np.zeros((len(values) + 1, values.shape[1]),
+                        np.int32 if values.dtype == bool else np.float64)
+        np.cumsum(values, axis=0, out=sums[1:])
+        positions = positions.clip(0, len(values))
+        below = np.floor(positions).astype(int).clip(0, len(values) - 1)
+        share = (positions - below)[:, None]
+        if not (share % 1).any():  # whole pixels: exact, and a third of the work
+            return sums[positions.astype(int)].astype(np.float64)
+        return sums[below] * (1 - share) + sums[below + 1] * share
