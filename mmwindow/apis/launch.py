@@ -65,7 +65,11 @@ def check_checkpoint(path):
 def build_runner(cfg):
     """Build the runner; on a machine without GPUs with a gloo process group."""
     setup_cache_size_limit_of_dynamo()
-    init_cpu_process_group(cfg.launcher)
+    if init_cpu_process_group(cfg.launcher):
+        # mmengine hands the wrapper device_ids, which it refuses on a CPU.
+        cfg.setdefault('model_wrapper_cfg', dict(
+            type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
+            find_unused_parameters=cfg.get('find_unused_parameters', False)))
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
 

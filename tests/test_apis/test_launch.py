@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mmwindow.apis import load_config, train
-from mmwindow.apis import test as test_checkpoint  # pytest would collect it under its own name
+from mmwindow.apis import test as evaluate  # pytest would collect it under its own name
 
 ROOT = Path(__file__).parents[2]
 PAPER_CONFIGS = ['windowloss/wl_kld_r50_fpn.py', 'windowloss/wl_mse_r50_fpn.py']
@@ -66,7 +66,7 @@ def test_paper_configs_train_and_evaluate_when_shrunk(config, tiny_dataset, tmp_
     runner = train(ROOT / 'configs' / config, work_dir=tmp_path, cfg_options=shrunk(tiny_dataset))
     assert runner.iter == 2  # six images in batches of three
     assert list(tmp_path.glob('best_froc_auroc_epoch_1.pth'))
-    metrics = test_checkpoint(ROOT / 'configs' / config, tmp_path / 'epoch_1.pth',
+    metrics = evaluate(ROOT / 'configs' / config, tmp_path / 'epoch_1.pth',
                    work_dir=tmp_path / 'test', cfg_options=shrunk(tiny_dataset),
                    out=tmp_path / 'predictions.pkl')
     assert {'froc/auroc', 'froc/recall@0.1', 'froc/froc_score'} <= set(metrics)
@@ -116,7 +116,7 @@ def test_two_cpu_ranks_give_the_metric_of_one_process(tiny_dataset, tmp_path):
     two_ranks = read_metrics(tmp_path / 'train')
     checkpoint = tmp_path / 'train' / 'epoch_1.pth'
     on_val = {**options, 'test_dataloader.dataset.ann_file': 'annotations/val.json'}
-    one_process = test_checkpoint(config, checkpoint, work_dir=tmp_path / 'one', cfg_options=on_val)
+    one_process = evaluate(config, checkpoint, work_dir=tmp_path / 'one', cfg_options=on_val)
     assert len(two_ranks) >= 7
     assert two_ranks == pytest.approx(one_process, abs=1e-12, nan_ok=True)
     run_tool(ROOT / 'tools/dist_test.sh', config, checkpoint, 2, '--work-dir', tmp_path / 'two',
@@ -162,9 +162,9 @@ def test_missing_config_and_checkpoint_are_named(tmp_path):
     with pytest.raises(ValueError, match='nowhere.py: there is no such file'):
         load_config(tmp_path / 'nowhere.py')
     with pytest.raises(ValueError, match='nothing.pth: there is no such file'):
-        test_checkpoint(ROOT / 'configs' / PAPER_CONFIGS[0], tmp_path / 'nothing.pth')
+        evaluate(ROOT / 'configs' / PAPER_CONFIGS[0], tmp_path / 'nothing.pth')
     with pytest.raises(ValueError, match='must end in .pkl'):
-        test_checkpoint(ROOT / 'configs' / PAPER_CONFIGS[0], 'https://x/y.pth',
+        evaluate(ROOT / 'configs' / PAPER_CONFIGS[0], 'https://x/y.pth',
                         out=tmp_path / 'a.json')
 
 
