@@ -1,5 +1,4 @@
 """Pictures and a page for one test run."""
-import json
 import os
 import pickle
 from pathlib import Path
@@ -7,29 +6,32 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmwindow.evaluation import FROCCurve, roc_curve
+from mmwindow.evaluation import froc_curve, roc_curve
+from mmwindow.evaluation.records import read_record
 from mmwindow.visualization import Example, plot_froc, plot_roc, save_overlays
 
 
 def read_curves(path):
-    """Return the curves that ``FROCMetric(outfile=...)`` wrote, of its first class.
+    """Return the curves of a record that ``FROCMetric(outfile=...)`` wrote, of its first class.
 
     Returns:
         dict: ``froc`` (FROCCurve), ``roc`` (ROCCurve, or None with one kind of image) and
-        ``operating_points`` (as in the file).
+        ``operating_points`` (a list of dicts: ``budget``, and its ``threshold``, None where no
+        threshold keeps to it).
     """
-    content = json.loads(Path(path).read_text(encoding='utf-8'))['classes'][0]
-    curve = content['curve']
-    labels = [img['is_positive'] for img in content['images']]
-    # A box detector without a box on a film scores it below every other.
-    scores = [-np.inf if img['score'] is None else img['score'] for img in content['images']]
+    record = read_record(path)
+    events = next(iter(record.classes.values()))
+    labels = [img.is_positive for img in events]
+    curve = froc_curve(events)
     return dict(
-        froc=FROCCurve(
-            thresholds=np.array(curve['thresholds']), fp_rate=np.array(curve['fp_rate']),
-            recall=np.array(curve['recall'], dtype=float), num_images=content['num_images'],
-            num_points=content['num_points']),
-        roc=roc_curve(labels, scores) if 0 < sum(labels) < len(labels) else None,
-        operating_points=content['operating_points'])
+        froc=curve,
+        # A box detector without a box on a film scores it -inf, below every other.
+        roc=(roc_curve(labels, [img.score for img in events])
+             if 0 < sum(labels) < len(labels) else None),
+        operating_points=[
+            dict(budget=budget, threshold=threshold if np.isfinite(threshold) else None)
+            for budget in record.settings['budgets']
+            for threshold in [curve.threshold_at(budget)]])
 
 
 def iterate_examples(path, threshold):

@@ -1,6 +1,4 @@
 """The FROC and AUROC as a metric of mmdet's runner."""
-import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +6,9 @@ from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 
-from mmwindow.evaluation.components import ImageEvents, box_events, map_events
+from mmwindow.evaluation.components import box_events, map_events
 from mmwindow.evaluation.froc import CONVENTIONS, DEFAULT_BUDGETS, froc_curve
+from mmwindow.evaluation.records import write_record
 from mmwindow.evaluation.roc import auroc
 from mmwindow.evaluation.targets import FRAME_SIDE
 
@@ -42,8 +41,8 @@ class FROCMetric(BaseMetric):
         budgets (Sequence[float]): False positives per image at which recall is reported.
         convention (str): 'first_crossing', 'best' or 'interpolated'; see
             :meth:`~mmwindow.evaluation.FROCCurve.recall_at`.
-        outfile (str, optional): A JSON that receives curves, thresholds, settings and
-            image scores.
+        outfile (str, optional): A JSON that receives the record: every image's events, the
+            settings, the operating points; see :func:`~mmwindow.evaluation.read_record`.
         collect_device (str): 'cpu' or 'gpu'.
         prefix (str): Of the keys.
     """
@@ -91,7 +90,7 @@ class FROCMetric(BaseMetric):
         image_scores = to_numpy(sample['image_score']).reshape(-1) if (
             'image_score' in sample) else [None] * num_classes
         common = dict(hit_radius=self.hit_radius, max_overlap=self.max_overlap)
-        identity = dict(image_id=sample['img_id'], group=str(sample.get('group', '')))
+        identity = sample_identity(sample)
         events = []
         for label in range(num_classes):
             chosen = dict(points=points[labels == label], image_score=image_scores[label],
@@ -164,41 +163,18 @@ class FROCMetric(BaseMetric):
                     froc_score=curve.score(self.budgets, self.convention))
 
     def write(self, names, results, metrics):
-        """Write the outfile beside, then rename it."""
-        content = dict(
-            settings=dict(hit_radius=self.hit_radius, max_overlap=self.max_overlap,
-                          budgets=self.budgets, convention=self.convention,
-                          frame_side=FRAME_SIDE),
-            metrics={f'{self.prefix}/{key}': value for key, value in metrics.items()},
-            classes=[self.describe_class(name, events) for name, events in
-                     zip(names, zip(*results, strict=True), strict=True)])
-        path = Path(self.outfile)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + '.part')
-        part.write_text(json.dumps(content), encoding='utf-8')
-        os.replace(part, path)
-
-    def describe_class(self, name, events):
-        """Return the curve, the operating points and the images of one class as plain data."""
-        curve = froc_curve(events)
-        return dict(
-            name=name, num_images=curve.num_images, num_points=curve.num_points,
-            operating_points=[dict(budget=budget, threshold=finite(curve.threshold_at(budget)),
-                                   recall=finite(curve.recall_at(budget, self.convention)))
-                              for budget in self.budgets],
-            curve=dict(thresholds=curve.thresholds.tolist(), fp_rate=curve.fp_rate.tolist(),
-                       recall=[finite(value) for value in curve.recall.tolist()]),
-            images=[describe_image(event) for event in events])
+        """Write the record (:mod:`mmwindow.evaluation.records`) of all images."""
+        settings = dict(hit_radius=self.hit_radius, max_overlap=self.max_overlap,
+                        frame_side=FRAME_SIDE, budgets=self.budgets, convention=self.convention)
+        write_record(
+            self.outfile, dict(zip(names, zip(*results, strict=True), strict=True)), settings,
+            metrics={f'{self.prefix}/{key}': value for key, value in metrics.items()})
 
 
-def describe_image(event: ImageEvents):
-    """Return one image's events as plain data."""
-    return dict(image_id=event.image_id, group=event.group, is_positive=bool(event.is_positive),
-                score=finite(event.score),
-                recall_levels=[finite(level) for level in event.recall_levels.tolist()],
-                fp_levels=event.fp_levels.tolist(), fp_changes=event.fp_changes.tolist())
-
-
-def finite(value):
-    """Return a number, or None for what JSON cannot hold."""
-    return value if np.isfinite(value) else None
+def sample_identity(sample):
+    """Return what names an image in its events: id, patient, file name and other fields."""
+    name = Path(sample['img_path']).name if sample.get('img_path') else None
+    fields = {**({'file_name': name} if name else {}), **(sample.get('fields') or {})}
+    group = sample.get('group')
+    return dict(image_id=sample['img_id'], group='' if group is None else str(group),
+                fields=fields)
