@@ -3,6 +3,9 @@ import numpy as np
 import torch
 from mmdet.structures.bbox import BaseBoxes, register_box, register_box_converter
 
+NO_SIZE = ('points have no size and so no {}: leave out the transform that asks for it (it would '
+           'drop points or needs boxes), or put PointsToPseudoBoxes before it, after all rotations')
+
 
 @register_box('point')
 class PointBoxes(BaseBoxes):
@@ -19,9 +22,16 @@ class PointBoxes(BaseBoxes):
     as such. Boxes need not care about half a pixel, points do: a rotation of 15 degrees would
     be off by 0.18 pixels, a shear of 30 degrees by 0.29, a scaling by 2 by 0.71.
 
-    Widths, heights and areas are 0, so what filters boxes by size would drop every point:
-    ``FilterAnnotations`` (its defaults), ``RandomCenterCropPad``, ``RandomErasing`` and so on are to
-    be kept out of pipelines of points; see tests/test_structures for what each stock transform does.
+    A point has no size: widths, heights, areas, overlaps and masks are refused aloud, so that the
+    stock transforms that would drop every point or that need boxes stop with an error:
+    ``RandomShift``, ``FilterAnnotations``, ``MinIoURandomCrop``, ``CopyPaste``, ``RandomErasing``,
+    ``Albu``, ``InstaBoost``, ``GTBoxSubOne_GLIP`` and mmcv's ``CenterCrop``. Three cannot be refused
+    from here and are to be kept out of pipelines of points: ``RandomCenterCropPad`` drops points
+    beyond its crop, ``RandomFlip_GLIP`` moves them by a pixel, and ``RandomCrop`` drops normals
+    unless it has ``allow_negative_crop=True``. ``Mosaic``, ``MixUp``, their cached forms and
+    ``FixShapeResize(keep_ratio=True)`` scale points by the ratio before the image's size is rounded:
+    up to about a pixel off at the far edges, exact where the sizes come out whole. All others are
+    exact; tests/test_structures compares each with the centroid of a disk drawn into the image.
     """
 
     box_dim = 2
@@ -33,18 +43,18 @@ class PointBoxes(BaseBoxes):
 
     @property
     def areas(self):
-        """Tensor: ``(...)``, zeros."""
-        return torch.zeros_like(self.tensor[..., 0])
+        """Refuse: what asks for it would drop every point."""
+        raise ValueError(NO_SIZE.format('areas'))
 
     @property
     def widths(self):
-        """Tensor: ``(...)``, zeros."""
-        return torch.zeros_like(self.tensor[..., 0])
+        """Refuse: what asks for it would drop every point."""
+        raise ValueError(NO_SIZE.format('widths'))
 
     @property
     def heights(self):
-        """Tensor: ``(...)``, zeros."""
-        return torch.zeros_like(self.tensor[..., 0])
+        """Refuse: what asks for it would drop every point."""
+        raise ValueError(NO_SIZE.format('heights'))
 
     def flip_(self, img_shape, direction='horizontal'):
         """Mirror in place.
@@ -150,8 +160,15 @@ class PointBoxes(BaseBoxes):
         Raises:
             ValueError: Always; PointsToPseudoBoxes makes boxes of them.
         """
-        raise ValueError('points have no area and so no overlap; put PointsToPseudoBoxes into the '
-                         'pipeline after every geometric transform, or leave out what needs boxes')
+        raise ValueError(NO_SIZE.format('overlaps'))
+
+    def create_masks(self, img_shape):
+        """Refuse, for CopyPaste: a point covers nothing.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError(NO_SIZE.format('masks'))
 
     @staticmethod
     def from_instance_masks(masks):
