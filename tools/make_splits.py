@@ -1,34 +1,65 @@
 #!/usr/bin/env python
-"""Divide a point file by patient: five folds (70 / 10 / 20 %), or one split.
+"""Divide a point file by patient: five folds (70 / 10 / 20 %) in one JSON, or one split.
 
-Writes OUT/fold0/{train,val,test}.json to fold4, or with --single OUT/{train,val,test}.json. No group
-(images[*].group) is ever divided; positives and normals are spread evenly.
+    tools/make_splits.py points.json --out folds.json            write the folds and check them
+    tools/make_splits.py points.json --check folds.json          only check them
+    tools/make_splits.py points.json --out folds.json --files F  also F/fold0/{train,val,test}.json
+    tools/make_splits.py points.json --out FOLDER --single       FOLDER/{train,val,test}.json
+
+No group (images[*].group) is ever divided; positives and normals are spread evenly.
 """
 import argparse
 from pathlib import Path
 
+from mmwindow.datasets.fold_file import check_folds, make_folds, write_fold_files, write_folds
 from mmwindow.datasets.point_file import read_point_file
 from mmwindow.datasets.splits import describe_split, write_splits
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('points', type=Path, help='the point file (COCO JSON)')
-    parser.add_argument('--out', type=Path, help='folder to write; default: annotations/ beside it')
+    parser.add_argument('--out', type=Path, help='the folds file; default: folds.json beside the '
+                                                 'points. With --single a folder')
     parser.add_argument('--folds', type=int, default=5, help='number of folds')
-    parser.add_argument('--single', action='store_true', help='one split instead of folds')
     parser.add_argument('--seed', type=int, default=0)
-    args = parser.parse_args()
-    out = args.out or args.points.parent / 'annotations'
+    parser.add_argument('--files', type=Path, metavar='FOLDER',
+                        help='also write the point files of each fold')
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument('--check', type=Path, metavar='FOLDS', help='check this file, write none')
+    mode.add_argument('--single', action='store_true', help='one split instead of folds')
+    return parser.parse_args()
+
+
+def report(points, folds):
+    """Print images and positives of each part of each fold."""
+    is_positive = {record.img_id: bool(record.points) for record in read_point_file(points).records}
+    for number, fold in enumerate(folds['folds']):
+        print(f'fold {number}: {describe_split(fold, is_positive)}')
+
+
+def main():
+    args = parse_args()
     try:
-        records = read_point_file(args.points).records
-        splits = write_splits(args.points, out, num_folds=None if args.single else args.folds,
-                              seed=args.seed)
+        if args.single:
+            out = args.out or args.points.parent / 'annotations'
+            splits = write_splits(args.points, out, num_folds=None, seed=args.seed)
+            positive = [bool(record.points) for record in read_point_file(args.points).records]
+            for folder, split in splits.items():
+                print(f'{folder}: {describe_split(split, positive)}')
+            return
+        path = args.check or args.out or args.points.parent / 'folds.json'
+        if not args.check:
+            write_folds(path, make_folds(args.points, args.folds, args.seed))
+        folds = check_folds(path, args.points)
+        report(args.points, folds)
+        if args.files:
+            write_fold_files(folds, args.points, args.files)
     except ValueError as error:
         raise SystemExit(f'make_splits: {error}') from error
-    positive = [bool(record.points) for record in records]
-    for folder, split in splits.items():
-        print(f'{folder}: {describe_split(split, positive)}')
+    print(f'{path}: {len(folds["folds"])} folds of {args.points}, no group divided, each image '
+          f'tested once; seed {folds["seed"]}')
 
 
 if __name__ == '__main__':

@@ -1,54 +1,22 @@
 """The whole path in one call: synthetic radiographs, training, test, pictures."""
-import contextlib
-import hashlib
-import json
-import os
-import platform
 import shutil
 import time
 from pathlib import Path
 
-import torch
-
-import mmwindow
 from mmwindow.apis.launch import load_config, test, train
 from mmwindow.apis.report import draw_report
+from mmwindow.apis.runs import (
+    describe_machine,
+    describe_versions,
+    find_best_checkpoint,
+    fingerprint,
+    mend_last_checkpoint,
+    quiet,
+    read_json,
+    write_json,
+)
 from mmwindow.datasets.synthetic import write_dataset
 from mmwindow.engine.hooks.progress_hook import describe_seconds
-
-
-def fingerprint(cfg, seed):
-    """Return a hash of all that decides what a training gives."""
-    text = cfg.pretty_text + f'seed {seed} mmwindow {mmwindow.__version__} torch {torch.__version__}'
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def write_json(path, content):
-    """Write beside, then rename: a file under its own name is whole."""
-    part = path.with_name(path.name + '.part')
-    part.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
-    os.replace(part, path)
-
-
-def read_json(path):
-    """Return a JSON file's content, or None where there is no such file."""
-    return json.loads(path.read_text(encoding='utf-8')) if path.exists() else None
-
-
-@contextlib.contextmanager
-def quiet(log):
-    """Send what the runner prints to a file: the terminal keeps the progress line."""
-    with open(log, 'a', encoding='utf-8') as stream, contextlib.redirect_stdout(stream):
-        yield
-
-
-def find_best_checkpoint(folder):
-    """Return the newest best_*.pth of a training."""
-    checkpoints = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
-    if not checkpoints:
-        raise ValueError(f'{folder}: there is no best_*.pth though the training ended; delete '
-                         'the folder and start again')
-    return checkpoints[-1]
 
 
 def train_once(config, options, folder, mark):
@@ -70,6 +38,7 @@ def train_once(config, options, folder, mark):
     print(f'3 training: {"goes on after a cut" if state else "from ImageNet weights"}; '
           f'all output in {folder / "log.txt"}', flush=True)
     started = time.monotonic()
+    mend_last_checkpoint(folder)
     with quiet(folder / 'log.txt'):
         train(config, work_dir=folder, cfg_options=options, resume='auto')
     spent += time.monotonic() - started
@@ -121,8 +90,7 @@ def quickstart(config, data, out, seed=0):
         draw_report(out, training / 'test_curves.json', training / 'test_predictions.pkl', metrics)
         result = dict(mark=mark, config=str(config), seed=seed, data=str(data),
                       checkpoint=str(checkpoint), training_seconds=round(seconds, 1),
-                      machine=f'{platform.machine()}, {torch.get_num_threads()} threads',
-                      versions=dict(mmwindow=mmwindow.__version__, torch=torch.__version__),
+                      machine=describe_machine(), versions=describe_versions(),
                       metrics=metrics)
         write_json(out / 'result.json', result)
     else:

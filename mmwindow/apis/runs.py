@@ -1,0 +1,108 @@
+"""What every run shares: a fingerprint, files that are whole, going on after a cut."""
+import contextlib
+import hashlib
+import json
+import math
+import os
+import platform
+import re
+import zipfile
+from pathlib import Path
+
+import torch
+
+import mmwindow
+
+
+def fingerprint(cfg, seed, data=''):
+    """Return a hash of all that decides what a training gives.
+
+    Args:
+        cfg (Config): With all overrides.
+        seed (int): Of the training.
+        data (str): What the config does not say: checksums of files, number of processes.
+
+    Returns:
+        str: 64 hexadecimal digits.
+    """
+    text = cfg.pretty_text + f'seed {seed} mmwindow {mmwindow.__version__} torch {torch.__version__}'
+    return hashlib.sha256((text + data).encode()).hexdigest()
+
+
+def write_json(path, content):
+    """Write beside, then rename: a file under its own name is whole."""
+    part = path.with_name(path.name + '.part')
+    part.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
+    os.replace(part, path)
+
+
+def read_json(path):
+    """Return a JSON file's content, or None where there is no such file."""
+    return json.loads(path.read_text(encoding='utf-8')) if path.exists() else None
+
+
+def replace_nan(metrics):
+    """Return metrics with None where there is no number: JSON knows no NaN."""
+    return {name: None if math.isnan(value) else float(value) for name, value in metrics.items()}
+
+
+@contextlib.contextmanager
+def quiet(log):
+    """Send what the runner prints to a file: the terminal keeps the progress line."""
+    with open(log, 'a', encoding='utf-8') as stream, contextlib.redirect_stdout(stream):
+        yield
+
+
+def describe_machine():
+    """Return processor, threads and GPUs in words."""
+    words = f'{platform.machine()}, {torch.get_num_threads()} threads'
+    if torch.cuda.is_available():
+        words += f', {torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}'
+    return words
+
+
+def describe_versions():
+    """Return the versions that a result depends on."""
+    return dict(mmwindow=mmwindow.__version__, torch=torch.__version__)
+
+
+def find_best_checkpoint(folder):
+    """Return the newest best_*.pth of a training."""
+    checkpoints = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
+    if not checkpoints:
+        raise ValueError(f'{folder}: there is no best_*.pth though the training ended; delete '
+                         'the folder and start again')
+    return checkpoints[-1]
+
+
+def is_whole_checkpoint(path):
+    """Return whether a checkpoint was written to its end: torch's archive ends in its index."""
+    return Path(path).is_file() and zipfile.is_zipfile(path)
+
+
+def mend_last_checkpoint(folder):
+    """Let ``resume='auto'`` find the newest checkpoint that is whole.
+
+    mmengine writes a checkpoint under its own name and removes the one before first: a
+    kill in between leaves ``last_checkpoint`` naming a file that is gone or cut short.
+
+    Args:
+        folder (Path): Work dir of the training; need not exist.
+
+    Returns:
+        Path | None: Where the training will go on; None: from the start.
+    """
+    pointer = folder / 'last_checkpoint'
+    saved = {path: int(match[1]) for path in folder.glob('*.pth')
+             if (match := re.fullmatch(r'(?:epoch|iter)_(\d+)\.pth', path.name)) and path.is_file()}
+    for path in [path for path in saved if not is_whole_checkpoint(path)]:
+        path.unlink()
+        del saved[path]
+    if not saved:
+        pointer.unlink(missing_ok=True)
+        return None
+    newest = max(saved, key=saved.get)
+    part = pointer.with_name(pointer.name + '.part')
+    part.write_text(str(newest.absolute()), encoding='utf-8')
+    os.replace(part, pointer)
+    return newest
