@@ -1,0 +1,270 @@
+"""The functional interface: numbers worked by hand, and every bad input refused by name."""
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmwindow.evaluation.evaluate import BUDGETS, evaluate
+from mmwindow.evaluation.predictions import Prediction, Target, pad_to_square
+from mmwindow.evaluation.records import read_record
+
+
+def boxes_of(image_id, *rows, **options):
+    """A prediction from rows of x1, y1, x2, y2, score."""
+    rows = np.array(rows, dtype=np.float64).reshape(-1, 5)
+    return Prediction(image_id, boxes=rows[:, :4], scores=rows[:, 4], **options)
+
+
+# Four films of 1024 x 1024, so that image and frame pixels are the same.
+TARGETS = [Target('a', 1024, 1024, [[100, 100], [800, 800]], group='p1'),
+           Target('b', 1024, 1024, [[500, 500]], group='p1'),
+           Target('c', 1024, 1024), Target('d', 1024, 1024, group='p2')]
+PREDICTIONS = [
+    boxes_of('a', (80, 80, 120, 120, 0.9), (300, 300, 340, 340, 0.6)),
+    boxes_of('b', (490, 490, 510, 510, 0.5)),
+    boxes_of('c', (10, 10, 60, 60, 0.7)),
+    boxes_of('d')]
+
+
+def test_normals_alone():
+    result = evaluate([boxes_of('c', (10, 10, 60, 60, 0.7)), boxes_of('d')], TARGETS[2:])
+    finding = result.classes['finding']
+    assert np.isnan(result.metrics['auroc']) and np.isnan(result.metrics['froc_score'])
+    assert finding.roc is None
+    assert finding.notes == [
+        'no AUROC: AUROC compares images with and without findings; of 2 images 0 have one',
+        'no recall: the 2 images have no point']
+    assert finding.froc.fp_rate.tolist() == [0.5]  # one false alarm on two films
+    assert result.counts == dict(images=2, positives=0, points=0, missing=0, boxes_left_out=0)
+
+
+def test_worked_by_hand():
+    # Falling threshold: .9 recalls 1 of 3; .7 is a false alarm, .25 an image; .6 another, .5;
+    # .5 recalls 2 of 3. The image scores are .9 and .5 (positive), .7 and -inf (normal):
+    # of the four pairs .9 wins both, .5 one: AUROC .75.
+    result = evaluate(PREDICTIONS, TARGETS, budgets=(0.1, 0.25, 0.5))
+    finding = result.classes['finding']
+    assert finding.froc.thresholds.tolist() == [.9, .7, .6, .5]
+    assert finding.froc.fp_rate.tolist() == [0, .25, .5, .5]
+    assert finding.froc.recall == pytest.approx([1 / 3, 1 / 3, 1 / 3, 2 / 3])
+    assert result.metrics == pytest.approx({
+        'auroc': .75, 'recall@0.1': 1 / 3, 'recall@0.25': 1 / 3, 'recall@0.5': 2 / 3,
+        'froc_score': 4 / 9})
+    assert finding.thresholds == {.1: .9, .25: .7, .5: .5}
+    assert result.counts == dict(images=4, positives=2, points=3, missing=0, boxes_left_out=0)
+
+
+def test_named_budgets():
+    result = evaluate(PREDICTIONS, TARGETS, budgets='luna16')
+    assert result.settings['budgets'] == (.125, .25, .5, 1, 2, 4, 8) == BUDGETS['luna16']
+    # 1/3 at 1/8 and 1/4, 2/3 from 1/2 on.
+    assert result.metrics['froc_score'] == pytest.approx((2 / 3 + 10 / 3) / 7)
+
+
+def test_lengths_are_scaled_to_the_frame():
+    # A film of 2048 x 1024: a box of 40 image pixels at (400, 200) is one of 20 at (200, 100)
+    # in the frame. A point 60 image pixels away is 30 in the frame: its disk covers the box.
+    target = Target(1, 1024, 2048, [[460, 200]])
+    result = evaluate([boxes_of(1, (380, 180, 420, 220, 0.9))], [target])
+    events = result.classes['finding'].events[0]
+    assert events.recall_levels.tolist() == [-np.inf] and len(events.fp_levels) == 0
+
+
+def test_maps_over_the_frame_and_over_the_image_agree():
+    # A film of 8 x 4 cells (width x height). One finding at cell (row 1, column 6), whose point
+    # lies there: x in [768, 896], y in [128, 256] of the frame.
+    scores = np.full((4, 8), 0.1, np.float32)
+    scores[1, 6] = 0.8
+    frame = np.full((8, 8), 0.1, np.float32)
+    frame[:4] = scores
+    target = Target(1, 500, 1000, [[800, 150]])
+    rows = [evaluate({1: values}, [target], map_extent=extent).classes['finding'].events[0]
+            for values, extent in ((scores, 'image'), (frame, 'frame'))]
+    for events in rows:
+        assert events.recall_levels == pytest.approx([0.8])
+        assert events.score == pytest.approx(0.8)
+    assert rows[0].fp_levels.tolist() == rows[1].fp_levels.tolist()
+
+
+def test_padding_enters_last():
+    padded = pad_to_square(np.array([[[.5, .2]], [[.9, .7]]], np.float32), Target(1, 50, 100))
+    assert padded.shape == (2, 2, 2) and padded.dtype == np.float32
+    assert padded == pytest.approx(np.array([[[.5, .2], [.2, .2]], [[.9, .7], [.7, .7]]]))
+    one_off = pad_to_square(np.zeros((1, 3, 8)), Target(1, 410, 1000))  # 3.3 rows, 3 are given
+    assert one_off.shape == (1, 8, 8)
+
+
+def test_several_classes_and_their_mean():
+    targets = [Target(1, 1024, 1024, [[100, 100]], [0]), Target(2, 1024, 1024)]
+    predictions = [boxes_of(1, (80, 80, 120, 120, .9), labels=[0]), boxes_of(2)]
+    metrics = evaluate(predictions, targets, classes=('fracture', 'implant')).metrics
+    assert metrics['fracture_auroc'] == 1 and np.isnan(metrics['implant_auroc'])
+    assert metrics['auroc'] == 1 and metrics['froc_score'] == 1  # a class without points is none
+
+
+def test_missing_images():
+    with pytest.raises(ValueError, match="2 of 4 images have no prediction: image 'c', image 'd'"):
+        evaluate(PREDICTIONS[:2], TARGETS)
+    with pytest.raises(ValueError, match='4 of 4 images have no prediction'):
+        evaluate([], TARGETS)
+    result = evaluate(PREDICTIONS[1:3], TARGETS, missing='empty', budgets=(0.25,))
+    assert result.counts['missing'] == 2
+    # Image a is missing: its two points are never recalled, and still count.
+    assert result.metrics['recall@0.25'] == pytest.approx(1 / 3)
+    nothing = evaluate([], TARGETS, missing='empty')
+    assert nothing.metrics['froc_score'] == 0 and nothing.metrics['auroc'] == 0.5
+
+
+@pytest.mark.parametrize('predictions, message', [
+    ([*PREDICTIONS, PREDICTIONS[0]], "image 'a' is predicted twice"),
+    ([*PREDICTIONS, boxes_of('z')], "image 'z' is predicted but not among the targets"),
+    ([boxes_of('a', height=512, width=512)], r"image 'a' was predicted at 512 x 512 pixels"),
+    ([boxes_of('a', (0, 0, 9, 9, np.nan))], r"image 'a': box 0 .* score nan; every number"),
+    ([boxes_of('a', (0, 0, 9, np.inf, .5))], r"image 'a': box 0 is \[0.0, 0.0, 9.0, inf\]"),
+    ([boxes_of('a', (9, 0, 0, 9, .5))], "image 'a': the box .* has corners exchanged"),
+    ([Prediction('a', boxes=[[0, 0, 9, 9]], scores=[.1, .2])], "image 'a': there are 1 boxes but 2"),
+    ([boxes_of('a', (0, 0, 9, 9, .5), labels=[1])], r"image 'a': boxes: labels are \[1\]"),
+    ([Prediction('a', maps=np.full((4, 4), np.nan))], "image 'a': 16 of 16 cells of the map are NaN"),
+    ([Prediction('a', maps=np.full((4, 4), np.inf))], "image 'a': 16 of 16 cells"),
+    ([Prediction('a', maps=np.zeros((4, 3)))], r"image 'a': the map has 4 x 3 cells; .*'image'"),
+    ([Prediction('a', maps=np.zeros((2, 4, 4)))], r"image 'a': the map has shape \(2, 4, 4\)"),
+    ([Prediction('a', maps=np.zeros((4, 4), np.float16))], "image 'a': map scores are float16"),
+    ([Prediction('a')], "image 'a': a prediction has either maps or boxes"),
+    ([boxes_of('a', image_scores=[.1, .2])], "image 'a': there are 2 image scores for 1 classes"),
+    ([boxes_of('a', image_scores=[np.nan])], "image 'a': the image score is nan")])
+def test_bad_predictions(predictions, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate(predictions, TARGETS, missing='empty')
+
+
+@pytest.mark.parametrize('target, message', [
+    (Target('a', 100, 200, [[50, 150]]),
+     r"image 'a' has a point at \(50.0, 150.0\), outside its 200 x 100 \(width x height\)"),
+    (Target('a', 100, 200, [[np.nan, 1]]), "image 'a' has a point at .*must be finite"),
+    (Target('a', 100, 200, [[1, 2, 3]]), r"image 'a': points have shape \(1, 3\)"),
+    (Target('a', 0, 200), "image 'a' has height 0"),
+    (Target('a', 100, 200, [[1, 2]], labels=[3]), r"image 'a': labels are \[3\]"),
+    (Target('a', 100, 200, [[1, 2]], boxes=[[1, 2, 1, 5]]), "image 'a' has 1 points and the boxes")])
+def test_bad_targets(target, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate([], [target], missing='empty')
+
+
+def test_bad_sets_and_settings():
+    with pytest.raises(ValueError, match="image 'a' occurs twice among the targets"):
+        evaluate([], [TARGETS[0]] * 2)
+    with pytest.raises(ValueError, match='there is no target image'):
+        evaluate([], [])
+    for options, message in ((dict(convention='last'), "convention is 'last'"),
+                             (dict(map_extent='half'), "map_extent is 'half'"),
+                             (dict(missing='drop'), "missing is 'drop'"),
+                             (dict(budgets='coco'), "budgets are 'coco'"),
+                             (dict(budgets=()), r'budgets are \(\)'),
+                             (dict(budgets=(-1,)), r'budgets are \(-1.0,\)')):
+        with pytest.raises(ValueError, match=message):
+            evaluate(PREDICTIONS, TARGETS, **options)
+
+
+def test_maps_of_another_image():
+    # 200 x 100 pixels (width x height): a map over it has half as many rows as columns.
+    with pytest.raises(ValueError, match='so about 4 x 8 cells are expected'):
+        evaluate({1: np.zeros((8, 8), np.float32)}, [Target(1, 100, 200)], map_extent='image')
+
+
+def test_boxes_outside_their_image_are_counted():
+    prediction = boxes_of('c', (-50, -50, -10, -10, .9), (5, 5, 5, 9, .8), (-10, -10, 30, 30, .7))
+    result = evaluate([prediction], TARGETS, missing='empty')
+    assert result.counts['boxes_left_out'] == 2
+    assert result.classes['finding'].events[2].fp_levels.tolist() == [.7]
+
+
+def test_inputs_are_not_changed():
+    boxes = np.array([[-10., -10, 30, 30]])
+    scores = np.array([.7])
+    points = np.array([[10., 10.]])
+    evaluate([Prediction(1, boxes=boxes, scores=scores)], [Target(1, 100, 100, points)])
+    assert boxes.tolist() == [[-10, -10, 30, 30]] and points.tolist() == [[10, 10]]
+
+
+def test_the_record_of_a_result(tmp_path):
+    result = evaluate(PREDICTIONS, TARGETS, budgets=(0.1, 0.25, 0.5))
+    record = read_record(result.write(tmp_path / 'record.json', source=dict(points='a.json')))
+    assert record.metrics == result.metrics
+    assert [img.image_id for img in record.events()] == ['a', 'b', 'c', 'd']
+    assert record.events()[0].group == 'p1'
+    assert record.source == dict(points='a.json', counts=result.counts)
+    assert record.settings['convention'] == 'first_crossing'
+
+
+@st.composite
+def box_sets(draw):
+    """Films with up to three points and four boxes; scores on a grid, so that ties are common."""
+    coordinate = st.integers(0, 9)
+    films = []
+    for number in range(draw(st.integers(1, 5))):
+        points = draw(st.lists(st.tuples(coordinate, coordinate), max_size=3))
+        rows = draw(st.lists(st.tuples(coordinate, coordinate, st.integers(1, 20)), max_size=4))
+        films.append((
+            Target(number, 1024, 1024, np.array(points, float).reshape(-1, 2) * 100 + 50),
+            boxes_of(number, *[(x * 100 + 20, y * 100 + 20, x * 100 + 80, y * 100 + 80, score / 20)
+                               for x, y, score in rows])))
+    return films
+
+
+def score_films(films, budgets=(0.1, 0.3, 0.5, 1, 2)):
+    return evaluate([film[1] for film in films], [film[0] for film in films],
+                    budgets=budgets).classes['finding']
+
+
+@settings(max_examples=60, deadline=None)
+@given(films=box_sets())
+def test_a_monotone_transform_of_the_scores_changes_nothing(films):
+    changed = [(target, Prediction(prediction.image_id, boxes=prediction.boxes,
+                                   scores=np.exp(5 * prediction.scores) - 7))
+               for target, prediction in films]
+    first, second = score_films(films), score_films(changed)
+    assert first.froc.fp_rate.tolist() == second.froc.fp_rate.tolist()
+    assert first.froc.recall == pytest.approx(second.froc.recall, nan_ok=True)
+    assert first.metrics == pytest.approx(second.metrics, nan_ok=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(films=box_sets(), num_normals=st.integers(1, 4))
+def test_a_normal_without_a_finding_only_scales_the_fp_rate(films, num_normals):
+    normals = [(Target(f'normal {number}', 1024, 1024), boxes_of(f'normal {number}'))
+               for number in range(num_normals)]
+    first, second = score_films(films).froc, score_films([*films, *normals]).froc
+    assert second.fp_rate * (len(films) + num_normals) == pytest.approx(first.fp_rate * len(films))
+    assert first.recall == pytest.approx(second.recall, nan_ok=True)
+    assert first.thresholds.tolist() == second.thresholds.tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(films=box_sets())
+def test_duplicating_the_set_changes_nothing(films):
+    twins = [(Target(f'{target.image_id} again', 1024, 1024, target.points),
+              Prediction(f'{target.image_id} again', boxes=prediction.boxes,
+                         scores=prediction.scores)) for target, prediction in films]
+    first, second = score_films(films), score_films([*films, *twins])
+    assert first.froc.fp_rate == pytest.approx(second.froc.fp_rate)
+    assert first.metrics == pytest.approx(second.metrics, nan_ok=True)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_the_same_three_properties_for_maps(seed):
+    generator = np.random.default_rng(seed)
+    maps = {number: generator.integers(0, 8, (6, 6)).astype(np.float32) for number in range(3)}
+    targets = [Target(number, 1024, 1024, generator.uniform(0, 1024, (number, 2)))
+               for number in range(3)]
+    base = evaluate(maps, targets).classes['finding']
+    changed = evaluate({key: np.exp(value) for key, value in maps.items()}, targets)
+    assert changed.metrics == pytest.approx(base.metrics, nan_ok=True)
+    twice = evaluate({**maps, **{f'{key}': value for key, value in maps.items()}},
+                     [*targets, *(Target(f'{target.image_id}', 1024, 1024, target.points)
+                                  for target in targets)])
+    assert twice.metrics == pytest.approx(base.metrics, nan_ok=True)
+    normal = evaluate({**maps, 'normal': np.zeros((1, 1), np.float32) - 9},
+                      [*targets, Target('normal', 1024, 1024)]).classes['finding'].froc
+    # A map always has one finding at its lowest threshold, here -9, below all others.
+    assert normal.fp_rate[:-1] * 4 == pytest.approx(base.froc.fp_rate * 3)
