@@ -1,0 +1,65 @@
+#!/usr/bin/env python
+"""Train and test any list of configs over the folds of a point file.
+
+    tools/run_folds.py CONFIG [CONFIG ...] --folds folds.json --out DIR
+    tools/run_folds.py CONFIG [CONFIG ...] --out DIR      the configs' own train, val and test files
+
+Each run has a folder DIR/<config>/fold<k> (DIR/<config>/single without folds): config.py, log.txt,
+training/ with the checkpoints, test.json and val.json (records of the best checkpoint) and
+result.json. The same command again goes on where it was stopped and reuses what is finished. A run
+that fails does not stop the others; it is named at the end and the exit status is 1.
+Next: tools/make_tables.py DIR --out FOLDER.
+"""
+import argparse
+import shlex
+import sys
+
+from mmengine.config import DictAction
+
+from mmwindow.apis.folds import run_folds
+
+
+def parse_gpus(text):
+    """Return '0,1' as [0, 1]."""
+    return [int(number) for number in text.split(',')]
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('configs', nargs='+', metavar='CONFIG')
+    parser.add_argument('--out', required=True, metavar='DIR', help='folder for all runs')
+    parser.add_argument('--folds', metavar='FOLDS.json', help='from tools/make_splits.py')
+    parser.add_argument('--points', metavar='POINTS.json', help='the point file they divide; '
+                        'default: it lies beside them')
+    parser.add_argument('--only', nargs='+', type=int, metavar='FOLD', help='only these folds')
+    devices = parser.add_mutually_exclusive_group()
+    devices.add_argument('--gpus', type=parse_gpus, metavar='0,1',
+                         help='one run at a time on each of these; default: on each there is')
+    devices.add_argument('--all-gpus', action='store_true', help='one run at a time, on all GPUs')
+    parser.add_argument('--amp', action='store_true', help='train in mixed precision')
+    parser.add_argument('--seed', type=int, help="of the trainings; default: the config's")
+    parser.add_argument('--overwrite', action='store_true',
+                        help='delete runs of other settings that are in the way')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='override entries of every config')
+    return parser.parse_args()
+
+
+def main():
+    args = vars(parse_args())
+    try:
+        outcomes = run_folds(**args, command_line=shlex.join(['tools/run_folds.py', *sys.argv[1:]]))
+    except ValueError as error:
+        raise SystemExit(f'run_folds: {error}') from error
+    except KeyboardInterrupt:
+        raise SystemExit('run_folds: stopped; the same command goes on from here') from None
+    failed = [outcome.job for outcome in outcomes if outcome.returncode]
+    if failed:
+        raise SystemExit('run_folds: these runs failed:\n' + '\n'.join(
+            f'  {job.name}: see {job.log}' for job in failed))
+    print(f'run_folds: all runs in {args["out"]} are finished')
+
+
+if __name__ == '__main__':
+    main()
