@@ -12,9 +12,12 @@ from importlib import import_module
 
 import numpy as np
 
-from .targets import FRAME_SIDE, DiskMask, check_points
+from .grid import make_grid, sort_cells
+from .hit_rules import BOTH, IS_FP, IS_HIT, NEITHER, HitRule, judge_findings
+from .targets import FRAME_SIDE
 
 METHODS = ('auto', 'numba', 'plain')
+KINDS = ('fp', 'hit', 'both', 'neither')
 
 
 @lru_cache
@@ -45,18 +48,25 @@ def find_sweep(method='auto'):
 class ImageEvents:
     """All that the FROC and the ROC need of one image and class.
 
+    Counts come as two arrays, levels ``(K,)``, descending, and changes ``(K,)``, integers: the
+    count at a threshold t is the sum of the changes at levels ``>= t``.
+
     Attributes:
         score (float): Image score.
-        recall_levels (ndarray): ``(P,)``, for each point in the frame the highest
-            threshold at which it is recalled; -inf where it never is.
-        fp_levels (ndarray): ``(K,)``, thresholds at which the number of false positives
-            changes, descending.
-        fp_changes (ndarray): ``(K,)`` integers, by how much; their sum over the levels
-            ``>= t`` is the number of false positives at t.
-        is_positive (bool): Whether the image carries a point (in the frame or not).
+        recall_levels (ndarray): ``(P,)``, for each target in the frame the highest
+            threshold at which a finding hits it; -inf where none does.
+        fp_levels, fp_changes (ndarray): Number of false positives.
+        is_positive (bool): Whether the image carries a target (in the frame or not).
         image_id: Names the image.
         group (str): Names the patient.
         fields (dict): Anything else to report by.
+        hit_levels, hit_changes (ndarray, optional): Number of findings that hit a target.
+        both_levels, both_changes (ndarray, optional): Of those, the false positives: the
+            paper's rule lets a finding be both.
+        neither_levels, neither_changes (ndarray, optional): Number of findings that are
+            neither. All findings are false positives + hits - both + neither.
+        floor (float, optional): Nothing below this threshold was looked at, or kept; None:
+            everything was.
     """
     score: float
     recall_levels: np.ndarray
@@ -66,10 +76,58 @@ class ImageEvents:
     image_id: object = None
     group: str = ''
     fields: dict = field(default_factory=dict)
+    hit_levels: np.ndarray | None = None
+    hit_changes: np.ndarray | None = None
+    both_levels: np.ndarray | None = None
+    both_changes: np.ndarray | None = None
+    neither_levels: np.ndarray | None = None
+    neither_changes: np.ndarray | None = None
+    floor: float | None = None
+
+    def count(self, kind, threshold):
+        """Return how many findings of a kind there are at a threshold.
+
+        Args:
+            kind (str): 'fp', 'hit', 'both' or 'neither'.
+            threshold (float): Findings of this score or better count.
+
+        Raises:
+            ValueError: The kind is unknown or was not counted, or the threshold lies below
+                the floor.
+        """
+        if kind not in KINDS:
+            raise ValueError(f'the kind of finding is {kind!r}; it must be one of {KINDS}')
+        levels, changes = getattr(self, f'{kind}_levels'), getattr(self, f'{kind}_changes')
+        if levels is None:
+            raise ValueError(f'image {self.image_id!r}: its events do not say how many findings '
+                             f'are {kind}; make them with map_events or box_events')
+        if self.floor is not None and threshold < self.floor:
+            raise ValueError(f'image {self.image_id!r} was only looked at down to {self.floor}; '
+                             f'make its events again for the threshold {threshold}')
+        return int(changes[levels >= threshold].sum())
 
     def num_false_positives(self, threshold):
-        """Return the number of false positives at a threshold."""
-        return int(self.fp_changes[self.fp_levels >= threshold].sum())
+        """Return the number of false positives at a threshold; see :meth:`count`."""
+        return self.count('fp', threshold)
+
+    def num_findings(self, threshold):
+        """Return the number of findings at a threshold; see :meth:`count`."""
+        return (self.count('fp', threshold) + self.count('hit', threshold)
+                - self.count('both', threshold) + self.count('neither', threshold))
+
+
+def pack_counts(levels, changes):
+    """Return the fields of :class:`ImageEvents` that hold counts.
+
+    Args:
+        levels (ndarray): ``(K,)`` descending.
+        changes (ndarray): ``(K, 4)``, of the kinds in their order.
+    """
+    counts = {}
+    for kind, change in zip(KINDS, changes.T, strict=True):
+        counts[f'{kind}_levels'] = levels[change != 0]
+        counts[f'{kind}_changes'] = change[change != 0].astype(np.int32)
+    return counts
 
 
 def check_scores(scores, what):
@@ -89,31 +147,35 @@ def check_scores(scores, what):
     return scores
 
 
-def check_rules(hit_radius, max_overlap):
-    """Refuse settings of the two rules that make no sense."""
-    if not (0 < hit_radius < np.inf and 0 < max_overlap <= 1):
-        raise ValueError(f'hit_radius is {hit_radius} and max_overlap {max_overlap}; a positive '
-                         'radius in frame pixels and a fraction in (0, 1] are expected')
+def check_floor(floor):
+    """Return a floor as a float or None; refused where it is NaN or infinite."""
+    if floor is None or floor == -np.inf:
+        return None
+    if not np.isfinite(floor):
+        raise ValueError(f'the floor is {floor}; a finite threshold is expected, or None')
+    return float(floor)
 
 
-def map_events(scores, points, hit_radius=50., max_overlap=0.1, frame_side=FRAME_SIDE,
-               image_score=None, method='auto', **identity):
+def map_events(scores, targets, hit_radius=50., max_overlap=0.1, frame_side=FRAME_SIDE,
+               image_score=None, method='auto', rule='disk_overlap', min_iou=0.5, floor=None,
+               **identity):
     """Reduce the score map of one image and class to its events, exactly.
-
-    A point is recalled when it lies in a finding's box, edges included; a finding is a
-    false positive when less than ``max_overlap`` of its box lies in the disks around the
-    points.
 
     Args:
         scores (ndarray): ``(n, n)`` float32 or float64, over the whole square frame,
             padding included; a cell is ``frame_side / n`` wide.
-        points (ndarray): ``(N, 2)``, x and y in frame pixels; those outside the frame are
-            no targets.
-        hit_radius (float): Radius of the disks in frame pixels.
-        max_overlap (float): Below this fraction a box is a false positive.
+        targets (ndarray): ``(N, 2)`` points, x and y in frame pixels, or for the rules that
+            ask for boxes ``(N, 4)``, x1, y1, x2, y2; those outside the frame are no targets.
+        hit_radius, max_overlap, min_iou (float): Of the rule; see
+            :class:`~mmwindow.evaluation.hit_rules.HitRule`.
         frame_side (int): Side of the frame in pixels.
         image_score (float, optional): The map's maximum if None.
         method (str): As in :func:`find_sweep`.
+        rule (str): One of :data:`~mmwindow.evaluation.hit_rules.HIT_RULES`; the paper's by
+            default.
+        floor (float, optional): Cells below are not looked at; events from it on are the
+            same as without. Which floor cannot change a result:
+            :class:`~mmwindow.evaluation.floor.RunningFloor`.
         **identity: ``image_id``, ``group`` and ``fields`` of the result.
 
     Returns:
@@ -130,28 +192,31 @@ def map_events(scores, points, hit_radius=50., max_overlap=0.1, frame_side=FRAME
         raise ValueError(f'the map has shape {scores.shape}; (n, n) of at least one cell is '
                          'expected, one class at a time, over the square frame: pad the image '
                          'to the right and below before the network')
-    check_rules(hit_radius, max_overlap)
-    targets = check_points(points, frame_side)
-    edges = np.arange(len(scores) + 1) * (frame_side / len(scores))
-    table = DiskMask(targets, hit_radius, frame_side).corner_areas(edges, edges)
-    levels, changes, recall_levels = find_sweep(method)(
-        scores, edges, edges, table, targets, max_overlap)
+    rule = HitRule(rule, hit_radius, max_overlap, min_iou)
+    sweep, floor = find_sweep(method), check_floor(floor)
+    grid = make_grid(len(scores), rule.check_targets(targets, frame_side), rule, frame_side)
+    cells = sort_cells(scores, floor)
+    if len(cells['order']):
+        swept = sweep(cells, grid)
+    else:
+        swept = dict(levels=np.zeros(0), changes=np.zeros((0, 4), np.int32),
+                     recall_levels=np.full(len(grid.targets), -np.inf))
     return ImageEvents(
         score=float(scores.max() if image_score is None else check_score(image_score)),
-        recall_levels=recall_levels, fp_levels=levels, fp_changes=changes,
-        is_positive=np.size(points) > 0, **identity)
+        recall_levels=swept['recall_levels'], is_positive=np.size(targets) > 0, floor=floor,
+        **pack_counts(swept['levels'], swept['changes']), **identity)
 
 
-def box_events(boxes, scores, points, hit_radius=50., max_overlap=0.1, frame_side=FRAME_SIDE,
-               image_score=None, **identity):
-    """Reduce the scored boxes of one image and class to its events, by the same two rules.
+def box_events(boxes, scores, targets, hit_radius=50., max_overlap=0.1, frame_side=FRAME_SIDE,
+               image_score=None, rule='disk_overlap', min_iou=0.5, floor=None, **identity):
+    """Reduce the scored boxes of one image and class to its events, by the same rules.
 
     Args:
         boxes (ndarray): ``(N, 4)``, x1, y1, x2, y2 in frame pixels, after non-maximum
             suppression, clipped to the image.
         scores (ndarray): ``(N,)``.
-        points (ndarray): ``(P, 2)``, frame pixels.
-        hit_radius, max_overlap, frame_side: As in :func:`map_events`.
+        targets, hit_radius, max_overlap, frame_side, rule, min_iou, floor: As in
+            :func:`map_events`.
         image_score (float, optional): The best box's score if None; without boxes -inf,
             below every box (an image without a prediction still counts).
         **identity: ``image_id``, ``group`` and ``fields`` of the result.
@@ -160,36 +225,48 @@ def box_events(boxes, scores, points, hit_radius=50., max_overlap=0.1, frame_sid
         ImageEvents
 
     Raises:
-        ValueError: Shapes disagree, a value is not finite, a box has no area, or the
-            rules make no sense.
+        ValueError: Shapes disagree, a value is not finite, a box has no area or reaches
+            beyond the frame, or the rules make no sense.
     """
-    check_rules(hit_radius, max_overlap)
-    boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    rule, floor = HitRule(rule, hit_radius, max_overlap, min_iou), check_floor(floor)
     scores = check_scores(np.asarray(scores).reshape(-1) if np.size(scores) else np.zeros(0),
-                          'box scores')
+                          'box scores').astype(np.float64)
+    boxes = check_findings(boxes, scores, frame_side)
+    best = float(scores.max()) if len(scores) else -np.inf
+    if floor is not None:
+        boxes, scores = boxes[scores >= floor], scores[scores >= floor]
+    targets_in_frame = rule.check_targets(targets, frame_side)
+    judged = judge_findings(boxes.T, rule.disk_mask(targets_in_frame, frame_side).areas(boxes),
+                            targets_in_frame, rule.code, rule.limit)
+    recall_levels = np.array([scores[hits].max(initial=-np.inf) for hits in judged['hits']])
+    levels, index = np.unique(-scores, return_inverse=True)
+    kinds = judged['kinds']
+    counted = (kinds & IS_FP > 0, kinds & IS_HIT > 0, kinds == BOTH, kinds == NEITHER)
+    changes = np.stack([np.bincount(index[chosen], minlength=len(levels)) for chosen in counted],
+                       axis=1)
+    return ImageEvents(
+        score=best if image_score is None else check_score(image_score),
+        recall_levels=recall_levels, is_positive=np.size(targets) > 0, floor=floor,
+        **pack_counts(-levels, changes), **identity)
+
+
+def check_findings(boxes, scores, frame_side):
+    """Return scored boxes as float64 ``(N, 4)``, in the frame."""
+    boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     if len(boxes) != len(scores):
         raise ValueError(f'there are {len(boxes)} boxes but {len(scores)} scores')
     if not np.isfinite(boxes).all():
         raise ValueError('a box has a coordinate that is not finite')
-    box_areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    if len(boxes) and not ((boxes[:, 2:] > boxes[:, :2]).all()):
-        wrong = boxes[(boxes[:, 2:] <= boxes[:, :2]).any(axis=1)][0]
-        raise ValueError(f'the box {wrong} has no area; x1 < x2 and y1 < y2 are expected, and boxes '
-                         'outside the image are to be left out')
-    targets = check_points(points, frame_side)
-    is_fp = DiskMask(targets, hit_radius, frame_side).areas(boxes) < max_overlap * box_areas
-    levels, index = np.unique(-scores[is_fp], return_inverse=True)
-    recall_levels = np.full(len(targets), -np.inf)
-    for number, (x, y) in enumerate(targets):
-        holds = ((boxes[:, 0] <= x) & (x <= boxes[:, 2]) & (boxes[:, 1] <= y) & (y <= boxes[:, 3]))
-        if holds.any():
-            recall_levels[number] = scores[holds].max()
-    best = float(scores.max()) if len(scores) else -np.inf
-    return ImageEvents(
-        score=best if image_score is None else check_score(image_score),
-        recall_levels=recall_levels, fp_levels=-levels,
-        fp_changes=np.bincount(index, minlength=len(levels)).astype(np.int32),
-        is_positive=np.size(points) > 0, **identity)
+    flat = (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)
+    if flat.any():
+        raise ValueError(f'the box {boxes[flat][0]} has no area; x1 < x2 and y1 < y2 are expected, '
+                         'and boxes outside the image are to be left out')
+    slack = 1e-3  # of a pixel: what scaling to the frame may round to
+    beyond = (boxes < -slack).any(axis=1) | (boxes > frame_side + slack).any(axis=1)
+    if beyond.any():
+        raise ValueError(f'the box {boxes[beyond][0]} reaches beyond the frame of side '
+                         f'{frame_side}; clip boxes to the image, and scale them to frame pixels')
+    return boxes.clip(0, frame_side)
 
 
 def check_score(score):

@@ -93,7 +93,7 @@ class FROCMetric(BaseMetric):
         identity = sample_identity(sample)
         events = []
         for label in range(num_classes):
-            chosen = dict(points=points[labels == label], image_score=image_scores[label],
+            chosen = dict(targets=points[labels == label], image_score=image_scores[label],
                           **common, **identity)
             if 'pred_heatmap' in sample:
                 scores = to_numpy(sample['pred_heatmap']['scores'])

@@ -10,90 +10,103 @@ cell. The events are those of the compiled sweep, number for number.
 """
 import numpy as np
 from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import minimum_spanning_tree
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
+from .hit_rules import BOTH, DISK_OVERLAP, IS_FP, IS_HIT, NEITHER, judge_findings
 from .neighbourhood import REPRESENTATIVES, STEPS
 
 
-def sweep_components(scores, x_edges, y_edges, table, points, max_overlap):
-    """Return the false-positive events and the recall levels of one map.
+def sweep_components(cells, grid):
+    """Return the events and the recall levels of one map.
 
     Args and returns as in :func:`mmwindow.evaluation.sweep_numba.sweep_components`.
     """
-    height, width = scores.shape
-    flat = np.ascontiguousarray(scores).ravel()
-    order = np.argsort(-flat).astype(np.int32)
-    levels = flat[order]
-    basins, births, saddles = find_basins(order, height, width)
-    ups, births, position, size = merge_basins(births, saddles)
+    order, levels = cells['order'], cells['levels'].astype(np.float64)
+    basins, births, saddles = find_basins(order, grid.side, grid.side)
+    ups, births, position, size = merge_basins(births, saddles, len(order))
     nodes = node_of_cells(basins, ups, births)
     # Cells by node, and by age within a node. 16-bit numbers are sorted in linear time.
     ages = np.argsort(nodes.astype(np.uint16) if len(ups) <= 1 << 16 else nodes, kind='stable')
     nodes = nodes[ages]
-    boxes = component_boxes(order[ages], nodes, position, size, height, width)
-    # Most cells fall into the box of the component they enter; only the others matter.
+    boxes = component_boxes(order[ages], nodes, position, size, grid.side, grid.side)
+    states = find_states(ages, nodes, boxes, ups, births, levels)
+    row0, row1, column0, column1 = states['boxes']
+    edges = grid.edges
+    judged = judge_findings(
+        (edges[column0], edges[row0], edges[column1], edges[row1]),
+        grid.covered_areas(row0, row1, column0, column1) if grid.code == DISK_OVERLAP else None,
+        grid.targets, grid.code, grid.limit)
+    recall_levels = np.full(len(grid.targets), -np.inf)
+    for number, hits in enumerate(judged['hits']):
+        recall_levels[number] = states['first'][hits].max(initial=-np.inf)
+    return dict(recall_levels=recall_levels, **count_changes(judged['kinds'], states))
+
+
+def find_states(ages, nodes, boxes, ups, births, levels):
+    """Return the boxes that components have, and from which level to which.
+
+    Equal scores enter together: what a component is between two cells of one level is no
+    state. Most cells fall into the box of the component they enter, and start none either.
+
+    Args:
+        ages, nodes (ndarray): ``(n,)``, of the cells, by node, then by age.
+        boxes (tuple): Four edges ``(n,)``, from :func:`component_boxes`.
+        ups, births (ndarray): ``(2 m - 1,)``, from :func:`merge_basins`.
+        levels (ndarray): ``(n,)``, by age.
+
+    Returns:
+        dict: ``boxes``, four edges ``(k,)``; ``first`` and ``end``, ``(k,)``, the level at which
+        each state begins and the one at which it is over, -inf where it never is.
+    """
     grew = np.append(True, nodes[1:] != nodes[:-1])
     for edge in boxes:
         grew[1:] |= edge[1:] != edge[:-1]
-    ages, nodes, boxes = ages[grew], nodes[grew], [edge[grew] for edge in boxes]
-    row0, row1, column0, column1 = boxes
-    covered = (table[row1, column1] - table[row0, column1] - table[row1, column0]
-               + table[row0, column0])
-    area = (x_edges[column1] - x_edges[column0]) * (y_edges[row1] - y_edges[row0])
-    changes = count_changes(covered < max_overlap * area, ages, nodes, ups, births, len(flat))
-    starts = np.flatnonzero(np.append(True, levels[1:] != levels[:-1]))
-    changes = np.add.reduceat(changes, starts)
-    kept = changes != 0
-    return (levels[starts[kept]].astype(np.float64), changes[kept],
-            recall_levels(boxes, ages, levels, points, x_edges, y_edges))
+    ages, nodes = ages[grew], nodes[grew]
+    births = np.append(births, len(levels))  # the last node is merged with nothing
+    above = np.where(nodes == len(ups) - 1, len(ups), ups[nodes])
+    follows = np.append(nodes[1:] == nodes[:-1], False)
+    ends = np.where(follows, np.append(ages[1:], 0), births[above])
+    levels = np.append(levels, -np.inf)
+    is_state = levels[ages] != levels[ends]
+    return dict(boxes=[edge[grew][is_state] for edge in boxes], first=levels[ages[is_state]],
+                end=levels[ends[is_state]])
 
 
-def count_changes(fp, ages, nodes, ups, births, num):
-    """Return by how much the number of false positives changes with each cell ``(num,)``.
+def count_changes(kinds, states):
+    """Return the levels at which counts change ``(K,)``, and by how much ``(K, 4)``.
 
     Args:
-        fp (ndarray): ``(k,)`` bool, whether a component is one after a cell.
-        ages, nodes (ndarray): ``(k,)``, of those cells, by node, then by age.
-        ups, births (ndarray): ``(2 m - 1,)``, from :func:`merge_basins`.
+        kinds (ndarray): ``(k,)`` uint8, what a component is in each state.
+        states (dict): From :func:`find_states`.
     """
-    fp = fp.astype(np.int32)
-    same = nodes[1:] == nodes[:-1]
-    changes = np.zeros(num, np.int32)
-    changes[ages] = fp
-    changes[ages[1:]] -= fp[:-1] * same  # a component's state replaces the one before it
-    is_last = np.append(~same, True)
-    is_last[nodes == len(ups) - 1] = False  # the whole map is merged with nothing
-    np.subtract.at(changes, births[ups[nodes[is_last]]], fp[is_last])
-    return changes
-
-
-def recall_levels(boxes, ages, levels, points, x_edges, y_edges):
-    """Return the highest level of a box that holds each point, edges included ``(P,)``."""
-    row0, row1, column0, column1 = boxes
-    found = np.empty(len(points))
-    for number, (x, y) in enumerate(points):
-        holds = ((column0 < np.searchsorted(x_edges, x, 'right'))
-                 & (column1 >= np.searchsorted(x_edges, x, 'left'))
-                 & (row0 < np.searchsorted(y_edges, y, 'right'))
-                 & (row1 >= np.searchsorted(y_edges, y, 'left')))
-        found[number] = levels[ages[holds].min()]
-    return found
+    first, end = states['first'], states['end']
+    # A component that stays what it was when its next state begins changes nothing.
+    same = (kinds[1:] == kinds[:-1]) & (end[:-1] == first[1:])
+    begins, ends = np.append(True, ~same), np.append(~same, True) & (end > -np.inf)
+    negated, index = np.unique(-np.concatenate([first[begins], end[ends]]), return_inverse=True)
+    kinds = np.concatenate([kinds[begins], kinds[ends]])
+    signs = np.repeat([1, -1], [begins.sum(), ends.sum()])
+    counted = (kinds & IS_FP > 0, kinds & IS_HIT > 0, kinds == BOTH, kinds == NEITHER)
+    changes = np.stack([np.bincount(index, weights=signs * chosen, minlength=len(negated))
+                        for chosen in counted], axis=1).astype(np.int32)
+    kept = changes.any(axis=1)
+    return dict(levels=-negated[kept], changes=changes[kept])
 
 
 def find_basins(order, height, width):
     """Return to which local maximum each cell belongs, and where basins touch.
 
     Args:
-        order (ndarray): ``(n,)``, cells by age.
+        order (ndarray): ``(n,)``, cells by age; those left out never enter.
 
     Returns:
         tuple: Basin of each cell by age ``(n,)``; age of each basin's maximum ``(m,)``;
         saddles ``(S, 3)``: age, and the two basins that touch there, ascending by age.
     """
-    num = height * width
+    num = len(order)
     padded = np.full((height + 2, width + 2), num, np.int32)
     inner = padded[1:-1, 1:-1]
-    age = np.empty(num, np.int32)
+    age = np.full(height * width, num, np.int32)
     age[order] = np.arange(num, dtype=np.int32)
     inner[:] = age.reshape(height, width)
     code = np.zeros((height, width), np.uint8)
@@ -123,12 +136,13 @@ def find_basins(order, height, width):
     return basins, births, np.stack([saddle[at], touched[at, 0], touched[at, which]], axis=1)
 
 
-def oldest_saddles(num, saddles):
+def oldest_saddles(num, saddles, never):
     """Return only the saddles that merge two components: a minimum spanning tree.
 
     Args:
         num (int): Number of basins m.
         saddles (ndarray): ``(S, 3)``, ascending by age.
+        never (int): The age at which what is not merged by then is: none that a cell has.
 
     Returns:
         ndarray: ``(m - 1, 3)``, ascending by age.
@@ -139,15 +153,19 @@ def oldest_saddles(num, saddles):
                        shape=(num, num))
     tree = minimum_spanning_tree(graph).tocoo()
     kept = np.argsort(tree.data, kind='stable')
-    return np.stack([tree.data[kept].astype(np.int64), tree.row[kept], tree.col[kept]], axis=1)
+    merges = np.stack([tree.data[kept].astype(np.int64), tree.row[kept], tree.col[kept]], axis=1)
+    _, member = np.unique(connected_components(graph, directed=False)[1], return_index=True)
+    rest = np.stack([np.full(len(member) - 1, never), member[:-1], member[1:]], axis=1)
+    return np.concatenate([merges, rest])
 
 
-def merge_basins(births, saddles):
+def merge_basins(births, saddles, never):
     """Merge basins at their saddles, oldest first.
 
     Args:
         births (ndarray): ``(m,)``, ages of the maxima, ascending.
         saddles (ndarray): ``(S, 3)``, from :func:`find_basins`.
+        never (int): As in :func:`oldest_saddles`.
 
     Returns:
         tuple, each ``(2 m - 1,)``, the basins first, then the merges as they happen: the
@@ -156,7 +174,7 @@ def merge_basins(births, saddles):
         are, itself included.
     """
     num = len(births)
-    saddles = oldest_saddles(num, saddles)
+    saddles = oldest_saddles(num, saddles, never)
     root = list(range(num))        # of the union-find over basins
     node = list(range(num))        # the newest node of each root's component
     first = list(range(num))       # where the list of that node's descendants starts

@@ -1,4 +1,4 @@
-"""The ground truth of one image: points, and the disks around them."""
+"""The ground truth of one image: points or boxes, and the disks around points."""
 import numpy as np
 
 FRAME_SIDE = 1024
@@ -14,16 +14,43 @@ def check_points(points, frame_side=FRAME_SIDE):
     Raises:
         ValueError: The shape is wrong, or a coordinate is not finite.
     """
-    points = np.asarray(points, dtype=np.float64)
-    if points.size == 0:
-        return np.zeros((0, 2))
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise ValueError(f'points have shape {points.shape}; (N, 2) is expected, x and y in frame '
-                         'pixels')
-    if not np.isfinite(points).all():
-        raise ValueError(f'points hold {points[~np.isfinite(points).all(axis=1)][0]}; coordinates '
-                         'must be finite')
+    points = _check_coordinates(points, 2, 'points', 'x and y')
     return points[((points >= 0) & (points <= frame_side)).all(axis=1)]
+
+
+def check_boxes(boxes, frame_side=FRAME_SIDE):
+    """Return target boxes ``(N, 4)`` as float64, clipped to the frame.
+
+    Those that lie outside it are left out, as points are.
+
+    Args:
+        boxes (ndarray): ``(N, 4)``, x1, y1, x2, y2 in frame pixels.
+        frame_side (float): Side of the frame.
+
+    Raises:
+        ValueError: The shape is wrong, a coordinate is not finite, or a box has no area.
+    """
+    boxes = _check_coordinates(boxes, 4, 'target boxes', 'x1, y1, x2, y2')
+    flat = (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)
+    if flat.any():
+        raise ValueError(f'the target box {boxes[flat][0]} has no area; x1 < x2 and y1 < y2 are '
+                         'expected')
+    boxes = boxes.clip(0, frame_side)
+    return boxes[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]
+
+
+def _check_coordinates(values, num, what, meaning):
+    """Return coordinates as float64 ``(N, num)``; what names them in a message."""
+    values = np.asarray(values, dtype=np.float64)
+    if values.size == 0:
+        return np.zeros((0, num))
+    if values.ndim != 2 or values.shape[1] != num:
+        raise ValueError(f'{what} have shape {values.shape}; (N, {num}) is expected, {meaning} in '
+                         'frame pixels')
+    if not np.isfinite(values).all():
+        raise ValueError(f'{what} hold {values[~np.isfinite(values).all(axis=1)][0]}; coordinates '
+                         'must be finite')
+    return values
 
 
 class DiskMask:
@@ -36,13 +63,17 @@ class DiskMask:
         points (ndarray): ``(N, 2)``, x and y in frame pixels.
         radius (float): In frame pixels.
         frame_side (int): Side of the frame.
+
+    Attributes:
+        mask (ndarray): ``(h, w)`` bool, the smallest rectangle around all disks.
+        left, top (int): Where it lies in the frame.
     """
 
     def __init__(self, points, radius, frame_side=FRAME_SIDE):
-        self.mask = None
+        self.left = self.top = 0
+        self.mask = np.zeros((0, 0), dtype=bool)
         if len(points) == 0:
             return
-        # Only the smallest rectangle around all disks is drawn.
         low = np.clip(np.floor(points - radius), 0, frame_side).astype(int)
         high = np.clip(np.ceil(points + radius), 0, frame_side).astype(int)
         self.left, self.top = low.min(axis=0)
@@ -63,12 +94,34 @@ class DiskMask:
         Returns:
             ndarray: ``(H, W)`` float64, square frame pixels.
         """
-        if self.mask is None or self.mask.size == 0:
+        if self.mask.size == 0:
             return np.zeros((len(y), len(x)))
         above = self._sum_before(self.mask, np.asarray(y, dtype=np.float64) - self.top)
         # Transposed copies: sums along the first axis run over whole rows at a time.
         return self._sum_before(np.ascontiguousarray(above.T),
                                 np.asarray(x, dtype=np.float64) - self.left).T.copy()
+
+    def corner_window(self, edges):
+        """Return the corner areas of a square grid, where they change.
+
+        Args:
+            edges (ndarray): ``(n + 1,)``, ascending; of columns and of rows alike.
+
+        Returns:
+            dict: ``table``, ``(h, w)``; ``row`` and ``column`` of the grid where it starts. A
+            corner beyond the table has the value of the table's nearest corner.
+        """
+        if self.mask.size == 0:
+            return dict(table=np.zeros((1, 1)), row=0, column=0)
+        height, width = self.mask.shape
+        ranges = []
+        for start, length in ((self.top, height), (self.left, width)):
+            first = np.searchsorted(edges, start, 'right') - 1
+            last = np.searchsorted(edges, start + length, 'left')
+            ranges.append(slice(max(int(first), 0), int(last) + 1))
+        rows, columns = ranges
+        return dict(table=self.corner_areas(edges[columns], edges[rows]), row=rows.start,
+                    column=columns.start)
 
     def areas(self, boxes):
         """Return the mask's area within each box ``(N, 4)`` as x1, y1, x2, y2."""
