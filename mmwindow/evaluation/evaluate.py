@@ -232,7 +232,7 @@ def reduce_image(prediction, target, num_classes, settings):
         events = []
         for label in range(num_classes):
             common = dict(
-                points=target.points[target.labels == label] * target.scale,
+                targets=target.points[target.labels == label] * target.scale,
                 hit_radius=settings['hit_radius'], max_overlap=settings['max_overlap'],
                 image_score=scores[label], image_id=target.image_id, group=target.group,
                 fields=target.fields)
