@@ -1,40 +1,64 @@
-"""Every config builds, and stays readable: short leaves, short chains."""
+"""Every config builds, stays readable, and differs from its neighbours only where it should."""
+import re
 from pathlib import Path
 
 import pytest
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmengine.utils import get_installed_path
 
 import mmwindow  # noqa: F401
 
 ROOT = Path(__file__).parents[1]
-LEAVES = sorted(path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts)
+CONFIGS = ROOT / 'configs'
+LEAVES = sorted(path for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts)
+SYSTEMS = {'chexnet', 'wspl', 'ufdet', 'faster_rcnn', 'retinanet', 'fcos', 'wl_mse', 'wl_kld'}
+BOX_DETECTORS = {'faster_rcnn', 'retinanet', 'fcos'}
+CLASSIFIERS = {'chexnet', 'wspl', 'ufdet'}
+
+
+def leaf_name(path):
+    return f'{path.parent.relative_to(CONFIGS)}/{path.stem}'
+
+
+def system_of(path):
+    """Return the system of Table 1 that a leaf trains."""
+    return re.match('|'.join(sorted(SYSTEMS)), path.stem)[0]
+
+
+def base_file(path, base):
+    package, _, file = base.rpartition('::')
+    if package:
+        return Path(get_installed_path(package)) / '.mim' / 'configs' / file
+    return (path.parent / base).resolve()
 
 
 def chain_length(path):
     """Return the number of files on the longest way down to a base without bases."""
-    text = path.read_text()
-    if '_base_ =' not in text:
+    if '_base_ =' not in path.read_text():
         return 1
     bases = Config._parse_base_files(str(path)) if hasattr(Config, '_parse_base_files') else (
         Config._get_base_files(str(path)))
-    return 1 + max(chain_length((path.parent / base).resolve()) for base in bases)
+    return 1 + max(chain_length(base_file(path, base)) for base in bases)
 
 
-@pytest.mark.parametrize('path', LEAVES, ids=lambda path: f'{path.parent.name}/{path.stem}')
+def steps(cfg):
+    return [step.type for step in cfg.train_dataloader.dataset.pipeline]
+
+
+@pytest.mark.parametrize('path', LEAVES, ids=leaf_name)
 def test_leaf_is_short_and_its_model_builds(path):
     assert len(path.read_text().splitlines()) <= 15
     assert chain_length(path) <= 3
     cfg = Config.fromfile(str(path))
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model)
-    strides = cfg.model.bbox_head.strides
-    assert cfg.train_dataloader.dataset.input_side % max(strides) == 0
+    assert cfg.train_dataloader.dataset.input_side % 32 == 0
     assert sum(parameter.numel() for parameter in model.parameters()) > 1e6
 
 
-@pytest.mark.parametrize('path', LEAVES, ids=lambda path: f'{path.parent.name}/{path.stem}')
+@pytest.mark.parametrize('path', LEAVES, ids=leaf_name)
 def test_lengths_stand_once(path):
     """Training, validation and test share the input side and the window of one variable."""
     cfg = Config.fromfile(str(path))
@@ -42,3 +66,112 @@ def test_lengths_stand_once(path):
     assert len({loader.dataset.input_side for loader in loaders}) == 1
     assert len({tuple(sorted(loader.dataset.window.items())) for loader in loaders}) == 1
     assert not loaders[0].dataset.get('filter_cfg')
+    assert cfg.val_evaluator == cfg.test_evaluator == dict(type='FROCMetric', hit_radius=50)
+
+
+@pytest.mark.parametrize('path', LEAVES, ids=leaf_name)
+def test_a_system_learns_from_what_the_paper_says(path):
+    """Bounds, pseudo-boxes or image labels; all geometry comes before, packing last."""
+    system, names = system_of(path), steps(Config.fromfile(str(path)))
+    targets = (['PointsToPseudoBoxes'] if system in BOX_DETECTORS else
+               [] if system in CLASSIFIERS else ['PointToBoundTransform'])
+    assert names[-1 - len(targets):] == [*targets, 'PackPointInputs']
+    assert names[:-1 - len(targets)] == [
+        'LoadRadiograph', 'LoadAnnotations', 'ResizeToInput', 'RandomIntensity', 'RandomFlip',
+        'Rotate', 'PadToInput']
+
+
+@pytest.mark.parametrize('folder', ['.', 'synthetic', 'fracatlas'])
+def test_the_eight_systems_share_all_but_model_and_targets(folder):
+    """Data, augmentation, schedule, evaluation: one value over the eight leaves of a data set."""
+    paths = [path for path in LEAVES if (
+        path.parent.name in {*SYSTEMS, 'windowloss'} if folder == '.' else
+        path.parent.name == folder)]
+    assert {system_of(path) for path in paths} == SYSTEMS and len(paths) == 8
+    shared = []
+    for path in paths:
+        cfg = Config.fromfile(str(path)).to_dict()
+        loader = cfg['train_dataloader']
+        pipeline = loader['dataset'].pop('pipeline')
+        shared.append(dict(
+            augmentation=pipeline[:7], train=loader, val=cfg['val_dataloader'],
+            test=cfg['test_dataloader'], metric=cfg['val_evaluator'],
+            optimizer=cfg['optim_wrapper'], scheduler=cfg.get('param_scheduler'),
+            loop=cfg['train_cfg'], hooks=cfg['default_hooks'], seed=cfg['randomness']))
+    for other in shared[1:]:
+        assert other == shared[0]
+
+
+@pytest.mark.parametrize('folder, backbone', [('.', 'ResNet'), ('synthetic', 'EfficientNetLite'),
+                                              ('fracatlas', 'EfficientNetLite')])
+def test_the_eight_systems_share_backbone_and_preprocessing(folder, backbone):
+    paths = [path for path in LEAVES if (
+        path.parent.name in {*SYSTEMS, 'windowloss'} if folder == '.' else
+        path.parent.name == folder)]
+    kept = []
+    for path in paths:
+        model = Config.fromfile(str(path)).model.to_dict()
+        assert model['backbone'].pop('out_indices', (0, 1, 2, 3)) == (
+            (3, ) if system_of(path) in CLASSIFIERS else (0, 1, 2, 3))
+        assert model['backbone']['type'] == backbone
+        preprocessor = model['data_preprocessor']
+        kept.append((model['backbone'], preprocessor['mean'], preprocessor['std'],
+                     preprocessor['bgr_to_rgb'], preprocessor['pad_size_divisor']))
+    for other in kept[1:]:
+        assert other == kept[0]
+
+
+def without(settings, *keys):
+    """Return a copy of a nested dict without the entries at dotted keys."""
+    settings = dict(settings)
+    for key in keys:
+        first, _, rest = key.partition('.')
+        settings[first] = without(settings[first], rest) if rest else settings[first]
+        if not rest:
+            settings.pop(first)
+    return settings
+
+
+@pytest.mark.parametrize('ours, theirs, differing', [
+    ('faster_rcnn/faster_rcnn_r50_fpn.py', '_base_/models/faster-rcnn_r50_fpn.py',
+     ['roi_head.bbox_head.num_classes', 'test_cfg.rcnn.score_thr']),
+    ('retinanet/retinanet_r50_fpn.py', '_base_/models/retinanet_r50_fpn.py',
+     ['bbox_head.num_classes', 'test_cfg.score_thr']),
+    ('fcos/fcos_r50_fpn.py', 'fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py',
+     ['bbox_head.num_classes', 'test_cfg.score_thr', 'data_preprocessor']),
+])
+def test_box_detectors_are_those_of_mmdet(ours, theirs, differing):
+    """Nothing differs but the number of classes, the score threshold and the backbone's training."""
+    model = Config.fromfile(str(CONFIGS / ours)).model.to_dict()
+    reference = Config.fromfile(str(
+        Path(get_installed_path('mmdet')) / '.mim' / 'configs' / theirs)).model.to_dict()
+    model.pop('_scope_', None)  # mmengine notes where a base came from
+    differing = [*differing, 'backbone']
+    assert without(model, *differing) == without(reference, *differing)
+    assert model['backbone']['depth'] == reference['backbone']['depth'] == 50
+
+
+PAPER_ROWS = [(2, 50, 200), (2, 100, 200), (2, 150, 200), (0.4, 50, 200), (5, 50, 200),
+              (10, 50, 200), (0, 50, 50), (2, 50, 50)]
+
+
+@pytest.mark.parametrize('divergence, table', [('mse', 2), ('kld', 3)])
+def test_ablations_are_the_rows_of_the_paper(divergence, table):
+    """Each differs from the main config by its window alone, and its name says the window."""
+    main = Config.fromfile(str(CONFIGS / f'windowloss/wl_{divergence}_r50_fpn.py')).to_dict()
+    paths = sorted((CONFIGS / 'windowloss/ablations').glob(f'wl_{divergence}_*.py'))
+    rows = set()
+    for path in paths:
+        cfg = Config.fromfile(str(path)).to_dict()
+        window = cfg['train_dataloader']['dataset']['window']
+        row = window['softness'], window['lower_radius'], window['upper_radius']
+        rows.add(row)
+        name = 'tau{}_lower{}_upper{}'.format(*row).replace('.', 'p')
+        assert path.stem == f'wl_{divergence}_r50_fpn_{name}'
+        assert f'# Table {table}: AUROC .9' in path.read_text()
+        for content in (cfg, main):
+            content.pop('dataset', None), content.pop('window', None)
+            for split in ('train', 'val', 'test'):
+                content[f'{split}_dataloader']['dataset'].pop('window', None)
+        assert cfg == main
+    assert rows == set(PAPER_ROWS) and len(paths) == 8

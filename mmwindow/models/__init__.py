@@ -1,7 +1,8 @@
 """Losses, heads, detectors and backbones, registered in mmdet's MODELS."""
 from .backbones import EfficientNetLite
 from .detectors import DensePointDetector
-from .heads import DensePointHead
+from .heads import CheXNetHead, DensePointHead, UFDetHead, WSPLHead
 from .losses import WindowLoss, window_loss
 
-__all__ = ['DensePointDetector', 'DensePointHead', 'EfficientNetLite', 'WindowLoss', 'window_loss']
+__all__ = ['CheXNetHead', 'DensePointDetector', 'DensePointHead', 'EfficientNetLite', 'UFDetHead',
+           'WSPLHead', 'WindowLoss', 'window_loss']

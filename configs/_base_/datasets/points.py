@@ -8,16 +8,20 @@ classes = ('fracture', )
 input_side = 1024
 window = dict(lower_radius=50, upper_radius=200, softness=2)
 
-train_pipeline = [
+augmented = [
     dict(type='LoadRadiograph'),
     dict(type='LoadAnnotations', with_bbox=True, box_type='point'),
     dict(type='ResizeToInput'),
     dict(type='RandomIntensity'),
     dict(type='RandomFlip', prob=0.5),
     dict(type='Rotate', prob=1.0, min_mag=0., max_mag=15., img_border_value=0),
-    dict(type='PadToInput'),
-    dict(type='PointToBoundTransform'),
-    dict(type='PackPointInputs')]
+    dict(type='PadToInput')]
+# What the systems learn from: bounds (Window Loss), boxes (the box detectors, whose leaves take
+# box_pipeline) or image labels (the classifiers take label_pipeline). All else is shared.
+train_pipeline = [*augmented, dict(type='PointToBoundTransform'), dict(type='PackPointInputs')]
+box_pipeline = [
+    *augmented, dict(type='PointsToPseudoBoxes', size=200), dict(type='PackPointInputs')]
+label_pipeline = [*augmented, dict(type='PackPointInputs')]
 test_pipeline = [
     dict(type='LoadRadiograph'),
     dict(type='ResizeToInput'),

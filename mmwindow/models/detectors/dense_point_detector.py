@@ -5,12 +5,13 @@ from mmdet.registry import MODELS
 
 @MODELS.register_module()
 class DensePointDetector(SingleStageDetector):
-    """Backbone, neck and a head that predicts a map.
+    """Backbone, neck (if any) and a head that predicts a map: of Window Loss or of a classifier.
 
     Predictions carry ``pred_heatmap`` (PixelData, ``scores`` ``(C, h, w)``: the merged
     map, what the metric reads) and ``pred_instances`` (boxes in pixels of the original
-    image, scores, labels: what mmdet's own tools read). Arguments are those of mmdet's
-    ``SingleStageDetector``.
+    image, scores, labels: what mmdet's own tools read). Where the head has a score for the image
+    as a whole, they carry ``image_score`` ``(C,)`` as well; without it the metric takes the
+    maximum of the map. Arguments are those of mmdet's ``SingleStageDetector``.
     """
 
     def predict(self, batch_inputs, batch_data_samples, rescale=True):
@@ -27,4 +28,6 @@ class DensePointDetector(SingleStageDetector):
         samples = self.add_pred_to_datasample(batch_data_samples, instances)
         for sample, prediction in zip(samples, predictions, strict=True):
             sample.pred_heatmap = prediction['heatmap']
+            if 'image_score' in prediction:
+                sample.image_score = prediction['image_score']
         return samples

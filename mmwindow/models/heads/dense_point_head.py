@@ -4,10 +4,10 @@ import math
 import torch
 from mmdet.registry import MODELS
 from mmengine.model import BaseModule
-from mmengine.structures import InstanceData, PixelData
+from mmengine.structures import PixelData
 from torch import nn
 
-from mmwindow.models.utils import findings_from_map, merge_levels
+from mmwindow.models.utils import instances_from_map, merge_levels
 
 
 @MODELS.register_module()
@@ -109,23 +109,9 @@ class DensePointHead(BaseModule):
             ``bboxes`` ``(N, 4)``, ``scores`` and ``labels`` ``(N,)``).
         """
         return [dict(heatmap=PixelData(scores=scores),
-                     instances=self._findings(scores, img_meta, rescale))
+                     instances=instances_from_map(scores, img_meta, self.strides[0],
+                                                  self.test_cfg, rescale))
                 for scores, img_meta in zip(merge_levels(logits), batch_img_metas, strict=True)]
-
-    def _findings(self, scores, img_meta, rescale):
-        width_factor, height_factor = img_meta['scale_factor'] if rescale else (1., 1.)
-        findings = findings_from_map(
-            scores, self.test_cfg['score_thr'],
-            (self.strides[0] / width_factor, self.strides[0] / height_factor),
-            self.test_cfg['max_per_img'])
-        height, width = img_meta['ori_shape' if rescale else 'img_shape'][:2]
-        boxes = findings['boxes']
-        boxes[:, 0::2].clamp_(0, width)
-        boxes[:, 1::2].clamp_(0, height)
-        # A component that lies wholly in the padding is clipped to nothing.
-        visible = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-        return InstanceData(bboxes=boxes, scores=findings['scores'],
-                            labels=findings['labels'])[visible]
 
     @staticmethod
     def _bounds_of(sample, stride):

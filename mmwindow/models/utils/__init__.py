@@ -1,5 +1,13 @@
 """Pure functions that heads and detectors share."""
-from .findings import findings_from_map
-from .maps import merge_levels
+from .findings import findings_from_map, instances_from_map
+from .maps import bounded_scores, enlarge, merge_levels
+from .pooling import (
+    check_sharpness,
+    log_sum_exp_pool,
+    mean_pool,
+    pooled_probability_logits,
+)
 
-__all__ = ['findings_from_map', 'merge_levels']
+__all__ = ['bounded_scores', 'check_sharpness', 'enlarge', 'findings_from_map',
+           'instances_from_map', 'log_sum_exp_pool', 'mean_pool', 'merge_levels',
+           'pooled_probability_logits']

@@ -1,4 +1,4 @@
-"""From one map per level to one map."""
+"""From maps as a network gives them to one score map (pure functions)."""
 import torch
 import torch.nn.functional as F
 
@@ -19,3 +19,18 @@ def merge_levels(logits):
         maps = [maps[0], *(F.interpolate(level, size=size, mode='bilinear', align_corners=False)
                            for level in maps[1:])]
         return torch.stack(maps).mean(dim=0)
+
+
+def enlarge(maps, factor):
+    """Return maps ``(B, C, h, w)`` on a grid ``factor`` times as fine, bilinear, float32."""
+    return F.interpolate(maps.float(), scale_factor=factor, mode='bilinear', align_corners=False)
+
+
+def bounded_scores(logits):
+    """Return ``(1 + z / (1 + |z|)) / 2``: logits as scores in (0, 1), 0.5 where z is 0.
+
+    The FROC of a map does not change under a strictly rising function of all maps. A sigmoid is
+    not strictly rising in float32: from logit 17 on it is 1.0, and a class activation map goes
+    far beyond; cells tied there would merge into one finding. This function tells 100 from 100.01.
+    """
+    return 0.5 + 0.5 * logits / (1 + logits.abs())

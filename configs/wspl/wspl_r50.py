@@ -1,0 +1,4 @@
+_base_ = ['../_base_/models/classifier_r50.py', '../_base_/datasets/points.py',
+          '../_base_/schedules/paper_100e.py', '../_base_/default_runtime.py']
+model = dict(bbox_head=dict(type='WSPLHead'))  # Table 1: AUROC .974, recall@0.1 56.0, FROC 68.5
+train_dataloader = dict(dataset=dict(pipeline=_base_.label_pipeline))
