@@ -23,7 +23,8 @@ class CocoPointDataset(BaseDetDataset):
     ``input_side``, ``window`` and ``num_classes``.
 
     Args:
-        *args: As in mmdet's ``BaseDetDataset``.
+        *args: As in mmdet's ``BaseDetDataset``; images lie in ``data_prefix['img']``, or without it
+            in ``data_root``.
         input_side (int, optional): Side of the square that the network sees, in pixels.
         window (dict, optional): ``lower_radius``, ``upper_radius`` and ``softness`` in pixels of
             a frame of side 1024; transforms scale them to the input side.
@@ -47,9 +48,10 @@ class CocoPointDataset(BaseDetDataset):
         if window is not None:
             _check_window_keys(window)
             check_window(**window)
-        if (kwargs.get('filter_cfg') or {}).get('filter_empty_gt'):
-            raise ValueError('CocoPointDataset: filter_empty_gt would drop the normals, which are '
-                             'half of what is learnt; leave it out')
+        if any((kwargs.get('filter_cfg') or {}).values()):
+            raise ValueError(f'CocoPointDataset: filter_cfg is {dict(kwargs["filter_cfg"])}, but no '
+                             'image is ever dropped: filter_empty_gt would drop the normals, and '
+                             'min_size would silently do nothing; leave it out')
         self.input_side = input_side
         self.window = None if window is None else dict(window)
         self.check_images = check_images
@@ -60,19 +62,22 @@ class CocoPointDataset(BaseDetDataset):
         point_file = read_point_file(self.ann_file, self._metainfo.get('classes'))
         self._metainfo['classes'] = point_file.classes
         records = point_file.records
-        folder = self.data_prefix.get('img') or ''
+        folder = self._image_folder()
         problems = check_image_files(records, folder) if self.check_images else {}
         if problems:
             raise ValueError(f'{self.ann_file}: {len(problems)} of {len(records)} images in '
                              f'{folder or "."} cannot be used:\n{describe_problems(problems)}')
         return [self.parse_data_info(record) for record in records]
 
+    def _image_folder(self):
+        return self.data_prefix.get('img') or self.data_root or ''
+
     def parse_data_info(self, raw_data_info):
         """Return the dict of one :class:`~mmwindow.datasets.point_file.ImageRecord`."""
         record = raw_data_info
         return dict(
             img_id=record.img_id,
-            img_path=os.path.join(self.data_prefix.get('img') or '', record.file_name),
+            img_path=os.path.join(self._image_folder(), record.file_name),
             height=record.height, width=record.width, group=record.group,
             instances=[dict(bbox=list(point), bbox_label=label, ignore_flag=0)
                        for point, label in zip(record.points, record.labels, strict=True)])

@@ -87,6 +87,7 @@ def read_point_file(path, classes=None):
         ValueError: Anything wrong; the message names file, record and mend.
     """
     content = load_point_json(path)
+    _check_categories(path, content['categories'])
     if classes is None:
         classes = category_names(content['categories'])
     labels = category_labels(path, content['categories'], classes)
@@ -113,9 +114,10 @@ def read_point_file(path, classes=None):
 
 
 def category_names(categories):
-    """Return the names of the categories in the order of their ids."""
-    named = [category for category in categories if 'id' in category and 'name' in category]
-    return [category['name'] for category in sorted(named, key=lambda category: category['id'])]
+    """Return the names of the categories in the order of their ids (numbers before strings)."""
+    ordered = sorted(categories, key=lambda category: (isinstance(category['id'], str),
+                                                       category['id']))
+    return [category['name'] for category in ordered]
 
 
 def category_labels(path, categories, classes):
@@ -130,16 +132,14 @@ def category_labels(path, categories, classes):
         dict: category id -> label.
 
     Raises:
-        ValueError: A category has no id or name, occurs twice, or is not among the classes.
+        ValueError: The classes are no list of different names, or a category is not among them.
     """
-    names = {}
-    for category in categories:
-        if 'id' not in category or not isinstance(category.get('name'), str):
-            raise ValueError(f'{path}: category {category!r} needs an id and a name')
-        if category['id'] in names or category['name'] in names.values():
-            raise ValueError(f'{path}: category {category!r} occurs twice; keep one')
-        names[category['id']] = category['name']
-    order = list(classes)
+    names = {category['id']: category['name'] for category in categories}
+    order = [classes] if isinstance(classes, str) else list(classes)
+    if isinstance(classes, str) or not order or len(set(order)) < len(order):
+        raise ValueError(f'{path}: the classes are {classes!r}; expected are one or more different '
+                         "names, for example metainfo=dict(classes=('fracture', )) in the config, "
+                         'or the list categories of the file')
     unlisted = [name for name in names.values() if name not in order]
     if unlisted:
         raise ValueError(
@@ -179,6 +179,18 @@ def describe_problems(problems):
 
 def _is_id(value):
     return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def _check_categories(path, categories):
+    ids, names = set(), set()
+    for category in categories:
+        if not _is_id(category.get('id')) or not isinstance(category.get('name'), str):
+            raise ValueError(f'{path}: category {category!r} needs an id (a whole number or a '
+                             'string) and a name')
+        if category['id'] in ids or category['name'] in names:
+            raise ValueError(f'{path}: category {category!r} occurs twice; keep one')
+        ids.add(category['id'])
+        names.add(category['name'])
 
 
 def _read_image(path, image):
@@ -240,12 +252,12 @@ def _read_point(path, annotation, record):
         raise ValueError(f'{where} has keypoints {keypoints} and num_keypoints '
                          f'{annotation.get("num_keypoints", 1)!r}; a point that counts has '
                          'visibility 2 and num_keypoints 1; take others out')
-    x, y = float(keypoints[0]), float(keypoints[1])
-    if not (math.isfinite(x) and math.isfinite(y)):
+    x, y = keypoints[:2]
+    if not all(math.isfinite(value) for value in (x, y) if isinstance(value, float)):
         raise ValueError(f'{where} lies at ({x}, {y}); both must be finite numbers')
     if not (0 <= x <= record.width and 0 <= y <= record.height):
         raise ValueError(
             f'{where} lies at ({x}, {y}), outside its image of {record.width} x {record.height} '
             '(width x height); points are x, y in pixels of this very file: are they of another '
             'scale, or exchanged?')
-    return x, y
+    return float(x), float(y)
