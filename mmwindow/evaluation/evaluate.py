@@ -4,81 +4,29 @@
     print(result.metrics)
 """
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from .components import box_events, map_events
-from .froc import CONVENTIONS, DEFAULT_BUDGETS, froc_curve
-from .predictions import (
-    MAP_EXTENTS,
-    Prediction,
-    check_boxes,
-    check_maps,
-    check_target,
-)
-from .records import write_record
-from .roc import auroc, roc_curve
+from .froc import DEFAULT_BUDGETS
+from .froc_settings import FROCSettings
+from .hit_rules import HitRule
+from .predictions import MAP_EXTENTS, Prediction, check_boxes, check_maps, check_target
+from .results import summarise
 from .targets import FRAME_SIDE
 
 # FP rates by name: the paper's, and those of LUNA16 (Setio et al. 2017).
 BUDGETS = dict(paper=DEFAULT_BUDGETS, luna16=(0.125, 0.25, 0.5, 1., 2., 4., 8.))
 MISSING = ('refuse', 'empty')
+# The numbers that each hit rule reads; a result names these and no others.
+RULE_NUMBERS = dict(disk_overlap=('hit_radius', 'max_overlap'), box_iou=('min_iou', ),
+                    centre_in_box=(), distance=('hit_radius', ))
 
 
-@dataclass(frozen=True)
-class EvaluationResult:
-    """All classes, how they were scored, and what was counted on the way.
-
-    Attributes:
-        classes (dict[str, ClassResult]): By name.
-        metrics (dict[str, float]): As those of a class; with several classes the mean over those
-            that have a number, then one set for each, ``<class>_<metric>``.
-        settings (dict): Hit rule and its numbers, frame side, budgets, convention, denominator,
-            extent of the maps, what was done with missing images.
-        counts (dict[str, int]): ``images``, ``positives`` (images with a point), ``points``,
-            ``missing`` (images without a prediction, counted as without a finding) and
-            ``boxes_left_out`` (wholly outside their image, or without area).
-    """
-
-    classes: dict
-    metrics: dict
-    settings: dict
-    counts: dict = field(default_factory=dict)
-
-    def write(self, path, source=None):
-        """Write the record; see :func:`~mmwindow.evaluation.write_record`."""
-        return write_record(path, {name: entry.events for name, entry in self.classes.items()},
-                            self.settings, self.metrics,
-                            source={**(source or {}), 'counts': self.counts})
-
-
-@dataclass(frozen=True)
-class ClassResult:
-    """The numbers of one class.
-
-    Attributes:
-        events (list[ImageEvents]): One per image, normals included.
-        froc (FROCCurve): Exact.
-        roc (ROCCurve): Of the image scores; None with one kind of image.
-        metrics (dict[str, float]): ``auroc``, ``recall@<budget>`` and ``froc_score``; NaN where
-            there is none.
-        thresholds (dict[float, float]): The score behind each budget: the lowest threshold such
-            that the FP rate keeps to it there and at every higher one; inf where none does.
-        notes (list[str]): Why a number is missing.
-    """
-
-    events: list
-    froc: object
-    roc: object
-    metrics: dict
-    thresholds: dict
-    notes: list
-
-
-def evaluate(predictions, targets, *, classes=('finding',), hit_radius=50., max_overlap=0.1,
-             budgets='paper', convention='first_crossing', map_extent='frame', missing='refuse'):
-    """Score predictions of any detector against points.
+def evaluate(predictions, targets, *, classes=('finding',), rule='disk_overlap', hit_radius=50.,
+             max_overlap=0.1, min_iou=0.5, budgets='paper', convention='first_crossing',
+             fp_denominator='all', map_extent='frame', missing='refuse', num_resamples=0, seed=0):
+    """Score predictions of any detector against points or boxes.
 
     Args:
         predictions (Iterable[Prediction] | Mapping): One per image, in any order; read one at a
@@ -86,16 +34,21 @@ def evaluate(predictions, targets, *, classes=('finding',), hit_radius=50., max_
             ``(n, m)`` or ``(C, n, m)`` will do.
         targets (Iterable[Target]): The images, normals included.
         classes (Sequence[str]): Names that labels count.
-        hit_radius (float): Radius of the disk around a point in pixels of a frame of side 1024.
-        max_overlap (float): A box that overlaps the disks by less than this fraction of its area
-            is a false positive.
-        budgets (Sequence[float] | str): False positives per image at which recall is reported, or
-            a name of :data:`BUDGETS`.
-        convention (str): See :meth:`FROCCurve.recall_at`.
+        rule (str): What a hit and a false positive are, one of
+            :data:`~mmwindow.evaluation.hit_rules.HIT_RULES`; the paper's by default.
+        hit_radius, max_overlap, min_iou (float): Of the rule, lengths in pixels of a frame of side
+            1024; see :class:`~mmwindow.evaluation.hit_rules.HitRule`.
+        budgets (Sequence[float] | str): FP rates at which recall is reported, or a name of
+            :data:`BUDGETS`.
+        convention (str): See :meth:`~mmwindow.evaluation.FROCCurve.recall_at`.
+        fp_denominator (str): 'all' or 'normals'; see
+            :class:`~mmwindow.evaluation.froc_settings.FROCSettings`.
         map_extent (str): What a map covers: 'frame', the padded square, or 'image', the image
             alone, with its aspect.
         missing (str): What to do with an image without a prediction: 'refuse', or 'empty': it
             counts as one without a finding.
+        num_resamples (int): Of the bootstrap behind the intervals; 0 gives none.
+        seed (int): Of the bootstrap.
 
     Returns:
         EvaluationResult
@@ -105,10 +58,12 @@ def evaluate(predictions, targets, *, classes=('finding',), hit_radius=50., max_
             is not finite; a point lies outside its image; a setting is unknown. The message
             names the image.
 
-    Definitions: docs/method.md, sections 6 and 7.
+    Definitions: docs/method.md, sections 6 to 8.
     """
-    settings = check_settings(hit_radius=hit_radius, max_overlap=max_overlap, budgets=budgets,
-                              convention=convention, map_extent=map_extent, missing=missing)
+    settings = check_settings(
+        rule=rule, hit_radius=hit_radius, max_overlap=max_overlap, min_iou=min_iou, budgets=budgets,
+        convention=convention, fp_denominator=fp_denominator, map_extent=map_extent,
+        missing=missing)
     classes = tuple(classes)
     by_id = index_targets(targets, len(classes))
     events, left_out = {}, 0
@@ -132,30 +87,30 @@ def evaluate(predictions, targets, *, classes=('finding',), hit_radius=50., max_
                   points=sum(num_points), missing=len(absent), boxes_left_out=left_out)
     rows = [events[image_id] for image_id in by_id]
     return summarise({name: [row[label] for row in rows] for label, name in enumerate(classes)},
-                     settings, counts)
+                     settings, counts, num_resamples, seed)
 
 
-def check_settings(**settings):
-    """Return the settings of an evaluation with the budgets spelt out.
+def check_settings(*, rule, hit_radius, max_overlap, min_iou, budgets, convention, fp_denominator,
+                   map_extent, missing):
+    """Return the settings of an evaluation as a record holds them, budgets spelt out.
 
     Raises:
         ValueError: One of them is unknown or makes no sense.
     """
-    for name, allowed in (('convention', CONVENTIONS), ('map_extent', MAP_EXTENTS),
-                          ('missing', MISSING)):
-        if settings[name] not in allowed:
-            raise ValueError(f'{name} is {settings[name]!r}; it must be one of {allowed}')
-    budgets = settings['budgets']
+    for name, value, allowed in (('map_extent', map_extent, MAP_EXTENTS),
+                                 ('missing', missing, MISSING)):
+        if value not in allowed:
+            raise ValueError(f'{name} is {value!r}; it must be one of {allowed}')
     if isinstance(budgets, str):
         if budgets not in BUDGETS:
             raise ValueError(f'budgets are {budgets!r}; numbers, or one of {sorted(BUDGETS)}, are '
                              'expected')
         budgets = BUDGETS[budgets]
-    budgets = tuple(float(budget) for budget in budgets)
-    if not budgets or not all(0 <= budget < np.inf for budget in budgets):
-        raise ValueError(f'budgets are {budgets}; at least one number of false positives per image '
-                         'is expected, none negative')
-    return {**settings, 'budgets': budgets, 'frame_side': FRAME_SIDE}
+    checked = HitRule(rule, hit_radius, max_overlap, min_iou)
+    how = FROCSettings(budgets, convention, fp_denominator)
+    return dict(rule=rule, **{name: getattr(checked, name) for name in RULE_NUMBERS[rule]},
+                frame_side=FRAME_SIDE, budgets=how.budgets, convention=convention,
+                fp_denominator=fp_denominator, map_extent=map_extent, missing=missing)
 
 
 def index_targets(targets, num_classes):
@@ -228,14 +183,14 @@ def reduce_image(prediction, target, num_classes, settings):
             found = check_boxes(prediction, target, num_classes)
         else:
             maps = check_maps(prediction.maps, target, num_classes, settings['map_extent'])
-        scores = _image_scores(prediction, num_classes)
+        image_scores = _image_scores(prediction, num_classes)
         events = []
         for label in range(num_classes):
             common = dict(
-                targets=target.points[target.labels == label] * target.scale,
-                hit_radius=settings['hit_radius'], max_overlap=settings['max_overlap'],
-                image_score=scores[label], image_id=target.image_id, group=target.group,
-                fields=target.fields)
+                targets=frame_targets(target, label, settings['rule']), rule=settings['rule'],
+                image_score=image_scores[label], image_id=target.image_id, group=target.group,
+                fields=target.fields,
+                **{name: settings[name] for name in RULE_NUMBERS[settings['rule']]})
             if prediction.maps is None:
                 mine = found['labels'] == label
                 events.append(box_events(found['boxes'][mine] * target.scale, found['scores'][mine],
@@ -247,6 +202,21 @@ def reduce_image(prediction, target, num_classes, settings):
     return dict(events=events, num_left_out=found['num_left_out'])
 
 
+def frame_targets(target, label, rule):
+    """Return the points ``(N, 2)`` or boxes ``(N, 4)`` of one class in frame pixels.
+
+    Raises:
+        ValueError: The rule asks for boxes and the points have none.
+    """
+    if not HitRule(rule).needs_boxes:
+        return target.points[target.labels == label] * target.scale
+    if target.boxes is None and len(target.points):
+        raise ValueError(f'the hit rule {rule} asks for target boxes, and the points have none; use '
+                         "'disk_overlap' or 'distance', or annotations with a bbox")
+    boxes = np.zeros((0, 4)) if target.boxes is None else target.boxes[target.labels == label]
+    return boxes.clip(0, [target.width, target.height] * 2) * target.scale
+
+
 def _image_scores(prediction, num_classes):
     if prediction.image_scores is None:
         return [None] * num_classes
@@ -254,49 +224,3 @@ def _image_scores(prediction, num_classes):
     if len(scores) != num_classes:
         raise ValueError(f'there are {len(scores)} image scores for {num_classes} classes')
     return scores.tolist()
-
-
-def summarise(classes, settings, counts=None):
-    """Return the result of images that are reduced to events already.
-
-    Args:
-        classes (dict[str, list[ImageEvents]]): As in a record.
-        settings (dict): With ``budgets`` and ``convention``.
-        counts (dict, optional): As in :class:`EvaluationResult`.
-    """
-    results = {name: summarise_class(events, settings) for name, events in classes.items()}
-    return EvaluationResult(classes=results, metrics=merge_metrics(results), settings=dict(settings),
-                            counts=dict(counts or {}))
-
-
-def summarise_class(events, settings):
-    """Return the curves and numbers of one class (docs/method.md, sections 6 and 7)."""
-    notes = []
-    labels, scores = [img.is_positive for img in events], [img.score for img in events]
-    curve = froc_curve(events)
-    try:
-        metrics, roc = dict(auroc=auroc(labels, scores)), roc_curve(labels, scores)
-    except ValueError as error:
-        metrics, roc = dict(auroc=float('nan')), None
-        notes.append(f'no AUROC: {error}')
-    if curve.num_points == 0:
-        notes.append(f'no recall: the {len(events)} images have no point')
-    for budget in settings['budgets']:
-        metrics[f'recall@{budget:g}'] = curve.recall_at(budget, settings['convention'])
-    metrics['froc_score'] = curve.score(settings['budgets'], settings['convention'])
-    return ClassResult(
-        events=list(events), froc=curve, roc=roc, metrics=metrics, notes=notes,
-        thresholds={budget: curve.threshold_at(budget) for budget in settings['budgets']})
-
-
-def merge_metrics(results):
-    """Return the mean of each metric over the classes that have it, then each class's own."""
-    rows = {name: result.metrics for name, result in results.items()}
-    metrics = {}
-    for key in next(iter(rows.values())):
-        known = [row[key] for row in rows.values() if not np.isnan(row[key])]
-        metrics[key] = float(np.mean(known)) if known else float('nan')
-    if len(rows) > 1:
-        for name, row in rows.items():
-            metrics.update({f'{name}_{key}': value for key, value in row.items()})
-    return metrics

@@ -164,8 +164,9 @@ class FROCMetric(BaseMetric):
 
     def write(self, names, results, metrics):
         """Write the record (:mod:`mmwindow.evaluation.records`) of all images."""
-        settings = dict(hit_radius=self.hit_radius, max_overlap=self.max_overlap,
-                        frame_side=FRAME_SIDE, budgets=self.budgets, convention=self.convention)
+        settings = dict(rule='disk_overlap', hit_radius=self.hit_radius,
+                        max_overlap=self.max_overlap, frame_side=FRAME_SIDE,
+                        budgets=self.budgets, convention=self.convention, fp_denominator='all')
         write_record(
             self.outfile, dict(zip(names, zip(*results, strict=True), strict=True)), settings,
             metrics={f'{self.prefix}/{key}': value for key, value in metrics.items()})

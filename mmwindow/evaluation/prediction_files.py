@@ -126,12 +126,8 @@ def read_boxes(path, truth):
 def read_npz(path, truth):
     """Yield the maps of an NPZ, ``(n, m)`` or ``(C, n, m)`` each."""
     names = ImageNames(truth.targets, path)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            for key in archive.files:
-                yield Prediction(names.find(key), maps=archive[key])
-    except (OSError, EOFError, BadZipFile, zlib.error) as error:
-        raise ValueError(f'{path}: no NPZ, or cut short ({error}); write it again') from error
+    for key, maps in _load_archive(path):
+        yield Prediction(names.find(key), maps=maps)
 
 
 def read_folder(path, truth):
@@ -179,6 +175,18 @@ def read_samples(path, truth):
                              labels=_to_numpy(instances['labels']), **common)
         else:
             raise ValueError(f'{path}: sample {index} has neither pred_heatmap nor pred_instances')
+
+
+def _load_archive(path):
+    """Yield name and array of each entry of an NPZ, one at a time."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            for key in archive.files:
+                yield key, archive[key]
+    # numpy says ValueError to what is no archive at all, and to arrays of objects.
+    except (OSError, EOFError, BadZipFile, zlib.error, ValueError) as error:
+        raise ValueError(f'{path}: no NPZ of plain arrays, or cut short ({error}); write it again '
+                         'with numpy.savez') from error
 
 
 def _load_npy(path):

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import scipy
 
-from .components import ImageEvents
-from .froc import CONVENTIONS, froc_curve
+from .components import KINDS, ImageEvents
+from .froc import CONVENTIONS
+from .froc_settings import FROCSettings, counted_curve
 
 FORMAT = 'mmwindow-evaluation'
 VERSION = 1
 # Pairs of arrays of one length, the levels descending.
-EVENT_PAIRS = (('fp_levels', 'fp_changes'), ('both_levels', 'both_changes'),
-               ('neither_levels', 'neither_changes'))
+EVENT_PAIRS = tuple((f'{kind}_levels', f'{kind}_changes') for kind in KINDS)
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Record:
         settings (dict): How the events were made and are read: hit rule and its numbers, frame
             side, budgets, convention, denominator of the FP rate.
         metrics (dict): The numbers reported when it was written; NaN where there was none.
+        intervals (dict): For each class, metric to ``low``, ``high``, ``level`` and ``method``.
         versions (dict): Of the software that wrote it.
         source (dict): What was scored: names of files, the command.
         version (int): Of the format.
@@ -43,6 +44,7 @@ class Record:
     classes: dict
     settings: dict
     metrics: dict = field(default_factory=dict)
+    intervals: dict = field(default_factory=dict)
     versions: dict = field(default_factory=dict)
     source: dict = field(default_factory=dict)
     version: int = VERSION
@@ -63,7 +65,7 @@ class Record:
         return self.classes[name]
 
 
-def write_record(path, classes, settings, metrics=None, source=None):
+def write_record(path, classes, settings, metrics=None, source=None, intervals=None):
     """Write a record beside its place, then rename it: a file under its own name is whole.
 
     Args:
@@ -72,6 +74,7 @@ def write_record(path, classes, settings, metrics=None, source=None):
         settings (dict): Plain data, with ``budgets`` and ``convention``; see :class:`Record`.
         metrics (dict, optional): Name to number.
         source (dict, optional): Plain data.
+        intervals (dict, optional): For each class, metric to plain data.
 
     Returns:
         Path: Where it lies.
@@ -86,6 +89,7 @@ def write_record(path, classes, settings, metrics=None, source=None):
     content = dict(
         format=FORMAT, version=VERSION, settings=plain(settings), versions=current_versions(),
         source=plain(source or {}), metrics=plain(metrics or {}),
+        intervals=plain(intervals or {}),
         classes=[_describe_class(name, events, settings) for name, events in classes.items()])
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + '.part')
@@ -124,6 +128,7 @@ def read_record(path):
     return Record(classes=classes, settings=content['settings'],
                   metrics={key: math.nan if value is None else value
                            for key, value in (content.get('metrics') or {}).items()},
+                  intervals=content.get('intervals') or {},
                   versions=content.get('versions') or {}, source=content.get('source') or {},
                   version=content['version'], path=path)
 
@@ -166,13 +171,14 @@ def plain(value):
 def _describe_class(name, events, settings):
     """Return one class as plain data; its operating points are there for human readers."""
     events = list(events)
-    curve = froc_curve(events)
+    curve = counted_curve(events, FROCSettings(
+        settings['budgets'], settings['convention'], settings.get('fp_denominator', 'all')))
     points = []
     for budget in settings['budgets']:
         threshold = curve.threshold_at(budget)
         points.append(dict(budget=budget, recall=curve.recall_at(budget, settings['convention']),
                            threshold=None if threshold == math.inf else threshold))
-    return dict(name=str(name), num_images=curve.num_images, num_points=curve.num_points,
+    return dict(name=str(name), num_images=len(events), num_points=curve.num_points,
                 operating_points=plain(points), images=[_describe_image(img) for img in events])
 
 

@@ -268,3 +268,74 @@ def test_the_same_three_properties_for_maps(seed):
                       [*targets, Target('normal', 1024, 1024)]).classes['finding'].froc
     # A map always has one finding at its lowest threshold, here -9, below all others.
     assert normal.fp_rate[:-1] * 4 == pytest.approx(base.froc.fp_rate * 3)
+
+
+RULE_TARGETS = [Target(1, 2048, 2048, [[400, 400]], boxes=[[300, 300, 500, 500]])]
+
+
+@pytest.mark.parametrize('rule, recalled, false', [
+    # One finding, [400, 400, 700, 700] of the film, [200, 200, 350, 350] of the frame. Its target,
+    # [150, 150, 250, 250] there, shares 50 x 50 with it: IoU 2500 / (22500 + 10000 - 2500) = 1/12.
+    # Its centre (275, 275) lies outside the target, 75 sqrt(2) = 106 from the point (200, 200).
+    (dict(rule='box_iou', min_iou=0.08), True, False),
+    (dict(rule='box_iou', min_iou=0.09), False, True),
+    (dict(rule='centre_in_box'), False, True),
+    (dict(rule='distance', hit_radius=107), True, False),
+    (dict(rule='distance', hit_radius=106), False, True),
+    # A quarter of the disk of radius 50 covers 1963 of 22500: less than a tenth. The point is a
+    # corner of the box and so in it: a hit and a false alarm in one.
+    (dict(rule='disk_overlap'), True, True)])
+def test_hit_rules_by_name(rule, recalled, false):
+    result = evaluate([boxes_of(1, (400, 400, 700, 700, .9))], RULE_TARGETS, **rule)
+    events = result.classes['finding'].events[0]
+    assert events.recall_levels.tolist() == [.9 if recalled else -np.inf]
+    assert events.fp_levels.tolist() == [.9] * false
+    assert {key: result.settings[key] for key in rule} == rule
+
+
+def test_a_rule_that_asks_for_boxes():
+    with pytest.raises(ValueError, match="image 'a': the hit rule box_iou asks for target boxes"):
+        evaluate(PREDICTIONS, TARGETS, rule='box_iou')
+    result = evaluate([boxes_of('c')], [TARGETS[2]], rule='box_iou')  # a normal lacks none
+    assert result.settings['min_iou'] == 0.5 and 'hit_radius' not in result.settings
+    with pytest.raises(ValueError, match="the hit rule is 'nearest'"):
+        evaluate(PREDICTIONS, TARGETS, rule='nearest')
+
+
+def test_false_alarms_per_normal():
+    # Of the false alarms at .7 and .6 the latter is on a positive: 1 on 2 normals, .5 a normal.
+    result = evaluate(PREDICTIONS, TARGETS, fp_denominator='normals', budgets=(0.4, 0.5))
+    assert result.classes['finding'].froc.fp_rate.max() == 0.5
+    assert result.metrics['recall@0.4'] == pytest.approx(1 / 3)
+    assert result.metrics['recall@0.5'] == pytest.approx(2 / 3)
+    with pytest.raises(ValueError, match="fp_denominator is 'normals', but none of the 2 images"):
+        evaluate(PREDICTIONS[:2], TARGETS[:2], fp_denominator='normals')
+
+
+def test_intervals_hold_the_numbers_and_say_their_seed(tmp_path):
+    generator = np.random.default_rng(0)
+    targets, predictions = [], []
+    for number in range(60):
+        points = [[500., 500.]] if number % 3 == 0 else np.zeros((0, 2))
+        targets.append(Target(number, 1024, 1024, points, group=f'patient {number // 2}'))
+        corner = generator.choice([100., 480.])
+        predictions.append(boxes_of(number, (corner, corner, corner + 40, corner + 40,
+                                             generator.random() + (number % 3 == 0))))
+    result = evaluate(predictions, targets, num_resamples=200, seed=3)
+    again = evaluate(predictions, targets, num_resamples=200, seed=3)
+    finding = result.classes['finding']
+    assert set(finding.intervals) == set(finding.metrics)
+    for name, interval in finding.intervals.items():
+        assert 0 <= interval.low <= result.metrics[name] <= interval.high <= 1
+        assert interval == again.classes['finding'].intervals[name]
+    assert (result.settings['seed'], result.settings['num_resamples']) == (3, 200)
+    record = read_record(result.write(tmp_path / 'record.json'))
+    written = record.intervals['finding']['froc_score']
+    assert written['low'] == finding.intervals['froc_score'].low and written['level'] == 0.95
+    assert evaluate(PREDICTIONS, TARGETS).classes['finding'].intervals == {}
+
+
+def test_normals_alone_have_no_interval():
+    finding = evaluate([boxes_of('c'), boxes_of('d')], TARGETS[2:],
+                       num_resamples=100).classes['finding']
+    assert set(finding.intervals.values()) == {None}
