@@ -5,11 +5,11 @@ import numpy as np
 from scipy.stats import norm
 
 from .froc_settings import FROCSettings
-from .intervals import Interval, clopper_pearson, newcombe_auroc, normal_quantile
+from .intervals import Interval, clopper_pearson, newcombe_auroc, normal_quantile, wilson
 from .resampling import check_events, draw_weights, find_units, leave_one_out, unit_strata
 from .weighting import WeightedEvents
 
-BOOTSTRAP_METHODS = ('percentile', 'bca')
+BOOTSTRAP_METHODS = ('percentile', 'bca', 'wilson')
 DEFAULT_RESAMPLES = 2000
 
 
@@ -90,10 +90,9 @@ def bootstrap(events, settings=None, num_resamples=DEFAULT_RESAMPLES, seed=0, le
     replicates = collect(table, draw_weights(strata, num_resamples, np.random.default_rng(seed)))
     jackknife = collect(table, leave_one_out(len(units))) if method == 'bca' else {}
     reasons = missing_reasons(events, settings, estimates)
-    intervals = {}
-    for name, estimate in estimates.items():
-        intervals[name] = None if name in reasons else statistic_interval(
-            name, estimate, replicates[name], jackknife.get(name), level, table)
+    intervals = {name: None if name in reasons else statistic_interval(
+        name, estimate, replicates[name], jackknife.get(name), level, method, table)
+        for name, estimate in estimates.items()}
     return BootstrapResult(
         estimates=estimates, intervals=intervals, reasons=reasons, replicates=replicates,
         num_resamples=num_resamples, seed=seed, num_units=len(units), num_images=len(events),
@@ -138,16 +137,16 @@ def missing_reasons(events, settings, estimates):
     return reasons
 
 
-def statistic_interval(name, estimate, replicates, jackknife, level, table):
+def statistic_interval(name, estimate, replicates, jackknife, level, method, table):
     """Return the interval of one statistic from its resamples.
 
     Args:
         name (str): Of the statistic.
         estimate (float): On all images; no NaN.
         replicates (ndarray): ``(B,)``, NaN where undefined.
-        jackknife (ndarray, optional): ``(U,)``, each unit left out once; None asks for
-            the percentile interval.
+        jackknife (ndarray, optional): ``(U,)``, each unit left out once; for 'bca'.
         level (float): Nominal confidence.
+        method (str): As in :func:`bootstrap`.
         table (WeightedEvents): Counts units where the resamples say nothing.
     """
     defined = replicates[~np.isnan(replicates)]
@@ -156,13 +155,17 @@ def statistic_interval(name, estimate, replicates, jackknife, level, table):
         'point, and are left out; stratify_by="is_positive" avoids that')
     if len(defined) < 2 or defined.min() == defined.max():
         return closed_interval(name, estimate, level, table)
-    if jackknife is None:
-        tails, method = np.array([(1 - level) / 2, (1 + level) / 2]), 'bootstrap_percentile'
-    else:
-        tails, method = bca_tails(estimate, defined, jackknife, level), 'bootstrap_bca'
+    if method == 'wilson':
+        closed = (wilson_interval(estimate, defined, level) if 0 < estimate < 1 else
+                  closed_interval(name, estimate, level, table))
+        return Interval(estimate, closed.low, closed.high, level, f'bootstrap_{closed.method}',
+                        '; '.join(filter(None, [note, closed.note])))
+    tails = np.array([(1 - level) / 2, (1 + level) / 2])
+    if method == 'bca':
+        tails = bca_tails(estimate, defined, jackknife, level)
     # Order statistics at (B + 1) tail: Davison and Hinkley, Bootstrap Methods, 1997, eq. 5.6.
     low, high = np.quantile(defined, tails, method='weibull')
-    return Interval(estimate, float(low), float(high), level, method, note)
+    return Interval(estimate, float(low), float(high), level, f'bootstrap_{method}', note)
 
 
 def bca_tails(estimate, replicates, jackknife, level):
@@ -183,6 +186,18 @@ def bca_tails(estimate, replicates, jackknife, level):
     return norm.cdf(bias + moved / (1 - acceleration * moved))
 
 
+def wilson_interval(estimate, replicates, level):
+    """Return Wilson's interval with as many trials as give the variance of the resamples.
+
+    A proportion p of n independent trials has the variance p (1 - p) / n; the n that fits
+    the bootstrap's is the effective number of trials (as of a design effect in surveys:
+    Korn and Graubard, Survey Methodology 24 (1998) 193).
+    """
+    variance = replicates.var()
+    trials = estimate * (1 - estimate) / variance
+    return wilson(estimate * trials, trials, level)
+
+
 def closed_interval(name, estimate, level, table):
     """Return the interval where all resamples agree: at 0 and 1, and of constant scores.
 
@@ -199,4 +214,5 @@ def closed_interval(name, estimate, level, table):
         closed = clopper_pearson(estimate * trials, trials, level)
         size = f'{trials} units with a point'
     return Interval(estimate, closed.low, closed.high, level, closed.method,
-                    f'all resamples agree; an interval from {size} is given instead')
+                    f'the resamples say nothing at {estimate:g}; an interval from {size} is given '
+                    'instead')

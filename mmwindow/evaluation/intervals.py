@@ -119,7 +119,7 @@ def clustered_proportion(successes, trials, level=0.95, method='wilson'):
     if 0 < share < 1:
         effective = min(total, share * (1 - share) / variance) if variance > 0 else total
     plain = PROPORTION_METHODS[method](share * effective, effective, level)
-    note = '' if effective == total else (
+    note = '' if effective > total * (1 - 1e-9) else (
         f'{total:g} trials in {int((trials > 0).sum())} clusters count as {effective:.4g}')
     # share * effective is rounded; the estimate is the plain ratio, and so are 0 and 1.
     return Interval(float(share), 0. if share == 0 else plain.low,

@@ -202,7 +202,7 @@ def test_perfect_system_keeps_a_width():
         assert result.intervals['auroc'].method == 'newcombe'
         assert result.intervals['froc_score'].low == pytest.approx(0.025 ** (1 / 6))
         assert result.intervals['froc_score'].high == 1
-        assert 'all resamples agree' in result.intervals['recall@0.1'].note
+        assert 'from 6 units with a point' in result.intervals['recall@0.1'].note
 
 
 def test_normals_only():
