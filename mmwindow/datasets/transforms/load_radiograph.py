@@ -1,4 +1,6 @@
 """Reading an image file."""
+import contextlib
+
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -45,7 +47,8 @@ def decode_radiograph(content, name):
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     pixels = None
     if content:
-        pixels = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), flags)
+        with contextlib.suppress(cv2.error):  # of sizes beyond its limits; other faults give None
+            pixels = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), flags)
     if pixels is None:
         raise ValueError(
             f'{name}: {len(content)} bytes, but no whole image in them (cut short, damaged, or of a '

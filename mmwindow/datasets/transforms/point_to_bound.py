@@ -42,6 +42,10 @@ class PointToBoundTransform(BaseTransform):
         if None not in self.window.values():
             check_window(**self.window)
         self.strides = tuple(strides)
+        if not self.strides or not all(isinstance(stride, int) and stride > 0
+                                       for stride in self.strides):
+            raise ValueError(f'PointToBoundTransform: strides are {strides!r}; expected one or more '
+                             'positive whole numbers of input pixels, those of the head')
         self.num_classes = num_classes
         self.input_side = check_side(self, input_side)
 

@@ -1,4 +1,6 @@
 """Points to boxes of one size, for detectors that learn from boxes."""
+import math
+
 import torch
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
@@ -36,8 +38,8 @@ class PointsToPseudoBoxes(BaseTransform):
     """
 
     def __init__(self, size=200, input_side=None):
-        if not size > 0:
-            raise ValueError(f'PointsToPseudoBoxes: size is {size}; it must be positive')
+        if not 0 < size < math.inf:
+            raise ValueError(f'PointsToPseudoBoxes: size is {size}; it must be positive and finite')
         self.size = size
         self.input_side = check_side(self, input_side)
 
