@@ -1,0 +1,146 @@
+"""Small result files to commit: what a README table and a reviewer need of each system."""
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mmwindow.apis.runs import write_json
+from mmwindow.apis.summaries import METRICS
+from mmwindow.evaluation.froc import froc_curve
+from mmwindow.evaluation.records import plain, write_record
+
+MAX_EVENTS_BYTES = 200_000
+# Counts of findings that neither the FROC nor the ROC reads.
+COUNTS = tuple(f'{kind}_{part}' for kind in ('hit', 'both', 'neither')
+               for part in ('levels', 'changes'))
+
+
+def events_floor(groups, budgets):
+    """Return the level below which no event can change a first-crossing recall.
+
+    Args:
+        groups (Sequence[Sequence[ImageEvents]]): Sets of images that will be read on their own:
+            each fold, and all of them.
+        budgets (Sequence[float]): The largest counts.
+
+    The recall at a budget is that just before the FP rate first exceeds it. The first excess of
+    the largest budget comes last, so all that lies below its level comes too late for each.
+    The level itself is kept: it is what ends the curve.
+    """
+    floors = []
+    for events in groups:
+        curve = froc_curve(events)
+        index = curve.crossing(max(budgets))
+        floors.append(curve.thresholds[index] if index < len(curve.thresholds) else -np.inf)
+    return float(min(floors))
+
+
+def keep_above(event, floor):
+    """Return an image's events without those below a level; points recalled below count as never."""
+    keep = event.fp_levels >= floor
+    return replace(
+        event, fp_levels=event.fp_levels[keep], fp_changes=event.fp_changes[keep], fields={},
+        recall_levels=np.where(event.recall_levels >= floor, event.recall_levels, -np.inf),
+        **dict.fromkeys(COUNTS), floor=floor if np.isfinite(floor) else None)
+
+
+def write_events(path, system, source):
+    """Write the events of all folds as one record; leave it out where it would be too large.
+
+    What cannot change a recall at any of the budgets is dropped, which is exact under the
+    first-crossing convention; under another one all is kept.
+
+    Returns:
+        int: Bytes of the record; the file is there where they are below 200 kB.
+    """
+    pooled = system.pooled
+    if system.settings['convention'] == 'first_crossing':
+        floor = events_floor([pooled, *system.events.values()], system.settings['budgets'])
+        pooled = [keep_above(event, floor) for event in pooled]
+    else:
+        pooled = [replace(event, fields={}) for event in pooled]
+    beside = path.with_name(path.name + '.large')
+    write_record(beside, {'all': pooled}, system.settings, source=source)
+    size = beside.stat().st_size
+    if size < MAX_EVENTS_BYTES:
+        os.replace(beside, path)
+    else:
+        beside.unlink()
+        path.unlink(missing_ok=True)  # of an earlier, smaller result
+    return size
+
+
+def describe_interval(interval):
+    """Return an Interval as plain data, or None."""
+    return None if interval is None else dict(low=interval.low, high=interval.high,
+                                              level=interval.level, method=interval.method)
+
+
+def describe_summary(system, summary):
+    """Return what a result file holds: numbers, where they come from, and what made them.
+
+    ``system`` and ``metrics`` are what ``tools/update_readme.py`` reads; metrics are over the
+    pooled images, and one without a number is left out.
+    """
+    pooled = summary.pooled
+    return dict(
+        system=summary.label, config=system.first['config'],
+        metrics={f'froc/{name}': value for name, value in pooled.estimates.items()
+                 if name not in pooled.reasons},
+        no_number=pooled.reasons,
+        intervals={**{f'froc/{name}': describe_interval(interval)
+                      for name, interval in pooled.intervals.items()},
+                   'froc/auroc by DeLong': describe_interval(summary.delong)},
+        bootstrap=dict(num_resamples=pooled.num_resamples, seed=pooled.seed,
+                       num_units=pooled.num_units),
+        folds={str(fold): plain(values) for fold, values in summary.folds.items()},
+        over_folds={metric: plain(dict(mean=summary.mean(metric), sd=summary.spread(metric)))
+                    for metric in METRICS} if len(summary.folds) > 1 else None,
+        data=dict(num_images=pooled.num_images, num_positives=pooled.num_positives,
+                  num_points=pooled.num_points),
+        settings=plain(system.settings),
+        runs=[{name: result.get(name) for name in (
+            'fold', 'seed', 'command', 'checkpoint', 'training_seconds', 'starts', 'num_images',
+            'validation_metrics', 'machine', 'versions')} for result in system.results.values()])
+
+
+def describe_comparison(comparison):
+    """Return a paired comparison as plain data; the differences are reference minus this system."""
+    test = comparison.delong
+    return dict(
+        differences={name: interval and {'difference': interval.estimate,
+                                         **describe_interval(interval),
+                                         'p_value': comparison.p_values[name]}
+                     for name, interval in comparison.differences.items()},
+        delong=test and dict(difference=test.difference.estimate, p_value=test.p_value,
+                             **describe_interval(test.difference)),
+        num_resamples=comparison.num_resamples, seed=comparison.seed)
+
+
+def write_result_files(folder, systems, summaries, comparisons, reference, command_line, say=print):
+    """Write ``<folder>/<config>.json`` and, where small, ``<folder>/events/<config>.json``.
+
+    Args:
+        folder (str | Path): Such as ``results/fracatlas``.
+        systems (dict[str, System]), summaries (dict[str, Summary]): By name.
+        comparisons (dict[str, Comparison]): By name of the other system.
+        reference (str, optional): Name of the system they are compared with.
+        command_line (str): What makes the files.
+        say (callable): Takes a line for the reader.
+    """
+    folder = Path(folder)
+    (folder / 'events').mkdir(parents=True, exist_ok=True)
+    for name, system in systems.items():
+        content = describe_summary(system, summaries[name])
+        content['command'] = command_line
+        if name in comparisons:
+            content['reference_minus_this'] = dict(reference=reference,
+                                                   **describe_comparison(comparisons[name]))
+        size = write_events(folder / 'events' / f'{name}.json', system,
+                            dict(config=system.first['config'], command=command_line))
+        content['events'] = f'events/{name}.json' if size < MAX_EVENTS_BYTES else None
+        if content['events'] is None:
+            say(f'{name}: the events would take {size} bytes and are left out (limit '
+                f'{MAX_EVENTS_BYTES})')
+        write_json(folder / f'{name}.json', content)
