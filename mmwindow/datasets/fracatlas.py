@@ -72,6 +72,35 @@ def draw_points(polygons, generator, frame_scale, length_per_point=150., oversam
     return np.stack(points)
 
 
+def read_polygons(annotation, file_name):
+    """Return the polygons of one annotation, ``(N, 2)`` each, x and y in image pixels.
+
+    Args:
+        annotation (dict): COCO; its ``segmentation`` is a list of ``[x1, y1, x2, y2, ...]``.
+        file_name (str): Of its image, for the message.
+
+    Raises:
+        ValueError: There is none, one has fewer than three corners, or a number is missing or
+            not finite.
+    """
+    parts = annotation.get('segmentation')
+    polygons = []
+    for part in parts if isinstance(parts, list) else []:
+        try:
+            numbers = np.asarray(part, dtype=np.float64)
+        except (TypeError, ValueError):
+            numbers = np.empty(0)
+        if numbers.ndim == 1 and len(numbers) >= 6 and len(numbers) % 2 == 0 and np.isfinite(
+                numbers).all():
+            polygons.append(numbers.reshape(-1, 2))
+    if not polygons or len(polygons) < len(parts):
+        raise ValueError(
+            f'annotation {annotation.get("id")} of image {file_name}: its segmentation must be '
+            'polygons of at least three corners, [x1, y1, x2, y2, ...], all finite; mend it or take '
+            'it out')
+    return polygons
+
+
 def polygons_to_points(content, seed=0, length_per_point=150.):
     """Return a COCO point file's content made from one with polygons.
 
@@ -85,18 +114,16 @@ def polygons_to_points(content, seed=0, length_per_point=150.):
         length_per_point (float): See :func:`draw_points`.
 
     Raises:
-        ValueError: A polygon is missing or has fewer than three corners.
+        ValueError: An annotation's image is not listed, or its polygons are none.
     """
     imgs = {img['id']: img for img in content['images']}
     annotations = []
     for source in content['annotations']:
-        img = imgs[source['image_id']]
-        segmentation = source.get('segmentation')
-        if not isinstance(segmentation, list) or not segmentation or min(
-                len(part) for part in segmentation) < 6:
-            raise ValueError(f'annotation {source["id"]} of image {img["file_name"]}: its '
-                             'segmentation must be polygons of at least three corners')
-        polygons = [np.asarray(part, dtype=np.float64).reshape(-1, 2) for part in segmentation]
+        img = imgs.get(source.get('image_id'))
+        if img is None:
+            raise ValueError(f'annotation {source.get("id")}: image {source.get("image_id")!r} is '
+                             'not in the list of images; mend its image_id or take it out')
+        polygons = read_polygons(source, img['file_name'])
         generator = np.random.default_rng([seed, int(source['id'])])
         points = draw_points(polygons, generator, FRAME_SIDE / max(img['height'], img['width']),
                              length_per_point)

@@ -119,7 +119,8 @@ def write_splits(path, out, num_folds=5, seed=0):
     """
     records = read_point_file(path).records
     content = load_point_json(path)
-    groups = [str(record.img_id if record.group is None else record.group) for record in records]
+    groups = [f'image {record.img_id}' if record.group is None else str(record.group)
+              for record in records]
     is_positive = [bool(record.points) for record in records]
     splits = {}
     for fold in range(num_folds or 1):

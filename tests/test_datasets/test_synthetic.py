@@ -223,9 +223,9 @@ def test_other_settings_are_refused(folder):
 
 def test_an_unfinished_folder_is_made_anew(tmp_path, capsys):
     settings = dict(seed=1, num_train=2, num_val=1, num_test=1, side=64)
-    for name in ('set', 'set.part'):
-        (tmp_path / name / 'images').mkdir(parents=True)
-        (tmp_path / name / 'images' / '000001.png').write_bytes(b'half')
+    (tmp_path / 'set.part' / 'images').mkdir(parents=True)
+    (tmp_path / 'set.part' / 'images' / '000001.png').write_bytes(b'half')
+    (tmp_path / 'set').mkdir()  # empty: nothing of anybody's
     folder = write_dataset(tmp_path / 'set', **settings)
     assert sorted(path.name for path in folder.iterdir()) == ['annotations', 'images',
                                                               'settings.json']

@@ -60,7 +60,7 @@ def write_dataset(folder, seed=0, num_train=480, num_val=80, num_test=160, side=
 
     The folder holds ``images/*.png`` (8 bit grey), ``annotations/{train,val,test}.json`` and
     ``settings.json``. Everything is written into ``<folder>.part`` and renamed at the end. A
-    finished folder of the same settings is used as it is, an unfinished one made anew.
+    finished folder of the same settings is used as it is; what an interrupted run left is removed.
 
     Args:
         folder (str | Path): Where.
@@ -85,8 +85,8 @@ def write_dataset(folder, seed=0, num_train=480, num_val=80, num_test=160, side=
             print(f'synthetic radiographs: {folder} is complete and used as it is', flush=True)
         return folder
     part = folder.with_name(folder.name + '.part')
-    for old in (part, folder):
-        remove_unfinished(old)
+    remove_unfinished(part)
+    remove_empty(folder)
     (part / 'images').mkdir(parents=True)
     (part / 'annotations').mkdir()
     plan = plan_images(seed, counts)
@@ -114,16 +114,27 @@ def is_finished(folder, settings):
     return True
 
 
-def remove_unfinished(folder):
+def remove_unfinished(part):
     """Remove what an interrupted run left; refuse where anything else lies there."""
-    if not folder.exists():
-        return
-    foreign = sorted({path.name for path in folder.iterdir()} - CONTENTS) if folder.is_dir() else [
+    if part.exists():
+        refuse_foreign(part, CONTENTS)
+        shutil.rmtree(part)
+
+
+def remove_empty(folder):
+    """Remove an empty folder; ours are whole, so that any other is somebody's own data."""
+    if folder.exists():
+        refuse_foreign(folder, set())
+        folder.rmdir()
+
+
+def refuse_foreign(folder, expected):
+    """Refuse a file, and a folder that holds anything but what is expected."""
+    foreign = sorted({path.name for path in folder.iterdir()} - expected) if folder.is_dir() else [
         folder.name]
     if foreign:
-        raise ValueError(f'{folder}: there is something that is no unfinished synthetic data set '
-                         f'({", ".join(foreign[:3])}); name another folder or move it away')
-    shutil.rmtree(folder)
+        raise ValueError(f'{folder}: there is something that is no synthetic data set of this '
+                         f'program ({", ".join(foreign[:3])}); name another folder or move it away')
 
 
 def make_images(plan, folder, side, progress, workers):
