@@ -7,8 +7,19 @@ from matplotlib.figure import Figure
 
 # Okabe and Ito's colours: told apart by colour-blind readers too.
 LINE_COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
+# With the colour the dashes and the marker change: told apart in black and white, and on paper.
+LINE_DASHES = ('-', (0, (5, 2)), (0, (1, 1.3)), (0, (6, 2, 1, 2)), (0, (3, 1.5)),
+               (0, (5, 1.5, 1, 1.5, 1, 1.5)), (0, (8, 2)))
+LINE_MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X')
 # Suffixes that both matplotlib's Agg backend and a browser know.
 FORMATS = ('.png', '.jpg', '.pdf', '.svg')
+
+
+def line_style(number):
+    """Return colour, dashes and marker of the curve with this number; the first 49 differ."""
+    turn, place = divmod(number, len(LINE_COLOURS))
+    return dict(color=LINE_COLOURS[place], linestyle=LINE_DASHES[(place + turn) % len(LINE_DASHES)],
+                marker=LINE_MARKERS[(place + turn) % len(LINE_MARKERS)])
 
 
 def new_figure(width, height):

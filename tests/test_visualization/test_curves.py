@@ -3,10 +3,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmwindow.evaluation import FROCCurve, roc_curve
+from mmwindow.evaluation import FROCCurve, box_events, froc_curve, roc_curve
+from mmwindow.evaluation.bands import FROCBand, froc_band
 from mmwindow.visualization import curves as curves_module
 from mmwindow.visualization import plot_froc, plot_roc
-from mmwindow.visualization.curves import froc_steps
+from mmwindow.visualization.curves import froc_steps, zoom_width
+from mmwindow.visualization.figures import LINE_COLOURS, line_style
 
 
 def make_froc(fp_rate, recall, num_images=10, num_points=10):
@@ -100,3 +102,81 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 def test_unknown_suffix(tmp_path):
     with pytest.raises(ValueError, match=r"the suffix is '.bmp'"):
         plot_roc(roc_curve([0, 1], [0, 1]), tmp_path / 'roc.bmp')
+
+
+def test_no_two_curves_look_alike_in_colour_or_without():
+    styles = [line_style(number) for number in range(49)]
+    assert len({str(style) for style in styles}) == 49
+    first = styles[:len(LINE_COLOURS)]
+    for key in ('color', 'linestyle', 'marker'):  # each of these alone tells the first seven apart
+        assert len({str(style[key]) for style in first}) == len(first)
+
+
+def make_band(low, high):
+    return FROCBand(fp_rate=np.array([0, .5, 1.]), low=np.array(low), high=np.array(high),
+                    level=0.95, num_resamples=100, seed=0)
+
+
+def test_band_is_drawn_as_given(shown):
+    curve = make_froc([0., .5, 1.], [.4, .5, .6])
+    axes = shown(plot_froc({'ours': curve}, 'unused', bands={'ours': make_band(
+        [.3, .4, .5], [.5, .6, .7])}))
+    corners = axes.collections[0].get_paths()[0].vertices
+    for corner in ([0, .3], [0, .5], [.5, .4], [.5, .6], [1, .5], [1, .7]):
+        assert np.isclose(corners, corner).all(axis=1).any(), corner
+    with pytest.raises(ValueError, match=r"bands of \['theirs'\] but curves of \['ours'\]"):
+        plot_froc({'ours': curve}, 'unused', bands={'theirs': make_band([0] * 3, [1] * 3)})
+
+
+def make_films(num=40, seed=0):
+    """Every other film has a point that is found with a score that beats most false alarms."""
+    generator = np.random.default_rng(seed)
+    films = []
+    for number in range(num):
+        points = [[500., 500.]] * (number % 2)
+        boxes = [[100., 100., 140., 140.], [480., 480., 520., 520.]][:1 + number % 2]
+        scores = generator.random(len(boxes)) + np.arange(len(boxes)) / 2
+        films.append(box_events(boxes, scores, points, image_id=number))
+    return films
+
+
+def test_band_around_a_curve():
+    films = make_films()
+    band = froc_band(films, num_rates=11, num_resamples=200, seed=1)
+    curve = froc_curve(films)
+    assert band.fp_rate == pytest.approx(np.linspace(0, 1, 11))
+    for rate, low, high in zip(band.fp_rate, band.low, band.high, strict=True):
+        assert 0 <= low <= curve.recall_at(rate) <= high <= 1
+    assert (np.diff(band.low) >= 0).all() and (np.diff(band.high) >= 0).all()
+    again = froc_band(films, num_rates=11, num_resamples=200, seed=1)
+    assert again.low.tolist() == band.low.tolist()
+    with pytest.raises(ValueError, match='no point'):
+        froc_band(films[::2], num_resamples=100)
+
+
+def test_other_conventions_move_the_marks_only(shown):
+    curve = make_froc([0., .2, .4], [.4, .5, .8])
+    axes = shown(plot_froc({'a': curve}, 'unused', budgets=(0.3,), convention='interpolated'))
+    assert axes.get_lines()[1].get_ydata() == pytest.approx([.65])  # halfway from .5 to .8
+    assert axes.get_legend().get_texts()[0].get_text() == 'a, FROC score 0.650'
+
+
+@pytest.mark.parametrize('sensitivity, width', [(.9, .2), (.89, .3), (.8, .4), (.75, .5), (.7, 1.)])
+def test_zoom_is_as_wide_as_the_curves_need(sensitivity, width):
+    # 1000 normals score 0; of as many positives a share scores 1 and the others -1: a step to
+    # (0, share), on to (1, share). The square of side w is passed where the share is 1 - w / 2.
+    labels = [0] * 1000 + [1] * 1000
+    num = int(sensitivity * 1000)
+    curve = roc_curve(labels, [0] * 1000 + [1] * num + [-1] * (1000 - num))
+    assert zoom_width([curve]) == width
+
+
+def test_zoom_of_the_roc(monkeypatch):
+    monkeypatch.setattr(curves_module, 'save_figure', lambda figure, path: figure)
+    good = roc_curve([0, 0, 0, 1, 1, 1], [0, .1, .2, .3, .4, .5])
+    figure = plot_roc({'a': good, 'b': good}, 'unused', zoom=True)
+    assert len(figure.axes) == 2
+    assert figure.axes[1].get_ylim() == pytest.approx((.8, 1.002))
+    assert figure.axes[1].get_legend() is None
+    poor = roc_curve([0, 1, 0, 1], [.5] * 4)
+    assert len(plot_roc({'a': good, 'b': poor}, 'unused', zoom=True).axes) == 1
