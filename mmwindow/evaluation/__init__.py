@@ -4,8 +4,11 @@ The metric class of mmdet's runner lives in :mod:`mmwindow.evaluation.metrics`, 
 imported only where mmdet is.
 """
 from .components import ImageEvents, box_events, map_events
+from .floor import RunningFloor, find_floor, prune_events
 from .froc import CONVENTIONS, DEFAULT_BUDGETS, FROCCurve, froc_curve
+from .hit_rules import HIT_RULES
 from .roc import ROCCurve, auroc, roc_curve
 
-__all__ = ['CONVENTIONS', 'DEFAULT_BUDGETS', 'FROCCurve', 'ImageEvents', 'ROCCurve', 'auroc',
-           'box_events', 'froc_curve', 'map_events', 'roc_curve']
+__all__ = ['CONVENTIONS', 'DEFAULT_BUDGETS', 'FROCCurve', 'HIT_RULES', 'ImageEvents', 'ROCCurve',
+           'RunningFloor', 'auroc', 'box_events', 'find_floor', 'froc_curve', 'map_events',
+           'prune_events', 'roc_curve']

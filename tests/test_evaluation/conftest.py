@@ -17,7 +17,7 @@ def draw_mask(points, radius, side):
     """Return the union of disks as ``(side, side)`` bool: a pixel's centre decides."""
     centres = np.arange(side) + 0.5
     mask = np.zeros((side, side), dtype=bool)
-    for x, y in points:
+    for x, y, *_ in points:
         mask |= (centres[None, :] - x) ** 2 + (centres[:, None] - y) ** 2 <= radius ** 2
     return mask
 
