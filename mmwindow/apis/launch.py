@@ -8,7 +8,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 import mmwindow.engine  # noqa: F401  (allows own checkpoints before the first one is read)
-from mmwindow.engine.distributed import init_cpu_process_group
+from mmwindow.engine.distributed import close_process_group, init_cpu_process_group
 
 
 def load_config(config, work_dir=None, cfg_options=None, launcher='none'):
@@ -38,10 +38,17 @@ def load_config(config, work_dir=None, cfg_options=None, launcher='none'):
 
 
 def use_mixed_precision(cfg):
-    """Switch the optimizer wrapper of ``cfg`` to mixed precision (``--amp``)."""
+    """Switch the optimizer wrapper of ``cfg`` to mixed precision (``--amp``).
+
+    Raises:
+        ValueError: A two-stage detector on a CPU.
+    """
     if torch.cuda.is_available():
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.loss_scale = 'dynamic'
+    elif 'roi_head' in cfg.model:
+        raise ValueError(f'--amp: {cfg.model.type} cannot train in bfloat16 on a CPU, where the NMS '
+                         'of mmcv, which chooses its proposals, takes float32 only; leave --amp out')
     else:
         cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
 
@@ -99,6 +106,7 @@ def train(config, work_dir=None, cfg_options=None, launcher='none', amp=False, r
             check_checkpoint(resume)
     runner = build_runner(cfg)
     runner.train()
+    close_process_group()
     return runner
 
 
@@ -128,4 +136,6 @@ def test(config, checkpoint, work_dir=None, cfg_options=None, launcher='none', o
     if out is not None:
         from mmdet.evaluation import DumpDetResults
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=str(out)))
-    return runner.test()
+    metrics = runner.test()
+    close_process_group()
+    return metrics

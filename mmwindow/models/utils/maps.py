@@ -22,8 +22,19 @@ def merge_levels(logits):
 
 
 def enlarge(maps, factor):
-    """Return maps ``(B, C, h, w)`` on a grid ``factor`` times as fine, bilinear, float32."""
-    return F.interpolate(maps.float(), scale_factor=factor, mode='bilinear', align_corners=False)
+    """Return maps on a grid ``factor`` times as fine, bilinear.
+
+    Args:
+        maps (Tensor): ``(B, C, h, w)``.
+        factor (int): Cells of the new grid per cell of the old, along each side.
+
+    Returns:
+        Tensor: ``(B, C, factor h, factor w)``, float32.
+    """
+    # float64: in float32 the blend of two equal cells may differ from them in the last bit, and a
+    # plateau at the border would fall apart into findings.
+    return F.interpolate(maps.double(), scale_factor=factor, mode='bilinear',
+                         align_corners=False).float()
 
 
 def bounded_scores(logits):
