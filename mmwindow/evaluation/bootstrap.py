@@ -6,7 +6,14 @@ from scipy.stats import norm
 
 from .froc_settings import FROCSettings
 from .intervals import Interval, clopper_pearson, newcombe_auroc, normal_quantile, wilson
-from .resampling import check_events, draw_weights, find_units, leave_one_out, unit_strata
+from .resampling import (
+    check_events,
+    check_units,
+    draw_weights,
+    find_units,
+    leave_one_out,
+    unit_strata,
+)
 from .weighting import WeightedEvents
 
 BOOTSTRAP_METHODS = ('percentile', 'bca', 'wilson')
@@ -47,7 +54,7 @@ class BootstrapResult:
 
 
 def bootstrap(events, settings=None, num_resamples=DEFAULT_RESAMPLES, seed=0, level=0.95,
-              method='percentile', stratify_by=None):
+              method='bca', stratify_by=None):
     """Return AUROC, recall at each budget and FROC score with intervals over patients.
 
     Units with replacement, all images of a patient together. The threshold that spends
@@ -60,10 +67,12 @@ def bootstrap(events, settings=None, num_resamples=DEFAULT_RESAMPLES, seed=0, le
         num_resamples (int): At least 100.
         seed (int): Of the resamples.
         level (float): Nominal confidence.
-        method (str): 'percentile' or 'bca' (bias corrected and accelerated; Efron, J Am
-            Stat Assoc 82 (1987) 171). Where all resamples agree, as at AUROC 1 or recall
-            1, both are empty, and an exact or score interval with the number of units
-            is given instead, with a note.
+        method (str): 'bca' (bias corrected and accelerated; Efron, J Am Stat Assoc 82
+            (1987) 171), 'percentile', or 'wilson' (Wilson's with the effective number of
+            trials that the resamples' variance tells). The default covers best in
+            results/coverage; 'percentile' misses about twice as often as it should near
+            1. Where all resamples agree, as at AUROC 1, all are empty: an exact or
+            score interval with the number of units is given instead, with a note.
         stratify_by (str, optional): As in
             :func:`~mmwindow.evaluation.resampling.unit_strata`.
 
@@ -80,13 +89,10 @@ def bootstrap(events, settings=None, num_resamples=DEFAULT_RESAMPLES, seed=0, le
     check_request(num_resamples, level, method)
     events = check_events(events)
     units = find_units(events)
-    if len(units) < 2:
-        raise ValueError(f'the {len(events)} images are of one unit, {units.names[0]}; resampling '
-                         'needs at least two patients (ImageEvents.group)')
+    check_units(events, units)
     table = WeightedEvents(events, units, settings)
     strata = unit_strata(events, units, stratify_by)
-    estimates = {name: float(value[0]) for name, value in
-                 table.statistics(np.ones((1, len(units)), np.int32)).items()}
+    estimates = point_estimates(table, units)
     replicates = collect(table, draw_weights(strata, num_resamples, np.random.default_rng(seed)))
     jackknife = collect(table, leave_one_out(len(units))) if method == 'bca' else {}
     reasons = missing_reasons(events, settings, estimates)
@@ -110,6 +116,12 @@ def check_request(num_resamples, level, method):
         raise ValueError(f'num_resamples is {num_resamples}; an interval needs at least 100, better '
                          f'{DEFAULT_RESAMPLES}')
     normal_quantile(level)
+
+
+def point_estimates(table, units):
+    """Return each statistic of the images as they are: every unit once."""
+    values = table.statistics(np.ones((1, len(units)), np.int32))
+    return {name: float(value[0]) for name, value in values.items()}
 
 
 def collect(table, blocks):
@@ -183,7 +195,8 @@ def bca_tails(estimate, replicates, jackknife, level):
     scale = (deviations ** 2).sum() ** 1.5
     acceleration = (deviations ** 3).sum() / (6 * scale) if scale > 0 else 0.
     moved = bias + norm.ppf(tails)
-    return norm.cdf(bias + moved / (1 - acceleration * moved))
+    # |acceleration| is 1/6 at most, so only extreme levels come near the pole.
+    return norm.cdf(bias + moved / np.maximum(1 - acceleration * moved, 1e-9))
 
 
 def wilson_interval(estimate, replicates, level):

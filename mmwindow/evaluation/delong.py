@@ -16,6 +16,7 @@ from .roc import auroc, check_labels
 
 DELONG_METHODS = ('logit', 'newcombe', 'wald')
 DIFFERENCE_METHODS = ('mover', 'wald')
+FEW_UNITS = 30
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,12 @@ def area_interval(estimate, index, level, method):
                 'of Newcombe (2006), method 5, is given instead')
         return Interval(area, interval.low, interval.high, level, 'newcombe', note)
     half = z * deviation / (area * (1 - area))
+    few = min(estimate.positive_units, estimate.normal_units)
+    note = '' if area <= 0.95 or few >= FEW_UNITS else (
+        f'AUROC above .95 from {few} units of one class: too short where rare findings are far '
+        "harder than the rest (results/coverage); method='newcombe' is the safer one")
     return Interval(area, float(expit(logit(area) - half)), float(expit(logit(area) + half)), level,
-                    'delong_logit')
+                    'delong_logit', note)
 
 
 def delong_interval(labels, scores, level=0.95, method='logit', groups=None):

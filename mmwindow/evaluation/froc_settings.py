@@ -27,6 +27,9 @@ class FROCSettings:
         if not self.budgets or not min(self.budgets) >= 0 or not max(self.budgets) < np.inf:
             raise ValueError(f'budgets are {self.budgets}; some finite FP rates of at least 0 are '
                              'expected')
+        if len(set(self.names)) != len(self.names):
+            raise ValueError(f'budgets are {self.budgets}; two of them have one name, such as '
+                             f'{self.names[1]!r}: they must differ within six digits')
         if self.convention not in CONVENTIONS:
             raise ValueError(f'convention is {self.convention!r}; it must be one of {CONVENTIONS}')
         if self.fp_denominator not in FP_DENOMINATORS:
@@ -55,7 +58,8 @@ def counted_curve(events, settings):
         settings (FROCSettings): Of these only the denominator matters.
 
     Returns:
-        FROCCurve: Its ``num_images`` is the denominator.
+        FROCCurve: Its ``num_images`` is the denominator. With 'normals' it has no ``counts``
+        of other findings, which are counted on all images.
 
     Raises:
         ValueError: No image, or none to count false positives on.
@@ -69,4 +73,4 @@ def counted_curve(events, settings):
         raise ValueError(f"fp_denominator is 'normals', but none of the {len(events)} images is one; "
                          "use 'all'")
     counts = np.rint(curve.fp_rate * curve.num_images)  # whole numbers, of which the rate was made
-    return replace(curve, fp_rate=counts / normals, num_images=normals)
+    return replace(curve, fp_rate=counts / normals, num_images=normals, counts={})

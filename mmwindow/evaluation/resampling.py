@@ -52,6 +52,13 @@ def find_units(events):
     return Units(index=np.array(index), names=names)
 
 
+def check_units(events, units):
+    """Refuse a data set of a single unit: resampling it says nothing."""
+    if len(units) < 2:
+        raise ValueError(f'the {len(events)} images are of one unit, {units.names[0]}; resampling '
+                         'needs at least two patients (ImageEvents.group)')
+
+
 def unit_strata(events, units, stratify_by):
     """Return ``(U,)`` integers, the stratum in which each unit is drawn.
 

@@ -35,10 +35,18 @@ class WeightedEvents:
         events (Sequence[ImageEvents]): One per image, normals included.
         units (Units): From :func:`find_units`.
         settings (FROCSettings): How the FROC is read.
+
+    Raises:
+        ValueError: The convention 'best' on events that have a floor: it needs all of them.
     """
 
     def __init__(self, events, units, settings):
         self.settings = settings
+        floors = [event.floor for event in events if event.floor is not None]
+        self.floor = max(floors, default=-np.inf)
+        if floors and settings.convention == 'best':
+            raise ValueError("the convention 'best' depends on every threshold, but the events are "
+                             f'known down to {self.floor} only; make them without a floor')
         num_units = len(units)
         positive = np.array([bool(event.is_positive) for event in events])
         scores = np.array([event.score for event in events], dtype=np.float64)
@@ -63,7 +71,8 @@ class WeightedEvents:
         levels = np.concatenate([event.recall_levels for event in events]).astype(np.float64)
         owner = np.repeat(unit, [len(event.recall_levels) for event in events])
         order = np.argsort(-levels, kind='stable')
-        order = order[levels[order] > -np.inf]  # a point that is never recalled
+        # Without points that are never recalled, or below the floor.
+        order = order[(levels[order] > -np.inf) & (levels[order] >= self.floor)]
         self.hit_levels, self.hit_unit = levels[order], owner[order]
 
     def _sort_false_positives(self, events, unit, counted):
@@ -72,6 +81,8 @@ class WeightedEvents:
         levels = np.concatenate([[], *(event.fp_levels for event in kept)])
         changes = np.concatenate([[], *(event.fp_changes for event in kept)])
         owner = np.repeat(unit[counted], [len(event.fp_levels) for event in kept])
+        known = levels >= self.floor
+        levels, changes, owner = levels[known], changes[known], owner[known]
         negated, level = np.unique(-levels.astype(np.float64), return_inverse=True)
         num_units = int(unit.max()) + 1
         pairs, pair = np.unique(level.reshape(-1) * num_units + owner, return_inverse=True)
@@ -123,6 +134,7 @@ class WeightedEvents:
         hits = np.zeros((len(weights), len(self.hit_levels) + 1), dtype=np.int64)
         np.cumsum(np.take(weights, self.hit_unit, axis=1), axis=1, out=hits[:, 1:])
         found = self.find_crossings(weights, np.floor(limits).astype(np.int64))
+        self._check_known(found)
         rows = np.arange(len(weights))[:, None]
         with np.errstate(invalid='ignore', divide='ignore'):
             recall = hits[rows, self.hits_above[found.index]] / points[:, None].astype(float)
@@ -130,10 +142,20 @@ class WeightedEvents:
                 crossed = found.index < len(self.level_ends)
                 at = hits[rows, self.hits_at[found.index]] / points[:, None].astype(float)
                 rate, rate_at = found.before / images[:, None], found.at / images[:, None]
-                weight = (np.array(settings.budgets) - rate) / (rate_at - rate)
+                weight = np.maximum(np.array(settings.budgets) - rate, 0) / (rate_at - rate)
                 recall = np.where(crossed, recall + weight * (at - recall), recall)
         recall[images == 0] = np.nan
         return recall
+
+    def _check_known(self, found):
+        """Refuse a resample that comes to the floor with a budget unspent."""
+        unspent = (found.index == len(self.level_ends)).any(axis=1)
+        if self.floor > -np.inf and unspent.any():
+            raise ValueError(
+                f'{int(unspent.sum())} of {len(unspent)} resamples have not spent the budgets '
+                f'{self.settings.budgets} at the floor {self.floor} of the events: what comes below '
+                'matters to them. Make the events without a floor, or prune them for budgets '
+                'several times as large')
 
     def find_crossings(self, weights, limits):
         """Return where the number of false positives first exceeds each limit.

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mmwindow.evaluation import CONVENTIONS, ImageEvents, auroc, froc_curve
 from mmwindow.evaluation.bootstrap import BOOTSTRAP_METHODS, bca_tails, bootstrap
+from mmwindow.evaluation.floor import prune_events
 from mmwindow.evaluation.froc_settings import FP_DENOMINATORS, FROCSettings, counted_curve
 from mmwindow.evaluation.resampling import draw_weights, find_units, unit_strata
 from mmwindow.evaluation.weighting import WeightedEvents
@@ -265,6 +266,22 @@ def test_bca_agrees_with_scipy():
                                       theirs.confidence_interval.high], rtol=2e-3)
 
 
+def test_floor_is_exact_or_refused():
+    """Events cut where a budget of 1.5 is spent give the same resamples at budgets up to 0.3;
+    cut right where the budget itself is spent, some resamples would need what is below."""
+    events = random_events(np.random.default_rng(9), 40)
+    how = FROCSettings((0.1, 0.2, 0.3))
+    whole = bootstrap(events, how, num_resamples=200)
+    pruned = bootstrap(prune_events(events, (1.5,)), how, num_resamples=200)
+    assert pruned.intervals == whole.intervals
+    assert sum(len(event.fp_levels) for event in prune_events(events, (1.5,))) < sum(
+        len(event.fp_levels) for event in events)
+    with pytest.raises(ValueError, match='have not spent the budgets'):
+        bootstrap(prune_events(events, (0.3,)), how, num_resamples=200)
+    with pytest.raises(ValueError, match="'best' depends on every threshold"):
+        bootstrap(prune_events(events, (1.5,)), replace(how, convention='best'))
+
+
 def test_bad_requests():
     events = random_events(np.random.default_rng(0), 10)
     for wrong, message in [
@@ -282,6 +299,7 @@ def test_bad_requests():
     with pytest.raises(ValueError, match='at least two patients'):
         bootstrap([replace(event, group='one') for event in events])
     for wrong in (dict(budgets=()), dict(budgets=(-1,)), dict(budgets=(np.inf,)),
+                  dict(budgets=(0.1, 0.1)),
                   dict(convention='linear'), dict(fp_denominator='some')):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             FROCSettings(**wrong)
