@@ -72,18 +72,19 @@ def draw_points(polygons, generator, frame_scale, length_per_point=150., oversam
     return np.stack(points)
 
 
-def read_polygons(annotation, file_name):
+def read_polygons(annotation, img):
     """Return the polygons of one annotation, ``(N, 2)`` each, x and y in image pixels.
 
     Args:
         annotation (dict): COCO; its ``segmentation`` is a list of ``[x1, y1, x2, y2, ...]``.
-        file_name (str): Of its image, for the message.
+        img (dict): COCO, its image.
 
     Raises:
-        ValueError: There is none, one has fewer than three corners, or a number is missing or
-            not finite.
+        ValueError: There is none, one has fewer than three corners, a number is missing or not
+            finite, or a corner lies more than a pixel outside the image.
     """
     parts = annotation.get('segmentation')
+    where = f'annotation {annotation.get("id")} of image {img["file_name"]}'
     polygons = []
     for part in parts if isinstance(parts, list) else []:
         try:
@@ -94,10 +95,13 @@ def read_polygons(annotation, file_name):
                 numbers).all():
             polygons.append(numbers.reshape(-1, 2))
     if not polygons or len(polygons) < len(parts):
-        raise ValueError(
-            f'annotation {annotation.get("id")} of image {file_name}: its segmentation must be '
-            'polygons of at least three corners, [x1, y1, x2, y2, ...], all finite; mend it or take '
-            'it out')
+        raise ValueError(f'{where}: its segmentation must be polygons of at least three corners, '
+                         '[x1, y1, x2, y2, ...], all finite; mend it or take it out')
+    corners = np.concatenate(polygons)
+    if (corners < -1).any() or (corners > (img['width'] + 1, img['height'] + 1)).any():
+        raise ValueError(f'{where}: its polygons span {corners.min(axis=0)} to '
+                         f'{corners.max(axis=0)}, outside its {img["width"]} x {img["height"]} '
+                         'pixels; are they of another scale?')
     return polygons
 
 
@@ -123,7 +127,7 @@ def polygons_to_points(content, seed=0, length_per_point=150.):
         if img is None:
             raise ValueError(f'annotation {source.get("id")}: image {source.get("image_id")!r} is '
                              'not in the list of images; mend its image_id or take it out')
-        polygons = read_polygons(source, img['file_name'])
+        polygons = read_polygons(source, img)
         generator = np.random.default_rng([seed, int(source['id'])])
         points = draw_points(polygons, generator, FRAME_SIDE / max(img['height'], img['width']),
                              length_per_point)
