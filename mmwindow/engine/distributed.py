@@ -32,3 +32,15 @@ def init_cpu_process_group(launcher):
                          "which torchrun sets: start with tools/dist_train.sh or torchrun.")
     torch_distributed.init_process_group('gloo')
     return True
+
+
+def close_process_group():
+    """Leave the process group together, once all ranks are done; nothing happens without one.
+
+    gloo's threads must be joined before the interpreter ends: a rank that exits with them
+    running aborts now and then ("terminate called without an active exception"), and torchrun
+    then reports a finished training as failed.
+    """
+    if torch_distributed.is_available() and torch_distributed.is_initialized():
+        torch_distributed.barrier()
+        torch_distributed.destroy_process_group()

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -53,9 +54,16 @@ def run_tool(*command, env=None):
     return result.stdout + result.stderr
 
 
+def free_port():
+    """Return a port that nobody listens on: several test runs may share a machine."""
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        return str(listener.getsockname()[1])
+
+
 def read_metrics(work_dir):
     """Return the last line with froc/ numbers among the scalars a runner wrote under work_dir."""
-    lines = [json.loads(line) for path in sorted(Path(work_dir).glob('*/*.json'))
+    lines = [json.loads(line) for path in sorted(Path(work_dir).rglob('*.json'))
              for line in path.read_text().splitlines() if '"froc/' in line]
     return {key: value for key, value in lines[-1].items() if key.startswith('froc/')}
 
@@ -112,7 +120,7 @@ def test_two_cpu_ranks_give_the_metric_of_one_process(tiny_dataset, tmp_path):
                                       'default_hooks.checkpoint.save_best': None})
     arguments = ['--cfg-options', *as_arguments(options)]
     run_tool(ROOT / 'tools/dist_train.sh', config, 2, '--work-dir', tmp_path / 'train',
-             *arguments, env={'PORT': '29611'})
+             *arguments, env={'PORT': free_port()})
     two_ranks = read_metrics(tmp_path / 'train')
     checkpoint = tmp_path / 'train' / 'epoch_1.pth'
     on_val = {**options, 'test_dataloader.dataset.ann_file': 'annotations/val.json'}
@@ -120,7 +128,7 @@ def test_two_cpu_ranks_give_the_metric_of_one_process(tiny_dataset, tmp_path):
     assert len(two_ranks) >= 7
     assert two_ranks == pytest.approx(one_process, abs=1e-12, nan_ok=True)
     run_tool(ROOT / 'tools/dist_test.sh', config, checkpoint, 2, '--work-dir', tmp_path / 'two',
-             '--cfg-options', *as_arguments(on_val), env={'PORT': '29612'})
+             '--cfg-options', *as_arguments(on_val), env={'PORT': free_port()})
     assert read_metrics(tmp_path / 'two') == pytest.approx(one_process, abs=1e-12, nan_ok=True)
 
 

@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from mmwindow.engine import init_cpu_process_group
+from mmwindow.engine import close_process_group, init_cpu_process_group
 
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason='tells what happens without GPUs')
 
@@ -23,3 +23,11 @@ def test_missing_torchrun_variables_are_named(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ValueError, match='reads WORLD_SIZE, MASTER_ADDR, MASTER_PORT'):
         init_cpu_process_group('pytorch')
+
+
+def test_a_group_is_left_once_and_nothing_happens_without_one(tmp_path):
+    close_process_group()
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1)
+    close_process_group()
+    assert not torch.distributed.is_initialized()
