@@ -26,17 +26,26 @@ from mmwindow.evaluation.records import read_record
 RECORDS = dict(test='test.json', val='val.json')
 
 
-def end_with_parent():
+def end_with_parent(descriptor=0, leave=os._exit):
     """End this process when standard input ends, a pipe that breaks when the parent dies.
 
     Without this a killed list of runs would leave a training behind that a second
     start would meet in the same folder.
+
+    Args:
+        descriptor (int): File descriptor of the pipe.
+        leave (callable): Is called with the exit status.
+
+    Returns:
+        Thread: The one that waits.
     """
     def wait():
-        while os.read(0, 1024):
+        while os.read(descriptor, 1024):
             pass
-        os._exit(1)
-    threading.Thread(target=wait, daemon=True).start()
+        leave(1)
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
 
 
 def set_outfile(evaluator, path):

@@ -6,7 +6,7 @@ import numpy as np
 from .curves import froc_steps
 from .figures import LINE_COLOURS, new_figure, save_figure
 
-# Told apart in black and white too: each pass through the colours has its own dashes.
+# Told apart in black and white too: neighbours differ in colour and in dashes.
 DASHES = ('-', (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
 PAPER_FLOOR = 0.8  # where the paper's recall axis starts
 # The axis is made for what lies to the right of this share of the horizontal axis: every ROC
@@ -26,10 +26,9 @@ def axis_floor(lowest, floor=PAPER_FLOOR):
 
 
 def line_styles(names):
-    """Return colour and dashes for each name, no two alike for 28 systems."""
-    styles = [(colour, dash) for dash in DASHES for colour in LINE_COLOURS]
+    """Return colour and dashes for each name; 7 colours and 4 dashes repeat after 28 names."""
     return {name: dict(color=colour, linestyle=dash, linewidth=1.8)
-            for name, (colour, dash) in zip(names, cycle(styles))}
+            for name, colour, dash in zip(names, cycle(LINE_COLOURS), cycle(DASHES))}
 
 
 def _check(curves, what):

@@ -1,0 +1,106 @@
+"""What runs share: fingerprints, whole checkpoints, the worker's pieces."""
+import os
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmwindow.apis.run_worker import end_with_parent, set_outfile, write_split_config
+from mmwindow.apis.runs import (
+    find_best_checkpoint,
+    fingerprint,
+    is_whole_checkpoint,
+    mend_last_checkpoint,
+    read_json,
+    replace_nan,
+    write_json,
+)
+
+
+def save(path, whole=True):
+    torch.save(dict(weight=torch.zeros(100)), path)
+    if not whole:
+        path.write_bytes(path.read_bytes()[:-200])
+    return path
+
+
+def test_fingerprint_knows_config_seed_and_data():
+    cfg = Config(dict(model=dict(type='A')))
+    mark = fingerprint(cfg, 0, 'data')
+    assert mark == fingerprint(Config(dict(model=dict(type='A'))), 0, 'data')
+    assert len({mark, fingerprint(cfg, 1, 'data'), fingerprint(cfg, 0, 'other'),
+                fingerprint(Config(dict(model=dict(type='B'))), 0, 'data')}) == 4
+
+
+def test_json_is_whole_or_not_there(tmp_path):
+    assert read_json(tmp_path / 'a.json') is None
+    write_json(tmp_path / 'a.json', replace_nan({'auroc': float('nan'), 'froc': 0.5}))
+    assert read_json(tmp_path / 'a.json') == dict(auroc=None, froc=0.5)
+    assert [path.name for path in tmp_path.iterdir()] == ['a.json']
+
+
+def test_a_checkpoint_that_was_cut_short_is_not_whole(tmp_path):
+    assert is_whole_checkpoint(save(tmp_path / 'epoch_1.pth'))
+    assert not is_whole_checkpoint(save(tmp_path / 'epoch_2.pth', whole=False))
+    assert not is_whole_checkpoint(tmp_path / 'epoch_3.pth')
+
+
+def test_training_goes_on_from_the_newest_whole_checkpoint(tmp_path):
+    """The kill came while epoch 10 was written: epoch 9 is the newest whole one, not '9' < '10'."""
+    for epoch in (8, 9):
+        save(tmp_path / f'epoch_{epoch}.pth')
+    save(tmp_path / 'epoch_10.pth', whole=False)
+    save(tmp_path / 'best_froc_auroc_epoch_8.pth')
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_7.pth'))
+    assert mend_last_checkpoint(tmp_path) == tmp_path / 'epoch_9.pth'
+    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_9.pth')
+    assert not (tmp_path / 'epoch_10.pth').exists()
+    assert (tmp_path / 'best_froc_auroc_epoch_8.pth').exists()
+
+
+def test_without_a_whole_checkpoint_training_starts_anew(tmp_path):
+    save(tmp_path / 'epoch_1.pth', whole=False)
+    (tmp_path / 'last_checkpoint').write_text('epoch_1.pth')
+    assert mend_last_checkpoint(tmp_path) is None
+    assert not list(tmp_path.iterdir())
+    assert mend_last_checkpoint(tmp_path / 'none') is None
+
+
+def test_best_checkpoint_is_the_newest(tmp_path):
+    with pytest.raises(ValueError, match='there is no best_'):
+        find_best_checkpoint(tmp_path)
+    for age, name in ((20, 'best_froc_auroc_epoch_2.pth'), (10, 'best_froc_auroc_epoch_10.pth')):
+        os.utime(save(tmp_path / name), (1e9 - age, 1e9 - age))
+    assert find_best_checkpoint(tmp_path).name == 'best_froc_auroc_epoch_10.pth'
+
+
+def test_worker_ends_when_its_parent_does():
+    reading, writing = os.pipe()
+    left = []
+    thread = end_with_parent(reading, left.append)
+    thread.join(0.05)
+    assert left == []
+    os.close(writing)  # what the system does when the parent dies
+    thread.join(5)
+    assert left == [1]
+    os.close(reading)
+
+
+def test_record_goes_where_the_only_froc_metric_writes():
+    evaluators = [dict(type='CocoMetric'), dict(type='FROCMetric')]
+    set_outfile(evaluators, 'a.json')
+    assert evaluators == [dict(type='CocoMetric'), dict(type='FROCMetric', outfile='a.json')]
+    with pytest.raises(ValueError, match='has 0 FROCMetric'):
+        set_outfile(dict(type='CocoMetric'), 'a.json')
+
+
+def test_validation_is_tested_with_its_own_loader_and_record(tmp_path):
+    run = tmp_path / 'run'
+    run.mkdir()
+    Config(dict(val_dataloader=dict(a=1), test_dataloader=dict(a=2),
+                val_evaluator=dict(type='FROCMetric'),
+                test_evaluator=dict(type='FROCMetric'))).dump(run / 'config.py')
+    cfg = Config.fromfile(write_split_config(run / 'config.py', 'val', run / 'val'))
+    assert cfg.test_dataloader.a == 1
+    assert cfg.test_evaluator.outfile == str(run / 'val.json')
+    assert 'outfile' not in cfg.val_evaluator
