@@ -21,6 +21,18 @@ def to_numpy(value):
     return np.asarray(value)
 
 
+def scores_to_numpy(value, what):
+    """Return scores as an array; float16 and bfloat16 are refused.
+
+    A float16 sigmoid is 1.0 from logit 8.3 on. Once made float32, its ties would look honest.
+    """
+    dtype = str(getattr(value, 'dtype', ''))
+    if dtype.endswith('float16'):
+        raise ValueError(f'the {what} are of type {dtype}; float32 is expected. Compute the sigmoid '
+                         'outside autocast, or set val_cfg.fp16 and test_cfg.fp16 to False')
+    return to_numpy(value)
+
+
 @METRICS.register_module()
 class FROCMetric(BaseMetric):
     """Exact FROC and AUROC of point-annotated findings (docs/method.md, sections 6 and 7).
@@ -87,8 +99,16 @@ class FROCMetric(BaseMetric):
         points = np.asarray(sample['ori_points'], dtype=np.float64).reshape(-1, 2) * scale
         labels = np.asarray(sample['ori_point_labels'], dtype=int).reshape(-1)
         num_classes = len(self.class_names(labels))
-        image_scores = to_numpy(sample['image_score']).reshape(-1) if (
-            'image_score' in sample) else [None] * num_classes
+        if len(labels) != len(points) or (len(labels) and not (
+                0 <= labels.min() <= labels.max() < num_classes)):
+            raise ValueError(f'{len(points)} points have the labels {labels.tolist()}; one each is '
+                             f'expected, from 0 to {num_classes - 1}')
+        image_scores = [None] * num_classes
+        if 'image_score' in sample:
+            image_scores = scores_to_numpy(sample['image_score'], 'image scores').reshape(-1)
+            if len(image_scores) != num_classes:
+                raise ValueError(f'there are {len(image_scores)} image scores for {num_classes} '
+                                 'classes; set num_classes of the head')
         common = dict(hit_radius=self.hit_radius, max_overlap=self.max_overlap)
         identity = sample_identity(sample)
         events = []
@@ -96,7 +116,7 @@ class FROCMetric(BaseMetric):
             chosen = dict(targets=points[labels == label], image_score=image_scores[label],
                           **common, **identity)
             if 'pred_heatmap' in sample:
-                scores = to_numpy(sample['pred_heatmap']['scores'])
+                scores = scores_to_numpy(sample['pred_heatmap']['scores'], 'map scores')
                 if len(scores) != num_classes:
                     raise ValueError(f'the map has {len(scores)} classes, the data set '
                                      f'{num_classes}; set num_classes of the head')
@@ -112,10 +132,12 @@ class FROCMetric(BaseMetric):
         mine = to_numpy(instances['labels']) == label
         height, width = sample['ori_shape'][:2]
         boxes = to_numpy(instances['bboxes']).reshape(-1, 4)[mine].astype(np.float64)
+        if not np.isfinite(boxes).all():
+            raise ValueError('a box has a coordinate that is not finite')
+        scores = scores_to_numpy(instances['scores'], 'box scores')[mine]
         boxes = boxes.clip(0, [width, height, width, height])
         visible = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-        return box_events(boxes[visible] * scale, to_numpy(instances['scores'])[mine][visible],
-                          **chosen)
+        return box_events(boxes[visible] * scale, scores[visible], **chosen)
 
     def class_names(self, labels=()):
         """Return the data set's classes; numbers where it names none."""

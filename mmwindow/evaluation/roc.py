@@ -23,12 +23,16 @@ def check_labels(labels, scores):
     """Return labels as bool and scores as float64.
 
     Raises:
-        ValueError: Lengths differ, a score is NaN, or there is only one class.
+        ValueError: Lengths differ, a label is neither 0 nor 1, a score is NaN, or there is only
+            one class.
     """
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if labels.shape != scores.shape or labels.ndim != 1:
         raise ValueError(f'labels {labels.shape} and scores {scores.shape} must be one number per '
                          'image each')
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError(f'labels hold {labels[~np.isin(labels, (0, 1))][0]}; 1 for an image with a '
+                         'finding and 0 for one without are expected')
     if np.isnan(scores).any():
         raise ValueError(f'{int(np.isnan(scores).sum())} of {len(scores)} image scores are NaN')
     labels = labels.astype(bool)
@@ -47,7 +51,8 @@ def auroc(labels, scores):
         scores (array): ``(N,)``; infinite ones are allowed.
 
     Raises:
-        ValueError: Lengths differ, a score is NaN, or there is only one class.
+        ValueError: Lengths differ, a label is neither 0 nor 1, a score is NaN, or there is only
+            one class.
     """
     labels, scores = check_labels(labels, scores)
     num_positives = int(labels.sum())

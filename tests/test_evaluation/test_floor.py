@@ -92,8 +92,9 @@ def test_below_the_floor_nothing_is_answered():
 def test_a_floor_by_hand():
     # Two images; FPs at .9, .8, .7 in one, .6 in the other. Budget .5 allows one FP: the second
     # comes at .8. Of four images in all it allows two: the third comes at .7.
-    events = [ImageEvents(1., np.array([0.75, 0.3]), np.array([0.9, 0.8, 0.7]), np.ones(3, int), True),
-              ImageEvents(1., np.zeros(0), np.array([0.6]), np.ones(1, int), False)]
+    events = [ImageEvents(1., np.array([0.75, 0.3]), np.array([0.9, 0.8, 0.7]), np.ones(3, int),
+                          is_positive=True),
+              ImageEvents(1., np.zeros(0), np.array([0.6]), np.ones(1, int), is_positive=False)]
     assert find_floor(events, (0.1, 0.5)) == 0.8
     assert find_floor(events, (0.5,), num_images=4) == 0.7
     assert find_floor(events, (8.,)) == -np.inf
@@ -175,7 +176,8 @@ def test_pruning_changes_no_number(events, largest):
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(events=st.lists(any_events(), min_size=1, max_size=8), largest=st.sampled_from([0.25, 0.5, 1.]))
+@given(events=st.lists(any_events(), min_size=1, max_size=8),
+       largest=st.sampled_from([0.25, 0.5, 1.]))
 def test_the_floor_of_some_images_is_never_above_that_of_all(events, largest):
     final = find_floor(events, (largest,))
     floors = [find_floor(events[:num], (largest,), len(events)) for num in range(len(events) + 1)]
