@@ -130,7 +130,7 @@ def poisson_rate(count, exposure, level=0.95):
     """Return the exact interval of a rate of independent events.
 
     Args:
-        count (int): Events seen.
+        count (float): Events seen; may be fractional, for an effective number.
         exposure (float): Over how many images (units).
         level (float): Nominal confidence.
 
