@@ -243,18 +243,21 @@ def simulate(args):
 
 
 def markdown(result):
-    """Return the tables of a result: coverage and misses in percent, and the mean width."""
-    lines = [f'Coverage in percent of nominal 95 % intervals; {result["data_sets"]} data sets a '
-             f'cell, {result["resamples"]} resamples, seed {result["seed"]}.', '']
-    lines += ['| model | size | statistic | truth | interval | coverage | truth below | truth above |'
-              ' width |', '|---|---|---|---|---|---|---|---|---|']
-    for part in result['coverage']:
-        for cell in part['cells']:
-            lines.append(
-                f'| {part["model"]} | {part["size"]} | {cell["statistic"]} | {cell["truth"]:.3f} | '
-                f'{cell["method"]} | {100 * cell["coverage"]:.1f} | '
-                f'{100 * cell["interval_above_truth"]:.1f} | '
-                f'{100 * cell["interval_below_truth"]:.1f} | {cell["mean_width"]:.3f} |')
+    """Return the tables of a result: coverage in percent and, in brackets, mean width."""
+    cells = [(part, cell) for part in result['coverage'] for cell in part['cells']]
+    methods = list(dict.fromkeys(cell['method'] for _, cell in cells))
+    rows = {}
+    for part, cell in cells:
+        row = part['model'], part['size'], cell['statistic'], f'{cell["truth"]:.3f}'
+        rows.setdefault(row, {})[cell['method']] = (
+            f'{100 * cell["coverage"]:.1f} ({cell["mean_width"]:.3f})')
+    lines = [f'Coverage in percent of nominal 95 % intervals, and their mean width; '
+             f'{result["data_sets"]} data sets a row, {result["resamples"]} resamples, seed '
+             f'{result["seed"]}.', '',
+             '| model | size | statistic | truth | ' + ' | '.join(methods) + ' |',
+             '|---' * (4 + len(methods)) + '|']
+    lines += ['| ' + ' | '.join([*row, *(found.get(method, '') for method in methods)]) + ' |'
+              for row, found in rows.items()]
     lines += ['', 'Rejections in percent at 5 % where there is no difference.', '',
               '| model | size | test | rejected |', '|---|---|---|---|']
     lines += [f'| {part["model"]} | {part["size"]} | {name} | {100 * share:.1f} |'

@@ -5,7 +5,14 @@ import numpy as np
 from scipy.stats import norm
 
 from .froc_settings import FROCSettings
-from .intervals import Interval, clopper_pearson, newcombe_auroc, normal_quantile, wilson
+from .intervals import (
+    Interval,
+    clopper_pearson,
+    newcombe_auroc,
+    normal_quantile,
+    poisson_rate,
+    wilson,
+)
 from .resampling import (
     check_events,
     check_units,
@@ -229,3 +236,31 @@ def closed_interval(name, estimate, level, table):
     return Interval(estimate, closed.low, closed.high, level, closed.method,
                     f'the resamples say nothing at {estimate:g}; an interval from {size} is given '
                     'instead')
+
+def rate_interval(counts, images, level, num_resamples, seed):
+    """Return a rate over units and its BCa interval.
+
+    Where all resamples agree, as without any false positive: the exact Poisson interval of
+    as many events as the units, each taken for one image, would have at that rate.
+
+    Args:
+        counts, images (ndarray): ``(U,)``, of each unit.
+        level (float): Nominal confidence.
+        num_resamples, seed (int): Of the bootstrap.
+    """
+    rate, exposed = float(counts.sum() / images.sum()), int((images > 0).sum())
+
+    def rates(blocks):
+        with np.errstate(invalid='ignore'):
+            values = np.concatenate([(block @ counts) / (block @ images) for block in blocks])
+        return values[~np.isnan(values)]
+
+    replicates = rates(draw_weights(np.zeros(len(counts), int), num_resamples,
+                                    np.random.default_rng(seed)))
+    if replicates.min() == replicates.max():
+        closed = poisson_rate(rate * exposed, exposed, level)
+        return Interval(rate, closed.low, closed.high, level, 'poisson',
+                        f'all resamples agree; an interval from {exposed} units is given instead')
+    tails = bca_tails(rate, replicates, rates(leave_one_out(len(counts))), level)
+    low, high = np.quantile(replicates, tails, method='weibull')
+    return Interval(rate, float(low), float(high), level, 'bootstrap_bca')

@@ -3,10 +3,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .bootstrap import DEFAULT_RESAMPLES, bca_tails
+from .bootstrap import DEFAULT_RESAMPLES, rate_interval
 from .froc_settings import FP_DENOMINATORS, FROCSettings, counted_curve, counted_events
-from .intervals import Interval, clustered_proportion, poisson_rate
-from .resampling import check_events, draw_weights, find_units, leave_one_out
+from .intervals import Interval, clustered_proportion
+from .resampling import check_events, find_units
 
 RULES = ('fp_budget', 'sensitivity', 'specificity', 'youden')
 DEFAULT_TARGETS = {'fp_budget': 0.1, 'sensitivity': 0.9, 'specificity': 0.9, 'youden': None}
@@ -269,32 +269,3 @@ def image_counts(point, events):
         points=np.array([len(event.recall_levels) for event in events]),
         false_positive_findings=np.array([event.num_false_positives(point.threshold)
                                           for event in findings]))
-
-
-def rate_interval(counts, images, level, num_resamples, seed):
-    """Return a rate over units and its BCa interval.
-
-    Where all resamples agree, as without any false positive: the exact Poisson interval of
-    as many events as the units, each taken for one image, would have at that rate.
-
-    Args:
-        counts, images (ndarray): ``(U,)``, of each unit.
-        level (float): Nominal confidence.
-        num_resamples, seed (int): Of the bootstrap.
-    """
-    rate, exposed = float(counts.sum() / images.sum()), int((images > 0).sum())
-
-    def rates(blocks):
-        with np.errstate(invalid='ignore'):
-            values = np.concatenate([(block @ counts) / (block @ images) for block in blocks])
-        return values[~np.isnan(values)]
-
-    replicates = rates(draw_weights(np.zeros(len(counts), int), num_resamples,
-                                    np.random.default_rng(seed)))
-    if replicates.min() == replicates.max():
-        closed = poisson_rate(rate * exposed, exposed, level)
-        return Interval(rate, closed.low, closed.high, level, 'poisson',
-                        f'all resamples agree; an interval from {exposed} units is given instead')
-    tails = bca_tails(rate, replicates, rates(leave_one_out(len(counts))), level)
-    low, high = np.quantile(replicates, tails, method='weibull')
-    return Interval(rate, float(low), float(high), level, 'bootstrap_bca')

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmwindow.evaluation import ImageEvents, froc_curve
+from mmwindow.evaluation.bootstrap import rate_interval
 from mmwindow.evaluation.floor import cut_events
 from mmwindow.evaluation.intervals import poisson_rate, wilson
 from mmwindow.evaluation.operating_point import (
     OperatingPoint,
     apply_operating_point,
     choose_operating_point,
-    rate_interval,
 )
 
 
