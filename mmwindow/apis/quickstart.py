@@ -22,14 +22,29 @@ from mmwindow.engine.hooks.progress_hook import describe_seconds
 def train_once(config, options, folder, mark):
     """Train into ``folder``, go on after a cut, or reuse a finished training of the same mark.
 
+    Args:
+        config (str | Path): The config file.
+        options (dict): Overrides of the config.
+        folder (Path): Work dir. ``state.json`` in it says what it is of and whether it is done; a
+            training of another mark is removed.
+        mark (str): Fingerprint of all that decides the training.
+
     Returns:
-        float: Seconds that the training took (when it was done).
+        float: Seconds that the training took (when it was done); what a killed process had spent
+        is not counted.
+
+    Raises:
+        ValueError: The folder holds files that are no such training's.
     """
     state = read_json(folder / 'state.json')
     if state and state['mark'] == mark and state['finished']:
         print(f'3 training: reused from {folder} ({describe_seconds(state["seconds"])} then)')
         return state['seconds']
-    if folder.exists() and (not state or state['mark'] != mark):
+    if state is None and folder.exists() and any(path.name != 'state.json.part'
+                                                 for path in folder.iterdir()):
+        raise ValueError(f'{folder}: there are files but no state.json, so it is no training of this '
+                         'command; name another folder (--out) or move it away')
+    if state and state['mark'] != mark:
         shutil.rmtree(folder)  # of other settings: never mixed with these
         state = None
     folder.mkdir(parents=True, exist_ok=True)
@@ -39,10 +54,14 @@ def train_once(config, options, folder, mark):
           f'all output in {folder / "log.txt"}', flush=True)
     started = time.monotonic()
     mend_last_checkpoint(folder)
-    with quiet(folder / 'log.txt'):
-        train(config, work_dir=folder, cfg_options=options, resume='auto')
-    spent += time.monotonic() - started
-    write_json(folder / 'state.json', dict(mark=mark, finished=True, seconds=spent))
+    finished = False
+    try:
+        with quiet(folder / 'log.txt'):
+            train(config, work_dir=folder, cfg_options=options, resume='auto')
+        finished = True
+    finally:  # what Ctrl-C cuts off has taken its time too
+        spent += time.monotonic() - started
+        write_json(folder / 'state.json', dict(mark=mark, finished=finished, seconds=spent))
     return spent
 
 
