@@ -44,7 +44,9 @@ def image_rows(events, threshold, name='finding'):
 def write_image_table(path, rows):
     """Write rows of :func:`image_rows` as CSV, the worst films first: most misses and false alarms.
 
-    Lists are separated by blanks; what has no number is empty. Written beside, then renamed.
+    Lists are separated by blanks; a point that is not hit has the level 'never'; the score of an
+    image without a finding, and the threshold where there is none, are 'none'. Written beside,
+    then renamed.
 
     Returns:
         Path: The file.
@@ -69,7 +71,7 @@ def write_image_table(path, rows):
 
 def _cell(value):
     if isinstance(value, list):
-        return ' '.join(str(_cell(entry)) for entry in value)
+        return ' '.join('never' if entry == -math.inf else f'{entry:.6g}' for entry in value)
     if isinstance(value, float):
-        return f'{value:.6g}' if math.isfinite(value) else ('never' if value < 0 else 'none')
+        return f'{value:.6g}' if math.isfinite(value) else 'none'
     return '' if value is None else value

@@ -67,7 +67,7 @@ def plot_froc(curves, path, budgets=DEFAULT_BUDGETS, max_fp_rate=1.0, bands=None
         ValueError: There is no curve, one has no points and so no recall, or a band is of none.
     """
     named = name_curves(curves)
-    shaded = {} if bands is None else name_curves(bands)
+    shaded = name_curves(bands) if bands else {}
     if set(shaded) - set(named):
         raise ValueError(f'plot_froc: there are bands of {sorted(shaded)} but curves of '
                          f'{sorted(named)}; give both the same names')

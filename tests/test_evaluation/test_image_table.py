@@ -25,7 +25,7 @@ def test_normals_alone(tmp_path):
                      'points': 0, 'hits': 0, 'misses': 0, 'hit_levels': [],
                      'false_alarm_levels': [], 'field hardware': True}]
     text = write_image_table(tmp_path / 'images.csv', rows).read_text().splitlines()
-    assert text[1] == 'finding,3,,,0,never,0.5,0,0,0,0,0,,,True'
+    assert text[1] == 'finding,3,,,0,none,0.5,0,0,0,0,0,,,True'
 
 
 @pytest.mark.parametrize('threshold, expected', [

@@ -1,0 +1,244 @@
+"""The command on the committed example gives the documented numbers."""
+import csv
+import importlib.util
+import json
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmwindow.apis.evaluation import evaluate_files, show_progress
+from mmwindow.evaluation.records import read_record
+
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / 'tools' / 'evaluate.py'
+EXAMPLE = ROOT / 'docs' / 'examples' / 'evaluation'
+POINTS, BOXES, MAPS = EXAMPLE / 'points.json', EXAMPLE / 'boxes.json', EXAMPLE / 'maps.npz'
+# Worked by hand in docs/evaluation.md.
+BOX_METRICS = {'auroc': .875, 'recall@0.1': .2, 'recall@0.2': .4, 'recall@0.3': .6,
+               'recall@0.4': .8, 'recall@0.5': .8, 'froc_score': .56}
+# Five points at .9 .85 .7 .62 .35; the first false alarm, .6 (1/8 an image), comes before the
+# last of them. Image scores .9 .85 .62 .35 against .6 .3 .1 .04: 15 of 16 pairs.
+MAP_METRICS = {'auroc': .9375, 'recall@0.1': .8, 'recall@0.2': 1, 'recall@0.3': 1,
+               'recall@0.4': 1, 'recall@0.5': 1, 'froc_score': .96}
+
+
+WITHOUT_MMDET = """
+import importlib.abc, importlib.util, runpy, sys
+hidden = ('mmdet', 'mmcv', 'mmengine', 'torch', 'cv2')
+class Hide(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in hidden:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Hide())
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, package=None: (
+    None if name in hidden else find_spec(name, package))
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
+
+
+def test_the_command_without_mmdet_torch_and_opencv(tmp_path):
+    command = [sys.executable, '-c', WITHOUT_MMDET, TOOL, BOXES, POINTS, '--out', tmp_path,
+               '--missing', 'empty']
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    shown = dict(line.split() for line in result.stdout.splitlines()[:-1])
+    assert {key: float(value) for key, value in shown.items()} == pytest.approx(BOX_METRICS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        'froc.png', 'images.csv', 'record.json', 'report.md', 'roc.png']
+    record = read_record(tmp_path / 'record.json')
+    assert record.metrics == pytest.approx(BOX_METRICS)
+    assert record.source['predictions'] == 'boxes.json'
+    assert record.source['points_from'] == dict(keypoints=5, bbox=0, segmentation=0)
+    assert record.source['counts'] == dict(images=8, positives=4, points=5, missing=1,
+                                           boxes_left_out=0)
+
+
+def run_tool(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, arguments)])
+    runpy.run_path(str(TOOL), run_name='__main__')
+
+
+def test_the_command_with_every_option(tmp_path, monkeypatch, capsys):
+    run_tool(monkeypatch, BOXES, POINTS, '--out', tmp_path / 'a', '--missing', 'empty', '--name', 'x',
+             '--budgets', 'luna16', '--rule', 'distance', '--hit-radius', 60,
+             '--convention', 'best', '--denominator', 'normals', '--choose', 'youden')
+    capsys.readouterr()
+    run_tool(monkeypatch, MAPS, POINTS, '--out', tmp_path / 'b', '--budgets', '.25,1',
+             '--rule', 'distance', '--hit-radius', 60, '--intervals', 100, '--seed', 2,
+             '--by', 'group', '--compare', tmp_path / 'a' / 'record.json')
+    assert 'recall@0.25' in capsys.readouterr().out
+    settings = read_record(tmp_path / 'b' / 'record.json').settings
+    assert settings == dict(
+        rule='distance', hit_radius=60, frame_side=1024, budgets=[.25, 1], seed=2,
+        convention='first_crossing', fp_denominator='all', map_extent='frame', missing='refuse',
+        num_resamples=100)
+    assert read_record(tmp_path / 'a' / 'record.json').settings['budgets'][0] == .125
+    assert '### b minus x' not in (tmp_path / 'b' / 'report.md').read_text()
+    assert '### maps minus x' in (tmp_path / 'b' / 'report.md').read_text()
+
+
+def test_the_command_says_what_is_wrong(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match=r'evaluate: 1 of 8 images have no prediction: image 7 \(G'):
+        run_tool(monkeypatch, BOXES, POINTS, '--out', tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_committed_files_are_what_the_script_writes():
+    spec = importlib.util.spec_from_file_location('example', ROOT / 'docs/make_evaluation_example.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    content = json.loads(json.dumps({key: module.make_files()[key] for key in ('points', 'boxes')}))
+    assert json.loads(POINTS.read_text()) == content['points']
+    assert json.loads(BOXES.read_text()) == content['boxes']
+    with np.load(MAPS) as archive:
+        maps = module.make_files()['maps']
+        assert set(archive.files) == set(maps)
+        assert all((archive[key] == maps[key]).all() for key in maps)
+
+
+def run(predictions, out, **options):
+    return evaluate_files(predictions, POINTS, out, progress=False, **options)
+
+
+def test_maps_of_every_container(tmp_path):
+    assert run(MAPS, tmp_path / 'npz').metrics == pytest.approx(MAP_METRICS)
+    (tmp_path / 'npy').mkdir()
+    (tmp_path / 'png').mkdir()
+    with np.load(MAPS) as archive:
+        for key in archive.files:
+            np.save(tmp_path / 'npy' / f'{key}.npy', archive[key])
+            Image.fromarray(np.round(archive[key] * 255).astype(np.uint8)).save(
+                tmp_path / 'png' / f'{key}.png')
+    for kind in ('npy', 'png'):
+        assert run(tmp_path / kind, tmp_path / f'out_{kind}').metrics == pytest.approx(MAP_METRICS)
+
+
+def test_map_over_the_image_alone(tmp_path):
+    # A square film: both extents are the same.
+    assert run(MAPS, tmp_path, map_extent='image').metrics == pytest.approx(MAP_METRICS)
+
+
+def test_the_other_conventions_of_the_page(tmp_path):
+    options = dict(missing='empty')
+    linear = run(BOXES, tmp_path / 'a', convention='interpolated', **options)
+    # .3 lies between (.25, .6) and (.375, .8): .6 + .4 x .2 = .68; the rest as by first crossing.
+    assert linear.metrics['recall@0.3'] == pytest.approx(.68)
+    assert linear.metrics['froc_score'] == pytest.approx(.576)
+    # Of the false alarms E, F and H are on the four normals: .25 at .65, .5 at .30, .75 at .20.
+    normals = run(BOXES, tmp_path / 'b', fp_denominator='normals', **options)
+    assert [normals.metrics[f'recall@{budget}'] for budget in (.1, .2, .3, .4, .5)] == (
+        pytest.approx([.4, .4, .8, .8, .8]))
+    # Centres within 50 pixels: (40, 10) off in C is near enough, 60 off in D is not; the boxes of
+    # C and D are then a hit and a false alarm.
+    near = run(BOXES, tmp_path / 'c', rule='distance', **options)
+    assert near.classes['fracture'].froc.fp_rate.max() == 5 / 8
+    assert near.metrics['recall@0.3'] == pytest.approx(.8)
+    with pytest.raises(ValueError, match=r'image 1 \(A.png\): the hit rule box_iou asks for'):
+        run(BOXES, tmp_path / 'd', rule='box_iou', **options)
+
+
+def test_table_of_images(tmp_path):
+    run(BOXES, tmp_path, missing='empty', choose='fp_budget', choose_target=.5)
+    with open(tmp_path / 'images.csv', encoding='utf-8', newline='') as stream:
+        rows = {row['file_name'][0]: row for row in csv.DictReader(stream)}
+    # The lowest threshold that keeps to .5 is .30. C is a hit and a false alarm in one, D neither.
+    assert {row['threshold'] for row in rows.values()} == {'0.3'}
+    counts = {name: tuple(int(row[key]) for key in ('findings', 'false_alarms', 'hits', 'misses'))
+              for name, row in rows.items()}
+    assert counts == dict(A=(2, 0, 2, 0), B=(2, 1, 1, 0), C=(1, 1, 1, 0), D=(1, 0, 0, 1),
+                          E=(1, 1, 0, 0), F=(1, 1, 0, 0), G=(0, 0, 0, 0), H=(0, 0, 0, 0))
+    assert rows['A']['hit_levels'] == '0.95 0.6' and rows['G']['score'] == 'none'
+    assert rows['A']['field region'] == 'hand' and rows['A']['group'] == 'patient 1'
+
+
+def test_report_with_everything(tmp_path):
+    run(BOXES, tmp_path / 'boxes', missing='empty')
+    result = run(MAPS, tmp_path / 'maps', num_resamples=200, seed=5, by='region',
+                 compare=tmp_path / 'boxes' / 'record.json')
+    assert result.settings['seed'] == 5
+    text = (tmp_path / 'maps' / 'report.md').read_text()
+    for part in ('| auroc | 0.938 (', '### By region', '| ankle | 4 | 2 | 2 | 1.000 |',
+                 '### maps minus boxes', '| froc_score | 0.960 | 0.560 | 0.400 (',
+                 '200 resamples, seed 5', 'on these very images', '| rule | disk_overlap |',
+                 '![froc.png](froc.png)', '![roc.png](roc.png)'):
+        assert part in text, part
+
+
+def renamed(folder, suffix):
+    """Return the example's points as other images: validation films of the same look."""
+    content = json.loads(POINTS.read_text())
+    for img in content['images']:
+        img['file_name'] = suffix + img['file_name']
+    path = folder / 'validation.json'
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_operating_point_of_validation_images(tmp_path):
+    validation = renamed(tmp_path, 'val_')
+    evaluate_files(BOXES, validation, tmp_path / 'val', missing='empty', progress=False)
+    run(BOXES, tmp_path / 'test', missing='empty', choose='fp_budget', choose_target=.2,
+        operating_point=tmp_path / 'val' / 'record.json')
+    text = (tmp_path / 'test' / 'report.md').read_text()
+    # At .7: images A and B of four positives are called, none of the normals; 2 of 5 points; one
+    # false alarm on 8 films.
+    assert 'Score 0.700000, chosen by fp_budget = 0.2 on validation images (8).' in text
+    for part in ('| sensitivity of images | 0.500 (', '| specificity of images | 1.000 (',
+                 '| recall of points | 0.400 (', '| false positives per image | 0.125 ('):
+        assert part in text, part
+    with pytest.raises(ValueError, match='8 of its images are evaluated here as well'):
+        evaluate_files(BOXES, validation, tmp_path / 'again', missing='empty', progress=False,
+                       operating_point=tmp_path / 'val' / 'record.json')
+
+
+def test_what_cannot_be_compared(tmp_path):
+    run(BOXES, tmp_path / 'near', missing='empty', rule='distance')
+    with pytest.raises(ValueError, match=r"record.json: scored with .*'rule': 'distance'"):
+        run(MAPS, tmp_path / 'maps', compare=tmp_path / 'near' / 'record.json')
+    with pytest.raises(ValueError, match=r"no image has the field 'hardware'; there are .'region'"):
+        run(MAPS, tmp_path / 'maps', by='hardware')
+    with pytest.raises(ValueError, match='no JSON, or cut short|no record'):
+        run(MAPS, tmp_path / 'maps', compare=BOXES)
+    assert not (tmp_path / 'maps').exists()
+
+
+def test_normals_alone(tmp_path):
+    content = json.loads(POINTS.read_text())
+    content['annotations'] = []
+    path = tmp_path / 'normals.json'
+    path.write_text(json.dumps(content))
+    result = evaluate_files(BOXES, path, tmp_path / 'out', missing='empty', progress=False)
+    assert all(np.isnan(value) for value in result.metrics.values())
+    assert sorted(file.name for file in (tmp_path / 'out').iterdir()) == [
+        'images.csv', 'record.json', 'report.md']
+    text = (tmp_path / 'out' / 'report.md').read_text()
+    assert '| auroc | none |' in text and 'no recall: the 8 images have no point' in text
+
+
+def test_two_classes_have_a_figure_each(tmp_path):
+    content = json.loads(POINTS.read_text())
+    content['categories'].append(dict(id=2, name='implant'))
+    content['annotations'][0]['category_id'] = 2
+    path = tmp_path / 'points.json'
+    path.write_text(json.dumps(content))
+    evaluate_files(BOXES, path, tmp_path / 'out', missing='empty', progress=False)
+    names = {file.name for file in (tmp_path / 'out').iterdir()}
+    assert {'froc_fracture.png', 'froc_implant.png', 'roc_fracture.png', 'roc_implant.png'} <= names
+    record = read_record(tmp_path / 'out' / 'record.json')
+    assert list(record.classes) == ['fracture', 'implant']
+    # The findings are all called fractures, so nothing recalls the implant.
+    assert record.metrics['implant_froc_score'] == 0
+
+
+def test_progress_tells_how_long_it_will_take(capsys):
+    assert list(show_progress('abc', 3, interval=0.)) == ['a', 'b', 'c']
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith('1 of 3 images, about ') and len(lines) == 3
+    assert list(show_progress([], 0, interval=0.)) == []
