@@ -1,0 +1,130 @@
+#!/usr/bin/env python
+"""What the exact FROC costs: one map's events against sweeps over 100 thresholds, as ratios.
+
+The sweeps label the map at 100 thresholds and take the components' boxes, with
+scipy.ndimage.label or OpenCV's connectedComponentsWithStats; judging the boxes is left out, to
+their advantage. Ours gives all events at every distinct score, judged. The floor is found by
+streaming a set of such maps (mmwindow.evaluation.RunningFloor, budgets 0.1 to 0.5): below it
+nothing can change those recalls. All are timed in turn within one run, in CPU time of one core
+(what else the machine does counts less), and the median is printed.
+"""
+import argparse
+import pickle
+import platform
+import statistics
+import time
+
+import cv2
+import numpy as np
+from scipy.ndimage import find_objects, gaussian_filter, label
+
+from mmwindow.evaluation import DEFAULT_BUDGETS, RunningFloor, map_events, prune_events
+from mmwindow.evaluation.components import find_sweep
+
+THRESHOLDS = np.linspace(0, 1, 101)[1:]
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--sides', type=int, nargs='+', default=[256, 1024], help='of the maps')
+    parser.add_argument('--maps', type=int, default=24, help='streamed to find the floor')
+    parser.add_argument('--repeats', type=int, default=9, help='timed runs of each')
+    parser.add_argument('--seed', type=int, default=0)
+    return parser.parse_args()
+
+
+def make_map(generator, kind, side):
+    """Return a map ``(side, side)`` float32 and points ``(N, 2)`` in the frame of 1024.
+
+    'smooth': low logits with coarse and fine texture, and a bump at and near each point, as a
+    network's merged map has them. 'noise': every cell on its own, the worst case.
+    """
+    points = generator.uniform(100, 924, (int(generator.integers(0, 3)), 2))
+    if kind == 'noise':
+        return generator.random((side, side), dtype=np.float32), points
+    coarse = gaussian_filter(generator.normal(size=(side, side)), side / 32)
+    fine = gaussian_filter(generator.normal(size=(side, side)), side / 170)
+    logits = 1.2 * coarse / coarse.std() + 0.3 * fine / fine.std() - 5
+    rows, columns = np.mgrid[:side, :side]
+    bumps = np.concatenate([points, generator.uniform(0, 1024, (3, 2))])  # three are false
+    for x, y in (bumps + generator.normal(0, 15, bumps.shape)) * side / 1024:
+        distance = ((rows - y) ** 2 + (columns - x) ** 2) / (side / 28) ** 2
+        logits += generator.uniform(2, 8) * np.exp(-distance / 2)
+    return (1 / (1 + np.exp(-logits))).astype(np.float32), points
+
+
+def sweep_scipy(scores):
+    """Return the boxes of the components at 100 thresholds, by scipy."""
+    return [find_objects(label(scores >= threshold, np.ones((3, 3)))[0])
+            for threshold in THRESHOLDS]
+
+
+def sweep_opencv(scores):
+    """Return the boxes of the components at 100 thresholds, by OpenCV."""
+    return [cv2.connectedComponentsWithStats((scores >= threshold).astype(np.uint8))[2]
+            for threshold in THRESHOLDS]
+
+
+def stream(maps):
+    """Return the floor that streaming the maps ends with, and the events that can matter."""
+    running, events = RunningFloor(DEFAULT_BUDGETS, len(maps)), []
+    for number, (scores, points) in enumerate(maps):
+        events.append(map_events(scores, points, floor=running.floor, image_id=number))
+        running.update(events[-1])
+    return dict(floor=running.floor, events=prune_events(events, DEFAULT_BUDGETS))
+
+
+def time_in_turn(functions, repeats):
+    """Return each function's median CPU time in milliseconds; they take turns."""
+    taken = {name: [] for name in functions}
+    for function in functions.values():
+        function()  # compiles, warms up
+    for _ in range(repeats):
+        for name, function in functions.items():
+            started = time.process_time()
+            function()
+            taken[name].append(1000 * (time.process_time() - started))
+    return {name: statistics.median(values) for name, values in taken.items()}
+
+
+def benchmark(kind, side, args):
+    """Time one kind of map at one side; return the table's rows."""
+    generator = np.random.default_rng(args.seed)
+    maps = [make_map(generator, kind, side) for _ in range(args.maps)]
+    streamed = stream(maps)
+    floor = streamed['floor']
+    scores, points = next(entry for entry in maps if len(entry[1]))
+    functions = {
+        '100 thresholds, scipy': lambda: sweep_scipy(scores),
+        '100 thresholds, OpenCV': lambda: sweep_opencv(scores),
+        'exact, plain': lambda: map_events(scores, points, method='plain'),
+        'exact, plain, floor': lambda: map_events(scores, points, method='plain', floor=floor)}
+    if find_sweep('auto').__module__.endswith('numba'):
+        functions['exact, numba'] = lambda: map_events(scores, points, method='numba')
+        functions['exact, numba, floor'] = lambda: map_events(
+            scores, points, method='numba', floor=floor)
+    times = time_in_turn(functions, args.repeats)
+    kept = np.mean([(entry[0] >= floor).mean() for entry in maps])
+    size = len(pickle.dumps(streamed['events'])) / len(maps)
+    print(f'<!-- {kind} {side}: floor {floor:.4f}, {100 * kept:.2f} % of cells above it; pruned '
+          f'events {size:.0f} bytes an image -->')
+    return [f'| {kind} {side} x {side} | {name} | {value:.2f} '
+            f'| {times["100 thresholds, scipy"] / value:.1f} '
+            f'| {times["100 thresholds, OpenCV"] / value:.1f} |' for name, value in times.items()]
+
+
+def main():
+    args = parse_args()
+    cv2.setNumThreads(1)
+    print(f'seed {args.seed}, {args.maps} maps, median of {args.repeats}; {platform.machine()}, '
+          f'Python {platform.python_version()}, numpy {np.__version__}, OpenCV {cv2.__version__}\n')
+    rows = []
+    for kind in ('smooth', 'noise'):
+        for side in args.sides:
+            rows += benchmark(kind, side, args)
+    print('\n| map | method | ms | times faster than scipy | than OpenCV |\n|---|---|---|---|---|')
+    print('\n'.join(rows))
+
+
+if __name__ == '__main__':
+    main()
