@@ -11,7 +11,7 @@ from mmwindow.apis.evaluation_report import write_report
 from mmwindow.evaluation.annotation_file import read_annotations
 from mmwindow.evaluation.bands import froc_band
 from mmwindow.evaluation.bootstrap import DEFAULT_RESAMPLES
-from mmwindow.evaluation.compare import compare_systems
+from mmwindow.evaluation.compare import Comparison, compare_systems
 from mmwindow.evaluation.evaluate import RULE_NUMBERS, evaluate
 from mmwindow.evaluation.image_table import image_rows, write_image_table
 from mmwindow.evaluation.operating_point import (
@@ -24,6 +24,7 @@ from mmwindow.evaluation.operating_point import (
 from mmwindow.evaluation.prediction_files import find_reader, read_predictions
 from mmwindow.evaluation.records import read_record
 from mmwindow.evaluation.results import ClassResult, froc_settings, summarise_class
+from mmwindow.evaluation.strata import StratifiedResult, evaluate_strata
 from mmwindow.visualization.curves import plot_froc, plot_roc
 
 
@@ -37,7 +38,7 @@ class ClassReport:
         point (OperatingPoint): Of the table of images.
         point_result (OperatingPointResult): What the point does on these images; None where it was
             chosen on them.
-        strata (dict): Value of the field to the ClassResult of its images.
+        strata (StratifiedResult): By a field of the images; None where none was asked for.
         comparison (Comparison): With another system; None where none was asked for.
         other_events (list): The other system's images.
     """
@@ -46,8 +47,8 @@ class ClassReport:
     result: ClassResult
     point: OperatingPoint
     point_result: OperatingPointResult | None
-    strata: dict
-    comparison: object = None
+    strata: StratifiedResult | None = None
+    comparison: Comparison | None = None
     other_events: list | None = None
 
 
@@ -104,7 +105,7 @@ def evaluate_files(predictions, annotations, out, *, num_resamples=0, seed=0, by
         for row in image_rows(report.result.events, report.point.threshold, report.name)])
     other = None if compare is None else other_name(others['compare'], name)
     figures = draw_figures(out, name, reports, result, num_resamples, seed, other)
-    write_report(out / 'report.md', name, reports, result, figures, by=by, other=other)
+    write_report(out / 'report.md', name, reports, result, figures, other=other)
     return result
 
 
@@ -126,7 +127,8 @@ def report_class(name, result, settings, others, *, by, choose, choose_target, n
     if 'operating_point' in others:
         point_result = apply_operating_point(point, result.events, num_resamples=resamples, seed=seed)
     return ClassReport(name=name, result=result, point=point, point_result=point_result,
-                       strata={} if by is None else stratify(result.events, by, settings),
+                       strata=None if by is None else evaluate_strata(
+                           result.events, by, how, num_resamples=resamples, seed=seed),
                        comparison=comparison, other_events=other_events)
 
 
@@ -149,15 +151,6 @@ def check_other_images(record, chosen_on, events):
         raise ValueError(f'{record.path}: {len(common)} of its images are evaluated here as well, '
                          f'such as {next(iter(common))}; an operating point is chosen on validation '
                          'images, never on those it is reported for')
-
-
-def stratify(events, by, settings):
-    """Return the result of each value of a field, by value; an image without it is under ''."""
-    parts = {}
-    for img in events:
-        value = img.group if by == 'group' else img.fields.get(by, '')
-        parts.setdefault(str(value), []).append(img)
-    return {value: summarise_class(part, settings) for value, part in sorted(parts.items())}
 
 
 def other_name(record, name):

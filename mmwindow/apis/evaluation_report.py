@@ -76,18 +76,22 @@ def point_lines(report):
     return lines + table(['', 'value (95 % interval)'], rows)
 
 
-def strata_lines(report, by):
-    """Return the numbers of each value of a field."""
-    if not report.strata:
+def strata_lines(report):
+    """Return the numbers of each value of a field, and of all images."""
+    if report.strata is None:
         return []
     names = list(report.result.metrics)
-    rows = [[value or '(not given)', len(part.events), sum(img.is_positive for img in part.events),
-             part.froc.num_points, *(number(part.metrics[key]) for key in names)]
-            for value, part in report.strata.items()]
-    notes = [f'{value or "(not given)"}: {note}' for value, part in report.strata.items()
-             for note in part.notes]
-    return [f'### By {by}', '', *table([by, 'images', 'positives', 'points', *names], rows),
-            *note_lines(notes)]
+    names = ['auroc', names[1], 'froc_score']
+    parts = [*report.strata.strata, report.strata.pooled]
+    rows = [[part.name, part.num_images, part.num_positives, part.num_points,
+             *(with_interval(part.estimates[key], part.intervals[key]) for key in names)]
+            for part in parts]
+    notes = [f'{part.name}, {key}: {part.reasons[key]}' for part in parts for key in names
+             if key in part.reasons]
+    return [f'### By {report.strata.field}', '',
+            *table([report.strata.field, 'images', 'positives', 'points', *names], rows),
+            f'95 % intervals: bootstrap over patients, {report.strata.num_resamples} resamples, seed '
+            f'{report.strata.seed}.', '', *note_lines(notes)]
 
 
 def comparison_lines(report, name, other):
@@ -119,7 +123,7 @@ def settings_lines(result):
     return ['## How', '', *table(['setting', 'value'], settings), *table(['counted', ''], counts)]
 
 
-def write_report(path, name, reports, result, figures, by=None, other=None):
+def write_report(path, name, reports, result, figures, other=None):
     """Write the page beside, then rename it.
 
     Args:
@@ -128,7 +132,6 @@ def write_report(path, name, reports, result, figures, by=None, other=None):
         reports (Sequence[ClassReport]): One per class.
         result (EvaluationResult): All classes.
         figures (Sequence[str]): Names of the figures beside the page.
-        by (str, optional): Field of the strata.
         other (str, optional): Name of the other system.
 
     Returns:
@@ -137,7 +140,7 @@ def write_report(path, name, reports, result, figures, by=None, other=None):
     lines = [f'# Evaluation of {name}', '']
     for report in reports:
         lines += [f'## {report.name}', '', *metric_lines(report.result), *point_lines(report),
-                  *strata_lines(report, by), *comparison_lines(report, name, other)]
+                  *strata_lines(report), *comparison_lines(report, name, other)]
     lines += [f'![{figure}]({figure})' for figure in figures] + [''] * bool(figures)
     lines += settings_lines(result)
     path = Path(path)

@@ -164,7 +164,8 @@ def test_report_with_everything(tmp_path):
                  compare=tmp_path / 'boxes' / 'record.json')
     assert result.settings['seed'] == 5
     text = (tmp_path / 'maps' / 'report.md').read_text()
-    for part in ('| auroc | 0.938 (', '### By region', '| ankle | 4 | 2 | 2 | 1.000 |',
+    for part in ('| auroc | 0.938 (', '### By region', '| ankle | 4 | 2 | 2 | 1.000 (',
+                 '| pooled | 8 | 4 | 5 | 0.938 (',
                  '### maps minus boxes', '| froc_score | 0.960 | 0.560 | 0.400 (',
                  '200 resamples, seed 5', 'on these very images', '| rule | disk_overlap |',
                  '![froc.png](froc.png)', '![roc.png](roc.png)'):
