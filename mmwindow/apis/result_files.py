@@ -3,11 +3,9 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from mmwindow.apis.runs import write_json
 from mmwindow.apis.summaries import METRICS
-from mmwindow.evaluation.froc import froc_curve
+from mmwindow.evaluation.floor import cut_events, find_floor
 from mmwindow.evaluation.records import plain, write_record
 
 MAX_EVENTS_BYTES = 200_000
@@ -16,52 +14,35 @@ COUNTS = tuple(f'{kind}_{part}' for kind in ('hit', 'both', 'neither')
                for part in ('levels', 'changes'))
 
 
-def events_floor(groups, budgets):
-    """Return the level below which no event can change a first-crossing recall.
+def shorten_events(system):
+    """Return the pooled events without what cannot change a recall at any of the budgets.
+
+    Neither over all images nor over those of one fold (docs/evaluation.md). What lies below
+    twice the largest budget is dropped, not below it: most resamples of a bootstrap spend the
+    budget within that. Nothing is dropped where the FROC is read otherwise than by first
+    crossing over all images.
 
     Args:
-        groups (Sequence[Sequence[ImageEvents]]): Sets of images that will be read on their own:
-            each fold, and all of them.
-        budgets (Sequence[float]): The largest counts.
-
-    The recall at a budget is that just before the FP rate first exceeds it. The first excess of
-    the largest budget comes last, so all that lies below its level comes too late for each.
-    The level itself is kept: it is what ends the curve.
+        system (System): With the events of each fold.
     """
-    floors = []
-    for events in groups:
-        curve = froc_curve(events)
-        index = curve.crossing(max(budgets))
-        floors.append(curve.thresholds[index] if index < len(curve.thresholds) else -np.inf)
-    return float(min(floors))
-
-
-def keep_above(event, floor):
-    """Return an image's events without those below a level; points recalled below count as never."""
-    keep = event.fp_levels >= floor
-    return replace(
-        event, fp_levels=event.fp_levels[keep], fp_changes=event.fp_changes[keep], fields={},
-        recall_levels=np.where(event.recall_levels >= floor, event.recall_levels, -np.inf),
-        **dict.fromkeys(COUNTS), floor=floor if np.isfinite(floor) else None)
+    reading = system.reading()
+    pooled = [replace(event, fields={}, **dict.fromkeys(COUNTS)) for event in system.pooled]
+    if reading.convention == 'best' or reading.fp_denominator != 'all':
+        return pooled
+    budget = [2 * max(reading.budgets)]
+    floor = min(find_floor(events, budget) for events in (pooled, *system.events.values()))
+    return [cut_events(event, floor) for event in pooled]
 
 
 def write_events(path, system, source):
     """Write the events of all folds as one record; leave it out where it would be too large.
 
-    What cannot change a recall at any of the budgets is dropped, which is exact under the
-    first-crossing convention; under another one all is kept.
-
     Returns:
         int: Bytes of the record; the file is there where they are below 200 kB.
     """
-    pooled = system.pooled
-    if system.settings['convention'] == 'first_crossing':
-        floor = events_floor([pooled, *system.events.values()], system.settings['budgets'])
-        pooled = [keep_above(event, floor) for event in pooled]
-    else:
-        pooled = [replace(event, fields={}) for event in pooled]
     beside = path.with_name(path.name + '.large')
-    write_record(beside, {'all': pooled}, system.settings, source=source)
+    write_record(beside, {system.class_name: shorten_events(system)}, system.settings,
+                 source=source)
     size = beside.stat().st_size
     if size < MAX_EVENTS_BYTES:
         os.replace(beside, path)

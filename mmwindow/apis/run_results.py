@@ -20,6 +20,7 @@ class System:
         events (dict): fold -> list of ImageEvents of the test split.
         settings (dict): Of the records: hit rule, frame side, budgets, convention.
         folders (dict): fold -> folder of the run.
+        class_name (str): The class that the events are of.
     """
 
     name: str
@@ -27,6 +28,7 @@ class System:
     events: dict
     settings: dict
     folders: dict
+    class_name: str = ''
 
     @property
     def first(self):
@@ -131,7 +133,8 @@ def load_system(name, runs, class_name=None):
             homes[event.image_id] = fold
     return System(name=name, results={fold: runs[fold][1] for fold in order}, events=events,
                   settings=records[order[0]].settings,
-                  folders={fold: runs[fold][0] for fold in order})
+                  folders={fold: runs[fold][0] for fold in order},
+                  class_name=class_name or next(iter(records[order[0]].classes)))
 
 
 def describe_settings(first, settings, second, others):
