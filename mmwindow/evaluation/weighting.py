@@ -213,8 +213,9 @@ class WeightedEvents:
     @staticmethod
     def _find_last_allowed(counts, limits, start_level, found):
         """Enter the last level of a chunk that keeps to each limit."""
+        smallest = counts.min(axis=1)  # mostly above every limit: one look for all budgets
         for number in range(limits.shape[1]):
-            allowed = counts <= limits[:, number, None]
-            rows = np.flatnonzero(allowed.any(axis=1))
-            final = counts.shape[1] - 1 - allowed[rows, ::-1].argmax(axis=1)
+            rows = np.flatnonzero(smallest <= limits[:, number])
+            allowed = counts[rows] <= limits[rows, number, None]
+            final = counts.shape[1] - 1 - allowed[:, ::-1].argmax(axis=1)
             found.index[rows, number] = start_level + final + 1
