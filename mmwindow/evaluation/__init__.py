@@ -3,7 +3,8 @@
 The metric class of mmdet's runner lives in :mod:`mmwindow.evaluation.metrics`, which is
 imported only where mmdet is.
 """
-from .components import ImageEvents, box_events, map_events
+from .components import box_events, map_events
+from .events import ImageEvents
 from .floor import RunningFloor, find_floor, prune_events
 from .froc import CONVENTIONS, DEFAULT_BUDGETS, FROCCurve, froc_curve
 from .hit_rules import HIT_RULES

@@ -20,7 +20,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .components import KINDS
+from .events import KINDS
 from .froc import RATE_SLACK
 
 

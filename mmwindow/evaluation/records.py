@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import scipy
 
-from .components import KINDS, ImageEvents
+from .events import KINDS, ImageEvents
 from .froc import CONVENTIONS
 from .froc_settings import FROCSettings, counted_curve
 

@@ -16,7 +16,8 @@ from mmwindow.evaluation import (
     map_events,
     prune_events,
 )
-from mmwindow.evaluation.components import KINDS, find_sweep
+from mmwindow.evaluation.components import find_sweep
+from mmwindow.evaluation.events import KINDS
 from mmwindow.evaluation.floor import cut_events
 
 METHODS = ['plain', pytest.param('numba', marks=pytest.mark.skipif(
