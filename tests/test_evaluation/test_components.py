@@ -1,4 +1,6 @@
 """Both sweeps against a literal one: label at every distinct value, count, compare."""
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from mmwindow.evaluation import ImageEvents, box_events, map_events
 from mmwindow.evaluation.components import find_sweep
+from mmwindow.evaluation.events import KINDS
 
 HAS_NUMBA = find_sweep('auto').__module__.endswith('numba')
 METHODS = ['plain', pytest.param('numba', marks=pytest.mark.skipif(
@@ -79,6 +82,35 @@ def test_any_small_map_equals_the_literal_sweep(literal, scores, points, radius,
     for method in AVAILABLE:
         literal.same(map_events(scores, points, radius, max_overlap, frame_side=16, method=method),
                      expected)
+
+
+@pytest.mark.skipif(not HAS_NUMBA, reason='numba is not installed: nothing to compare with')
+@pytest.mark.parametrize('rule', ['disk_overlap', 'distance'])
+@pytest.mark.parametrize('kind, side', [('smooth', 256), ('plateaus', 100), ('noise', 640)])
+def test_both_sweeps_agree_on_large_maps(rule, kind, side):
+    # 640 x 640 cells of noise have more components than 16 bits count.
+    generator = np.random.default_rng(13)
+    scores = random_map(generator, kind, side)
+    points = generator.uniform(0, 1024, (3, 2))
+    for floor in (None, float(np.quantile(scores, 0.9))):
+        one, other = (map_events(scores, points, rule=rule, method=method, floor=floor)
+                      for method in ('plain', 'numba'))
+        assert np.array_equal(one.recall_levels, other.recall_levels)
+        for kind in KINDS:
+            for name in (f'{kind}_levels', f'{kind}_changes'):
+                assert np.array_equal(getattr(one, name), getattr(other, name)), name
+
+
+def test_without_numba_the_plain_sweep_is_taken(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'numba', None)
+    monkeypatch.delitem(sys.modules, 'mmwindow.evaluation.sweep_numba', raising=False)
+    find_sweep.cache_clear()
+    try:
+        assert find_sweep('auto').__module__.endswith('sweep_plain')
+        with pytest.raises(ValueError, match="use method='plain'"):
+            find_sweep('numba')
+    finally:
+        find_sweep.cache_clear()
 
 
 @each_method
