@@ -60,7 +60,7 @@ def test_several_classes_and_strings_as_ids(tmp_path):
     content['images'][1]['id'] = 'second'
     content['annotations'] += [
         dict(id='x', image_id='second', category_id='z', keypoints=[1, 2, 1]),
-        dict(id=8, image_id=1, category_id=9, keypoints=[0, 60, 2])]  # on a corner: inside
+        dict(id=8, image_id=1, category_id=9, keypoints=[80, 60, 2])]  # on a corner: inside
     path = write(tmp_path, content)
     found = read_point_file(path)
     assert found.classes == ('fracture', 'crack', 'lump')  # by id, numbers first
