@@ -10,6 +10,9 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=1,
                     save_best='froc/auroc', rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    # Batch normalisation keeps statistics of its own on each rank; without this each rank
+    # would validate another model, and the checkpoint would hold the first one's alone.
+    sync_buffers=dict(type='SyncBuffersHook'),
     visualization=dict(type='DetVisualizationHook'))
 env_cfg = dict(
     cudnn_benchmark=True,  # every input has the same size
