@@ -8,6 +8,7 @@ from .froc_settings import FROCSettings
 from .intervals import (
     Interval,
     clopper_pearson,
+    few_units_note,
     newcombe_auroc,
     normal_quantile,
     poisson_rate,
@@ -174,6 +175,8 @@ def statistic_interval(name, estimate, replicates, jackknife, level, method, tab
         'point, and are left out; stratify_by="is_positive" avoids that')
     if len(defined) < 2 or defined.min() == defined.max():
         return closed_interval(name, estimate, level, table)
+    if name == 'auroc':
+        note = '; '.join(filter(None, [note, few_units_note(estimate, *table.class_units())]))
     if method == 'wilson':
         closed = (wilson_interval(estimate, defined, level) if 0 < estimate < 1 else
                   closed_interval(name, estimate, level, table))
@@ -225,8 +228,7 @@ def closed_interval(name, estimate, level, table):
     as many trials as units have a point (a FROC score of 1 has every recall 1).
     """
     if name == 'auroc':
-        positives, normals = (len(np.unique(unit)) for unit in
-                              (table.positive_unit, table.normal_unit))
+        positives, normals = table.class_units()
         closed = newcombe_auroc(estimate, positives, normals, level)
         size = f'{positives} positive and {normals} normal units'
     else:

@@ -25,7 +25,9 @@ class Comparison:
         first, second (dict[str, float]): The statistics of each; NaN where there is none.
         differences (dict[str, Interval]): By bootstrap over the same resamples of units;
             None where there is no number.
-        p_values (dict[str, float]): Two-sided, of the bootstrap; None where no number.
+        p_values (dict[str, float]): Two-sided, of the bootstrap; None where no number. For
+            AUROC take DeLong's: of equal systems at AUROC .97 it rejected 4.8 % at the 5 %
+            level, the bootstrap 8.4 % (results/coverage).
         reasons (dict[str, str]): For each statistic without a number, why.
         delong (DeLongTest): Of the AUROC, clustered by patient; None where the data give
             none (then ``reasons['delong']``).

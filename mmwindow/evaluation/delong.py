@@ -11,12 +11,11 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import norm, rankdata
 
-from .intervals import Interval, newcombe_auroc, normal_quantile
+from .intervals import Interval, few_units_note, newcombe_auroc, normal_quantile
 from .roc import auroc, check_labels
 
 DELONG_METHODS = ('logit', 'newcombe', 'wald')
 DIFFERENCE_METHODS = ('mover', 'wald')
-FEW_UNITS = 30
 
 
 @dataclass(frozen=True)
@@ -151,10 +150,7 @@ def area_interval(estimate, index, level, method):
                 'of Newcombe (2006), method 5, is given instead')
         return Interval(area, interval.low, interval.high, level, 'newcombe', note)
     half = z * deviation / (area * (1 - area))
-    few = min(estimate.positive_units, estimate.normal_units)
-    note = '' if area <= 0.95 or few >= FEW_UNITS else (
-        f'AUROC above .95 from {few} units of one class: too short where rare findings are far '
-        "harder than the rest (results/coverage); method='newcombe' is the safer one")
+    note = few_units_note(area, estimate.positive_units, estimate.normal_units)
     return Interval(area, float(expit(logit(area) - half)), float(expit(logit(area) + half)), level,
                     'delong_logit', note)
 

@@ -115,6 +115,10 @@ class WeightedEvents:
         result['froc_score'] = recalls.mean(axis=1)
         return result
 
+    def class_units(self):
+        """Return how many units have a positive image, and how many a normal one."""
+        return [len(np.unique(unit)) for unit in (self.positive_unit, self.normal_unit)]
+
     def aurocs(self, weights):
         """Return ``(B,)``, the AUROC under each weighting; ties count half."""
         below = np.zeros((len(weights), len(self.normal_unit) + 1), dtype=np.int64)

@@ -139,6 +139,18 @@ def test_perfect_and_inverted_system():
     assert wald.low == wald.high == 1  # what other software reports, for comparison only
 
 
+def test_few_units_at_a_high_area_are_told():
+    """AUROC 1 - 1/400 of 20 and 20 images: warned; of 40 and 40, or at .5, not."""
+    labels = np.repeat([True, False], 20)
+    scores = np.arange(40.)[::-1].copy()
+    scores[[19, 20]] = scores[[20, 19]]
+    assert delong_interval(labels, scores).estimate == 1 - 1 / 400
+    assert 'above .95 from 20 units' in delong_interval(labels, scores).note
+    assert delong_interval(labels, scores, method='newcombe').note == ''
+    assert delong_interval(np.tile(labels, 2), np.tile(scores, 2)).note == ''
+    assert delong_interval(labels, np.tile(scores[::2], 2)).note == ''
+
+
 def test_infinite_scores_are_ties_at_the_bottom():
     """A box detector without a box: -inf ranks as any number below all others."""
     labels = np.array([1, 1, 1, 0, 0, 0], bool)

@@ -1,7 +1,7 @@
 """Closed intervals against published numbers, scipy and statsmodels-free algebra."""
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, poisson
 
@@ -15,6 +15,7 @@ from mmwindow.evaluation.intervals import (
 )
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300), st.data(), st.sampled_from([0.8, 0.95, 0.99]))
 def test_proportions_agree_with_scipy(trials, data, level):
     successes = data.draw(st.integers(0, trials))
