@@ -1,11 +1,12 @@
 # The everyday verbs. `make` alone lists them.
-.PHONY: help setup quickstart test test-long lint format
+.PHONY: help setup quickstart test test-long nightly lint format
 
 help:
 	@echo 'make setup       the environment in .venv (tools/setup.sh)'
 	@echo 'make quickstart  synthetic radiographs, training, test, pictures (tools/quickstart.sh)'
 	@echo 'make test        lint and tests on both stacks, what CI runs (tools/run_tests.sh)'
 	@echo 'make test-long   the tests that take minutes'
+	@echo 'make nightly     the eight systems on the synthetic radiographs, with tables and figures'
 	@echo 'make lint        ruff check'
 	@echo 'make format      let ruff mend what it can'
 
@@ -20,6 +21,9 @@ test:
 
 test-long: setup
 	.venv/bin/python -m pytest -m long
+
+nightly:
+	tools/nightly_synthetic.sh
 
 lint: setup
 	.venv/bin/python -m ruff check .

@@ -175,3 +175,11 @@ def test_ablations_are_the_rows_of_the_paper(divergence, table):
                 content[f'{split}_dataloader']['dataset'].pop('window', None)
         assert cfg == main
     assert rows == set(PAPER_ROWS) and len(paths) == 8
+
+
+def test_the_nightly_command_runs_every_synthetic_config():
+    script = (ROOT / 'tools/nightly_synthetic.sh').read_text()
+    named = {f'{system}{ending}'
+             for systems, ending in re.findall(r'configs/synthetic/\{([a-z_,]+)\}(\S+)', script)
+             for system in systems.split(',')}
+    assert named == {path.name for path in (CONFIGS / 'synthetic').glob('*.py')}

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The eight systems of the paper's Table 1 on the embedded synthetic radiographs, CPU-sized, and their
+# tables and figures: what runs every night. Run again after a cut it goes on where it stopped.
+#
+#   tools/nightly_synthetic.sh [OUT]     OUT: default work_dirs/nightly_synthetic
+#
+# Variables (optional): MMWINDOW_SYNTHETIC, the data set's folder (written if need be); MMWINDOW_STACK
+# and MMWINDOW_VENV as in tools/setup.sh.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+out=${1:-work_dirs/nightly_synthetic}
+tools/setup.sh
+venv=.venv
+if [ "${MMWINDOW_STACK:-openmmlab}" = onedl ]; then venv=.venv-onedl; fi
+python="${MMWINDOW_VENV:-$venv}/bin/python -W ignore"
+
+$python tools/make_synthetic.py "${MMWINDOW_SYNTHETIC:-data/synthetic}"
+# In the order of Table 1.
+$python tools/run_folds.py configs/synthetic/{chexnet,wspl,ufdet}_lite0.py \
+  configs/synthetic/{faster_rcnn,retinanet,fcos,wl_mse,wl_kld}_lite0_fpn.py --out "$out/runs"
+$python tools/make_tables.py "$out/runs" --out "$out/tables"
+printf 'nightly_synthetic: done in %d min\n' $(((SECONDS + 30) / 60))
