@@ -15,8 +15,8 @@ from matplotlib.patches import Circle, Rectangle
 
 from mmwindow.evaluation import froc_curve
 from mmwindow.evaluation.annotation_file import read_annotations
-from mmwindow.evaluation.evaluate import evaluate
 from mmwindow.evaluation.prediction_files import read_predictions
+from mmwindow.evaluation.scoring import evaluate
 from mmwindow.visualization.curves import froc_steps
 from mmwindow.visualization.figures import new_figure, save_figure
 

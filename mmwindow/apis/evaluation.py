@@ -12,7 +12,6 @@ from mmwindow.evaluation.annotation_file import read_annotations
 from mmwindow.evaluation.bands import froc_band
 from mmwindow.evaluation.bootstrap import DEFAULT_RESAMPLES
 from mmwindow.evaluation.compare import Comparison, compare_systems
-from mmwindow.evaluation.evaluate import RULE_NUMBERS, evaluate
 from mmwindow.evaluation.image_table import image_rows, write_image_table
 from mmwindow.evaluation.operating_point import (
     OperatingPoint,
@@ -24,6 +23,7 @@ from mmwindow.evaluation.operating_point import (
 from mmwindow.evaluation.prediction_files import find_reader, read_predictions
 from mmwindow.evaluation.records import read_record
 from mmwindow.evaluation.results import ClassResult, froc_settings, summarise_class
+from mmwindow.evaluation.scoring import RULE_NUMBERS, evaluate
 from mmwindow.evaluation.strata import StratifiedResult, evaluate_strata
 from mmwindow.visualization.curves import plot_froc, plot_roc
 
@@ -74,7 +74,7 @@ def evaluate_files(predictions, annotations, out, *, num_resamples=0, seed=0, by
         choose_target (float, optional): FP rate, sensitivity or specificity; 0.1 or 0.9 if None.
         name (str, optional): Of the system in report and figures; the file's name if None.
         progress (bool): Tell on standard error how far the reading is.
-        **options: Of :func:`~mmwindow.evaluation.evaluate.evaluate`.
+        **options: Of :func:`~mmwindow.evaluation.scoring.evaluate`.
 
     Returns:
         EvaluationResult

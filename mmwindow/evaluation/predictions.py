@@ -1,7 +1,7 @@
 """What one image was predicted to hold, and what it holds: plain arrays, checked.
 
 Everything is in pixels of the image as it lies on disk; the step to the frame of side 1024 is
-made in one place, :func:`~mmwindow.evaluation.evaluate.reduce_image`.
+made in one place, :func:`~mmwindow.evaluation.scoring.reduce_image`.
 """
 from dataclasses import dataclass, field
 

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from mmwindow.evaluation.annotation_file import GroundTruth
-from mmwindow.evaluation.evaluate import evaluate
 from mmwindow.evaluation.prediction_files import find_reader, load_png, read_predictions
 from mmwindow.evaluation.predictions import Target
 from mmwindow.evaluation.safe_pickle import load_samples
+from mmwindow.evaluation.scoring import evaluate
 
 TARGETS = [Target(1, 100, 100, np.array([[20., 20.]]), fields=dict(file_name='films/a.png')),
            Target(2, 100, 100, fields=dict(file_name='films/b.png'))]

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmwindow.evaluation.evaluate import BUDGETS, evaluate
 from mmwindow.evaluation.predictions import Prediction, Target, pad_to_square
 from mmwindow.evaluation.records import read_record
+from mmwindow.evaluation.scoring import BUDGETS, evaluate
 
 
 def boxes_of(image_id, *rows, **options):
