@@ -95,12 +95,8 @@ def describe_difference(plan, num_lines=12):
 
 def worker_command(plan, num_processes=1, amp=False):
     """Return the command that does one run."""
-    worker = ['-m', 'mmwindow.apis.run_worker', str(plan.folder), '--end-with-stdin']
-    worker += ['--amp'] if amp else []
-    if num_processes == 1:
-        return (sys.executable, *worker)
-    return (sys.executable, '-m', 'torch.distributed.run', '--standalone',
-            f'--nproc-per-node={num_processes}', *worker, '--launcher', 'pytorch')
+    return (sys.executable, '-m', 'mmwindow.apis.run_worker', str(plan.folder), '--end-with-stdin',
+            f'--processes={num_processes}', *['--amp'] * amp)
 
 
 def choose_devices(gpus=None, all_gpus=False):

@@ -1,16 +1,19 @@
 """One run in a process of its own: ``python -m mmwindow.apis.run_worker FOLDER``.
 
 Trains, or goes on after a cut, then tests the best checkpoint on the test and the validation
-split; :mod:`mmwindow.apis.folds` writes FOLDER and starts this, under torchrun for several GPUs.
+split; :mod:`mmwindow.apis.folds` writes FOLDER and starts this. A training on several GPUs has
+processes of its own, under torchrun; the tests stay here, on the first GPU: the metric is the
+same, and a process group cannot be left and entered again.
 """
 import argparse
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.dist import barrier, is_main_process
 
 from mmwindow.apis.launch import test, train
 from mmwindow.apis.runs import (
@@ -75,45 +78,56 @@ def write_split_config(config, split, folder):
     cfg.test_evaluator = cfg[f'{split}_evaluator']
     set_outfile(cfg.test_evaluator, config.parent / RECORDS[split])
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f'config.{os.getpid()}.py'  # every rank writes one of its own
+    path = folder / 'config.py'
     cfg.dump(str(path))
     return path
 
 
-def test_split(folder, split, checkpoint, launcher):
-    """Test a checkpoint on one split; its record lies in ``folder`` afterwards."""
-    work_dir = folder / split
-    config = write_split_config(folder / 'config.py', split, work_dir)
-    try:
-        test(config, checkpoint, work_dir=work_dir, launcher=launcher)
-    finally:
-        config.unlink()
+def train_in_processes(folder, num_processes, amp):
+    """Train a run in several processes, one a GPU; return when all are done.
+
+    Raises:
+        ValueError: The training failed; its output says why.
+    """
+    # They hold the other end of a pipe of this process, and end with it.
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'torch.distributed.run', '--standalone',
+         f'--nproc-per-node={num_processes}', '-m', 'mmwindow.apis.run_worker', str(folder),
+         '--launcher', 'pytorch', '--end-with-stdin', *['--amp'] * amp], stdin=subprocess.PIPE)
+    if process.wait():
+        raise ValueError(f'{folder}: the training in {num_processes} processes failed with status '
+                         f'{process.returncode}; the lines above say why')
 
 
-def run(folder, launcher='none', amp=False):
+def train_run(folder, launcher='none', amp=False):
+    """Train a run, from its newest checkpoint where there is one."""
+    train(folder / 'config.py', work_dir=folder / 'training', launcher=launcher, amp=amp,
+          resume='auto')
+
+
+def run(folder, num_processes=1, amp=False):
     """Do all that is missing in a run's folder, and write ``result.json`` last.
 
     Args:
         folder (Path): With ``config.py`` and ``run.json``.
-        launcher (str): 'none' or 'pytorch'.
+        num_processes (int): Of the training.
         amp (bool): Train in mixed precision.
     """
     state = read_json(folder / 'run.json')
     started = time.monotonic()
-    if not state.get('trained'):
-        train(folder / 'config.py', work_dir=folder / 'training', launcher=launcher, amp=amp,
-              resume='auto')
-        barrier()  # the checkpoint is the main process's, and the others read it next
+    if not state['trained']:
+        if num_processes > 1:
+            train_in_processes(folder, num_processes, amp)
+        else:
+            train_run(folder, amp=amp)
         state = {**state, 'trained': True,
                  'training_seconds': round(time.monotonic() - started, 1)}
-        if is_main_process():
-            write_json(folder / 'run.json', state)
+        write_json(folder / 'run.json', state)
     checkpoint = find_best_checkpoint(folder / 'training')
     for split in RECORDS:
-        test_split(folder, split, checkpoint, launcher)
-        barrier()
-    if is_main_process():
-        write_json(folder / 'result.json', describe_result(folder, state, checkpoint))
+        test(write_split_config(folder / 'config.py', split, folder / split), checkpoint,
+             work_dir=folder / split)
+    write_json(folder / 'result.json', describe_result(folder, state, checkpoint))
 
 
 def describe_result(folder, state, checkpoint):
@@ -132,13 +146,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('folder', type=Path)
     parser.add_argument('--amp', action='store_true')
-    parser.add_argument('--launcher', choices=['none', 'pytorch'], default='none')
+    parser.add_argument('--processes', type=int, default=1, help='of the training')
+    parser.add_argument('--launcher', choices=['none', 'pytorch'], default='none',
+                        help='pytorch: only train, as one of the processes of torchrun')
     parser.add_argument('--end-with-stdin', action='store_true',
                         help='end when standard input does, with the process that started this')
     args = parser.parse_args()
     if args.end_with_stdin:
         end_with_parent()
-    run(args.folder, args.launcher, args.amp)
+    if args.launcher == 'none':
+        run(args.folder, args.processes, args.amp)
+    else:
+        train_run(args.folder, args.launcher, args.amp)
 
 
 if __name__ == '__main__':

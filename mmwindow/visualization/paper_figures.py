@@ -40,7 +40,8 @@ def _finish(figure, axes, path):
     axes.grid(color='0.9', linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[['top', 'right']].set_visible(False)
-    axes.legend(loc='lower right', fontsize=8, framealpha=0.9, edgecolor='none', handlelength=3)
+    # Beside the axes: with weak systems no corner inside is free.
+    figure.legend(loc='outside right upper', fontsize=8, frameon=False, handlelength=3)
     return save_figure(figure, path, dpi=150)
 
 
@@ -72,7 +73,7 @@ def plot_figure4(curves, path):
     """
     _check(curves, 'plot_figure4')
     floor = axis_floor([sensitivity_at(curve, VISIBLE_FROM) for curve in curves.values()])
-    figure = new_figure(6, 4.6)
+    figure = new_figure(8, 4.6)
     axes = figure.add_subplot()
     styles = line_styles(curves)
     for name, curve in curves.items():
@@ -108,7 +109,7 @@ def plot_figure5(curves, path, budgets, convention='first_crossing', max_fp_rate
         raise ValueError(f'plot_figure5: {empty} have no points, so no recall; leave them out')
     right = max(budgets) if max_fp_rate is None else max_fp_rate
     floor = axis_floor([curve.recall_at(VISIBLE_FROM * right) for curve in curves.values()])
-    figure = new_figure(6, 4.6)
+    figure = new_figure(8, 4.6)
     axes = figure.add_subplot()
     styles = line_styles(curves)
     for name, curve in curves.items():

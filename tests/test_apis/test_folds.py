@@ -12,6 +12,7 @@ from mmwindow.apis import folds as folds_api
 from mmwindow.apis.folds import choose_devices, lock_folders, run_folds, worker_command
 from mmwindow.apis.job_queue import ProgressLine
 from mmwindow.apis.run_plan import describe_system, innermost_dataset, plan_runs
+from mmwindow.apis.run_worker import train_in_processes
 from mmwindow.apis.runs import read_json
 from mmwindow.datasets.fold_file import make_folds, write_folds
 from mmwindow.engine.hooks import ValidateOnResumeHook
@@ -234,13 +235,25 @@ def test_one_job_a_gpu_or_one_on_all(monkeypatch):
         choose_devices(gpus=[1, 3])
 
 
-def test_one_run_on_several_gpus_is_started_by_torchrun(tmp_path):
+def test_one_run_on_several_gpus_is_started_by_torchrun(tmp_path, monkeypatch):
     plan = SimpleNamespace(folder=tmp_path)
     assert worker_command(plan)[1:] == (
-        '-m', 'mmwindow.apis.run_worker', str(tmp_path), '--end-with-stdin')
-    several = worker_command(plan, num_processes=4, amp=True)
-    assert several[1:5] == ('-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=4')
-    assert several[-3:] == ('--amp', '--launcher', 'pytorch')
+        '-m', 'mmwindow.apis.run_worker', str(tmp_path), '--end-with-stdin', '--processes=1')
+    assert worker_command(plan, num_processes=4, amp=True)[-2:] == ('--processes=4', '--amp')
+    started = []
+
+    def start(command, stdin):
+        started.append(command)
+        return SimpleNamespace(wait=lambda: len(started) - 1, returncode=len(started) - 1)
+
+    monkeypatch.setattr('subprocess.Popen', start)
+    train_in_processes(tmp_path, 4, amp=True)
+    assert started == [[
+        sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=4', '-m',
+        'mmwindow.apis.run_worker', str(tmp_path), '--launcher', 'pytorch', '--end-with-stdin',
+        '--amp']]
+    with pytest.raises(ValueError, match='the training in 4 processes failed with status 1'):
+        train_in_processes(tmp_path, 4, amp=False)
 
 
 def test_number_of_processes_changes_the_mark(tmp_path, data):
