@@ -61,6 +61,33 @@ def test_optimizer_keeps_its_parameters_and_loading_keeps_the_layout():
     assert is_channels_last(model.backbone[0].weight)
 
 
+def test_roi_align_sees_the_same_features():
+    """mmcv's kernel reads the default layout: without the hook's care it returns other numbers."""
+    from mmcv.ops import RoIAlign
+
+    class SmallRoIModel(SmallModel):
+
+        def __init__(self):
+            super().__init__()
+            self.roi_align = RoIAlign(3, spatial_scale=0.5, sampling_ratio=0)
+
+        def forward(self, imgs):
+            rois = torch.tensor([[0., 2., 2., 12., 14.], [1., 0., 4., 9., 9.]])
+            return self.roi_align(self.backbone(imgs), rois)
+
+    imgs = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    plain, converted = SmallRoIModel(), SmallRoIModel()
+    run_hook(converted)
+    expected, output = plain(imgs), converted(imgs)
+    torch.testing.assert_close(output, expected)
+    weights = torch.randn(output.shape, generator=torch.Generator().manual_seed(2))
+    (expected * weights).sum().backward()
+    (output * weights).sum().backward()
+    for first, second in zip(plain.backbone.parameters(), converted.backbone.parameters(),
+                             strict=True):
+        torch.testing.assert_close(first.grad, second.grad)
+
+
 def test_a_runner_that_trains_and_tests_converts_once():
     model = SmallModel()
     hook = run_hook(model)
