@@ -3,4 +3,4 @@ _base_ = ['../_base_/models/retinanet_lite0_fpn.py', '../_base_/datasets/fracatl
 # Boxes as wide as these fractures (see the window) rather than the paper's pelvic ones.
 train_dataloader = dict(dataset=dict(pipeline=[
     *_base_.augmented, dict(type='PointsToPseudoBoxes', size=100), dict(type='PackPointInputs')]))
-train_cfg = dict(max_epochs=10, val_interval=2)
+train_cfg = dict(max_epochs=8, val_interval=2)
