@@ -17,10 +17,10 @@ class CocoPointDataset(BaseDetDataset):
     problem is an error that names the file, the record and the mend: the point file's records, and
     for each image that it is there, whole, and of the announced size.
 
-    A sample holds ``img_id, img_path, height, width, group, instances`` (``bbox`` is ``[x, y]``; load
-    with ``LoadAnnotations(with_bbox=True, box_type='point')``), ``ori_points`` and
-    ``ori_point_labels`` for the metric (in test pipelines as well), and what transforms need to know:
-    ``input_side``, ``window`` and ``num_classes``.
+    A sample holds ``img_id, img_path, height, width, group, fields`` (to report by), ``instances``
+    (``bbox`` is ``[x, y]``; load with ``LoadAnnotations(with_bbox=True, box_type='point')``),
+    ``ori_points`` and ``ori_point_labels`` for the metric (in test pipelines as well), and what
+    transforms need to know: ``input_side``, ``window`` and ``num_classes``.
 
     Args:
         *args: As in mmdet's ``BaseDetDataset``; images lie in ``data_prefix['img']``, or without it
@@ -78,7 +78,7 @@ class CocoPointDataset(BaseDetDataset):
         return dict(
             img_id=record.img_id,
             img_path=os.path.join(self._image_folder(), record.file_name),
-            height=record.height, width=record.width, group=record.group,
+            height=record.height, width=record.width, group=record.group, fields=dict(record.fields),
             instances=[dict(bbox=list(point), bbox_label=label, ignore_flag=0)
                        for point, label in zip(record.points, record.labels, strict=True)])
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .image_file import describe_image_problem
 
+IMAGE_KEYS = ('id', 'file_name', 'height', 'width', 'group')  # all else is a field
 SHOWN_PROBLEMS = 10  # a message names this many records, then counts
 
 
@@ -21,6 +22,8 @@ class ImageRecord:
         group (int or str or None): Patient; splits never divide one.
         points (list[tuple[float, float]]): x and y, pixels of this image.
         labels (list[int]): Index into the classes, one for each point.
+        fields (dict): Every other entry of the image that is a finite number or a string, such as the
+            body part: results can be told apart by it.
     """
 
     img_id: int | str
@@ -30,6 +33,7 @@ class ImageRecord:
     group: int | str | None = None
     points: list = field(default_factory=list)
     labels: list = field(default_factory=list)
+    fields: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -208,7 +212,10 @@ def _read_image(path, image):
     if group is not None and not _is_id(group):
         raise ValueError(f'{path}: image {img_id!r} ({name}) has group {group!r}; a whole number or '
                          'a string that names the patient is expected')
-    return ImageRecord(img_id, name, *sizes, group)
+    fields = {key: value for key, value in image.items()
+              if key not in IMAGE_KEYS and (isinstance(value, str | int) or (
+                  isinstance(value, float) and math.isfinite(value)))}
+    return ImageRecord(img_id, name, *sizes, group, fields=fields)
 
 
 def _check_new_id(path, annotation, seen):

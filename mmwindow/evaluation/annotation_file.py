@@ -36,7 +36,8 @@ def read_annotations(path):
 
     An annotation with ``keypoints`` [x, y, v] is that point; one without is the centre of its
     ``bbox``, and without that of the box around its polygons. An image without annotations is a
-    normal. Every entry of an image that is a number or a string is a field to report by.
+    normal. Every entry of an image that is a finite number or a string is a field to report
+    by.
 
     Args:
         path (str | Path): The file.
@@ -162,7 +163,8 @@ def _make_target(img, found):
         group='' if group is None else str(group),
         fields=dict(file_name=img['file_name'], **{
             key: value for key, value in img.items()
-            if key not in IMAGE_KEYS and isinstance(value, str | int | float)}))
+            if key not in IMAGE_KEYS and (isinstance(value, str | int) or (
+                isinstance(value, float) and math.isfinite(value)))}))
 
 
 def _numbers(values, num, what):

@@ -56,6 +56,20 @@ def test_normals_are_kept_and_samples_hold_what_transforms_need(tiny_dataset):
         assert sample['window'] == WINDOW
 
 
+def test_other_entries_of_an_image_are_fields_to_report_by(own_tiny_dataset):
+    spoil(own_tiny_dataset, lambda content: content['images'][0].update(
+        region='hand', hardware=True, dose=float('nan'), camera=dict(name='x')))
+    dataset = build(own_tiny_dataset)
+    assert dataset[0]['fields'] == dict(region='hand', hardware=True)
+    assert dataset[1]['fields'] == {}
+    packed = DATASETS.build(dict(
+        type='CocoPointDataset', data_root=f'{own_tiny_dataset}/',
+        ann_file='annotations/train.json', data_prefix=dict(img='images/'), input_side=128,
+        test_mode=True, pipeline=[dict(type=f'mmdet.{name}') for name in (
+            'LoadRadiograph', 'ResizeToInput', 'PadToInput', 'PackPointInputs')]))[0]
+    assert packed['data_samples'].fields == dict(region='hand', hardware=True)
+
+
 @pytest.mark.parametrize('filter_cfg', [None, {}, dict(filter_empty_gt=False)])
 @pytest.mark.parametrize('test_mode', [False, True])
 def test_no_default_of_mmdet_drops_a_normal(tiny_dataset, filter_cfg, test_mode):

@@ -7,7 +7,7 @@ import pytest
 from mmwindow.evaluation.annotation_file import read_annotations
 
 IMAGES = [dict(id=1, file_name='a.png', height=100, width=200, group='p1', hardware=True,
-               region='hand', camera=dict(name='x')),
+               region='hand', camera=dict(name='x'), dose=float('nan')),
           dict(id=2, file_name='b.png', height=100, width=100)]
 CATEGORIES = [dict(id=7, name='implant'), dict(id=3, name='fracture')]
 

@@ -170,3 +170,30 @@ def test_a_failed_write_leaves_the_old_record(tmp_path):
     with pytest.raises(ValueError, match='of type object'):
         write_record(path, {'a': make_events()}, SETTINGS, source=dict(what=object()))
     assert path.read_bytes() == before
+
+
+def test_the_metric_of_mmdet_writes_the_same_record(tmp_path):
+    metrics = pytest.importorskip('mmwindow.evaluation.metrics', reason='mmdet is not installed')
+    path = tmp_path / 'record.json'
+    metric = metrics.FROCMetric(outfile=str(path), budgets=(0.25, 0.5))
+    metric.dataset_meta = dict(classes=('fracture',))
+    # The films of make_events, 1024 x 1024 so that image pixels are frame pixels.
+    boxes = np.array([[100, 100, 140, 140], [600, 600, 640, 640]], dtype=np.float32)
+    found = dict(bboxes=boxes, scores=np.array([0.9, 0.7]), labels=np.array([0, 0]))
+    nothing = {key: value[:0] for key, value in found.items()}
+    common = dict(ori_shape=(1024, 1024))
+    metric.process({}, [
+        dict(img_id=7, img_path='films/a.png', group='patient 1', fields=dict(hardware=True),
+             ori_points=[[120, 120], [900, 300]], ori_point_labels=[0, 0], pred_instances=found,
+             **common),
+        dict(img_id='b', img_path='films/b.png', group=None, ori_points=[], ori_point_labels=[],
+             pred_instances=nothing, **common)])
+    reported = metric.evaluate(2)
+    record = read_record(path)
+    assert record.metrics == reported
+    first, second = record.events('fracture')
+    assert_same(first, make_events()[0])
+    assert (second.image_id, second.group, second.fields) == ('b', '', dict(file_name='b.png'))
+    assert second.score == -np.inf
+    assert record.settings == {**SETTINGS, 'budgets': [0.25, 0.5], 'rule': 'disk_overlap',
+                               'fp_denominator': 'all'}
