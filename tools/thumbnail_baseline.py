@@ -10,9 +10,13 @@ chosen on the validation split, reported on the test split.
 import argparse
 import json
 import os
+import platform
+import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
+import sklearn
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
@@ -46,10 +50,13 @@ def main():
                   for name, (imgs, _) in splits.items()}
         fits[strength] = {name: auroc(splits[name][1], scores[name]) for name in ('val', 'test')}
     best = max(fits, key=lambda strength: fits[strength]['val'])
+    command = shlex.join(['tools/thumbnail_baseline.py', *sys.argv[1:]])
     result = dict(system='logistic fit on 16 x 16 thumbnails', inverse_regularisation=best,
+                  command=command, seed=None, machine=f'{platform.machine()}, a CPU',
+                  versions={'scikit-learn': sklearn.__version__, 'numpy': np.__version__},
                   num_images={name: len(labels) for name, (_, labels) in splits.items()},
                   validation_auroc=fits[best]['val'], metrics={'froc/auroc': fits[best]['test']})
-    print(json.dumps(result, indent=1))
+    print(json.dumps(result, indent=1))  # nothing is random: no seed
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         part = args.out.with_name(args.out.name + '.part')
