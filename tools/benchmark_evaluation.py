@@ -19,7 +19,7 @@ import numpy as np
 from scipy.ndimage import find_objects, gaussian_filter, label
 
 from mmwindow.evaluation import DEFAULT_BUDGETS, RunningFloor, map_events, prune_events
-from mmwindow.evaluation.components import find_sweep
+from mmwindow.evaluation.events.components import find_sweep
 
 THRESHOLDS = np.linspace(0, 1, 101)[1:]
 

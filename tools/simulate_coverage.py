@@ -21,13 +21,18 @@ import scipy
 from scipy.stats import norm
 
 from mmwindow.evaluation import ImageEvents, froc_curve
-from mmwindow.evaluation.bootstrap import BOOTSTRAP_METHODS, collect, statistic_interval
-from mmwindow.evaluation.compare import compare_systems
-from mmwindow.evaluation.delong import DELONG_METHODS, delong_interval
 from mmwindow.evaluation.froc_settings import FROCSettings
-from mmwindow.evaluation.intervals import clustered_proportion, wilson
-from mmwindow.evaluation.resampling import draw_weights, find_units, leave_one_out, unit_strata
-from mmwindow.evaluation.weighting import WeightedEvents
+from mmwindow.evaluation.statistics.bootstrap import BOOTSTRAP_METHODS, collect, statistic_interval
+from mmwindow.evaluation.statistics.compare import compare_systems
+from mmwindow.evaluation.statistics.delong import DELONG_METHODS, delong_interval
+from mmwindow.evaluation.statistics.intervals import clustered_proportion, wilson
+from mmwindow.evaluation.statistics.resampling import (
+    draw_weights,
+    find_units,
+    leave_one_out,
+    unit_strata,
+)
+from mmwindow.evaluation.statistics.weighting import WeightedEvents
 
 AREAS = (0.8, 0.95, 0.99)
 CASE_CONTROL = ((20, 40), (50, 50), (100, 300))  # positives, normals

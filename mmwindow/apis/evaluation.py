@@ -8,23 +8,23 @@ from pathlib import Path
 import numpy as np
 
 from mmwindow.apis.evaluation_report import write_report
-from mmwindow.evaluation.annotation_file import read_annotations
-from mmwindow.evaluation.bands import froc_band
-from mmwindow.evaluation.bootstrap import DEFAULT_RESAMPLES
-from mmwindow.evaluation.compare import Comparison, compare_systems
-from mmwindow.evaluation.image_table import image_rows, write_image_table
-from mmwindow.evaluation.operating_point import (
+from mmwindow.evaluation.files.annotation_file import read_annotations
+from mmwindow.evaluation.files.image_table import image_rows, write_image_table
+from mmwindow.evaluation.files.prediction_files import find_reader, read_predictions
+from mmwindow.evaluation.files.records import read_record
+from mmwindow.evaluation.results import ClassResult, froc_settings, summarise_class
+from mmwindow.evaluation.scoring import RULE_NUMBERS, evaluate
+from mmwindow.evaluation.statistics.bands import froc_band
+from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES
+from mmwindow.evaluation.statistics.compare import Comparison, compare_systems
+from mmwindow.evaluation.statistics.operating_point import (
     OperatingPoint,
     OperatingPointResult,
     apply_operating_point,
     check_scale,
     choose_operating_point,
 )
-from mmwindow.evaluation.prediction_files import find_reader, read_predictions
-from mmwindow.evaluation.records import read_record
-from mmwindow.evaluation.results import ClassResult, froc_settings, summarise_class
-from mmwindow.evaluation.scoring import RULE_NUMBERS, evaluate
-from mmwindow.evaluation.strata import StratifiedResult, evaluate_strata
+from mmwindow.evaluation.statistics.strata import StratifiedResult, evaluate_strata
 from mmwindow.visualization.curves import plot_froc, plot_roc
 
 
@@ -61,7 +61,7 @@ def evaluate_files(predictions, annotations, out, *, num_resamples=0, seed=0, by
     ``froc.png``, with both kinds of images ``roc.png``.
 
     Args:
-        predictions (str | Path): See :mod:`mmwindow.evaluation.prediction_files`.
+        predictions (str | Path): See :mod:`mmwindow.evaluation.files.prediction_files`.
         annotations (str | Path): COCO JSON with points, boxes or polygons.
         out (str | Path): Folder for the results.
         num_resamples (int): Of the bootstrap behind intervals; 0 gives none.
@@ -70,7 +70,7 @@ def evaluate_files(predictions, annotations, out, *, num_resamples=0, seed=0, by
         compare (str | Path, optional): Record of another system on the same images.
         operating_point (str | Path, optional): Record of the same system on validation images,
             on which the threshold of the table of images is chosen; on these images if None.
-        choose (str): How, one of :data:`~mmwindow.evaluation.operating_point.RULES`.
+        choose (str): How, one of :data:`~mmwindow.evaluation.statistics.operating_point.RULES`.
         choose_target (float, optional): FP rate, sensitivity or specificity; 0.1 or 0.9 if None.
         name (str, optional): Of the system in report and figures; the file's name if None.
         progress (bool): Tell on standard error how far the reading is.

@@ -20,7 +20,7 @@ from mmwindow.apis.run_plan import describe_system, plan_runs
 from mmwindow.apis.run_worker import RECORDS
 from mmwindow.apis.runs import mend_last_checkpoint, read_json, write_json
 from mmwindow.datasets.fold_file import check_folds, read_folds, write_fold_files, write_folds
-from mmwindow.evaluation.records import read_record
+from mmwindow.evaluation.files.records import read_record
 
 
 def is_finished(plan):

@@ -7,7 +7,7 @@ import numpy as np
 
 from mmwindow.datasets.transforms.load_radiograph import decode_radiograph
 from mmwindow.evaluation import froc_curve, roc_curve
-from mmwindow.evaluation.records import read_record
+from mmwindow.evaluation.files.records import read_record
 from mmwindow.visualization import Example, plot_froc, plot_roc, save_overlays
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mmwindow.apis.runs import write_json
 from mmwindow.apis.summaries import METRICS
-from mmwindow.evaluation.floor import cut_events, find_floor
-from mmwindow.evaluation.records import plain, write_record
+from mmwindow.evaluation.events.floor import cut_events, find_floor
+from mmwindow.evaluation.files.records import plain, write_record
 
 MAX_EVENTS_BYTES = 200_000
 # Counts of findings that neither the FROC nor the ROC reads.

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmwindow.apis.runs import read_json
+from mmwindow.evaluation.files.records import read_record
 from mmwindow.evaluation.froc_settings import FROCSettings
-from mmwindow.evaluation.records import read_record
 
 SHOWN = 5  # a message names this many images, then counts
 

@@ -24,7 +24,7 @@ from mmwindow.apis.runs import (
     replace_nan,
     write_json,
 )
-from mmwindow.evaluation.records import read_record
+from mmwindow.evaluation.files.records import read_record
 
 RECORDS = dict(test='test.json', val='val.json')
 

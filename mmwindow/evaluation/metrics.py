@@ -6,11 +6,11 @@ from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 
-from mmwindow.evaluation.components import box_events, map_events
+from mmwindow.evaluation.events.components import box_events, map_events
+from mmwindow.evaluation.events.targets import FRAME_SIDE
+from mmwindow.evaluation.files.records import write_record
 from mmwindow.evaluation.froc import CONVENTIONS, DEFAULT_BUDGETS, froc_curve
-from mmwindow.evaluation.records import write_record
 from mmwindow.evaluation.roc import auroc
-from mmwindow.evaluation.targets import FRAME_SIDE
 
 
 def to_numpy(value):
@@ -185,7 +185,7 @@ class FROCMetric(BaseMetric):
                     froc_score=curve.score(self.budgets, self.convention))
 
     def write(self, names, results, metrics):
-        """Write the record (:mod:`mmwindow.evaluation.records`) of all images."""
+        """Write the record (:mod:`mmwindow.evaluation.files.records`) of all images."""
         settings = dict(rule='disk_overlap', hit_radius=self.hit_radius,
                         max_overlap=self.max_overlap, frame_side=FRAME_SIDE,
                         budgets=self.budgets, convention=self.convention, fp_denominator='all')

@@ -3,11 +3,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .bootstrap import DEFAULT_RESAMPLES, bootstrap
-from .delong import delong_interval
+from .files.records import write_record
 from .froc_settings import FROCSettings, counted_curve
-from .records import write_record
 from .roc import auroc, roc_curve
+from .statistics.bootstrap import DEFAULT_RESAMPLES, bootstrap
+from .statistics.delong import delong_interval
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from mmwindow.evaluation.targets import FRAME_SIDE, DiskMask
+from mmwindow.evaluation.events.targets import FRAME_SIDE, DiskMask
 
 EIGHT_CONNECTED = np.ones((3, 3), dtype=int)
 

@@ -16,7 +16,7 @@ from mmwindow.apis.run_worker import train_in_processes
 from mmwindow.apis.runs import read_json
 from mmwindow.datasets.fold_file import make_folds, write_folds
 from mmwindow.engine.hooks import ValidateOnResumeHook
-from mmwindow.evaluation.records import read_record
+from mmwindow.evaluation.files.records import read_record
 
 ROOT = Path(__file__).parents[2]
 

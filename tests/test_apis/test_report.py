@@ -8,7 +8,7 @@ import torch
 
 from mmwindow.apis.report import draw_report, iterate_examples, read_curves
 from mmwindow.evaluation import box_events, map_events
-from mmwindow.evaluation.records import write_record
+from mmwindow.evaluation.files.records import write_record
 
 SETTINGS = dict(hit_radius=50., max_overlap=0.1, frame_side=1024, budgets=(0.25, 0.3, 0.5),
                 convention='first_crossing')

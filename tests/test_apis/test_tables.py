@@ -15,7 +15,7 @@ from mmwindow.apis.run_results import System, load_systems, paper_key
 from mmwindow.apis.summaries import summarise
 from mmwindow.apis.tables import comma_separated, describe_p, markdown, number, window_table
 from mmwindow.evaluation import ImageEvents, froc_curve, roc_curve
-from mmwindow.evaluation.records import read_record, write_record
+from mmwindow.evaluation.files.records import read_record, write_record
 from mmwindow.visualization.paper_figures import axis_floor, line_styles, plot_figure4, plot_figure5
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ not. It divides by all images, takes equal scores together and interpolates line
 import numpy as np
 import pytest
 
-from mmwindow.evaluation.predictions import Prediction, Target
+from mmwindow.evaluation.files.predictions import Prediction, Target
 from mmwindow.evaluation.scoring import evaluate
 
 GRID = 32  # cells of MONAI's mask along the frame of side 1024

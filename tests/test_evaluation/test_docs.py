@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mmwindow.evaluation import evaluate
-from mmwindow.evaluation.annotation_file import read_annotations
-from mmwindow.evaluation.prediction_files import read_predictions
+from mmwindow.evaluation.files.annotation_file import read_annotations
+from mmwindow.evaluation.files.prediction_files import read_predictions
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / 'docs' / 'evaluation.md').read_text(encoding='utf-8')

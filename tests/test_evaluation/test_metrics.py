@@ -13,8 +13,8 @@ from scipy.ndimage import gaussian_filter  # noqa: E402
 
 import mmwindow  # noqa: E402, F401  (registers the metric)
 from mmwindow.evaluation import auroc, froc_curve, map_events  # noqa: E402
+from mmwindow.evaluation.files.records import read_record  # noqa: E402
 from mmwindow.evaluation.metrics import FROCMetric  # noqa: E402
-from mmwindow.evaluation.records import read_record  # noqa: E402
 
 KEYS = {'froc/auroc', 'froc/froc_score', 'froc/recall@0.1', 'froc/recall@0.2', 'froc/recall@0.3',
         'froc/recall@0.4', 'froc/recall@0.5'}

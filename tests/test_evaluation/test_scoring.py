@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmwindow.evaluation.predictions import Prediction, Target, pad_to_square
-from mmwindow.evaluation.records import read_record
+from mmwindow.evaluation.files.predictions import Prediction, Target, pad_to_square
+from mmwindow.evaluation.files.records import read_record
 from mmwindow.evaluation.scoring import BUDGETS, evaluate
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from mmwindow.apis.evaluation import evaluate_files, show_progress
-from mmwindow.evaluation.records import read_record
+from mmwindow.evaluation.files.records import read_record
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'evaluate.py'

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from mmwindow.evaluation import FROCCurve, box_events, froc_curve, roc_curve
-from mmwindow.evaluation.bands import FROCBand, froc_band
+from mmwindow.evaluation.statistics.bands import FROCBand, froc_band
 from mmwindow.visualization import curves as curves_module
 from mmwindow.visualization import plot_froc, plot_roc
 from mmwindow.visualization.curves import froc_steps, zoom_width

@@ -1,0 +1,1 @@
+"""From maps and boxes to events: the levels at which findings and recalls change."""

@@ -1,0 +1,1 @@
+"""Reading predictions and annotations; records of a result."""

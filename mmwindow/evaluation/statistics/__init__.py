@@ -1,0 +1,1 @@
+"""Intervals, tests, operating points and strata, from events."""

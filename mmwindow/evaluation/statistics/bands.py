@@ -1,0 +1,64 @@
+"""The band around a FROC curve: an interval of the recall at each of many FP rates."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..froc_settings import FROCSettings
+from .bootstrap import DEFAULT_RESAMPLES, bootstrap
+
+
+@dataclass(frozen=True)
+class FROCBand:
+    """Pointwise intervals of the recall, widened so that neither edge falls.
+
+    Each holds at its FP rate alone; the whole true curve lies within the band less often.
+
+    Attributes:
+        fp_rate (ndarray): ``(K,)``, rising.
+        low, high (ndarray): ``(K,)``, ends of the interval.
+        level (float): Nominal confidence of each.
+        num_resamples, seed (int): Of the bootstrap.
+    """
+
+    fp_rate: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    level: float
+    num_resamples: int
+    seed: int
+
+
+def froc_band(events, settings=None, max_fp_rate=1., num_rates=51, num_resamples=DEFAULT_RESAMPLES,
+              seed=0, level=0.95):
+    """Return the band around the FROC curve of some images, by bootstrap over patients.
+
+    Args:
+        events (Sequence[ImageEvents]): One per image, normals included.
+        settings (FROCSettings, optional): Convention and denominator; the defaults if None.
+        max_fp_rate (float): Where the band ends.
+        num_rates (int): How many FP rates from 0 on have an interval.
+        num_resamples, seed (int): Of the bootstrap.
+        level (float): Nominal confidence.
+
+    Returns:
+        FROCBand
+
+    Raises:
+        ValueError: The images have no point, or as in ``bootstrap``.
+    """
+    settings = settings or FROCSettings()
+    # Rounded, so that each has a name of its own among the statistics.
+    rates = np.round(np.linspace(0, max_fp_rate, num_rates), 5)
+    result = bootstrap(events, FROCSettings(tuple(rates), settings.convention,
+                                            settings.fp_denominator),
+                       num_resamples=num_resamples, seed=seed, level=level)
+    intervals = [result.intervals[f'recall@{rate:g}'] for rate in rates]
+    if any(interval is None for interval in intervals):
+        raise ValueError('the images have no point, so there is no recall to draw a band around')
+    low = np.array([interval.low for interval in intervals])
+    high = np.array([interval.high for interval in intervals])
+    # Recall never falls with the budget, but an end of its interval can, as where the bootstrap
+    # runs out of variety and an exact interval takes its place. The wider of both is kept.
+    return FROCBand(fp_rate=rates, low=np.minimum.accumulate(low[::-1])[::-1],
+                    high=np.maximum.accumulate(high), level=level, num_resamples=num_resamples,
+                    seed=seed)

@@ -1,0 +1,178 @@
+"""Two systems on the same images, compared pairwise."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..froc_settings import FROCSettings
+from .bootstrap import (
+    DEFAULT_RESAMPLES,
+    check_request,
+    collect,
+    missing_reasons,
+    point_estimates,
+)
+from .delong import DeLongTest, delong_test
+from .intervals import Interval
+from .resampling import check_events, check_units, draw_weights, find_units, unit_strata
+from .weighting import WeightedEvents
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Differences of two systems on the same images, first minus second.
+
+    Attributes:
+        first, second (dict[str, float]): The statistics of each; NaN where there is none.
+        differences (dict[str, Interval]): By bootstrap over the same resamples of units;
+            None where there is no number.
+        p_values (dict[str, float]): Two-sided, of the bootstrap; None where no number. For
+            AUROC take DeLong's: of equal systems at AUROC .97 it rejected 4.8 % at the 5 %
+            level, the bootstrap 8.4 % (results/coverage).
+        reasons (dict[str, str]): For each statistic without a number, why.
+        delong (DeLongTest): Of the AUROC, clustered by patient; None where the data give
+            none (then ``reasons['delong']``).
+        replicates (dict[str, ndarray]): ``(num_resamples,)`` differences, NaN where undefined.
+        num_resamples, seed, num_units, num_images (int): Of the bootstrap.
+        stratify_by (str): As asked for.
+        settings (FROCSettings): Budgets, convention, denominator of the FP rate.
+    """
+    first: dict
+    second: dict
+    differences: dict
+    p_values: dict
+    reasons: dict
+    delong: DeLongTest | None
+    replicates: dict
+    num_resamples: int
+    seed: int
+    num_units: int
+    num_images: int
+    stratify_by: str | None
+    settings: FROCSettings
+
+
+def name_some(names, most=5):
+    """Return a few names for a message, and how many more there are."""
+    names = sorted(names, key=str)
+    more = f' and {len(names) - most} more' if len(names) > most else ''
+    return ', '.join(repr(name) for name in names[:most]) + more
+
+
+def match_images(first, second):
+    """Return the second system's events in the order of the first's.
+
+    Args:
+        first, second (Sequence[ImageEvents]): One per image, in any order; ``image_id``
+            says which is which.
+
+    Raises:
+        ValueError: An image without id, images that only one system has, or images whose
+            labels, numbers of points or groups differ; named.
+    """
+    first, second = check_events(first), check_events(second)
+    for which, events in (('first', first), ('second', second)):
+        nameless = sum(event.image_id is None for event in events)
+        if nameless:
+            raise ValueError(f'the {which} system has {nameless} images without image_id; they '
+                             'cannot be paired, give each event its image_id')
+    others = {event.image_id: event for event in second}
+    ids = {event.image_id for event in first}
+    if ids != others.keys():
+        only_first, only_second = ids - others.keys(), others.keys() - ids
+        parts = [f'{len(names)} only in the {which} system: {name_some(names)}' for which, names in
+                 (('first', only_first), ('second', only_second)) if names]
+        raise ValueError('the systems were tested on different images, ' + '; '.join(parts)
+                         + '. Test both on the same images')
+    pairs = [(event, others[event.image_id]) for event in first]
+    for what, value in (('labels', lambda event: bool(event.is_positive)),
+                        ('numbers of points', lambda event: len(event.recall_levels)),
+                        ('groups', lambda event: event.group)):
+        differing = [one.image_id for one, other in pairs if value(one) != value(other)]
+        if differing:
+            raise ValueError(f'the systems have different {what} on {len(differing)} images: '
+                             f'{name_some(differing)}. Score both against the same annotations')
+    return [other for _, other in pairs]
+
+
+def compare_systems(first, second, settings=None, num_resamples=DEFAULT_RESAMPLES, seed=0,
+                    level=0.95, stratify_by=None):
+    """Compare two systems on the same images, first minus second.
+
+    Every resample of patients is scored for both systems, so what makes a patient hard
+    for both drops out of the difference. The p-value is twice the smaller share of
+    resampled differences on either side of 0 (0 itself on both), ``(count + 1) / (B + 1)``,
+    1 at most: below 0.05 where the percentile interval leaves out 0 (to one resample).
+
+    Args:
+        first, second (Sequence[ImageEvents]): One per image, in any order.
+        settings (FROCSettings, optional): The defaults if None.
+        num_resamples (int): At least 100.
+        seed (int): Of the resamples.
+        level (float): Nominal confidence.
+        stratify_by (str, optional): As in
+            :func:`~mmwindow.evaluation.statistics.resampling.unit_strata`.
+
+    Returns:
+        Comparison
+
+    Raises:
+        ValueError: As in :func:`match_images` and
+            :func:`~mmwindow.evaluation.statistics.bootstrap.bootstrap`.
+
+    Source of the p-value: Davison and Hinkley, Bootstrap Methods, 1997, sections 4.4 and 5.
+    """
+    settings = settings or FROCSettings()
+    check_request(num_resamples, level, 'percentile')
+    second = match_images(first, second)
+    first = list(first)
+    units = find_units(first)
+    check_units(first, units)
+    strata = unit_strata(first, units, stratify_by)
+    tables = [WeightedEvents(events, units, settings) for events in (first, second)]
+    estimates = [point_estimates(table, units) for table in tables]
+    # The same seed, so the same resamples.
+    drawn = [collect(table, draw_weights(strata, num_resamples, np.random.default_rng(seed)))
+             for table in tables]
+    replicates = {name: drawn[0][name] - drawn[1][name] for name in settings.names}
+    reasons = missing_reasons(first, settings, estimates[0])
+    known = [name for name in settings.names if name not in reasons]
+    differences, p_values = dict.fromkeys(settings.names), dict.fromkeys(settings.names)
+    for name in known:
+        difference = estimates[0][name] - estimates[1][name]
+        differences[name] = difference_interval(difference, replicates[name], level)
+        p_values[name] = two_sided_p(replicates[name])
+    test = None
+    try:
+        test = delong_test([event.is_positive for event in first],
+                           [event.score for event in first], [event.score for event in second],
+                           level=level, groups=units.index.tolist())
+    except ValueError as error:
+        reasons['delong'] = str(error)
+    return Comparison(
+        first=estimates[0], second=estimates[1], differences=differences, p_values=p_values,
+        reasons=reasons, delong=test, replicates=replicates, num_resamples=num_resamples,
+        seed=seed, num_units=len(units), num_images=len(first), stratify_by=stratify_by,
+        settings=settings)
+
+
+def difference_interval(difference, replicates, level):
+    """Return the percentile interval of a difference, with a note where it says little."""
+    defined = replicates[~np.isnan(replicates)]
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.quantile(defined, tails, method='weibull')
+    notes = []
+    if len(defined) < len(replicates):
+        notes.append(f'{len(replicates) - len(defined)} of {len(replicates)} resamples had one '
+                     'class only or no point, and are left out')
+    if low == high:
+        notes.append('all resamples give one difference: the systems agree on every unit, or both '
+                     'are at an end of the scale; this is no proof of equality')
+    return Interval(difference, float(low), float(high), level, 'paired_bootstrap_percentile',
+                    '; '.join(notes))
+
+
+def two_sided_p(replicates):
+    """Return the two-sided p-value of a difference of 0 from its resamples ``(B,)``."""
+    defined = replicates[~np.isnan(replicates)]
+    count = min((defined <= 0).sum(), (defined >= 0).sum())
+    return float(min(2 * (count + 1) / (len(defined) + 1), 1.))

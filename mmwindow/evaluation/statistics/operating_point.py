@@ -1,0 +1,271 @@
+"""A threshold chosen on validation images, and what it does on test images."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..froc_settings import FP_DENOMINATORS, FROCSettings, counted_curve, counted_events
+from .bootstrap import DEFAULT_RESAMPLES, rate_interval
+from .intervals import Interval, clustered_proportion
+from .resampling import check_events, find_units
+
+RULES = ('fp_budget', 'sensitivity', 'specificity', 'youden')
+DEFAULT_TARGETS = {'fp_budget': 0.1, 'sensitivity': 0.9, 'specificity': 0.9, 'youden': None}
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold and where it comes from.
+
+    Attributes:
+        threshold (float): Findings and images of this score or better are called. inf: none
+            is; -inf: all are.
+        rule (str): One of :data:`RULES`.
+        target (float): Of the rule; None for 'youden'.
+        same_scale (bool): Whether image scores and finding scores are on one scale, so that
+            one threshold serves both.
+        fp_denominator (str): 'all' or 'normals', as in
+            :class:`~mmwindow.evaluation.froc_settings.FROCSettings`.
+        achieved (dict[str, float]): On the images it was chosen on: ``fp_rate`` and
+            ``recall``, or ``sensitivity`` and ``specificity`` (None without that class).
+        num_images (int): Of those.
+        note (str): Says where the target was out of reach.
+    """
+    threshold: float
+    rule: str
+    target: float | None
+    same_scale: bool
+    fp_denominator: str
+    achieved: dict
+    num_images: int
+    note: str = ''
+
+
+@dataclass(frozen=True)
+class OperatingPointResult:
+    """What a threshold does on images it was not chosen on.
+
+    Attributes:
+        point (OperatingPoint): The threshold.
+        sensitivity, specificity (Interval): Of images; None with a reason.
+        recall (Interval): Of points; None with a reason.
+        fp_rate (Interval): False positives per image of the denominator; None with a reason.
+        counts (dict[str, int]): Images (``true_positives``, ``false_negatives``,
+            ``true_negatives``, ``false_positives``), ``recalled_points`` of ``points``,
+            ``false_positive_findings`` on ``counted_images``.
+        reasons (dict[str, str]): For each number that there is not, why.
+        seed, num_resamples (int): Of the interval of the FP rate.
+        num_units (int): Patients, or images where these are unnamed.
+    """
+    point: OperatingPoint
+    sensitivity: Interval | None
+    specificity: Interval | None
+    recall: Interval | None
+    fp_rate: Interval | None
+    counts: dict
+    reasons: dict
+    seed: int
+    num_resamples: int
+    num_units: int
+
+
+def choose_operating_point(events, rule='fp_budget', target=None, fp_denominator='all',
+                           same_scale=True):
+    """Choose a threshold on validation images.
+
+    Args:
+        events (Sequence[ImageEvents]): The validation images, never those it is tested on.
+        rule (str): 'fp_budget': the lowest threshold before the FP rate first exceeds
+            the target (first crossing). 'sensitivity': the highest with at least the
+            target's share of positive images called. 'specificity': the lowest score of
+            an image with at least the target's share of normals not called. 'youden': the
+            largest sensitivity + specificity, the highest threshold among equals.
+        target (float, optional): FP rate 0.1, or 0.9, if None; none for 'youden'.
+        fp_denominator (str): Of the FP rate.
+        same_scale (bool): Whether an image's score is that of its best finding, as of the
+            maximum of a map. False for a classifier with a score of its own: a threshold
+            then serves either findings ('fp_budget') or images (the other rules).
+
+    Returns:
+        OperatingPoint
+
+    Raises:
+        ValueError: Unknown rule, a target out of range, no image of the class the rule
+            needs, or a finding above its image's score although ``same_scale``.
+    """
+    target = check_rule(rule, target, fp_denominator)
+    events = check_events(events)
+    if same_scale:
+        check_scale(events)
+    common = dict(rule=rule, target=target, same_scale=same_scale, fp_denominator=fp_denominator,
+                  num_images=len(events))
+    if rule == 'fp_budget':
+        return OperatingPoint(**budget_threshold(events, target, fp_denominator), **common)
+    scores = np.array([event.score for event in events], dtype=np.float64)
+    positive = np.array([bool(event.is_positive) for event in events])
+    needed = {'sensitivity': ('with', positive.any()), 'specificity': ('without', ~positive.all()),
+              'youden': ('with and without', positive.any() and not positive.all())}[rule]
+    if not needed[1]:
+        raise ValueError(f'rule={rule!r} needs images {needed[0]} a finding; of {len(events)} '
+                         f'validation images {int(positive.sum())} have one')
+    threshold = image_threshold(scores[positive], scores[~positive], rule, target)
+    note = '' if np.isfinite(threshold) else (
+        'no image is called: no lower score keeps to the rule' if threshold > 0 else
+        'every image is called: a finding is on an image without any prediction')
+    return OperatingPoint(threshold=threshold, achieved=dict(
+        sensitivity=share(scores[positive] >= threshold),
+        specificity=share(scores[~positive] < threshold)), note=note, **common)
+
+
+def check_rule(rule, target, fp_denominator):
+    """Return the target of a rule, its default if None."""
+    if rule not in RULES:
+        raise ValueError(f'rule is {rule!r}; it must be one of {RULES}')
+    if fp_denominator not in FP_DENOMINATORS:
+        raise ValueError(f'fp_denominator is {fp_denominator!r}; it must be one of '
+                         f'{FP_DENOMINATORS}')
+    if rule == 'youden':
+        if target is not None:
+            raise ValueError(f"rule='youden' has no target, but {target} came")
+        return None
+    target = DEFAULT_TARGETS[rule] if target is None else float(target)
+    if rule != 'fp_budget' and not 0 < target <= 1:
+        raise ValueError(f'rule={rule!r}: the target is {target}; a share in (0, 1] is expected')
+    return target
+
+
+def check_scale(events):
+    """Refuse images with a finding above their score: the two are on different scales."""
+    for event in events:
+        best = max([-np.inf, *event.fp_levels, *event.recall_levels])
+        if best > event.score:
+            raise ValueError(
+                f'image {event.image_id!r} has the score {event.score} but a finding at {best}: '
+                'one threshold cannot serve both; pass same_scale=False to choose a threshold for '
+                'images or findings alone')
+
+
+def share(called):
+    """Return the share of true values; None of nothing."""
+    return float(np.mean(called)) if len(called) else None
+
+
+def budget_threshold(events, budget, fp_denominator):
+    """Return threshold, achieved numbers and note of the rule 'fp_budget'."""
+    curve = counted_curve(events, FROCSettings((budget,), fp_denominator=fp_denominator))
+    index = curve.crossing(budget)
+    threshold = curve.threshold_at(budget)
+    note = ''
+    if index == 0:
+        note = (f'no finding is called: the best are {curve.fp_rate[0]:g} false positives per image '
+                'already' if len(curve.thresholds) else 'there is no finding at all')
+    elif index == len(curve.thresholds):
+        note = f'the budget is never spent; the threshold is that of the last of {index} changes'
+    recall = None if curve.num_points == 0 else float(curve.recall[index - 1]) if index else 0.
+    return dict(threshold=threshold, note=note, achieved=dict(
+        fp_rate=float(curve.fp_rate[index - 1]) if index else 0., recall=recall))
+
+
+def image_threshold(positives, normals, rule, target):
+    """Return the threshold of a rule on image scores.
+
+    Args:
+        positives, normals (ndarray): ``(P,)`` and ``(N,)`` float64, infinite allowed; not
+            empty where the rule reads them.
+        rule (str): 'sensitivity', 'specificity' or 'youden'.
+        target (float): Share of one of the two; None for 'youden'.
+    """
+    candidates = np.append(np.unique(np.concatenate([positives, normals])), np.inf)  # rising
+    called = len(positives) - np.searchsorted(np.sort(positives), candidates, 'left')
+    spared = np.searchsorted(np.sort(normals), candidates, 'left')
+    # A billionth of an image of slack: a share that is met exactly stays met.
+    if rule == 'sensitivity':
+        return float(candidates[called >= target * len(positives) - 1e-9][-1])
+    if rule == 'specificity':
+        return float(candidates[spared >= target * len(normals) - 1e-9][0])
+    gain = called * len(normals) + spared * len(positives)  # whole numbers: equals are equal
+    return float(candidates[np.flatnonzero(gain == gain.max())[-1]])
+
+
+def apply_operating_point(point, events, level=0.95, num_resamples=DEFAULT_RESAMPLES, seed=0,
+                          proportion_method='wilson'):
+    """Return what a threshold does on test images, with intervals over patients.
+
+    Sensitivity, specificity and recall are proportions at a fixed threshold: Wilson's (or
+    Clopper and Pearson's) interval, with the effective number of trials where patients
+    have several (``clustered_proportion``). The FP rate:
+    BCa bootstrap over patients; without any false positive the exact Poisson bound.
+    The intervals are those of the test images; that the threshold itself was chosen on
+    finitely many is not in them.
+
+    Args:
+        point (OperatingPoint): From :func:`choose_operating_point`.
+        events (Sequence[ImageEvents]): The test images.
+        level (float): Nominal confidence.
+        num_resamples, seed (int): Of the bootstrap.
+        proportion_method (str): 'wilson' or 'clopper_pearson'.
+
+    Returns:
+        OperatingPointResult
+
+    Raises:
+        ValueError: No image, an image twice, a finding above its image's score although the
+            point says they share a scale, or events whose floor is above the threshold.
+    """
+    events = check_events(events)
+    if point.same_scale:
+        check_scale(events)
+    units = find_units(events)
+    unit = {name: np.bincount(units.index, weights=values, minlength=len(units))
+            for name, values in image_counts(point, events).items()}
+    total = {name: int(values.sum()) for name, values in unit.items()}
+    numbers, reasons = dict.fromkeys(('sensitivity', 'specificity', 'recall', 'fp_rate')), {}
+    shares = dict(sensitivity=('true_positives', 'positives', 'image with a finding'),
+                  specificity=('true_negatives', 'normals', 'image without a finding'),
+                  recall=('recalled_points', 'points', 'point in its frame'))
+    for name, (successes, trials, what) in shares.items():
+        if total[trials] == 0:
+            reasons[name] = f'no {what} among {len(events)} test images'
+        else:
+            numbers[name] = clustered_proportion(unit[successes], unit[trials], level,
+                                                 proportion_method)
+    if total['counted_images'] == 0:
+        reasons['fp_rate'] = (f'false positives are counted on {point.fp_denominator} images; there '
+                              f'is none among {len(events)} test images')
+    else:
+        numbers['fp_rate'] = rate_interval(unit['false_positive_findings'], unit['counted_images'],
+                                           level, num_resamples, seed)
+    for name in out_of_scale(point):
+        numbers[name], reasons[name] = None, (
+            f'the threshold was chosen by {point.rule} on another scale (same_scale=False)')
+    counts = dict(true_positives=total['true_positives'],
+                  false_negatives=total['positives'] - total['true_positives'],
+                  true_negatives=total['true_negatives'],
+                  false_positives=total['normals'] - total['true_negatives'],
+                  recalled_points=total['recalled_points'], points=total['points'],
+                  false_positive_findings=total['false_positive_findings'],
+                  counted_images=total['counted_images'])
+    return OperatingPointResult(point=point, counts=counts, reasons=reasons, seed=seed,
+                                num_resamples=num_resamples, num_units=len(units), **numbers)
+
+
+def out_of_scale(point):
+    """Return the numbers that a threshold does not give where images have a scale of their own."""
+    if point.same_scale:
+        return ()
+    return ('sensitivity', 'specificity') if point.rule == 'fp_budget' else ('recall', 'fp_rate')
+
+
+def image_counts(point, events):
+    """Return what each image adds to each count, ``(N,)`` integers by name."""
+    positive = np.array([bool(event.is_positive) for event in events])
+    called = np.array([event.score >= point.threshold for event in events])
+    counted = np.ones(len(events), bool) if point.fp_denominator == 'all' else ~positive
+    findings = counted_events(events, FROCSettings(fp_denominator=point.fp_denominator))
+    return dict(
+        true_positives=positive & called, positives=positive, true_negatives=~positive & ~called,
+        normals=~positive, counted_images=counted,
+        recalled_points=np.array([((event.recall_levels >= point.threshold)
+                                   & (event.recall_levels > -np.inf)).sum() for event in events]),
+        points=np.array([len(event.recall_levels) for event in events]),
+        false_positive_findings=np.array([event.num_false_positives(point.threshold)
+                                          for event in findings]))

@@ -1,0 +1,230 @@
+"""Results by stratum (body part, hardware, ...), and by fold."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..froc_settings import FROCSettings
+from .bootstrap import (
+    DEFAULT_RESAMPLES,
+    bootstrap,
+    check_request,
+    missing_reasons,
+    point_estimates,
+)
+from .resampling import check_events, find_units
+from .weighting import WeightedEvents
+
+
+@dataclass(frozen=True)
+class StratumResult:
+    """The statistics of some images; None, never 0 or NaN, where there is no number.
+
+    Attributes:
+        name: Value of the field, or 'pooled'.
+        num_images, num_positives, num_normals, num_points, num_units (int): What is in it.
+        estimates (dict[str, float]): ``auroc``, ``recall@0.1`` and so on, ``froc_score``.
+        intervals (dict[str, Interval]): Of these.
+        reasons (dict[str, str]): For each number or interval that there is not, why.
+    """
+    name: object
+    num_images: int
+    num_positives: int
+    num_normals: int
+    num_points: int
+    num_units: int
+    estimates: dict
+    intervals: dict
+    reasons: dict
+
+
+@dataclass(frozen=True)
+class StratifiedResult:
+    """Results by a field of the images.
+
+    Attributes:
+        field (str): The field.
+        strata (list[StratumResult]): By the value's name.
+        pooled (StratumResult): All images.
+        num_resamples, seed (int): Of every bootstrap.
+        settings (FROCSettings): Budgets, convention, denominator of the FP rate.
+    """
+    field: str
+    strata: list
+    pooled: StratumResult
+    num_resamples: int
+    seed: int
+    settings: FROCSettings
+
+
+@dataclass(frozen=True)
+class FoldedResult:
+    """Results of a cross-validation.
+
+    Attributes:
+        folds (list[StratumResult]): Each fold, in the order given.
+        mean (dict[str, float]): Over the folds that have the number; None where none has.
+        standard_deviation (dict[str, float]): Of a sample (n - 1); None below two folds.
+        pooled (StratumResult): All images, each tested once, with intervals.
+        reasons (dict[str, str]): What a mean leaves out, and why there is none.
+        num_resamples, seed (int): Of every bootstrap.
+        settings (FROCSettings): Budgets, convention, denominator of the FP rate.
+    """
+    folds: list
+    mean: dict
+    standard_deviation: dict
+    pooled: StratumResult
+    reasons: dict
+    num_resamples: int
+    seed: int
+    settings: FROCSettings
+
+
+def summarise_images(name, events, settings, num_resamples, seed, level, method):
+    """Return the statistics of some images and their bootstrap intervals.
+
+    Args:
+        name: Of the result.
+        events (Sequence[ImageEvents]): At least one.
+        settings (FROCSettings): How the FROC is read.
+        num_resamples, seed, level, method: As in
+            ``bootstrap``.
+
+    Returns:
+        StratumResult
+    """
+    units = find_units(events)
+    positives = sum(bool(event.is_positive) for event in events)
+    if len(units) > 1:
+        result = bootstrap(events, settings, num_resamples, seed, level, method)
+        estimates, intervals = result.estimates, result.intervals
+        reasons = dict(result.reasons)
+    else:
+        estimates = point_estimates(WeightedEvents(events, units, settings), units)
+        intervals = dict.fromkeys(settings.names)
+        reasons = missing_reasons(events, settings, estimates)
+        for statistic in settings.names:
+            reasons.setdefault(statistic, 'no interval: its images are of one unit, '
+                               f'{units.names[0][0]} {units.names[0][1]!r}')
+    return StratumResult(
+        name=name, num_images=len(events), num_positives=positives,
+        num_normals=len(events) - positives,
+        num_points=sum(len(event.recall_levels) for event in events), num_units=len(units),
+        estimates={key: None if np.isnan(value) else value for key, value in estimates.items()},
+        intervals=intervals, reasons=reasons)
+
+
+def stratum_of(event, field):
+    """Return the value of a field of one image; 'group' and 'is_positive' are fields too.
+
+    Raises:
+        ValueError: The image lacks it.
+    """
+    if field in event.fields:
+        return event.fields[field]
+    if field == 'group' and event.group:
+        return event.group
+    if field == 'is_positive':
+        return bool(event.is_positive)
+    raise ValueError(f'image {event.image_id!r} has no field {field!r}; it has '
+                     f'{sorted(event.fields)}. Give every image a value, such as "unknown"')
+
+
+def evaluate_strata(events, field, settings=None, num_resamples=DEFAULT_RESAMPLES, seed=0,
+                    level=0.95, method='bca'):
+    """Return the statistics for each value of a field, and for all images.
+
+    The FP rate of a stratum is that of its own images.
+
+    Args:
+        events (Sequence[ImageEvents]): One per image, normals included.
+        field (str): An entry of ``ImageEvents.fields``, or 'group'.
+        settings (FROCSettings, optional): The defaults if None.
+        num_resamples, seed, level, method: As in
+            ``bootstrap``.
+
+    Returns:
+        StratifiedResult
+
+    Raises:
+        ValueError: An image lacks the field, or as in
+            ``bootstrap``; a stratum that is too small for a
+            number is no error, but says so.
+    """
+    settings = settings or FROCSettings()
+    check_request(num_resamples, level, method)
+    events = check_events(events)
+    strata = {}
+    for event in events:
+        strata.setdefault(stratum_of(event, field), []).append(event)
+    how = (settings, num_resamples, seed, level, method)
+    return StratifiedResult(
+        field=field, strata=[summarise_images(name, strata[name], *how)
+                             for name in sorted(strata, key=str)],
+        pooled=summarise_images('pooled', events, *how), num_resamples=num_resamples, seed=seed,
+        settings=settings)
+
+
+def check_folds(folds):
+    """Refuse folds that share an image or a patient.
+
+    Args:
+        folds (dict[str, Sequence[ImageEvents]]): Test images by fold.
+
+    Raises:
+        ValueError: No fold, or an image or a group in two of them; named.
+    """
+    if not folds:
+        raise ValueError('there is no fold; give the test images of each, fold name to events')
+    for what in ('image_id', 'group'):
+        seen = {}
+        for fold, events in folds.items():
+            for event in events:
+                key = getattr(event, what)
+                if key in (None, ''):
+                    continue
+                if seen.setdefault(key, fold) != fold:
+                    raise ValueError(f'{what} {key!r} is in fold {seen[key]!r} and in fold {fold!r}; '
+                                     'each is tested once')
+
+
+def evaluate_folds(folds, settings=None, num_resamples=DEFAULT_RESAMPLES, seed=0, level=0.95,
+                   method='bca'):
+    """Return the statistics of each fold, their mean and spread, and those of all images.
+
+    Pooled, scores of the folds' models are ranked together; where these are on different
+    scales the pooled numbers fall below the mean of the folds.
+
+    Args:
+        folds (dict[str, Sequence[ImageEvents]]): Test images by fold; each image once.
+        settings (FROCSettings, optional): The defaults if None.
+        num_resamples, seed, level, method: As in
+            ``bootstrap``.
+
+    Returns:
+        FoldedResult
+
+    Raises:
+        ValueError: As in :func:`check_folds` and
+            ``bootstrap``.
+    """
+    settings = settings or FROCSettings()
+    check_request(num_resamples, level, method)
+    folds = {name: check_events(events) for name, events in folds.items()}
+    check_folds(folds)
+    how = (settings, num_resamples, seed, level, method)
+    results = [summarise_images(name, events, *how) for name, events in folds.items()]
+    pooled = summarise_images(
+        'pooled', check_events(event for events in folds.values() for event in events), *how)
+    mean, deviation, reasons = {}, {}, {}
+    for key in settings.names:
+        values = [result.estimates[key] for result in results if result.estimates[key] is not None]
+        without = [result for result in results if result.estimates[key] is None]
+        mean[key] = float(np.mean(values)) if values else None
+        deviation[key] = float(np.std(values, ddof=1)) if len(values) > 1 else None
+        if without:
+            reasons[key] = f'{len(without)} of {len(results)} folds have no number: ' + '; '.join(
+                f'{result.name!r}: {result.reasons[key]}' for result in without)
+        elif len(values) < 2:
+            reasons[key] = 'one fold has no standard deviation'
+    return FoldedResult(folds=results, mean=mean, standard_deviation=deviation, pooled=pooled,
+                        reasons=reasons, num_resamples=num_resamples, seed=seed, settings=settings)

@@ -1,0 +1,198 @@
+"""Every format gives the same events; a file that is cut, foreign or ambiguous is refused."""
+import json
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmwindow.evaluation.files.annotation_file import GroundTruth
+from mmwindow.evaluation.files.prediction_files import find_reader, load_png, read_predictions
+from mmwindow.evaluation.files.predictions import Target
+from mmwindow.evaluation.files.safe_pickle import load_samples
+from mmwindow.evaluation.scoring import evaluate
+
+TARGETS = [Target(1, 100, 100, np.array([[20., 20.]]), fields=dict(file_name='films/a.png')),
+           Target(2, 100, 100, fields=dict(file_name='films/b.png'))]
+# On the grid of 8 bits, so that PNG holds them exactly.
+MAPS = {1: np.array([[.8, .2], [.2, .4]]), 2: np.array([[.0, .2], [.6, .2]])}
+MAPS = {key: (np.round(value * 255) / 255).astype(np.float32) for key, value in MAPS.items()}
+
+
+@pytest.fixture
+def truth(tmp_path):
+    return GroundTruth(TARGETS, ('fracture',), {3: 0}, {}, tmp_path / 'truth.json')
+
+
+def events_of(path, truth, **options):
+    return evaluate(read_predictions(path, truth), truth.targets,
+                    **options).classes['finding'].events
+
+
+def write_boxes(path, rows):
+    path.write_text(json.dumps([dict(image_id=image_id, category_id=3, bbox=bbox, score=score)
+                                for image_id, bbox, score in rows]))
+    return path
+
+
+def test_no_prediction_at_all(tmp_path, truth):
+    for name, write in (('a.json', lambda path: path.write_text('[]')),
+                        ('a.pkl', lambda path: path.write_bytes(pickle.dumps([]))),
+                        ('a.npz', lambda path: np.savez(path))):
+        write(tmp_path / name)
+        assert list(read_predictions(tmp_path / name, truth)) == []
+        with pytest.raises(ValueError, match='2 of 2 images have no prediction'):
+            events_of(tmp_path / name, truth)
+
+
+def test_boxes(tmp_path, truth):
+    path = write_boxes(tmp_path / 'boxes.json', [(1, [10, 10, 20, 20], .9), (2, [0, 0, 5, 5], .5),
+                                                 (1, [70, 70, 20, 20], .3)])
+    predictions = {prediction.image_id: prediction for prediction in read_predictions(path, truth)}
+    assert predictions[1].boxes.tolist() == [[10, 10, 30, 30], [70, 70, 90, 90]]
+    first, second = events_of(path, truth)
+    assert first.recall_levels.tolist() == [.9] and first.fp_levels.tolist() == [.3]
+    assert second.fp_levels.tolist() == [.5]
+
+
+@pytest.mark.parametrize('entry, message', [
+    (dict(image_id=9), 'result 0 is of image 9, which is not in'),
+    (dict(category_id=9), 'result 0 has category 9'),
+    (dict(bbox=[1, 2, 3]), r'result 0 has the bbox \[1, 2, 3\]'),
+    (dict(score='high'), 'and score high'),
+    (dict(bbox=None), 'bbox None')])
+def test_bad_boxes(tmp_path, truth, entry, message):
+    path = tmp_path / 'boxes.json'
+    path.write_text(json.dumps([{**dict(image_id=1, category_id=3, bbox=[1, 2, 3, 4], score=.5),
+                                 **entry}]))
+    with pytest.raises(ValueError, match=message):
+        list(read_predictions(path, truth))
+    path.write_text(json.dumps(dict(annotations=[])))
+    with pytest.raises(ValueError, match='a list of results is expected .* not a dict'):
+        list(read_predictions(path, truth))
+    path.write_text('[{"image_id": 1}]')
+    with pytest.raises(ValueError, match='image_id, category_id, bbox and score are expected'):
+        list(read_predictions(path, truth))
+
+
+def write_maps(kind, folder):
+    """Write the maps in one format, one named by stem, the other by id where a name is free."""
+    if kind == 'npz':
+        np.savez(folder / 'maps.npz', **{'a': MAPS[1], '2': MAPS[2]})
+        return folder / 'maps.npz'
+    if kind == 'pickle':
+        torch = pytest.importorskip('torch')
+        samples = [dict(img_id=key, ori_shape=(100, 100), img_path='x.png',
+                        pred_heatmap=dict(scores=torch.from_numpy(value[None])))
+                   for key, value in MAPS.items()]
+        (folder / 'out.pkl').write_bytes(pickle.dumps(samples))
+        return folder / 'out.pkl'
+    (folder / kind).mkdir()
+    for name, values in (('a', MAPS[1]), ('2', MAPS[2])):
+        if kind == 'npy':
+            np.save(folder / kind / f'{name}.npy', values)
+        else:
+            Image.fromarray(np.round(values * 255).astype(np.uint8)).save(
+                folder / kind / f'{name}.png')
+    return folder / kind
+
+
+@pytest.mark.parametrize('kind', ['npz', 'npy', 'png', 'pickle'])
+def test_maps_of_every_format_are_the_same(tmp_path, truth, kind):
+    path = write_maps(kind, tmp_path)
+    assert find_reader(path) == kind
+    first, second = events_of(path, truth)
+    expected = evaluate(MAPS, TARGETS).classes['finding'].events
+    for old, new in zip(expected, (first, second), strict=True):
+        assert old.recall_levels == pytest.approx(new.recall_levels)
+        assert old.fp_levels == pytest.approx(new.fp_levels)
+        assert old.score == pytest.approx(new.score)
+
+
+def test_png_of_16_bits_and_pictures(tmp_path):
+    values = np.array([[0, 65535], [13107, 1]], np.uint16)
+    Image.fromarray(values).save(tmp_path / 'deep.png')
+    assert load_png(tmp_path / 'deep.png') == pytest.approx(values / 65535)
+    Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / 'colour.png')
+    with pytest.raises(ValueError, match=r'colour\.png: the map is a PNG of mode RGB'):
+        load_png(tmp_path / 'colour.png')
+    (tmp_path / 'cut.png').write_bytes((tmp_path / 'deep.png').read_bytes()[:40])
+    with pytest.raises(ValueError, match=r'cut\.png: the map cannot be read'):
+        load_png(tmp_path / 'cut.png')
+
+
+def test_boxes_of_our_own_file(tmp_path, truth):
+    torch = pytest.importorskip('torch')
+    instances = dict(bboxes=torch.tensor([[10., 10, 30, 30]]), scores=torch.tensor([.5]),
+                     labels=torch.tensor([0]))
+    samples = [dict(img_id=key, ori_shape=(100, 100), pred_instances=instances) for key in (1, 2)]
+    path = tmp_path / 'out.pkl'
+    path.write_bytes(pickle.dumps(samples))
+    assert [img.score for img in events_of(path, truth)] == [.5, .5]
+    samples[0]['ori_shape'] = (50, 100)
+    path.write_bytes(pickle.dumps(samples))
+    with pytest.raises(ValueError, match='was predicted at 50 x 100 pixels'):
+        events_of(path, truth)
+    del samples[1]['pred_instances']
+    path.write_bytes(pickle.dumps(samples[1:]))
+    with pytest.raises(ValueError, match='sample 0 has neither pred_heatmap nor pred_instances'):
+        events_of(path, truth)
+
+
+class Dangerous:
+    """Pickles as a call that would leave a file behind."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), 'w'))
+
+
+def test_a_pickle_runs_nothing(tmp_path):
+    path = tmp_path / 'out.pkl'
+    path.write_bytes(pickle.dumps([dict(img_id=1, extra=Dangerous(tmp_path / 'made'),
+                                        scores=np.arange(3.))]))
+    samples = load_samples(path)
+    assert samples[0]['scores'].tolist() == [0, 1, 2]
+    assert not (tmp_path / 'made').exists()
+
+
+@pytest.mark.parametrize('kind', ['npz', 'pickle'])
+def test_cut_files(tmp_path, truth, kind):
+    path = write_maps(kind, tmp_path)
+    whole = path.read_bytes()
+    for length in (0, 1, 20, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=rf'{path.name}: .*cut short'):
+            list(read_predictions(path, truth))
+
+
+def test_names_of_images(tmp_path, truth):
+    np.savez(tmp_path / 'maps.npz', **{'films/a.png': MAPS[1], 'b.png': MAPS[2]})
+    assert len(events_of(tmp_path / 'maps.npz', truth)) == 2
+    np.savez(tmp_path / 'maps.npz', c=MAPS[1])
+    with pytest.raises(ValueError, match="'c' means no image of the annotation file"):
+        list(read_predictions(tmp_path / 'maps.npz', truth))
+    np.savez(tmp_path / 'maps.npz', **{'a': MAPS[1], '1': MAPS[1]})
+    with pytest.raises(ValueError, match=r'image 1 \(films/a.png\) is predicted twice'):
+        events_of(tmp_path / 'maps.npz', truth)
+    twins = GroundTruth([Target(1, 9, 9, fields=dict(file_name='x/a.png')),
+                         Target(2, 9, 9, fields=dict(file_name='y/a.png'))], ('a',), {}, {}, 'truth')
+    np.savez(tmp_path / 'maps.npz', a=MAPS[1])
+    with pytest.raises(ValueError, match=r"'a' means the images \[1, 2\] alike"):
+        list(read_predictions(tmp_path / 'maps.npz', twins))
+
+
+def test_what_no_reader_knows(tmp_path):
+    with pytest.raises(ValueError, match='there is no such file'):
+        find_reader(tmp_path / 'none.json')
+    (tmp_path / 'a.csv').touch()
+    with pytest.raises(ValueError, match="the suffix is '.csv'"):
+        find_reader(tmp_path / 'a.csv')
+    with pytest.raises(ValueError, match='holds no files of maps'):
+        find_reader(tmp_path)
+    (tmp_path / 'a.png').touch()
+    (tmp_path / 'a.npy').touch()
+    with pytest.raises(ValueError, match='holds npy and png files of maps'):
+        find_reader(tmp_path)

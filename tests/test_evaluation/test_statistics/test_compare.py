@@ -1,0 +1,144 @@
+"""Two systems on the same images: pairing, refusals, and the paired bootstrap by hand."""
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mmwindow.evaluation import ImageEvents, auroc, froc_curve
+from mmwindow.evaluation.statistics.compare import (
+    compare_systems,
+    difference_interval,
+    match_images,
+    two_sided_p,
+)
+from mmwindow.evaluation.statistics.delong import delong_test
+from mmwindow.evaluation.statistics.resampling import draw_weights, find_units
+
+
+def random_pair(seed=0, num_images=40, quality=(1.5, 1.5), group_size=1):
+    """Two systems on the same images; a point's level is higher where the quality is."""
+    rng = np.random.default_rng(seed)
+    systems = ([], [])
+    for number in range(num_images):
+        num_points = int(number % 3 == 0)
+        for events, height in zip(systems, quality, strict=True):
+            fps = np.sort(rng.normal(size=rng.integers(0, 4)))[::-1]
+            found = rng.normal(size=num_points) + height
+            events.append(ImageEvents(
+                score=float(max([*fps, *found, -3])), recall_levels=found, fp_levels=fps,
+                fp_changes=np.ones(len(fps), np.int32), is_positive=bool(num_points),
+                image_id=number, group=f'p{number // group_size}' if group_size > 1 else ''))
+    return systems
+
+
+def test_differences_are_those_of_the_plain_numbers():
+    first, second = random_pair(quality=(2., 1.))
+    result = compare_systems(first, second[::-1], num_resamples=200)  # in any order
+    labels = [event.is_positive for event in first]
+    areas = [auroc(labels, [event.score for event in events]) for events in (first, second)]
+    assert result.differences['auroc'].estimate == areas[0] - areas[1]
+    scores = [froc_curve(events).score() for events in (first, second)]
+    assert (result.first['froc_score'], result.second['froc_score']) == tuple(scores)
+    assert result.differences['froc_score'].estimate == scores[0] - scores[1]
+    test = delong_test(labels, [event.score for event in first], [event.score for event in second])
+    assert result.delong.z == pytest.approx(test.z)
+    assert result.delong.difference.low == pytest.approx(test.difference.low)
+    assert result.seed == 0 and result.num_resamples == 200 and result.num_units == 40
+
+
+@pytest.mark.parametrize('group_size', [1, 4])
+def test_each_replicate_is_the_difference_on_the_same_images(group_size):
+    first, second = random_pair(3, group_size=group_size)
+    result = compare_systems(first, second, num_resamples=100, seed=5)
+    units = find_units(first)
+    draws = draw_weights(np.zeros(len(units), int), 100, np.random.default_rng(5))
+    for row, weights in enumerate(np.concatenate(list(draws))[:20]):
+        chosen = np.repeat(np.arange(40), weights[units.index])
+        scores = [froc_curve([events[place] for place in chosen]).score()
+                  for events in (first, second)]
+        assert result.replicates['froc_score'][row] == scores[0] - scores[1]
+
+
+def test_exchange_of_systems_turns_the_sign():
+    first, second = random_pair(1, quality=(2., 1.))
+    forth, back = compare_systems(first, second), compare_systems(second, first)
+    for name, interval in forth.differences.items():
+        assert interval.low == pytest.approx(-back.differences[name].high)
+        assert forth.p_values[name] == back.p_values[name]
+
+
+def test_a_clear_difference_and_none():
+    first, second = random_pair(2, 120, quality=(3., 0.))
+    result = compare_systems(first, second, num_resamples=500)
+    assert result.p_values['froc_score'] == pytest.approx(2 / 501)  # the least there can be
+    assert result.differences['froc_score'].low > 0 and result.delong.p_value < 1e-6
+    same = compare_systems(first, first, num_resamples=100)
+    assert same.p_values == dict.fromkeys(same.p_values, 1.)
+    assert same.differences['auroc'].low == same.differences['auroc'].high == 0
+    assert 'no proof of equality' in same.differences['auroc'].note
+    assert same.delong.p_value == 1
+
+
+def test_p_value_by_hand():
+    """Of 99 differences 4 are at or below 0 (one is 0), 96 at or above: 2 (4 + 1) / 100."""
+    values = np.concatenate([[-3., -2, -1, 0], np.linspace(0.1, 5, 95)])
+    assert two_sided_p(values) == pytest.approx(0.1)
+    assert two_sided_p(np.append(values, [np.nan, np.nan])) == pytest.approx(0.1)
+    assert two_sided_p(np.zeros(50)) == 1
+
+
+def test_p_value_goes_with_the_interval():
+    """The 2.5th of 99 values is the low end's place: with 1 of 99 below 0 it is above 0 and
+    p = 2 (1 + 1) / 100 = .04; with 2 of 99 it is below and p = .06."""
+    for below, excludes in ((1, True), (2, False)):
+        values = np.concatenate([np.linspace(-4, -3, below), np.linspace(1, 2, 99 - below)])
+        interval = difference_interval(1., values, 0.95)
+        assert (interval.low > 0) == excludes == (two_sided_p(values) < 0.05)
+
+
+def test_normals_only():
+    first, second = (events[1:3] + events[4:6] for events in random_pair())
+    result = compare_systems(first, second, num_resamples=100)
+    assert set(result.differences.values()) == set(result.p_values.values()) == {None}
+    assert 'without a finding' in result.reasons['auroc'] and result.delong is None
+    assert 'have one' in result.reasons['delong']
+
+
+def test_different_images_are_named():
+    first, second = random_pair()
+    with pytest.raises(ValueError, match=r'2 only in the first system: 38, 39\. Test both'):
+        match_images(first, second[:38])
+    stranger = replace(second[0], image_id='x')
+    with pytest.raises(ValueError, match="1 only in the first system: 0; 1 only in the second "
+                                         "system: 'x'"):
+        match_images(first, [stranger, *second[1:]])
+    with pytest.raises(ValueError, match='38 only in the first system: .* and 33 more'):
+        match_images(first, second[:2])
+
+
+def test_different_annotations_are_named():
+    first, second = random_pair()
+    relabelled = replace(second[1], is_positive=True)
+    with pytest.raises(ValueError, match='different labels on 1 images: 1. Score both'):
+        match_images(first, [second[0], relabelled, *second[2:]])
+    more_points = replace(second[0], recall_levels=np.zeros(2))
+    with pytest.raises(ValueError, match='different numbers of points on 1 images: 0'):
+        match_images(first, [more_points, *second[1:]])
+    moved = replace(second[3], group='other')
+    with pytest.raises(ValueError, match='different groups on 1 images: 3'):
+        match_images(first, [*second[:3], moved, *second[4:]])
+
+
+def test_bad_input():
+    first, second = random_pair()
+    with pytest.raises(ValueError, match='the second system has 40 images without image_id'):
+        match_images(first, [replace(event, image_id=None) for event in second])
+    with pytest.raises(ValueError, match='image 0 is there twice'):
+        match_images(first, [*second, second[0]])
+    with pytest.raises(ValueError, match='there is no image'):
+        match_images([], [])
+    with pytest.raises(ValueError, match='at least two patients'):
+        compare_systems(*([replace(event, group='a') for event in events]
+                          for events in (first, second)))
+    with pytest.raises(ValueError, match='at least 100'):
+        compare_systems(first, second, num_resamples=3)
