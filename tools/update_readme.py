@@ -15,17 +15,31 @@ COLUMNS = [('AUROC', 'froc/auroc'), ('recall@0.1', 'froc/recall@0.1'),
            ('FROC', 'froc/froc_score')]
 
 
+def describe_number(result, key):
+    """Return a metric of a result, with its interval where it has one."""
+    if key not in result['metrics']:
+        return 'none'
+    interval = result.get('intervals', {}).get(key)
+    limits = f' ({interval["low"]:.3f} to {interval["high"]:.3f})' if interval else ''
+    return f'{result["metrics"][key]:.3f}{limits}'
+
+
+def commands_of(results):
+    """Return the commands that made the results, trainings first, each once."""
+    commands = [run['command'] for result in results for run in result.get('runs', [])]
+    return list(dict.fromkeys([*commands, *(result['command'] for result in results)]))
+
+
 def result_rows(folder):
-    """Return the Markdown table of one folder of results, best FROC score first."""
-    results = [json.loads(path.read_text(encoding='utf-8')) for path in folder.glob('*.json')]
+    """Return the Markdown table of one folder of results, best FROC score first, and its commands."""
+    results = [json.loads(path.read_text(encoding='utf-8')) for path in sorted(folder.glob('*.json'))]
     results.sort(key=lambda result: -result['metrics'].get('froc/froc_score', -1))
     lines = ['| system | ' + ' | '.join(name for name, _ in COLUMNS) + ' |',
              '|---' * (len(COLUMNS) + 1) + '|']
-    for result in results:
-        numbers = [f'{result["metrics"][key]:.3f}' if key in result['metrics'] else 'none'
-                   for _, key in COLUMNS]
-        lines.append(f'| {result["system"]} | ' + ' | '.join(numbers) + ' |')
-    return '\n'.join(lines)
+    lines += [f'| {result["system"]} | '
+              + ' | '.join(describe_number(result, key) for _, key in COLUMNS) + ' |'
+              for result in results]
+    return '\n'.join([*lines, '', 'Made by', '', '```', *commands_of(results), '```'])
 
 
 def render(text):
