@@ -29,5 +29,5 @@ class EvaluationSizeHook(Hook):
         if type(evaluator) is not Evaluator:
             return
         for metric in evaluator.metrics:
-            if hasattr(metric, 'expect_images'):
+            if callable(getattr(metric, 'expect_images', None)):
                 metric.expect_images(len(loop.dataloader.dataset))

@@ -20,9 +20,6 @@ class KeptEvents:
             and FROC score stay the same to the digit; None keeps everything.
         num_images (int, optional): Of the whole set; one too large only drops less. None, where
             it is not known: nothing is dropped before :meth:`prune`.
-
-    Raises:
-        ValueError: ``keep_up_to`` is negative, or there is no image.
     """
 
     def __init__(self, rows, keep_up_to, num_images=None):
@@ -30,8 +27,6 @@ class KeptEvents:
         self.keep_up_to = keep_up_to
         self.num_images = num_images
         self._running = {}  # label -> RunningFloor over these rows
-        if keep_up_to is not None and num_images is not None:
-            RunningFloor([keep_up_to], num_images)  # refuses what makes no sense
 
     def floor(self, label):
         """Return the score below which nothing of a class can matter; None if none is known."""
@@ -44,7 +39,7 @@ class KeptEvents:
             row (list[ImageEvents]): One per class, looked at from :meth:`floor` or lower on.
 
         Raises:
-            ValueError: There are more images than said.
+            ValueError: There are more images than said, or ``keep_up_to`` is negative.
         """
         self.rows.append(row)
         if self.keep_up_to is None or self.num_images is None:
@@ -65,6 +60,9 @@ class KeptEvents:
         Args:
             num_images (int): Of the whole set. Where there are more rows, nothing is dropped:
                 some are of images seen twice.
+
+        Raises:
+            ValueError: ``keep_up_to`` is negative.
         """
         if self.keep_up_to is None or not self.rows or len(self.rows) > num_images:
             return

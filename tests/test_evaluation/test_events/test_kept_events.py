@@ -115,7 +115,9 @@ def test_rows_beyond_the_set_are_not_pruned():
     with pytest.raises(ValueError, match='more than the 9 images'):
         stream(make_maps(10), KeptEvents([], 0.1, num_images=9))
     with pytest.raises(ValueError, match='none negative'):
-        KeptEvents([], -0.1, num_images=9)
+        stream(make_maps(1), KeptEvents([], -0.1, num_images=9))
+    with pytest.raises(ValueError, match='none negative'):
+        stream(make_maps(1), KeptEvents([], -0.1)).prune(9)
 
 
 def test_an_image_takes_less_than_2_kB_of_memory():
