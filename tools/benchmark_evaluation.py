@@ -4,29 +4,36 @@
 The sweeps label the map at 100 thresholds and take the components' boxes, with
 scipy.ndimage.label or OpenCV's connectedComponentsWithStats; judging the boxes is left out, to
 their advantage. Ours gives all events at every distinct score, judged. The floor is found by
-streaming a set of such maps (mmwindow.evaluation.RunningFloor, budgets 0.1 to 0.5): below it
-nothing can change those recalls. All are timed in turn within one run, in CPU time of one core
+streaming a set of such maps as FROCMetric does (budgets 0.1 to 0.5): below it nothing can change
+those recalls. All are timed in turn within one run, in CPU time of one core
 (what else the machine does counts less), and the median is printed.
+
+The second table is what an image keeps: all of its events, and those that can matter; pickled, as
+they travel between ranks, and in memory.
 """
 import argparse
 import pickle
 import platform
 import statistics
 import time
+import tracemalloc
 
 import cv2
 import numpy as np
 from scipy.ndimage import find_objects, gaussian_filter, label
 
-from mmwindow.evaluation import DEFAULT_BUDGETS, RunningFloor, map_events, prune_events
+from mmwindow.evaluation import DEFAULT_BUDGETS, map_events
 from mmwindow.evaluation.events.components import find_sweep
+from mmwindow.evaluation.events.kept_events import KeptEvents
 
 THRESHOLDS = np.linspace(0, 1, 101)[1:]
+KINDS = ('smooth', 'noise')
 
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--sides', type=int, nargs='+', default=[256, 1024], help='of the maps')
+    parser.add_argument('--kinds', nargs='+', default=KINDS, choices=KINDS)
     parser.add_argument('--maps', type=int, default=24, help='streamed to find the floor')
     parser.add_argument('--repeats', type=int, default=9, help='timed runs of each')
     parser.add_argument('--seed', type=int, default=0)
@@ -65,13 +72,30 @@ def sweep_opencv(scores):
             for threshold in THRESHOLDS]
 
 
-def stream(maps):
-    """Return the floor that streaming the maps ends with, and the events that can matter."""
-    running, events = RunningFloor(DEFAULT_BUDGETS, len(maps)), []
+def stream(maps, keep_up_to):
+    """Stream maps as FROCMetric does, with the identity that a data set gives an image.
+
+    Args:
+        maps (list[tuple]): Map and points of each image.
+        keep_up_to (float): FP per image up to which events are kept; None for all.
+
+    Returns:
+        dict: ``floor`` after the last image; bytes an image keeps, ``pickled`` and in ``memory``.
+    """
+    map_events(*maps[0])  # compiles
+    tracemalloc.start()
+    kept = KeptEvents([], keep_up_to, len(maps))
     for number, (scores, points) in enumerate(maps):
-        events.append(map_events(scores, points, floor=running.floor, image_id=number))
-        running.update(events[-1])
-    return dict(floor=running.floor, events=prune_events(events, DEFAULT_BUDGETS))
+        events = map_events(scores, points, floor=kept.floor(0), image_id=number,
+                            group=f'patient {number}',
+                            fields=dict(file_name=f'image_{number:05}.png', body_part='hand'))
+        kept.add([events if keep_up_to is None else events.without_other_counts()])
+    floor = kept.floor(0)
+    kept.prune(len(maps))
+    memory = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return dict(floor=floor, memory=memory / len(maps),
+                pickled=len(pickle.dumps(kept.rows)) / len(maps))
 
 
 def time_in_turn(functions, repeats):
@@ -88,11 +112,11 @@ def time_in_turn(functions, repeats):
 
 
 def benchmark(kind, side, args):
-    """Time one kind of map at one side; return the table's rows."""
+    """Measure one kind of map at one side; return the rows of both tables."""
     generator = np.random.default_rng(args.seed)
     maps = [make_map(generator, kind, side) for _ in range(args.maps)]
-    streamed = stream(maps)
-    floor = streamed['floor']
+    whole, kept = stream(maps, None), stream(maps, max(DEFAULT_BUDGETS))
+    floor = kept['floor']
     scores, points = next(entry for entry in maps if len(entry[1]))
     functions = {
         '100 thresholds, scipy': lambda: sweep_scipy(scores),
@@ -104,13 +128,14 @@ def benchmark(kind, side, args):
         functions['exact, numba, floor'] = lambda: map_events(
             scores, points, method='numba', floor=floor)
     times = time_in_turn(functions, args.repeats)
-    kept = np.mean([(entry[0] >= floor).mean() for entry in maps])
-    size = len(pickle.dumps(streamed['events'])) / len(maps)
-    print(f'<!-- {kind} {side}: floor {floor:.4f}, {100 * kept:.2f} % of cells above it; pruned '
-          f'events {size:.0f} bytes an image -->')
-    return [f'| {kind} {side} x {side} | {name} | {value:.2f} '
-            f'| {times["100 thresholds, scipy"] / value:.1f} '
-            f'| {times["100 thresholds, OpenCV"] / value:.1f} |' for name, value in times.items()]
+    above = np.mean([(entry[0] >= floor).mean() for entry in maps])
+    print(f'<!-- {kind} {side}: floor {floor:.4f}, {100 * above:.2f} % of cells above it -->')
+    return dict(
+        times=[f'| {kind} {side} x {side} | {name} | {value:.2f} '
+               f'| {times["100 thresholds, scipy"] / value:.1f} '
+               f'| {times["100 thresholds, OpenCV"] / value:.1f} |' for name, value in times.items()],
+        sizes=[f'| {kind} {side} x {side} | {whole["pickled"]:.0f} | {kept["pickled"]:.0f} '
+               f'| {whole["memory"]:.0f} | {kept["memory"]:.0f} |'])
 
 
 def main():
@@ -118,12 +143,16 @@ def main():
     cv2.setNumThreads(1)
     print(f'seed {args.seed}, {args.maps} maps, median of {args.repeats}; {platform.machine()}, '
           f'Python {platform.python_version()}, numpy {np.__version__}, OpenCV {cv2.__version__}\n')
-    rows = []
-    for kind in ('smooth', 'noise'):
+    rows = dict(times=[], sizes=[])
+    for kind in args.kinds:
         for side in args.sides:
-            rows += benchmark(kind, side, args)
+            for name, lines in benchmark(kind, side, args).items():
+                rows[name] += lines
     print('\n| map | method | ms | times faster than scipy | than OpenCV |\n|---|---|---|---|---|')
-    print('\n'.join(rows))
+    print('\n'.join(rows['times']))
+    print('\n| map | pickled, bytes an image: all | kept | in memory, bytes an image: all | kept |\n'
+          '|---|---|---|---|---|')
+    print('\n'.join(rows['sizes']))
 
 
 if __name__ == '__main__':

@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 
 import mmwindow.engine  # noqa: F401  (allows own checkpoints before the first one is read)
 from mmwindow.engine.distributed import close_process_group, init_cpu_process_group
+from mmwindow.engine.hooks import EvaluationSizeHook
 
 
 def load_config(config, work_dir=None, cfg_options=None, launcher='none'):
@@ -77,7 +78,9 @@ def build_runner(cfg):
         cfg.setdefault('model_wrapper_cfg', dict(
             type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
             find_unused_parameters=cfg.get('find_unused_parameters', False)))
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner.register_hook(EvaluationSizeHook())
+    return runner
 
 
 def train(config, work_dir=None, cfg_options=None, launcher='none', amp=False, resume=None,

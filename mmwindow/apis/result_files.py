@@ -9,9 +9,6 @@ from mmwindow.evaluation.events.floor import cut_events, find_floor
 from mmwindow.evaluation.files.records import plain, write_record
 
 MAX_EVENTS_BYTES = 200_000
-# Counts of findings that neither the FROC nor the ROC reads.
-COUNTS = tuple(f'{kind}_{part}' for kind in ('hit', 'both', 'neither')
-               for part in ('levels', 'changes'))
 
 
 def shorten_events(system):
@@ -26,7 +23,7 @@ def shorten_events(system):
         system (System): With the events of each fold.
     """
     reading = system.reading()
-    pooled = [replace(event, fields={}, **dict.fromkeys(COUNTS)) for event in system.pooled]
+    pooled = [replace(event.without_other_counts(), fields={}) for event in system.pooled]
     if reading.convention == 'best' or reading.fp_denominator != 'all':
         return pooled
     budget = [2 * max(reading.budgets)]

@@ -52,7 +52,7 @@ def end_with_parent(descriptor=0, leave=os._exit):
 
 
 def set_outfile(evaluator, path):
-    """Let the FROCMetric of an evaluator's config write its record to ``path``.
+    """Let the FROCMetric of an evaluator's config write its record to ``path``, of all events.
 
     Raises:
         ValueError: The evaluator has none.
@@ -63,6 +63,7 @@ def set_outfile(evaluator, path):
         raise ValueError(f'the evaluator has {len(mine)} FROCMetric; one is needed, its record is '
                          'the result of a run')
     mine[0]['outfile'] = str(path)
+    mine[0].pop('keep_up_to', None)  # the tables' intervals need all events
 
 
 def write_split_config(config, split, folder):

@@ -7,6 +7,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 
 from mmwindow.evaluation.events.components import box_events, map_events
+from mmwindow.evaluation.events.kept_events import KeptEvents
 from mmwindow.evaluation.events.targets import FRAME_SIDE
 from mmwindow.evaluation.files.records import write_record
 from mmwindow.evaluation.froc import CONVENTIONS, DEFAULT_BUDGETS, froc_curve
@@ -38,9 +39,10 @@ class FROCMetric(BaseMetric):
     """Exact FROC and AUROC of point-annotated findings (docs/method.md, sections 6 and 7).
 
     Each image is reduced to its events where it is processed; only these are kept and
-    travel between ranks. Reads a sample's ``pred_heatmap.scores`` (the map over the
-    padded square) or, where there is none, the boxes of ``pred_instances`` in pixels of
-    the original image; the points come from the metainfo (``ori_points``).
+    travel between ranks, and of these only what the numbers can depend on: less than 2 kB
+    an image and class (docs/evaluation.md, "Speed"). Reads a sample's ``pred_heatmap.scores``
+    (the map over the padded square) or, where there is none, the boxes of ``pred_instances``
+    in pixels of the original image; the points come from the metainfo (``ori_points``).
 
     Keys, with several classes the mean over those that have a number, then one set per
     class: ``froc/auroc``, ``froc/recall@0.1`` and so on, ``froc/froc_score``.
@@ -55,6 +57,13 @@ class FROCMetric(BaseMetric):
             :meth:`~mmwindow.evaluation.FROCCurve.recall_at`.
         outfile (str, optional): A JSON that receives the record: every image's events, the
             settings, the operating points; see :func:`~mmwindow.evaluation.read_record`.
+        keep_up_to (float | str, optional): False positives per image up to which events are
+            kept; the numbers are the same to the digit whatever it is. 'auto': the largest
+            budget; but everything with an ``outfile``, since a record is for intervals, tests
+            and strata, which spend a budget elsewhere than all images together, and with the
+            convention 'best', which reads every threshold. A number, at least the largest
+            budget: that many, in the ``outfile`` too, whose intervals are then refused where a
+            resample spends its budget further down. None: everything.
         collect_device (str): 'cpu' or 'gpu'.
         prefix (str): Of the keys.
     """
@@ -62,7 +71,8 @@ class FROCMetric(BaseMetric):
     default_prefix = 'froc'
 
     def __init__(self, hit_radius=50., max_overlap=0.1, budgets=DEFAULT_BUDGETS,
-                 convention='first_crossing', outfile=None, collect_device='cpu', prefix=None):
+                 convention='first_crossing', outfile=None, keep_up_to='auto', collect_device='cpu',
+                 prefix=None):
         super().__init__(collect_device=collect_device, prefix=prefix)
         if convention not in CONVENTIONS:
             raise ValueError(f'FROCMetric: convention is {convention!r}; it must be one of '
@@ -76,14 +86,56 @@ class FROCMetric(BaseMetric):
         self.budgets = tuple(budgets)
         self.convention = convention
         self.outfile = outfile
+        self.keep_up_to = self.check_keep_up_to(keep_up_to)
+        self.expect_images(None)
+
+    def check_keep_up_to(self, keep_up_to):
+        """Return how many false positives per image are kept; None for all."""
+        if keep_up_to == 'auto':
+            everything = self.outfile is not None or self.convention == 'best'
+            return None if everything else max(self.budgets)
+        if keep_up_to is not None and self.convention == 'best':
+            raise ValueError(f"FROCMetric: keep_up_to is {keep_up_to!r}, but the convention 'best' "
+                             'reads every threshold; leave keep_up_to out')
+        if keep_up_to is not None and (isinstance(keep_up_to, str)
+                                       or not keep_up_to >= max(self.budgets)):
+            raise ValueError(f"FROCMetric: keep_up_to is {keep_up_to!r}; 'auto', None or false "
+                             f'positives per image of at least the largest budget, '
+                             f'{max(self.budgets)}, are expected')
+        return keep_up_to
+
+    def expect_images(self, num_images):
+        """Tell how many images, over all ranks, the evaluation that begins has.
+
+        :class:`~mmwindow.engine.hooks.EvaluationSizeHook` does. What cannot matter is then
+        dropped while the images stream by; else only before the events travel between ranks.
+
+        Args:
+            num_images (int, optional): One too large only drops less; None if it is not known.
+        """
+        self.kept = KeptEvents(self.results, self.keep_up_to, num_images)
 
     def process(self, data_batch, data_samples):
         """Reduce each image of a batch to its events, one per class."""
         for sample in data_samples:
             try:
-                self.results.append(self.image_events(sample))
+                row = self.image_events(sample)
+                if self.keep_up_to is not None and self.outfile is None:
+                    row = [events.without_other_counts() for events in row]
+                self.kept.add(row)
             except (ValueError, KeyError) as error:
                 raise ValueError(f'FROCMetric, image {sample.get("img_path")}: {error}') from error
+
+    def evaluate(self, size):
+        """Return the numbers over all images; only events that can matter are gathered.
+
+        Args:
+            size (int): Number of images over all ranks, without those that a sampler repeats.
+        """
+        self.kept.prune(size)
+        metrics = super().evaluate(size)
+        self.expect_images(None)  # the next evaluation may be of other images
+        return metrics
 
     def image_events(self, sample):
         """Return the events of one image, a list over classes.
@@ -114,7 +166,7 @@ class FROCMetric(BaseMetric):
         events = []
         for label in range(num_classes):
             chosen = dict(targets=points[labels == label], image_score=image_scores[label],
-                          **common, **identity)
+                          floor=self.kept.floor(label), **common, **identity)
             if 'pred_heatmap' in sample:
                 scores = scores_to_numpy(sample['pred_heatmap']['scores'], 'map scores')
                 if len(scores) != num_classes:

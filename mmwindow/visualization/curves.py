@@ -17,7 +17,7 @@ def name_curves(curves):
     return dict(curves)
 
 
-def froc_steps(curve):
+def froc_steps(curve, max_fp_rate=0.):
     """Return what a step plot needs to show the first-crossing recall of every budget.
 
     The FP rate is not monotone, since findings merge; its running maximum is what a
@@ -25,12 +25,17 @@ def froc_steps(curve):
 
     Args:
         curve (FROCCurve): The exact curve.
+        max_fp_rate (float): A curve that ends before keeps its last recall up to here; one that
+            has a floor is not known there, and ends.
 
     Returns:
-        dict: ``fp_rate`` (rising) and ``recall``, both ``(T + 1,)``, from (0, 0) on.
+        dict: ``fp_rate`` (rising) and ``recall``, both ``(T + 2,)``, from (0, 0) on; the last
+        twice where the curve reaches further, or has a floor.
     """
-    return dict(fp_rate=np.concatenate([[0.], np.maximum.accumulate(curve.fp_rate)]),
-                recall=np.concatenate([[0.], curve.recall]))
+    fp_rate = np.concatenate([[0.], np.maximum.accumulate(curve.fp_rate)])
+    recall = np.concatenate([[0.], curve.recall])
+    end = fp_rate[-1] if curve.floor is not None else max(max_fp_rate, fp_rate[-1])
+    return dict(fp_rate=np.append(fp_rate, end), recall=np.append(recall, recall[-1]))
 
 
 def _finish(figure, path):
@@ -77,13 +82,10 @@ def plot_froc(curves, path, budgets=DEFAULT_BUDGETS, max_fp_rate=1.0, bands=None
         if curve.num_points == 0:
             raise ValueError(f'plot_froc: curve {name!r} has no points, so no recall; leave it out')
         style = line_style(number)
-        steps = froc_steps(curve)
-        # A curve that ends before the axis does keeps its last recall.
-        rates = np.append(steps['fp_rate'], max(max_fp_rate, steps['fp_rate'][-1]))
-        recalls = np.append(steps['recall'], steps['recall'][-1])
+        steps = froc_steps(curve, max_fp_rate)
         label = f'{name + ", " if name else ""}FROC score {curve.score(budgets, convention):.3f}'
-        axes.step(rates, recalls, where='post', color=style['color'], linestyle=style['linestyle'],
-                  linewidth=1.8, label=label)
+        axes.step(steps['fp_rate'], steps['recall'], where='post', color=style['color'],
+                  linestyle=style['linestyle'], linewidth=1.8, label=label)
         axes.plot(budgets, [curve.recall_at(budget, convention) for budget in budgets],
                   style['marker'], color=style['color'], markersize=5)
         if name in shaded:

@@ -113,11 +113,8 @@ def plot_figure5(curves, path, budgets, convention='first_crossing', max_fp_rate
     axes = figure.add_subplot()
     styles = line_styles(curves)
     for name, curve in curves.items():
-        steps = froc_steps(curve)
-        # A curve that ends before the axis does keeps its last recall.
-        rates = np.append(steps['fp_rate'], max(right, steps['fp_rate'][-1]))
-        recalls = np.append(steps['recall'], steps['recall'][-1])
-        axes.step(rates, recalls, where='post', **styles[name],
+        steps = froc_steps(curve, right)
+        axes.step(steps['fp_rate'], steps['recall'], where='post', **styles[name],
                   label=f'{name}, FROC score {curve.score(budgets, convention):.3f}')
         axes.plot(budgets, [curve.recall_at(budget, convention) for budget in budgets], 'o',
                   color=styles[name]['color'], markersize=3.5, clip_on=False)

@@ -12,9 +12,10 @@ from mmdet.registry import METRICS  # noqa: E402
 from scipy.ndimage import gaussian_filter  # noqa: E402
 
 import mmwindow  # noqa: E402, F401  (registers the metric)
-from mmwindow.evaluation import auroc, froc_curve, map_events  # noqa: E402
+from mmwindow.evaluation import FROCSettings, auroc, froc_curve, map_events  # noqa: E402
 from mmwindow.evaluation.files.records import read_record  # noqa: E402
 from mmwindow.evaluation.metrics import FROCMetric  # noqa: E402
+from mmwindow.evaluation.statistics.bootstrap import bootstrap  # noqa: E402
 
 KEYS = {'froc/auroc', 'froc/froc_score', 'froc/recall@0.1', 'froc/recall@0.2', 'froc/recall@0.3',
         'froc/recall@0.4', 'froc/recall@0.5'}
@@ -147,6 +148,100 @@ def test_ranks_gather_events_and_no_maps(monkeypatch):
     assert ranks[0].evaluate(len(samples)) == alone
 
 
+def smooth_samples(num, classes=1, side=64, points=2):
+    """Return samples as a network's: smooth maps, up to ``points`` points an image."""
+    generator = np.random.default_rng(3)
+    maps = gaussian_filter(generator.normal(size=(num, classes, side, side)), (0, 0, 1.5, 1.5))
+    maps = (1 / (1 + np.exp(2 - 8 * maps))).astype(np.float32)
+    numbers = [number % (points + 1) for number in range(num)]
+    return [make_sample(index, generator.uniform(0, 250, (number, 2)),
+                        generator.integers(0, classes, number), **heatmap(scores))
+            for index, (scores, number) in enumerate(zip(maps, numbers, strict=True))]
+
+
+def run_streamed(metric, samples):
+    metric.expect_images(len(samples))
+    return run(metric, samples)
+
+
+@pytest.mark.parametrize('settings, points', [
+    (dict(), 2), (dict(convention='interpolated', keep_up_to=1.), 2), (dict(convention='best'), 2),
+    (dict(budgets=(0., 2.)), 2), (dict(budgets=(1., 50.)), 2), (dict(), 0)],
+    ids=['default', 'interpolated', 'best', 'other budgets', 'never reached', 'normals only'])
+def test_what_is_dropped_changes_no_number(settings, points):
+    samples, classes = smooth_samples(24, classes=2, points=points), ('a', 'b')
+    whole = run(make_metric(classes, **{**settings, 'keep_up_to': None}), samples)
+    for metrics in (run_streamed(make_metric(classes, **settings), samples),
+                    run(make_metric(classes, **settings), samples)):
+        np.testing.assert_equal(metrics, whole)  # NaN equals NaN
+    assert np.isnan(whole['froc/froc_score']) == (points == 0)
+
+
+def test_images_look_at_less_and_less():
+    metric, samples = make_metric(), smooth_samples(24)
+    metric.expect_images(24)
+    for start in range(0, 24, 4):
+        metric.process(None, samples[start:start + 4])
+    floors = [row[0].floor for row in metric.results]
+    # Images looked at whole before are cut as well; a last few may still have the floor before.
+    assert None not in floors and floors == sorted(floors, reverse=True)
+    sizes = [len(pickle.dumps(row)) for row in metric.results]
+    full = [len(pickle.dumps([map_events(sample['pred_heatmap']['scores'][0].numpy(), [])]))
+            for sample in samples]
+    assert max(sizes) < 2048 < min(full)
+    metric.evaluate(24)
+    # The next evaluation may be of other images: it starts anew.
+    metric.process(None, samples[:1])
+    assert metric.results[0][0].floor is None
+
+
+def test_boxes_stream_by_too():
+    generator = np.random.default_rng(5)
+    samples = []
+    for number in range(80):
+        corners = generator.uniform(0, 200, (5, 2))
+        samples.append(make_sample(number, generator.uniform(0, 250, (number % 2, 2)), **findings(
+            np.concatenate([corners, corners + 40], axis=1).tolist(), generator.random(5).tolist())))
+    metric = make_metric()
+    assert run_streamed(metric, samples) == run(make_metric(keep_up_to=None), samples)
+
+
+@pytest.mark.parametrize('known', [True, False])
+def test_ranks_send_less_and_give_the_same_numbers(monkeypatch, known):
+    samples = smooth_samples(25, classes=2)
+    whole = run(make_metric(('a', 'b'), keep_up_to=None), samples)
+    sent = []
+    # The sampler gives the second rank the first image again; mmengine drops it.
+    for part in ([*samples[::2]], [*samples[1::2], samples[0]]):
+        metric = make_metric(('a', 'b'))
+        metric.expect_images(25 if known else None)
+        metric.process(None, part)
+        metric.kept.prune(25)
+        sent.append(pickle.dumps(metric.results))
+        assert len(sent[-1]) < 13 * 2 * 2048
+
+    def collect(results, size, *args, **kwargs):
+        parts = [pickle.loads(part) for part in sent]
+        return [row for pair in zip(*parts, strict=True) for row in pair][:size]
+
+    monkeypatch.setattr(gathering, 'collect_results', collect)
+    assert metric.evaluate(25) == whole
+
+
+def test_a_record_holds_all_events_unless_told_otherwise(tmp_path):
+    samples = smooth_samples(24)
+    expected = run(make_metric(keep_up_to=None), samples)
+    for settings, is_whole in ((dict(), True), (dict(keep_up_to=1.), False)):
+        path = tmp_path / f'{is_whole}.json'
+        assert run_streamed(make_metric(outfile=str(path), **settings), samples) == expected
+        events = read_record(path).events('fracture')
+        assert all((event.floor is None) == is_whole for event in events)
+        assert all(event.hit_levels is not None for event in events)
+        assert froc_curve(events).recall_at(0.5) == expected['froc/recall@0.5']
+    with pytest.raises(ValueError, match='resamples have not spent the budgets'):
+        bootstrap(events, FROCSettings((1.,)), num_resamples=100)
+
+
 def test_the_outfile_holds_the_events(tmp_path):
     path = tmp_path / 'deep' / 'record.json'
     samples = random_samples()
@@ -203,7 +298,8 @@ def test_a_sample_without_its_metainfo_is_refused(name):
 
 @pytest.mark.parametrize('settings', [
     dict(convention='linear'), dict(hit_radius=0.), dict(max_overlap=2.), dict(budgets=()),
-    dict(budgets=(-0.1,)),
+    dict(budgets=(-0.1,)), dict(keep_up_to=0.4), dict(keep_up_to='all'), dict(keep_up_to=np.nan),
+    dict(keep_up_to=1., convention='best'),
 ])
 def test_bad_settings_are_refused(settings):
     with pytest.raises(ValueError, match='FROCMetric'):

@@ -1,4 +1,6 @@
 """What the plots show equals what is reported."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -34,8 +36,16 @@ def test_normals_alone_have_no_froc(tmp_path):
 
 def test_steps_of_a_curve_whose_fp_rate_falls():
     steps = froc_steps(make_froc([0., .2, .1, .3], [.4, .5, .6, .7]))
-    assert steps['fp_rate'].tolist() == [0, 0, .2, .2, .3]
-    assert steps['recall'].tolist() == [0, .4, .5, .6, .7]
+    assert steps['fp_rate'].tolist() == [0, 0, .2, .2, .3, .3]
+    assert steps['recall'].tolist() == [0, .4, .5, .6, .7, .7]
+
+
+def test_a_curve_that_ends_keeps_its_recall_but_not_below_its_floor():
+    curve = make_froc([0., .2], [.4, .5])
+    assert froc_steps(curve, 1.)['fp_rate'].tolist() == [0, 0, .2, 1]
+    assert froc_steps(curve, .1)['fp_rate'].tolist() == [0, 0, .2, .2]
+    # Below the floor more may be recalled: a flat line to 1 would say that nothing is.
+    assert froc_steps(replace(curve, floor=0.), 1.)['fp_rate'].tolist() == [0, 0, .2, .2]
 
 
 @pytest.mark.parametrize('seed', range(5))

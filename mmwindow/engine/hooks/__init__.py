@@ -1,6 +1,7 @@
 """Hooks, registered in mmdet's HOOKS."""
 from .channels_last_hook import ChannelsLastHook
+from .evaluation_size_hook import EvaluationSizeHook
 from .progress_hook import ProgressHook
 from .validate_on_resume_hook import ValidateOnResumeHook
 
-__all__ = ['ChannelsLastHook', 'ProgressHook', 'ValidateOnResumeHook']
+__all__ = ['ChannelsLastHook', 'EvaluationSizeHook', 'ProgressHook', 'ValidateOnResumeHook']

@@ -1,9 +1,11 @@
 """The events of one image: levels at which what is counted changes."""
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 KINDS = ('fp', 'hit', 'both', 'neither')  # of findings
+# Fields of ImageEvents that neither the FROC nor the ROC reads.
+OTHER_COUNTS = tuple(f'{kind}_{part}' for kind in KINDS[1:] for part in ('levels', 'changes'))
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,10 @@ class ImageEvents:
         """Return the number of findings at a threshold; see :meth:`count`."""
         return (self.count('fp', threshold) + self.count('hit', threshold)
                 - self.count('both', threshold) + self.count('neither', threshold))
+
+    def without_other_counts(self):
+        """Return the same without the counts that neither the FROC nor the ROC reads."""
+        return replace(self, **dict.fromkeys(OTHER_COUNTS))
 
 
 def pack_counts(levels, changes):
