@@ -273,8 +273,17 @@ def test_result_files_feed_the_readme_and_give_the_same_numbers(two_systems, tmp
     spec = importlib.util.spec_from_file_location('update_readme', ROOT / 'tools/update_readme.py')
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    assert tool.result_rows(tmp_path / 'results').splitlines()[2] == (
-        '| WL-KLD | 0.875 | 0.750 | 0.900 |')
+    def shown(key):
+        interval = content['intervals'][key]
+        return (f'{content["metrics"][key]:.3f} '
+                f'({interval["low"]:.3f} to {interval["high"]:.3f})')
+
+    lines = tool.result_rows(tmp_path / 'results').splitlines()
+    assert lines[2] == ('| WL-KLD | ' + ' | '.join(
+        shown(f'froc/{name}') for name in ('auroc', 'recall@0.1', 'froc_score')) + ' |')
+    assert lines[2].startswith('| WL-KLD | 0.875 (')
+    # The commands, each once: that of the runs, then that of the tables.
+    assert lines[lines.index('```') + 1:-1] == ['run it', content['command']]
 
 
 def random_events(generator, num_images, first_id):
