@@ -84,7 +84,7 @@ def quickstart(config, data, out, seed=0):
     started = time.monotonic()
     data, out = Path(data), Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    print(f'1 results go to {out}/; about 8 minutes on two cores, seconds when it is run again',
+    print(f'1 results go to {out}/; 2 to 8 minutes on two cores, seconds when it is run again',
           flush=True)
     print(f'2 synthetic radiographs in {data}/', flush=True)
     write_dataset(data, seed=seed)
@@ -107,7 +107,8 @@ def quickstart(config, data, out, seed=0):
                 **options, 'test_evaluator.outfile': str(training / 'test_curves.json')},
                 out=training / 'test_predictions.pkl')
         draw_report(out, training / 'test_curves.json', training / 'test_predictions.pkl', metrics)
-        result = dict(mark=mark, config=str(config), seed=seed, data=str(data),
+        result = dict(system='WL-KLD', command='tools/quickstart.sh', mark=mark,
+                      config=str(config), seed=seed, data=str(data),
                       checkpoint=str(checkpoint), training_seconds=round(seconds, 1),
                       machine=describe_machine(), versions=describe_versions(),
                       metrics=metrics)
