@@ -86,7 +86,8 @@ def test_a_system_learns_from_what_the_paper_says(path):
 def test_the_eight_systems_share_all_but_model_and_targets(folder):
     """Data, augmentation, schedule, evaluation: one value over the eight leaves of a data set.
 
-    Of the CPU-sized ones the classifiers and WL-MSE have learning rates of their own.
+    Of the CPU-sized ones the classifiers and WL-MSE have learning rates of their own, and WL-MSE a
+    shorter memory of its gradients.
     """
     paths = [path for path in LEAVES if (
         path.parent.name in {*SYSTEMS, 'windowloss'} if folder == '.' else
@@ -98,7 +99,10 @@ def test_the_eight_systems_share_all_but_model_and_targets(folder):
         loader = cfg['train_dataloader']
         pipeline = loader['dataset'].pop('pipeline')
         if folder != '.':
-            rate = cfg['optim_wrapper']['optimizer'].pop('lr')
+            optimizer = cfg['optim_wrapper']['optimizer']
+            assert ('betas' in optimizer) == (system_of(path) == 'wl_mse')
+            optimizer.pop('betas', None)
+            rate = optimizer.pop('lr')
             assert rate == RATES.get(system_of(path), 8e-4)
         shared.append(dict(
             augmentation=pipeline[:7], train=loader, val=cfg['val_dataloader'],
