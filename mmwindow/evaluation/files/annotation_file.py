@@ -54,21 +54,21 @@ def read_annotations(path):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise ValueError(f'{path}: no list "{key}"; COCO JSON with the lists images, annotations '
                              'and categories is expected')
-    names = {category['id']: str(category['name']) for category in content['categories']}
-    if not names or len(names) != len(content['categories']):
-        raise ValueError(f'{path}: there are {len(content["categories"])} categories with '
-                         f'{len(names)} ids; at least one, each with an id of its own, is expected')
-    order = sorted(names)
+    names = _read_categories(path, content['categories'])
+    order = list(names)
     labels = {category: label for label, category in enumerate(order)}
     imgs = _read_images(path, content['images'])
     found = {image_id: [] for image_id in imgs}
     num_from = dict(keypoints=0, bbox=0, segmentation=0)
     for annotation in content['annotations']:
+        if not isinstance(annotation, dict):
+            raise ValueError(f'{path}: an annotation is {str(annotation)[:100]}; an object with '
+                             'image_id, category_id and where the finding is, is expected')
         where = f'{path}: annotation {annotation.get("id")!r}'
-        if annotation.get('image_id') not in found:
+        if not is_id(annotation.get('image_id')) or annotation['image_id'] not in found:
             raise ValueError(f'{where} belongs to image {annotation.get("image_id")!r}, which is '
                              'not in the list of images; mend its image_id or take it out')
-        if annotation.get('category_id') not in labels:
+        if not is_id(annotation.get('category_id')) or annotation['category_id'] not in labels:
             raise ValueError(f'{where} has category {annotation.get("category_id")!r}; the '
                              f'categories are {order}')
         target = read_target(annotation, where)
@@ -115,6 +115,10 @@ def read_target(annotation, where):
     if annotation.get('keypoints'):
         keypoints = _numbers(annotation['keypoints'], 3,
                              f'{where}: keypoints (one point is [x, y, 2])')
+        # COCO writes [0, 0, 0] for a point that nobody set: the corner is no finding.
+        if keypoints[2] not in (1, 2):
+            raise ValueError(f'{where} has keypoints {annotation["keypoints"]}; a point that counts '
+                             'has the visibility 2, so take these keypoints out')
         return dict(point=tuple(keypoints[:2]), box=box, source='keypoints')
     if box is None:
         raise ValueError(f'{where} has neither keypoints nor bbox nor segmentation; one of them says '
@@ -132,18 +136,46 @@ def load_json(path, what):
         raise ValueError(f'{path}: the {what} is no JSON, or cut short ({error})') from error
 
 
+def is_id(value):
+    """Tell whether a value can name an image or a category: a whole number or a string."""
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def is_number(value):
+    """Tell whether a value of JSON is a number that a float can hold; NaN and infinity are."""
+    return isinstance(value, float) or (
+        isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2 ** 1023)
+
+
+def _read_categories(path, categories):
+    """Return the names of the categories by id, in the order of their ids."""
+    names = {}
+    for category in categories:
+        if not isinstance(category, dict) or not is_id(category.get('id')) or 'name' not in category:
+            raise ValueError(f'{path}: category {str(category)[:100]} needs an id, a whole number or '
+                             'a string, and a name')
+        names[category['id']] = str(category['name'])
+    if not names or len(names) != len(categories) or len(set(names.values())) != len(categories):
+        raise ValueError(f'{path}: there are {len(categories)} categories with {len(names)} ids and '
+                         f'{len(set(names.values()))} names; at least one, each with an id and a '
+                         'name of its own, is expected')
+    order = sorted(names, key=lambda category: (isinstance(category, str), category))
+    return {category: names[category] for category in order}
+
+
 def _read_images(path, images):
     if not images:
         raise ValueError(f'{path}: no images; an evaluation needs at least one')
     result, names = {}, set()
     for img in images:
-        image_id, name = img.get('id'), img.get('file_name')
-        if image_id is None or not isinstance(name, str):
+        image_id, name = ((img.get('id'), img.get('file_name')) if isinstance(img, dict)
+                          else (None, None))
+        if not is_id(image_id) or not isinstance(name, str):
             raise ValueError(f'{path}: image {str(img)[:100]} needs an id and a file_name')
         if image_id in result or name in names:
             raise ValueError(f'{path}: image {image_id!r} ({name}) is listed twice; an image counts '
                              'once')
-        if not all(isinstance(img.get(key), int | float) for key in ('height', 'width')):
+        if not all(is_number(img.get(key)) for key in ('height', 'width')):
             raise ValueError(f'{path}: image {image_id!r} ({name}) has height {img.get("height")!r} '
                              f'and width {img.get("width")!r}; pixels are expected')
         names.add(name)
@@ -169,7 +201,6 @@ def _make_target(img, found):
 
 def _numbers(values, num, what):
     if not isinstance(values, list) or len(values) != num or not all(
-            isinstance(value, int | float) and not isinstance(value, bool)
-            and math.isfinite(value) for value in values):
+            is_number(value) and math.isfinite(value) for value in values):
         raise ValueError(f'{what} is {str(values)[:80]}; {num} finite numbers are expected')
     return [float(value) for value in values]

@@ -64,6 +64,12 @@ def test_boxes_count_only_where_all_points_have_one(tmp_path):
     (annotate(keypoints=[1, 2, 2, 3, 4, 2]), r'keypoints \(one point is \[x, y, 2\]\)'),
     (annotate(segmentation=dict(counts='abc')), 'run-length mask and no bbox'),
     (annotate(bbox=[1, 2, 3, 4], iscrowd=1), 'is a crowd'),
+    # What COCO writes for a point that nobody set: no finding in the corner.
+    (annotate(keypoints=[0, 0, 0], bbox=[1, 2, 3, 4]), 'a point that counts has the visibility 2'),
+    (annotate(bbox=[1, 2, 10 ** 400, 5]), '4 finite numbers'),
+    (5, 'an annotation is 5'),
+    ({**annotate(bbox=[1, 2, 3, 4]), 'image_id': [1]}, r'belongs to image \[1\]'),
+    ({**annotate(bbox=[1, 2, 3, 4]), 'category_id': [3]}, r'has category \[3\]'),
     (annotate(keypoints=[150, 150, 2]), r'image 1 \(a.png\) has a point at .*, outside'),
     ({**annotate(bbox=[1, 2, 3, 4]), 'image_id': 9}, 'belongs to image 9'),
     ({**annotate(bbox=[1, 2, 3, 4]), 'category_id': 9}, 'has category 9')])
@@ -90,3 +96,21 @@ def test_bad_files(tmp_path):
                              (dict(categories=[CATEGORIES[0]] * 2), '2 categories with 1 ids')):
         with pytest.raises(ValueError, match=message):
             read_annotations(write(tmp_path, **options))
+
+
+@pytest.mark.parametrize('categories, message', [
+    ([dict(id=1, name='fracture'), dict(id=2, name='fracture')], '2 ids and 1 names'),
+    ([dict(id=1, name='fracture'), dict(id=1, name='implant')], '2 categories with 1 ids'),
+    ([dict(id=1)], 'needs an id'), (['fracture'], 'needs an id'),
+    ([dict(id=[1], name='fracture')], 'needs an id')])
+def test_categories_that_would_be_mixed_up(tmp_path, categories, message):
+    with pytest.raises(ValueError, match=message):
+        read_annotations(write(tmp_path, categories=categories))
+
+
+def test_ids_are_whole_numbers_or_strings(tmp_path):
+    mixed = [dict(id='x', name='implant'), dict(id=4, name='fracture')]
+    assert read_annotations(write(tmp_path, categories=mixed)).category_labels == {4: 0, 'x': 1}
+    for wrong in (5, dict(IMAGES[0], id=True), dict(IMAGES[0], id=[1]), dict(IMAGES[0], height=True)):
+        with pytest.raises(ValueError, match=r'truth\.json: image '):
+            read_annotations(write(tmp_path, images=[wrong]))
