@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from .annotation_file import load_json
+from .annotation_file import is_id, is_number, load_json
 from .predictions import Prediction
 from .safe_pickle import load_samples
 
@@ -105,14 +105,15 @@ def read_boxes(path, truth):
         if not isinstance(entry, dict) or {'image_id', 'category_id', 'bbox', 'score'} - set(entry):
             raise ValueError(f'{where} is {str(entry)[:100]}; image_id, category_id, bbox and score '
                              'are expected')
-        if entry['image_id'] not in known:
+        if not is_id(entry['image_id']) or entry['image_id'] not in known:
             raise ValueError(f'{where} is of image {entry["image_id"]!r}, which is not in '
                              f'{truth.path}; are these predictions of another set?')
-        if entry['category_id'] not in truth.category_labels:
+        if (not is_id(entry['category_id'])
+                or entry['category_id'] not in truth.category_labels):
             raise ValueError(f'{where} has category {entry["category_id"]!r}; {truth.path} has '
-                             f'{sorted(truth.category_labels)}')
+                             f'{list(truth.category_labels)}')
         numbers = [*entry['bbox'], entry['score']] if isinstance(entry['bbox'], list) else []
-        if len(numbers) != 5 or not all(isinstance(number, int | float) for number in numbers):
+        if len(numbers) != 5 or not all(map(is_number, numbers)):
             raise ValueError(f'{where} has the bbox {entry["bbox"]} and score {entry["score"]}; '
                              '[x, y, width, height] and a number are expected')
         rows.setdefault(entry['image_id'], []).append(
@@ -157,22 +158,30 @@ def load_png(path):
 
 
 def read_samples(path, truth):
-    """Yield the predictions of ``tools/test.py --out``: the map where there is one, else boxes."""
+    """Yield the predictions of ``tools/test.py --out``: the map where there is one, else boxes.
+
+    Arrays keep their type, so that scores of low precision are refused where they are read.
+    """
     names = ImageNames(truth.targets, path)
     for index, sample in enumerate(load_samples(path)):
         if not isinstance(sample, dict) or 'img_id' not in sample:
             raise ValueError(f'{path}: sample {index} has no img_id; write the file again with '
                              'tools/test.py --out')
         image_id = names.find(sample['img_id'])
+        where = f'{path}: sample {index} (image {image_id!r})'
         height, width = (sample.get('ori_shape') or (None, None))[:2]
-        common = dict(height=height, width=width, image_scores=_optional(sample.get('image_score')))
-        if 'pred_heatmap' in sample:
-            yield Prediction(image_id, maps=_to_numpy(sample['pred_heatmap']['scores']), **common)
-        elif 'pred_instances' in sample:
+        common = dict(height=height, width=width)
+        if sample.get('image_score') is not None:
+            common['image_scores'] = _scores_of(sample, 'image_score', where).reshape(-1)
+        if sample.get('pred_heatmap') is not None:
+            yield Prediction(image_id, maps=_scores_of(sample['pred_heatmap'], 'scores', where),
+                             **common)
+        elif sample.get('pred_instances') is not None:
             instances = sample['pred_instances']
-            yield Prediction(image_id, boxes=_to_numpy(instances['bboxes']).reshape(-1, 4),
-                             scores=_to_numpy(instances['scores']),
-                             labels=_to_numpy(instances['labels']), **common)
+            boxes, labels = (_entry(instances, key, where) for key in ('bboxes', 'labels'))
+            yield Prediction(image_id, boxes=_to_numpy(boxes).reshape(-1, 4),
+                             scores=_scores_of(instances, 'scores', where),
+                             labels=_to_numpy(labels), **common)
         else:
             raise ValueError(f'{path}: sample {index} has neither pred_heatmap nor pred_instances')
 
@@ -196,8 +205,25 @@ def _load_npy(path):
         raise ValueError(f'{path}: the map cannot be read ({error}); write it again') from error
 
 
-def _optional(value):
-    return None if value is None else _to_numpy(value).reshape(-1)
+def _entry(content, key, where):
+    """Return an entry of what a sample holds."""
+    if not isinstance(content, dict) or key not in content:
+        raise ValueError(f'{where} has no {key} in {str(content)[:80]}; write the file again with '
+                         'tools/test.py --out')
+    return content[key]
+
+
+def _scores_of(content, key, where):
+    """Return scores as an array; float16 and bfloat16 are refused.
+
+    Made float32, the ties of a sigmoid that was computed in float16 would look honest.
+    """
+    value = _entry(content, key, where)
+    dtype = str(getattr(value, 'dtype', ''))
+    if dtype.endswith('float16'):
+        raise ValueError(f'{where}: {key} are of type {dtype}; float32 or float64 is expected. '
+                         'Compute the sigmoid outside autocast and write the file again')
+    return _to_numpy(value)
 
 
 def _to_numpy(value):

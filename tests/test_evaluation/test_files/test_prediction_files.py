@@ -57,6 +57,8 @@ def test_boxes(tmp_path, truth):
 
 @pytest.mark.parametrize('entry, message', [
     (dict(image_id=9), 'result 0 is of image 9, which is not in'),
+    (dict(image_id=True), 'result 0 is of image True'), (dict(image_id=[1]), r'of image \[1\]'),
+    (dict(score=True), 'and score True'), (dict(score=10 ** 400), 'and score 1000'),
     (dict(category_id=9), 'result 0 has category 9'),
     (dict(bbox=[1, 2, 3]), r'result 0 has the bbox \[1, 2, 3\]'),
     (dict(score='high'), 'and score high'),
@@ -137,6 +139,30 @@ def test_boxes_of_our_own_file(tmp_path, truth):
     path.write_bytes(pickle.dumps(samples[1:]))
     with pytest.raises(ValueError, match='sample 0 has neither pred_heatmap nor pred_instances'):
         events_of(path, truth)
+
+
+@pytest.mark.parametrize('dtype', ['float16', 'bfloat16'])
+def test_scores_of_low_precision_in_our_own_file(tmp_path, truth, dtype):
+    torch = pytest.importorskip('torch')
+    low, path = getattr(torch, dtype), tmp_path / 'out.pkl'
+    scores = torch.tensor([.5])
+    boxes = dict(bboxes=torch.tensor([[10., 10, 30, 30]]), scores=scores, labels=torch.tensor([0]))
+    for sample in (dict(pred_heatmap=dict(scores=torch.zeros(1, 4, 4, dtype=low))),
+                   dict(pred_instances=dict(boxes, scores=scores.to(low))),
+                   dict(pred_instances=boxes, image_score=scores.to(low))):
+        path.write_bytes(pickle.dumps([dict(img_id=1, ori_shape=(100, 100), **sample)]))
+        with pytest.raises(ValueError, match=rf'sample 0 \(image 1\): .* of type torch.{dtype}'):
+            list(read_predictions(path, truth))
+
+
+def test_samples_that_lack_an_entry(tmp_path, truth):
+    path = tmp_path / 'out.pkl'
+    for sample, message in ((dict(pred_heatmap=None), 'neither pred_heatmap nor pred_instances'),
+                            (dict(pred_heatmap=[1]), 'has no scores'),
+                            (dict(pred_instances=dict(bboxes=[])), 'has no labels')):
+        path.write_bytes(pickle.dumps([dict(img_id=1, **sample)]))
+        with pytest.raises(ValueError, match=rf'out\.pkl: sample 0 .*{message}'):
+            list(read_predictions(path, truth))
 
 
 class Dangerous:
