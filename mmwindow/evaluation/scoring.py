@@ -64,7 +64,7 @@ def evaluate(predictions, targets, *, classes=('finding',), rule='disk_overlap',
         rule=rule, hit_radius=hit_radius, max_overlap=max_overlap, min_iou=min_iou, budgets=budgets,
         convention=convention, fp_denominator=fp_denominator, map_extent=map_extent,
         missing=missing)
-    classes = tuple(classes)
+    classes = check_classes(classes)
     by_id = index_targets(targets, len(classes))
     events, left_out = {}, 0
     for prediction in iterate_predictions(predictions):
@@ -113,6 +113,19 @@ def check_settings(*, rule, hit_radius, max_overlap, min_iou, budgets, conventio
                 fp_denominator=fp_denominator, map_extent=map_extent, missing=missing)
 
 
+def check_classes(classes):
+    """Return the names of the classes.
+
+    Raises:
+        ValueError: There is none, or two have one name: results are named by class.
+    """
+    names = (classes, ) if isinstance(classes, str) else tuple(classes)
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f'the classes are {names}; at least one, each with a name of its own, is '
+                         'expected')
+    return names
+
+
 def index_targets(targets, num_classes):
     """Return checked targets by image id.
 
@@ -130,12 +143,23 @@ def index_targets(targets, num_classes):
 
 
 def iterate_predictions(predictions):
-    """Yield predictions of an iterable, or of a mapping from image id to map."""
+    """Yield predictions of an iterable, or of a mapping from image id to map.
+
+    Raises:
+        ValueError: A prediction lies under the id of another image, or an entry is none.
+    """
     if isinstance(predictions, Mapping):
         for image_id, value in predictions.items():
+            if isinstance(value, Prediction) and value.image_id != image_id:
+                raise ValueError(f'the prediction under {image_id!r} is of image '
+                                 f'{value.image_id!r}; which of the two is meant?')
             yield value if isinstance(value, Prediction) else Prediction(image_id, maps=value)
         return
-    yield from predictions
+    for value in predictions:
+        if not isinstance(value, Prediction):
+            raise ValueError(f'a prediction is of type {type(value).__name__}; Prediction objects, '
+                             'or a mapping from image id to map, are expected')
+        yield value
 
 
 def find_target(prediction, by_id, done):

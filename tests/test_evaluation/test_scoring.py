@@ -129,6 +129,9 @@ def test_missing_images():
     ([Prediction('a', maps=np.zeros((4, 3)))], r"image 'a': the map has 4 x 3 cells; .*'image'"),
     ([Prediction('a', maps=np.zeros((2, 4, 4)))], r"image 'a': the map has shape \(2, 4, 4\)"),
     ([Prediction('a', maps=np.zeros((4, 4), np.float16))], "image 'a': map scores are float16"),
+    ([Prediction('a', maps=np.full((4, 4), '1'))], "image 'a': map scores are of type <U1"),
+    ([np.zeros((4, 4))], 'a prediction is of type ndarray; Prediction objects'),
+    ({'a': boxes_of('b')}, "the prediction under 'a' is of image 'b'"),
     ([Prediction('a')], "image 'a': a prediction has either maps or boxes"),
     ([boxes_of('a', image_scores=[.1, .2])], "image 'a': there are 2 image scores for 1 classes"),
     ([boxes_of('a', image_scores=[np.nan])], "image 'a': the image score is nan")])
@@ -144,7 +147,8 @@ def test_bad_predictions(predictions, message):
     (Target('a', 100, 200, [[1, 2, 3]]), r"image 'a': points have shape \(1, 3\)"),
     (Target('a', 0, 200), "image 'a' has height 0"),
     (Target('a', 100, 200, [[1, 2]], labels=[3]), r"image 'a': labels are \[3\]"),
-    (Target('a', 100, 200, [[1, 2]], boxes=[[1, 2, 1, 5]]), "image 'a' has 1 points and the boxes")])
+    (Target('a', 100, 200, [[1, 2]], boxes=[[1, 2, 1, 5]]), "image 'a' has 1 points and the boxes"),
+    (Target('a', 100, 200, [[1, 2]], boxes=[[0, 0, np.inf, 5]]), 'one of finite, positive size')])
 def test_bad_targets(target, message):
     with pytest.raises(ValueError, match=message):
         evaluate([], [target], missing='empty')
@@ -163,6 +167,16 @@ def test_bad_sets_and_settings():
                              (dict(budgets=(-1,)), r'budgets are \(-1.0,\)')):
         with pytest.raises(ValueError, match=message):
             evaluate(PREDICTIONS, TARGETS, **options)
+
+
+@pytest.mark.parametrize('classes', [(), ('fracture', 'fracture')])
+def test_classes_of_one_name_would_hide_each_other(classes):
+    with pytest.raises(ValueError, match='each with a name of its own'):
+        evaluate([], TARGETS, classes=classes, missing='empty')
+
+
+def test_one_class_may_be_named_without_a_list():
+    assert list(evaluate([], TARGETS, classes='fracture', missing='empty').classes) == ['fracture']
 
 
 def test_maps_of_another_image():

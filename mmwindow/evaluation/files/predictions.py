@@ -98,9 +98,11 @@ def check_target(target, num_classes):
     boxes = target.boxes
     if boxes is not None:
         boxes = _as_rows(boxes, 4, f'{target.name}: target boxes')
-        if len(boxes) != len(points) or not (boxes[:, 2:] > boxes[:, :2]).all():
+        if (len(boxes) != len(points) or not np.isfinite(boxes).all()
+                or not (boxes[:, 2:] > boxes[:, :2]).all()):
             raise ValueError(f'{target.name} has {len(points)} points and the boxes '
-                             f'{boxes.tolist()}; one of positive size around each is expected')
+                             f'{boxes.tolist()}; one of finite, positive size around each is '
+                             'expected')
     return Target(target.image_id, target.height, target.width, points,
                   _check_labels(target.labels, len(points), num_classes, target.name), boxes,
                   str(target.group), dict(target.fields))
@@ -143,6 +145,8 @@ def check_maps(maps, target, num_classes, map_extent):
     if maps.ndim != 3 or len(maps) != num_classes or maps.size == 0:
         raise ValueError(f'the map has shape {maps.shape}; ({num_classes}, n, m) is expected, a '
                          'map for each class')
+    if maps.dtype.kind not in 'fiub':
+        raise ValueError(f'map scores are of type {maps.dtype}; numbers are expected')
     if not np.isfinite(maps).all():
         raise ValueError(f'{int((~np.isfinite(maps)).sum())} of {maps.size} cells of the map are '
                          'NaN or infinite; every score must be finite')
