@@ -11,6 +11,47 @@ import mmwindow.engine  # noqa: F401  (allows own checkpoints before the first o
 from mmwindow.engine.distributed import close_process_group, init_cpu_process_group
 from mmwindow.engine.hooks import EvaluationSizeHook
 
+# Variables of the config files under configs/_base_, and where reading a file copies them to.
+COPIED_VARIABLES = {
+    'annotations': 'train_dataloader.dataset.ann_file',
+    'augmented': 'train_dataloader.dataset.pipeline',
+    'box_pipeline': 'train_dataloader.dataset.pipeline',
+    'channels': 'model',
+    'classes': 'train_dataloader.dataset.metainfo.classes',
+    'data_root': 'train_dataloader.dataset.data_root',
+    'dataset': 'train_dataloader.dataset',
+    'input_side': 'train_dataloader.dataset.input_side',
+    'label_pipeline': 'train_dataloader.dataset.pipeline',
+    'test_pipeline': 'test_dataloader.dataset.pipeline',
+    'train_pipeline': 'train_dataloader.dataset.pipeline',
+    'vis_backends': 'visualizer.vis_backends',
+    'window': 'train_dataloader.dataset.window'}
+
+
+def check_options(options):
+    """Refuse overrides of variables that only the config file itself reads.
+
+    By the time options are merged the file's values have been copied to where they are used: with
+    ``window.lower_radius=100`` a training would go on with the file's radius, without a word.
+
+    Args:
+        options (dict): Overrides, keys dotted as in mmengine.
+
+    Raises:
+        ValueError: Such a variable is named.
+    """
+    for key in options:
+        name, _, rest = key.partition('.')
+        if name not in COPIED_VARIABLES:
+            continue
+        place = COPIED_VARIABLES[name] + (f'.{rest}' if rest else '')
+        others = (' (and the same of val_dataloader and test_dataloader)'
+                  if place.startswith('train_dataloader') else '')
+        raise ValueError(
+            f'--cfg-options {key}: {name} is a variable that only the config file reads, so that '
+            f'nothing would change; set {place}{others}, or write a config of a few lines, as those '
+            'in configs/windowloss/ablations')
+
 
 def load_config(config, work_dir=None, cfg_options=None, launcher='none'):
     """Read a config file and apply what the command line asks for.
@@ -23,13 +64,15 @@ def load_config(config, work_dir=None, cfg_options=None, launcher='none'):
         launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
 
     Raises:
-        ValueError: The file is missing.
+        ValueError: The file is missing, or an override would change nothing
+            (:func:`check_options`).
     """
     if not Path(config).is_file():
         raise ValueError(f'config {config}: there is no such file; the configs lie in configs/')
     cfg = Config.fromfile(str(config))
     cfg.launcher = launcher
     if cfg_options:
+        check_options(cfg_options)
         cfg.merge_from_dict(cfg_options)
     if work_dir is not None:
         cfg.work_dir = str(work_dir)

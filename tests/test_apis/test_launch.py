@@ -1,4 +1,5 @@
 """Training and testing through the tools, as a user starts them."""
+import inspect
 import json
 import os
 import re
@@ -8,9 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
+from mmengine.runner import Runner
 
 from mmwindow.apis import load_config, train
 from mmwindow.apis import test as evaluate  # pytest would collect it under its own name
+from mmwindow.apis.launch import COPIED_VARIABLES
 from mmwindow.engine.hooks import EvaluationSizeHook
 
 ROOT = Path(__file__).parents[2]
@@ -112,6 +116,49 @@ def test_data_place_is_one_variable(tmp_path, monkeypatch):
         dataset = cfg[f'{split}_dataloader'].dataset
         assert dataset.data_root == f'{tmp_path}/'
         assert dataset.ann_file == f'annotations/{split}.json'
+
+
+@pytest.mark.parametrize('option, place', [
+    ('window.lower_radius', 'train_dataloader.dataset.window.lower_radius'),
+    ('dataset.window.softness', 'train_dataloader.dataset.window.softness'),
+    ('input_side', 'train_dataloader.dataset.input_side'),
+    ('classes', 'train_dataloader.dataset.metainfo.classes'),
+    ('data_root', 'train_dataloader.dataset.data_root')])
+def test_an_option_that_would_change_nothing_names_the_one_that_does(option, place):
+    # mmengine merges it into the file's variable, which nobody reads any more.
+    config = ROOT / 'configs' / PAPER_CONFIGS[0]
+    with pytest.raises(ValueError, match=f'--cfg-options {option}: .* set {place} .and the same of'):
+        load_config(config, cfg_options={option: 7})
+    cfg = load_config(config, cfg_options={place: 7})
+    for part in place.split('.'):
+        cfg = cfg[part]
+    assert cfg == 7
+
+
+def test_every_variable_of_the_base_configs_is_known():
+    read_by_the_runner = {*inspect.signature(Runner).parameters, 'custom_imports', '_base_'}
+    names = set()
+    for path in (ROOT / 'configs/_base_').rglob('*.py'):
+        names |= set(re.findall(r'^(\w+) =', path.read_text(), flags=re.MULTILINE))
+    assert names - read_by_the_runner == set(COPIED_VARIABLES)
+    for path in (ROOT / 'configs').rglob('*.py'):  # what options name in its stead exists
+        cfg = Config.fromfile(str(path))
+        for name in set(COPIED_VARIABLES) & set(cfg) if '_base_' not in path.parts else ():
+            place = cfg
+            for part in COPIED_VARIABLES[name].split('.'):
+                place = place[part]
+
+
+@pytest.mark.parametrize('change, message', [
+    ({'lower_radius': 300}, 'lower_radius 300 is larger than upper_radius 200'),
+    ({'softness': -1}, 'softness is -1; it must be finite and not negative')])
+def test_a_window_that_cannot_be_meant_stops_before_training(
+        change, message, tiny_dataset, tmp_path):
+    options = {f'train_dataloader.dataset.window.{key}': value for key, value in change.items()}
+    with pytest.raises(ValueError, match=message):
+        train(ROOT / 'configs' / PAPER_CONFIGS[0], work_dir=tmp_path,
+              cfg_options=shrunk(tiny_dataset, **options))
+    assert not list(tmp_path.rglob('*.pth'))
 
 
 @pytest.mark.smoke
