@@ -3,15 +3,16 @@
 # stack, and the smoke tests (registration, real tiny trainings) on the maintained forks.
 #
 #   tools/run_tests.sh            both stacks, what CI runs
-#   tools/run_tests.sh openmmlab  the default stack alone
+#   tools/run_tests.sh openmmlab  the default stack alone (or onedl; MMWINDOW_STACK says the same)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-stacks=${1:-openmmlab onedl}
+stacks=${1:-${MMWINDOW_STACK:-openmmlab onedl}}
 # Set for every process, so that timings and rounding do not depend on the machine's cores.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-2}
 
 for stack in $stacks; do
-  MMWINDOW_STACK=$stack tools/setup.sh
+  # Each stack in the environment of its own, wherever MMWINDOW_VENV points.
+  MMWINDOW_STACK=$stack MMWINDOW_VENV='' tools/setup.sh
   case $stack in
     openmmlab)
       echo "== ruff"
