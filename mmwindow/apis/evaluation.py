@@ -1,4 +1,5 @@
 """What ``tools/evaluate.py`` does: saved predictions in, a folder of results out."""
+import re
 import shlex
 import sys
 import time
@@ -102,7 +103,8 @@ def evaluate_files(predictions, annotations, out, *, num_resamples=0, seed=0, by
         kind=find_reader(predictions), points_from=truth.num_from, command=shlex.join(sys.argv)))
     write_image_table(out / 'images.csv', [
         row for report in reports
-        for row in image_rows(report.result.events, report.point.threshold, report.name)])
+        for row in image_rows(report.result.events, report.point.threshold, report.name,
+                              report.point.serves_findings)])
     other = None if compare is None else other_name(others['compare'], name)
     figures = draw_figures(out, name, reports, result, num_resamples, seed, other)
     write_report(out / 'report.md', name, reports, result, figures, other=other)
@@ -144,13 +146,20 @@ def has_one_scale(events):
 def check_other_images(record, chosen_on, events):
     """Refuse a threshold that would be chosen on the images it is applied to."""
     def names(images):
-        return {(img.image_id, img.fields.get('file_name')) for img in images}
+        # Each file of annotations numbers its images itself, and a record may hold the name
+        # without its folder: the same path is the same image, as is one name under one id.
+        for img in images:
+            file_name = img.fields.get('file_name')
+            yield img.image_id, None if file_name is None else Path(file_name).name
+            if file_name is not None:
+                yield file_name
 
-    common = names(chosen_on) & names(events)
+    common = set(names(chosen_on)) & set(names(events))
     if common:
-        raise ValueError(f'{record.path}: {len(common)} of its images are evaluated here as well, '
-                         f'such as {next(iter(common))}; an operating point is chosen on validation '
-                         'images, never on those it is reported for')
+        num = sum(not common.isdisjoint(names([img])) for img in events)
+        raise ValueError(f'{record.path}: {num} of its images are evaluated here as well, '
+                         f'such as {min(common, key=str)}; an operating point is chosen on '
+                         'validation images, never on those it is reported for')
 
 
 def other_name(record, name):
@@ -173,7 +182,7 @@ def draw_figures(out, name, reports, result, num_resamples, seed, other=None):
     """Draw the curves of each class; return the figures' names, in order."""
     how, figures = froc_settings(result.settings), []
     for report in reports:
-        suffix = '' if len(reports) == 1 else f'_{report.name}'
+        suffix = '' if len(reports) == 1 else '_' + re.sub(r'[\\/:]', '-', report.name)
         froc, roc, bands = {name: report.result.froc}, {name: report.result.roc}, {}
         if report.comparison is not None:
             theirs = summarise_class(report.other_events, result.settings)

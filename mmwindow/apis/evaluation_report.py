@@ -6,10 +6,12 @@ import numpy as np
 
 
 def number(value, digits=3):
-    """Return a number as text; 'none' where there is none."""
+    """Return a number as text; 'none' where there is none; infinite ones are thresholds."""
     if value is None or np.isnan(value):
         return 'none'
-    return 'no threshold' if value == np.inf else f'{value:.{digits}f}'
+    if np.isinf(value):
+        return 'no threshold' if value > 0 else 'every score'
+    return f'{value:.{digits}f}'
 
 
 def with_interval(value, interval):
@@ -62,7 +64,9 @@ def point_lines(report):
              f'Score {number(point.threshold, 6)}, chosen by {point.rule}{target} '
              f'{where} ({point.num_images}).' + (f' {point.note}.' if point.note else ''), '']
     if report.point_result is None:
-        counts = report.result.froc.counts_at(point.threshold)
+        # A threshold of image scores on a scale of their own counts no findings.
+        counts = (report.result.froc.counts_at(point.threshold) if point.serves_findings else
+                  {f'{key} of images': number(value) for key, value in point.achieved.items()})
         return lines + table(list(counts), [[('' if value is None else value)
                                              for value in counts.values()]])
     result = report.point_result

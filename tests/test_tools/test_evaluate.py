@@ -2,6 +2,7 @@
 import csv
 import importlib.util
 import json
+import pickle
 import runpy
 import subprocess
 import sys
@@ -199,6 +200,42 @@ def test_operating_point_of_validation_images(tmp_path):
                        operating_point=tmp_path / 'val' / 'record.json')
 
 
+@pytest.mark.parametrize('folder, shift', [('', 100), ('films/', 0)])
+def test_an_image_is_known_again_by_file_or_by_id_and_name(tmp_path, folder, shift):
+    # Another annotation file numbers the same films anew; a record may lack their folder.
+    content = json.loads(POINTS.read_text())
+    for img in content['images']:
+        img.update(id=img['id'] + shift, file_name=folder + img['file_name'])
+    (tmp_path / 'again.json').write_text(json.dumps({**content, 'annotations': []}))
+    empty = tmp_path / 'empty.json'
+    empty.write_text('[]')
+    evaluate_files(empty, tmp_path / 'again.json', tmp_path / 'val', missing='empty', progress=False)
+    with pytest.raises(ValueError, match='8 of its images are evaluated here as well'):
+        run(BOXES, tmp_path / 'test', missing='empty',
+            operating_point=tmp_path / 'val' / 'record.json')
+
+
+def test_a_threshold_of_a_classifier_counts_no_findings(tmp_path):
+    # Image scores are -10 to -3 by id, the findings lie in 0 to 1: at an image threshold
+    # every finding would count.
+    with np.load(MAPS) as maps:
+        samples = [dict(img_id=key, pred_heatmap=dict(scores=maps[key][None]),
+                        image_score=np.array([-3. - number]))
+                   for number, key in enumerate(sorted(maps.files))]
+    path = tmp_path / 'out.pkl'
+    path.write_bytes(pickle.dumps(samples))
+    run(path, tmp_path / 'out', choose='sensitivity', choose_target=1.)
+    with open(tmp_path / 'out' / 'images.csv', encoding='utf-8', newline='') as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row[key] for row in rows for key in ('findings', 'false_alarms', 'hits', 'misses')} == {
+        ''}
+    # A to D hold the points and score highest, -3 to -6.
+    assert {row['threshold'] for row in rows} == {'-6'}
+    text = (tmp_path / 'out' / 'report.md').read_text()
+    assert '| sensitivity of images | specificity of images |' in text
+    assert '| 1.000 | 1.000 |' in text
+
+
 def test_what_cannot_be_compared(tmp_path):
     run(BOXES, tmp_path / 'near', missing='empty', rule='distance')
     with pytest.raises(ValueError, match=r"record.json: scored with .*'rule': 'distance'"):
@@ -225,17 +262,18 @@ def test_normals_alone(tmp_path):
 
 def test_two_classes_have_a_figure_each(tmp_path):
     content = json.loads(POINTS.read_text())
-    content['categories'].append(dict(id=2, name='implant'))
+    content['categories'].append(dict(id=2, name='plate/screw'))
     content['annotations'][0]['category_id'] = 2
     path = tmp_path / 'points.json'
     path.write_text(json.dumps(content))
     evaluate_files(BOXES, path, tmp_path / 'out', missing='empty', progress=False)
     names = {file.name for file in (tmp_path / 'out').iterdir()}
-    assert {'froc_fracture.png', 'froc_implant.png', 'roc_fracture.png', 'roc_implant.png'} <= names
+    assert {'froc_fracture.png', 'froc_plate-screw.png', 'roc_fracture.png',
+            'roc_plate-screw.png'} <= names
     record = read_record(tmp_path / 'out' / 'record.json')
-    assert list(record.classes) == ['fracture', 'implant']
-    # The findings are all called fractures, so nothing recalls the implant.
-    assert record.metrics['implant_froc_score'] == 0
+    assert list(record.classes) == ['fracture', 'plate/screw']
+    # The findings are all called fractures, so nothing recalls the other.
+    assert record.metrics['plate/screw_froc_score'] == 0
 
 
 def test_progress_tells_how_long_it_will_take(capsys):

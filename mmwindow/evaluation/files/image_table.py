@@ -4,17 +4,22 @@ import math
 import os
 from pathlib import Path
 
+import numpy as np
+
 HEAD = ('class', 'image', 'file_name', 'group', 'label', 'score', 'threshold', 'findings',
         'false_alarms', 'points', 'hits', 'misses', 'hit_levels', 'false_alarm_levels')
+COUNTED = ('findings', 'false_alarms', 'hits', 'misses', 'false_alarm_levels')  # at the threshold
 
 
-def image_rows(events, threshold, name='finding'):
+def image_rows(events, threshold, name='finding', of_findings=True):
     """Return what each image holds at a threshold.
 
     Args:
         events (Sequence[ImageEvents]): The images of one class.
-        threshold (float): Findings of this score or better count; inf for none.
+        threshold (float): Findings of this score or better count; inf for none, -inf for all.
         name (str): Of the class.
+        of_findings (bool): False for a threshold of image scores that lie on a scale of their own:
+            it says nothing of findings, so all that is counted at it is None.
 
     Returns:
         list[dict]: One per image: ``label`` 1 with a point and 0 without; ``score`` of the image,
@@ -27,16 +32,19 @@ def image_rows(events, threshold, name='finding'):
     keys = sorted({key for img in events for key in img.fields} - {'file_name'})
     rows = []
     for img in events:
-        hits = int((img.recall_levels >= threshold).sum())
-        rows.append({
-            'class': name, 'image': img.image_id, 'file_name': img.fields.get('file_name', ''),
-            'group': img.group, 'label': int(img.is_positive), 'score': float(img.score),
-            'threshold': float(threshold),
+        # A point of the level -inf is never hit, by no threshold.
+        hits = int(((img.recall_levels >= threshold) & (img.recall_levels > -np.inf)).sum())
+        counts = {
             'findings': None if img.neither_levels is None else img.num_findings(threshold),
             'false_alarms': img.num_false_positives(threshold), 'points': len(img.recall_levels),
             'hits': hits, 'misses': len(img.recall_levels) - hits,
-            'hit_levels': sorted(img.recall_levels.tolist(), reverse=True),
             'false_alarm_levels': img.fp_levels[img.fp_levels >= threshold].tolist(),
+        } if of_findings else {'points': len(img.recall_levels)}
+        rows.append({
+            'class': name, 'image': img.image_id, 'file_name': img.fields.get('file_name', ''),
+            'group': img.group, 'label': int(img.is_positive), 'score': float(img.score),
+            'threshold': float(threshold), **dict.fromkeys(COUNTED), **counts,
+            'hit_levels': sorted(img.recall_levels.tolist(), reverse=True),
             **{f'field {key}': img.fields.get(key, '') for key in keys}})
     return rows
 
@@ -45,8 +53,8 @@ def write_image_table(path, rows):
     """Write rows of :func:`image_rows` as CSV, the worst films first: most misses and false alarms.
 
     Lists are separated by blanks; a point that is not hit has the level 'never'; the score of an
-    image without a finding, and the threshold where there is none, are 'none'. Written beside,
-    then renamed.
+    image without a finding, and a threshold that calls nothing, are 'none', one that calls
+    everything is 'all'; what is not counted is left empty. Written beside, then renamed.
 
     Returns:
         Path: The file.
@@ -58,20 +66,22 @@ def write_image_table(path, rows):
     if not rows:
         raise ValueError(f'{path}: there is no image to write')
     keys = list(dict.fromkeys([*HEAD, *(key for row in rows for key in row)]))
-    rows.sort(key=lambda row: (-(row['misses'] + row['false_alarms']), -row['score']))
+    rows.sort(key=lambda row: (-((row['misses'] or 0) + (row['false_alarms'] or 0)), -row['score']))
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + '.part')
     with open(part, 'w', encoding='utf-8', newline='') as stream:
         writer = csv.DictWriter(stream, keys, restval='')
         writer.writeheader()
-        writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+        writer.writerows({key: _cell(value, 'all' if key == 'threshold' else 'none')
+                          for key, value in row.items()} for row in rows)
     os.replace(part, path)
     return path
 
 
-def _cell(value):
+def _cell(value, lowest):
+    """Return what a cell says; ``lowest`` in place of -inf."""
     if isinstance(value, list):
         return ' '.join('never' if entry == -math.inf else f'{entry:.6g}' for entry in value)
     if isinstance(value, float):
-        return f'{value:.6g}' if math.isfinite(value) else 'none'
+        return lowest if value == -math.inf else f'{value:.6g}' if math.isfinite(value) else 'none'
     return '' if value is None else value

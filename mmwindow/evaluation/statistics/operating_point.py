@@ -39,6 +39,11 @@ class OperatingPoint:
     num_images: int
     note: str = ''
 
+    @property
+    def serves_findings(self):
+        """Whether the threshold is one of findings too, not of image scores alone."""
+        return self.same_scale or self.rule == 'fp_budget'
+
 
 @dataclass(frozen=True)
 class OperatingPointResult:
@@ -252,7 +257,7 @@ def out_of_scale(point):
     """Return the numbers that a threshold does not give where images have a scale of their own."""
     if point.same_scale:
         return ()
-    return ('sensitivity', 'specificity') if point.rule == 'fp_budget' else ('recall', 'fp_rate')
+    return ('sensitivity', 'specificity') if point.serves_findings else ('recall', 'fp_rate')
 
 
 def image_counts(point, events):

@@ -39,6 +39,22 @@ def test_counts_at_a_threshold(threshold, expected):
             for row in rows] == expected
 
 
+def test_a_threshold_that_calls_everything_hits_no_point_that_nothing_hits(tmp_path):
+    rows = image_rows(make_films()[:2], -np.inf)
+    assert [(row['hits'], row['misses']) for row in rows] == [(1, 1), (0, 1)]
+    text = write_image_table(tmp_path / 'images.csv', rows).read_text().splitlines()
+    assert text[1].split(',')[6] == 'all'
+
+
+def test_a_threshold_of_image_scores_counts_no_findings(tmp_path):
+    rows = image_rows(make_films()[:1], -5., of_findings=False)
+    assert [rows[0][key] for key in ('points', 'hit_levels')] == [2, [.9, -np.inf]]
+    assert {rows[0][key] for key in ('findings', 'false_alarms', 'hits', 'misses',
+                                     'false_alarm_levels')} == {None}
+    text = write_image_table(tmp_path / 'images.csv', rows).read_text().splitlines()
+    assert text[1] == 'finding,1,a.png,p1,1,0.9,-5,,,2,,,0.9 never,,hand'
+
+
 def test_levels():
     first = image_rows(make_films(), 0.5)[0]
     assert first['hit_levels'] == [.9, -np.inf]
