@@ -8,6 +8,7 @@ from .froc_settings import FROCSettings, counted_curve
 from .roc import auroc, roc_curve
 from .statistics.bootstrap import DEFAULT_RESAMPLES, bootstrap
 from .statistics.delong import delong_interval
+from .statistics.resampling import find_units
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,8 @@ def summarise_class(events, settings, num_resamples=0, seed=0):
         metrics[f'recall@{budget:g}'] = curve.recall_at(budget, how.convention)
     metrics['froc_score'] = curve.score(how.budgets, how.convention)
     intervals = class_intervals(events, how, num_resamples, seed) if num_resamples else {}
+    if num_resamples and intervals['auroc'] is None and roc is not None:
+        notes.append('auroc: no interval, as DeLong\'s needs two patients of each kind of image')
     notes += [f'{name}: {interval.note}' for name, interval in intervals.items()
               if interval is not None and interval.note]
     return ClassResult(
@@ -132,9 +135,11 @@ def class_intervals(events, how, num_resamples=DEFAULT_RESAMPLES, seed=0):
     """
     intervals = dict(bootstrap(events, how, num_resamples=num_resamples, seed=seed).intervals)
     if intervals['auroc'] is not None:
-        groups = [img.group or ('image', number) for number, img in enumerate(events)]
-        intervals['auroc'] = delong_interval([img.is_positive for img in events],
-                                             [img.score for img in events], groups=groups)
+        # Two patients of each kind at least, or there is no variance and no interval.
+        units, positive = find_units(events), np.array([bool(img.is_positive) for img in events])
+        enough = all(len(np.unique(units.index[kind])) > 1 for kind in (positive, ~positive))
+        intervals['auroc'] = delong_interval(
+            positive, [img.score for img in events], groups=units.index.tolist()) if enough else None
     return intervals
 
 

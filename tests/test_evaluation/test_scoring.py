@@ -353,3 +353,11 @@ def test_normals_alone_have_no_interval():
     finding = evaluate([boxes_of('c'), boxes_of('d')], TARGETS[2:],
                        num_resamples=100).classes['finding']
     assert set(finding.intervals.values()) == {None}
+
+
+def test_one_normal_leaves_the_auroc_without_an_interval():
+    # DeLong's variance needs two patients of each kind; all else has its interval.
+    finding = evaluate(PREDICTIONS[:3], TARGETS[:3], num_resamples=100).classes['finding']
+    assert finding.metrics['auroc'] == .5  # of .9 and .5 against .7
+    assert finding.intervals['auroc'] is None and finding.intervals['froc_score'] is not None
+    assert any(note.startswith('auroc: no interval') for note in finding.notes)
