@@ -201,7 +201,7 @@ def _describe_image(events):
 def _load(path):
     """Return the content of a record file, whose head is right."""
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = json.loads(path.read_text(encoding='utf-8'), parse_constant=_refuse_constant)
     except OSError as error:
         raise ValueError(f'{path}: the record cannot be read ({error.strerror or error})') from error
     except ValueError as error:  # JSONDecodeError and UnicodeDecodeError alike
@@ -226,6 +226,10 @@ def _load(path):
     return content
 
 
+def _refuse_constant(name):
+    raise ValueError(f'it holds {name}, which no record does')
+
+
 def _read_events(path, name, content):
     """Return the events of one image of a record, checked."""
     img_id = content.get('image_id') if isinstance(content, dict) else content
@@ -247,6 +251,9 @@ def _read_events(path, name, content):
     if not isinstance(values['is_positive'], bool):
         raise ValueError(f'{where} has is_positive {values["is_positive"]!r}; true or false is '
                          'expected')
+    if len(values['recall_levels']) and not values['is_positive']:
+        raise ValueError(f'{where} has {len(values["recall_levels"])} recall_levels but is_positive '
+                         'false; an image with a point is positive')
     for levels, changes in EVENT_PAIRS:
         _check_pair(where, values, levels, changes)
     return ImageEvents(**values)

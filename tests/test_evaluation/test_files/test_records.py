@@ -126,6 +126,16 @@ def test_foreign_and_newer_files(tmp_path, content, message):
         read_record(path)
 
 
+def test_numbers_that_json_does_not_know(tmp_path):
+    path = write_record(tmp_path / 'record.json', {'fracture': make_events()}, SETTINGS)
+    content = json.loads(path.read_text())
+    for value in (float('nan'), float('inf')):
+        content['classes'][0]['images'][0]['score'] = value
+        path.write_text(json.dumps(content))
+        with pytest.raises(ValueError, match=r'record\.json: .*which no record does'):
+            read_record(path)
+
+
 def test_a_missing_file(tmp_path):
     with pytest.raises(ValueError, match=r'none\.json: the record cannot be read \(No such file'):
         read_record(tmp_path / 'none.json')
@@ -138,6 +148,7 @@ def test_a_missing_file(tmp_path):
     ('fp_levels', [None], 'not finite and descending'),
     ('score', True, r'score \[True\]'),
     ('is_positive', 1, 'is_positive 1; true or false'),
+    ('is_positive', False, 'recall_levels but is_positive false'),
     ('colour', 'red', 'has the entries')])
 def test_events_that_contradict_themselves(tmp_path, key, value, message):
     path = write_record(tmp_path / 'record.json', {'fracture': make_events()}, SETTINGS)
