@@ -1,4 +1,6 @@
 """Training and testing from a config, as mmdet's tools do it."""
+import os
+import zipfile
 from pathlib import Path
 
 import torch
@@ -8,6 +10,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 import mmwindow.engine  # noqa: F401  (allows own checkpoints before the first one is read)
+from mmwindow.apis.runs import mend_last_checkpoint
 from mmwindow.engine.distributed import close_process_group, init_cpu_process_group
 from mmwindow.engine.hooks import EvaluationSizeHook
 
@@ -111,6 +114,20 @@ def check_checkpoint(path):
     if '://' not in str(path) and not Path(path).is_file():
         raise ValueError(f'checkpoint {path}: there is no such file; training writes '
                          'best_*.pth and epoch_*.pth into its work_dir')
+    if '://' in str(path):
+        return
+    with open(path, 'rb') as stream:
+        is_archive = stream.read(2) == b'PK'  # torch's format since 1.6; its index comes last
+    if is_archive and not zipfile.is_zipfile(path):
+        raise ValueError(f'checkpoint {path}: it is cut short, as a kill while it was written leaves '
+                         'it; delete it and take another, or --resume without a path for the newest '
+                         'whole one')
+
+
+def is_first_process():
+    """Return whether this is rank 0, before any process group says so."""
+    names = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
+    return next((os.environ[name] for name in names if name in os.environ), '0') == '0'
 
 
 def build_runner(cfg):
@@ -136,8 +153,9 @@ def train(config, work_dir=None, cfg_options=None, launcher='none', amp=False, r
         cfg_options (dict, optional): Overrides of the config.
         launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
         amp (bool): Mixed precision: float16 with a loss scale on GPUs, bfloat16 on CPUs.
-        resume (str, optional): 'auto' for the newest checkpoint in ``work_dir`` (a fresh
-            start where there is none), or a checkpoint's path.
+        resume (str, optional): 'auto' for the newest whole checkpoint in ``work_dir`` (a fresh
+            start where there is none; one that a kill cut short is deleted), or a checkpoint's
+            path.
         auto_scale_lr (bool): Scale the learning rate with the global batch size.
     """
     cfg = load_config(config, work_dir, cfg_options, launcher)
@@ -150,6 +168,9 @@ def train(config, work_dir=None, cfg_options=None, launcher='none', amp=False, r
         cfg.load_from = None if resume == 'auto' else str(resume)
         if resume != 'auto':
             check_checkpoint(resume)
+        elif launcher == 'none' or is_first_process():
+            # The others read it after the process group has formed, so after this.
+            mend_last_checkpoint(Path(cfg.work_dir))
     runner = build_runner(cfg)
     runner.train()
     close_process_group()

@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmwindow.apis import load_config, train
+from mmwindow.apis import launch, load_config, train
 from mmwindow.apis import test as evaluate  # pytest would collect it under its own name
 from mmwindow.apis.launch import COPIED_VARIABLES
 from mmwindow.engine.hooks import EvaluationSizeHook
@@ -191,6 +192,52 @@ def test_resume_goes_on_after_a_cut(tiny_dataset, tmp_path):
                       '--resume', '--cfg-options', *as_arguments(longer))
     assert 'resumed epoch: 1, iter: 2' in output
     assert (tmp_path / 'epoch_2.pth').exists()
+
+
+def write_cut_training(folder):
+    """Write what a kill leaves: epoch 1 whole, epoch 2 cut short, and named as the last."""
+    torch.save(dict(state_dict=dict(weight=torch.zeros(500))), folder / 'epoch_1.pth')
+    content = (folder / 'epoch_1.pth').read_bytes()
+    (folder / 'epoch_2.pth').write_bytes(content[:len(content) // 2])
+    (folder / 'last_checkpoint').write_text(str(folder / 'epoch_2.pth'))
+
+
+@pytest.mark.parametrize('launcher, env, resumes_from', [
+    ('none', {}, 'epoch_1.pth'), ('none', {'SLURM_PROCID': '3'}, 'epoch_1.pth'),
+    ('pytorch', {'RANK': '0'}, 'epoch_1.pth'), ('pytorch', {'RANK': '1'}, 'epoch_2.pth')])
+def test_resume_passes_over_a_checkpoint_that_was_cut(
+        launcher, env, resumes_from, tmp_path, monkeypatch):
+    """Rank 0 alone mends the folder, before the process group forms."""
+    write_cut_training(tmp_path)
+    for name in ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK'):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+
+    class Started(Exception):
+        pass
+
+    def build_runner(cfg):
+        assert cfg.resume and cfg.load_from is None
+        raise Started((tmp_path / 'last_checkpoint').read_text())
+
+    monkeypatch.setattr(launch, 'build_runner', build_runner)
+    with pytest.raises(Started, match=resumes_from):
+        train(ROOT / 'configs' / PAPER_CONFIGS[0], work_dir=tmp_path, launcher=launcher,
+              resume='auto')
+    assert (tmp_path / 'epoch_2.pth').exists() == (resumes_from == 'epoch_2.pth')
+
+
+def test_a_cut_checkpoint_is_named(tmp_path):
+    write_cut_training(tmp_path)
+    config = ROOT / 'configs' / PAPER_CONFIGS[0]
+    for call in (lambda: evaluate(config, tmp_path / 'epoch_2.pth'),
+                 lambda: train(config, work_dir=tmp_path, resume=tmp_path / 'epoch_2.pth')):
+        with pytest.raises(ValueError, match='epoch_2.pth: it is cut short'):
+            call()
+    launch.check_checkpoint(tmp_path / 'epoch_1.pth')
+    torch.save({}, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
+    launch.check_checkpoint(tmp_path / 'old.pth')  # the format before torch 1.6 has no index
 
 
 @pytest.mark.smoke
