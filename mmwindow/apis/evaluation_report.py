@@ -77,7 +77,9 @@ def point_lines(report):
                                    ('recall of points', result.recall),
                                    ('false positives per image', result.fp_rate))
             if interval is not None or name.split()[0] in result.reasons]
-    return lines + table(['', 'value (95 % interval)'], rows)
+    return [*lines, *table(['', 'value (95 % interval)'], rows),
+            f'95 % intervals over {result.num_units} patients or images; that of the false positives '
+            f'is a bootstrap, {result.num_resamples} resamples, seed {result.seed}.', '']
 
 
 def strata_lines(report):
@@ -85,7 +87,6 @@ def strata_lines(report):
     if report.strata is None:
         return []
     names = list(report.result.metrics)
-    names = ['auroc', names[1], 'froc_score']
     parts = [*report.strata.strata, report.strata.pooled]
     rows = [[part.name, part.num_images, part.num_positives, part.num_points,
              *(with_interval(part.estimates[key], part.intervals[key]) for key in names)]
@@ -106,6 +107,9 @@ def comparison_lines(report, name, other):
     rows = []
     for key, difference in comparison.differences.items():
         p_value = comparison.p_values[key]
+        # The bootstrap's test rejects too often near AUROC 1 (results/coverage).
+        if key == 'auroc' and comparison.delong is not None:
+            difference, p_value = comparison.delong.difference, comparison.delong.p_value
         rows.append([key, number(comparison.first[key]), number(comparison.second[key]),
                      'none: ' + comparison.reasons[key] if difference is None else
                      with_interval(difference.estimate, difference), number(p_value)])
@@ -114,8 +118,9 @@ def comparison_lines(report, name, other):
              f'Paired bootstrap over {comparison.num_units} patients or images, '
              f'{comparison.num_resamples} resamples, seed {comparison.seed}.', '']
     if comparison.delong is not None:
-        lines += [f'DeLong test of the AUROC: z {number(comparison.delong.z)}, '
-                  f'p {number(comparison.delong.p_value, 4)}.', '']
+        note = f' {comparison.delong.note}.' if comparison.delong.note else ''
+        lines += [f'AUROC: DeLong\'s interval and test instead, z {number(comparison.delong.z)}, '
+                  f'p {number(comparison.delong.p_value, 4)}.{note}', '']
     return lines
 
 

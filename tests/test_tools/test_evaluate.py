@@ -14,6 +14,7 @@ from PIL import Image
 
 from mmwindow.apis.evaluation import evaluate_files, show_progress
 from mmwindow.evaluation.files.records import read_record
+from mmwindow.evaluation.statistics.delong import delong_test
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'evaluate.py'
@@ -165,8 +166,17 @@ def test_report_with_everything(tmp_path):
                  compare=tmp_path / 'boxes' / 'record.json')
     assert result.settings['seed'] == 5
     text = (tmp_path / 'maps' / 'report.md').read_text()
+    # The AUROC's row is DeLong's, as its own function gives it.
+    first, second = (read_record(tmp_path / name / 'record.json').events()
+                     for name in ('maps', 'boxes'))
+    test = delong_test([img.is_positive for img in first], [img.score for img in first],
+                       [img.score for img in second], groups=[img.group for img in first])
+    low, high = test.difference.low, test.difference.high
+    assert (f'| auroc | 0.938 | 0.875 | 0.062 ({low:.3f} to {high:.3f}) | {test.p_value:.3f} |'
+            in text)
     for part in ('| auroc | 0.938 (', '### By region', '| ankle | 4 | 2 | 2 | 1.000 (',
                  '| pooled | 8 | 4 | 5 | 0.938 (',
+                 '| region | images | positives | points | auroc | recall@0.1 | recall@0.2 |',
                  '### maps minus boxes', '| froc_score | 0.960 | 0.560 | 0.400 (',
                  '200 resamples, seed 5', 'on these very images', '| rule | disk_overlap |',
                  '![froc.png](froc.png)', '![roc.png](roc.png)'):
@@ -193,7 +203,8 @@ def test_operating_point_of_validation_images(tmp_path):
     # false alarm on 8 films.
     assert 'Score 0.700000, chosen by fp_budget = 0.2 on validation images (8).' in text
     for part in ('| sensitivity of images | 0.500 (', '| specificity of images | 1.000 (',
-                 '| recall of points | 0.400 (', '| false positives per image | 0.125 ('):
+                 '| recall of points | 0.400 (', '| false positives per image | 0.125 (',
+                 'is a bootstrap, 2000 resamples, seed 0.'):
         assert part in text, part
     with pytest.raises(ValueError, match='8 of its images are evaluated here as well'):
         evaluate_files(BOXES, validation, tmp_path / 'again', missing='empty', progress=False,
