@@ -84,6 +84,8 @@ def evaluate_files(predictions, annotations, out, *, num_resamples=0, seed=0, by
         ValueError: Bad input; the message says which file, what is wrong and how to mend it.
     """
     out, name = Path(out), name or Path(predictions).stem
+    if out.exists() and not out.is_dir():
+        raise ValueError(f'{out}: there is a file of this name; a folder for the results is expected')
     truth = read_annotations(annotations)
     if by is not None and by != 'group' and not any(by in target.fields for target in truth.targets):
         known = sorted({key for target in truth.targets for key in target.fields} - {'file_name'})

@@ -185,6 +185,13 @@ def test_maps_of_another_image():
         evaluate({1: np.zeros((8, 8), np.float32)}, [Target(1, 100, 200)], map_extent='image')
 
 
+def test_the_size_of_a_prediction_is_height_and_width():
+    upright = [Target('a', 200, 100, [[50, 50]])]
+    assert evaluate([boxes_of('a', height=200, width=100)], upright).metrics['froc_score'] == 0
+    with pytest.raises(ValueError, match=r"'a' was predicted at 100 x 200 .* annotated at 200 x 100"):
+        evaluate([boxes_of('a', height=100, width=200)], upright)
+
+
 def test_boxes_outside_their_image_are_counted():
     prediction = boxes_of('c', (-50, -50, -10, -10, .9), (5, 5, 5, 9, .8), (-10, -10, 30, 30, .7))
     result = evaluate([prediction], TARGETS, missing='empty')

@@ -253,6 +253,9 @@ def test_what_cannot_be_compared(tmp_path):
         run(MAPS, tmp_path / 'maps', compare=tmp_path / 'near' / 'record.json')
     with pytest.raises(ValueError, match=r"no image has the field 'hardware'; there are .'region'"):
         run(MAPS, tmp_path / 'maps', by='hardware')
+    (tmp_path / 'taken').touch()
+    with pytest.raises(ValueError, match='taken: there is a file of this name'):
+        run(MAPS, tmp_path / 'taken')
     with pytest.raises(ValueError, match='no JSON, or cut short|no record'):
         run(MAPS, tmp_path / 'maps', compare=BOXES)
     assert not (tmp_path / 'maps').exists()
