@@ -240,12 +240,23 @@ def test_a_cut_checkpoint_is_named(tmp_path):
     launch.check_checkpoint(tmp_path / 'old.pth')  # the format before torch 1.6 has no index
 
 
+def test_amp_switches_the_optimizer_wrapper(monkeypatch):
+    for has_gpu, wrapper in ((False, 'BFloat16OptimWrapper'), (True, 'AmpOptimWrapper')):
+        monkeypatch.setattr(torch.cuda, 'is_available', lambda has_gpu=has_gpu: has_gpu)
+        cfg = load_config(ROOT / 'configs' / PAPER_CONFIGS[0])
+        launch.use_mixed_precision(cfg)
+        assert cfg.optim_wrapper.type == wrapper
+        assert cfg.optim_wrapper.get('loss_scale') == ('dynamic' if has_gpu else None)
+        assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=4e-5, weight_decay=1e-3)
+
+
 @pytest.mark.smoke
 def test_amp_trains_in_bfloat16_without_a_gpu(tiny_dataset, tmp_path):
     output = run_tool(sys.executable, ROOT / 'tools/train.py', ROOT / 'configs' / PAPER_CONFIGS[0],
                       '--work-dir', tmp_path, '--amp', '--cfg-options',
                       *as_arguments(shrunk(tiny_dataset)))
     losses = [float(value) for value in re.findall(r'  loss: ([0-9.a-z]+)', output)]
+    assert 'BFloat16OptimWrapper' in next(tmp_path.glob('*.py')).read_text()
     assert len(losses) == 2
     assert all(0 < value < 10 for value in losses)
 

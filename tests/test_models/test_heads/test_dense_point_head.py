@@ -161,6 +161,16 @@ def test_each_image_keeps_its_own_scale_and_its_map():
     assert second['instances'].bboxes.tolist() == [[0, 0, 4, 4]]
 
 
+def test_each_axis_has_its_own_factor():
+    # 40 x 100 pixels shrunk to 16 x 50 by rounding: 0.5 along x, 0.4 along y.
+    head = make_head(test_cfg=dict(score_thr=0.2))
+    logits = make_logits()
+    logits[0][0, 0, 1, 2:4] = 40.                 # x 8 to 16, y 4 to 8 of the input
+    meta = dict(ori_shape=(40, 100), img_shape=(64, 64), scale_factor=(0.5, 0.4))
+    boxes = head.predict_by_feat(logits, [meta])[0]['instances'].bboxes
+    assert boxes[0].tolist() == pytest.approx([16, 10, 32, 20])
+
+
 # Refusals.
 
 def test_missing_bounds_name_the_transform():
