@@ -1,8 +1,9 @@
 """The page that ``tools/evaluate.py`` writes: Markdown, every number with how it was made."""
-import os
 from pathlib import Path
 
 import numpy as np
+
+from mmwindow.apis.text_file import write_text
 
 
 def number(value, digits=3):
@@ -153,7 +154,5 @@ def write_report(path, name, reports, result, figures, other=None):
     lines += [f'![{figure}]({figure})' for figure in figures] + [''] * bool(figures)
     lines += settings_lines(result)
     path = Path(path)
-    part = path.with_name(path.name + '.part')
-    part.write_text('\n'.join(lines), encoding='utf-8')
-    os.replace(part, path)
+    write_text(path, '\n'.join(lines))
     return path

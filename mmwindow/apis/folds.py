@@ -19,6 +19,7 @@ from mmwindow.apis.job_queue import Job, ProgressLine, run_jobs
 from mmwindow.apis.run_plan import describe_system, plan_runs
 from mmwindow.apis.run_worker import RECORDS
 from mmwindow.apis.runs import mend_last_checkpoint, read_json, write_json
+from mmwindow.apis.text_file import write_text
 from mmwindow.datasets.fold_file import check_folds, read_folds, write_fold_files, write_folds
 from mmwindow.evaluation.files.records import read_record
 
@@ -69,9 +70,7 @@ def prepare_run(plan, command_line, overwrite=False):
     (plan.folder / 'result.json').unlink(missing_ok=True)  # of records that are gone
     if not (state and state['trained']):
         mend_last_checkpoint(plan.folder / 'training')
-    part = plan.folder / 'config.py.part'
-    part.write_text(complete_config(plan).pretty_text, encoding='utf-8')
-    os.replace(part, plan.folder / 'config.py')
+    write_text(plan.folder / 'config.py', complete_config(plan).pretty_text)
     write_json(plan.folder / 'run.json', dict(
         mark=plan.mark, system=plan.system, config=str(plan.config), fold=plan.fold, seed=plan.seed,
         **describe_system(plan.cfg, plan.config), command=command_line,

@@ -12,8 +12,8 @@ from mmwindow.apis.tables import (
     markdown,
     system_table,
     window_table,
-    write_text,
 )
+from mmwindow.apis.text_file import write_text
 from mmwindow.evaluation.froc_settings import counted_curve
 from mmwindow.evaluation.roc import roc_curve
 from mmwindow.visualization.paper_figures import plot_figure4, plot_figure5

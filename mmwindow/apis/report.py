@@ -1,10 +1,10 @@
 """Pictures and a page for one test run."""
-import os
 import pickle
 from pathlib import Path
 
 import numpy as np
 
+from mmwindow.apis.text_file import write_text
 from mmwindow.datasets.transforms.load_radiograph import decode_radiograph
 from mmwindow.evaluation import froc_curve, roc_curve
 from mmwindow.evaluation.files.records import read_record
@@ -99,6 +99,4 @@ def draw_report(out, curves, predictions, metrics, budget=0.3):
                   title=f'Findings at a score of {threshold:.3f}, {meaning}')
     lines += ['', f'Findings below are those at a score of {threshold:.3f}, {meaning}.', '',
               '![Heat maps](overlays.png)', '']
-    part = out / 'report.md.part'
-    part.write_text('\n'.join(lines), encoding='utf-8')
-    os.replace(part, out / 'report.md')
+    write_text(out / 'report.md', '\n'.join(lines))

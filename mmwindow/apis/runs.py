@@ -3,7 +3,6 @@ import contextlib
 import hashlib
 import json
 import math
-import os
 import platform
 import re
 import zipfile
@@ -12,6 +11,7 @@ from pathlib import Path
 import torch
 
 import mmwindow
+from mmwindow.apis.text_file import write_text
 
 
 def fingerprint(cfg, seed, data=''):
@@ -31,9 +31,7 @@ def fingerprint(cfg, seed, data=''):
 
 def write_json(path, content):
     """Write beside, then rename: a file under its own name is whole."""
-    part = path.with_name(path.name + '.part')
-    part.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
-    os.replace(part, path)
+    write_text(path, json.dumps(content, indent=1) + '\n')
 
 
 def read_json(path):
@@ -102,7 +100,5 @@ def mend_last_checkpoint(folder):
         pointer.unlink(missing_ok=True)
         return None
     newest = max(saved, key=saved.get)
-    part = pointer.with_name(pointer.name + '.part')
-    part.write_text(str(newest.absolute()), encoding='utf-8')
-    os.replace(part, pointer)
+    write_text(pointer, str(newest.absolute()))
     return newest

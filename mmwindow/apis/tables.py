@@ -2,8 +2,6 @@
 import csv
 import io
 import math
-import os
-from pathlib import Path
 
 from mmwindow.apis.summaries import METRIC_NAMES, METRICS
 
@@ -40,13 +38,6 @@ def comma_separated(rows):
         writer.writerow(['' if cell is None or (isinstance(cell, float) and math.isnan(cell))
                          else cell for cell in row])
     return stream.getvalue()
-
-
-def write_text(path, text):
-    """Write beside, then rename: a file under its own name is whole."""
-    part = Path(path).with_name(Path(path).name + '.part')
-    part.write_text(text, encoding='utf-8')
-    os.replace(part, path)
 
 
 def metric_head(has_folds):

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from mmwindow.datasets.point_file import load_point_json, read_point_file
-from mmwindow.datasets.splits import split_by_group, split_content
+from mmwindow.datasets.splits import split_by_group, split_content, write_parts
 
 FORMAT = 'mmwindow-folds'
 VERSION = 1
@@ -212,10 +212,6 @@ def write_fold_files(folds, points, folder, numbers=None):
         split = {name: sorted(place[img_id] for img_id in ids)
                  for name, ids in folds['folds'][number].items() if name in SPLITS}
         home = Path(folder) / f'fold{number}'
-        home.mkdir(parents=True, exist_ok=True)
-        for name, part in split_content(content, split).items():
-            beside = home / f'{name}.json.part'
-            beside.write_text(json.dumps(part), encoding='utf-8')
-            os.replace(beside, home / f'{name}.json')
+        write_parts(home, split_content(content, split))
         files[number] = {name: home / f'{name}.json' for name in SPLITS}
     return files

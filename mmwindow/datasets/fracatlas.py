@@ -1,6 +1,4 @@
 """FracAtlas: from polygons to points, as an annotator would click them."""
-import json
-import os
 from pathlib import Path
 
 import cv2
@@ -8,7 +6,7 @@ import numpy as np
 
 from mmwindow.datasets.image_file import describe_image_problem
 from mmwindow.datasets.point_file import load_point_json
-from mmwindow.datasets.splits import split_by_group, split_content
+from mmwindow.datasets.splits import split_by_group, split_content, write_parts
 
 FRAME_SIDE = 1024
 
@@ -176,11 +174,7 @@ def convert_fracatlas(source, out, seed=0, fold=0):
                            [img['id'] in positives for img in points['images']], fold, seed=seed)
     parts = split_content(points, split)
     folder = out / 'annotations'
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, part in {'points': points, **parts}.items():
-        beside = folder / f'{name}.json.part'
-        beside.write_text(json.dumps(part), encoding='utf-8')
-        os.replace(beside, folder / f'{name}.json')
+    write_parts(folder, {'points': points, **parts})
     return {name: dict(images=len(part['images']),
                        positives=len({annotation['image_id']
                                       for annotation in part['annotations']}),

@@ -95,6 +95,20 @@ def split_content(content, split):
     return parts
 
 
+def write_parts(folder, parts):
+    """Write ``<folder>/<name>.json`` for each part, each beside its place and then renamed.
+
+    Args:
+        folder (Path): Made where it is not there.
+        parts (dict[str, dict]): COCO contents by name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in parts.items():
+        beside = folder / f'{name}.json.part'
+        beside.write_text(json.dumps(part), encoding='utf-8')
+        os.replace(beside, folder / f'{name}.json')
+
+
 def describe_split(split, is_positive):
     """Return one line: images and positives of each part."""
     return ', '.join(f'{name} {len(indices)} images ({sum(is_positive[index] for index in indices)} '
@@ -126,10 +140,6 @@ def write_splits(path, out, num_folds=5, seed=0):
     for fold in range(num_folds or 1):
         split = split_by_group(groups, is_positive, fold, num_folds or 5, seed)
         folder = Path(out) / f'fold{fold}' if num_folds else Path(out)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, part in split_content(content, split).items():
-            beside = folder / f'{name}.json.part'
-            beside.write_text(json.dumps(part), encoding='utf-8')
-            os.replace(beside, folder / f'{name}.json')
+        write_parts(folder, split_content(content, split))
         splits[str(folder)] = split
     return splits
