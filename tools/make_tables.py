@@ -1,19 +1,20 @@
 #!/usr/bin/env python
-"""Turn run folders into the paper's tables and figures.
+"""Turn finished runs into the paper's tables and figures.
 
     tools/make_tables.py DIR [DIR ...] --out FOLDER [--results results/DATASET]
 
-DIR is what tools/run_folds.py --out wrote. FOLDER receives tables.md with everything; table1 (all
-systems), comparisons (with WL-KLD, pairwise), table2 and table3 (ablations) as .md and .csv;
-figure4 (ROC) and figure5 (FROC) as .png and .svg. With --results also one small JSON a system, from
-which tools/update_readme.py makes the tables of the README.
+DIR is what tools/run_folds.py --out wrote, or what --results wrote before. FOLDER receives tables.md
+with everything; table1 (all systems), comparisons (with WL-KLD, pairwise), table2 and table3
+(ablations) as .md and .csv; figure4 (ROC) and figure5 (FROC) as .png and .svg. With --results also a
+small JSON for each system and its events: the README's tables are made from them
+(tools/update_readme.py), and all of this can be made again from them where the runs are gone.
 """
 import argparse
 import shlex
 import sys
 from pathlib import Path
 
-from mmwindow.apis.paper_report import make_report
+from mmwindow.apis.experiments.paper_report import make_report
 
 PAPER = Path(__file__).resolve().parents[1] / 'results' / 'paper.json'
 

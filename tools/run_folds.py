@@ -16,7 +16,7 @@ import sys
 
 from mmengine.config import DictAction
 
-from mmwindow.apis.folds import run_folds
+from mmwindow.apis.experiments.folds import run_folds
 
 
 def parse_gpus(text):

@@ -13,6 +13,7 @@ import mmwindow.engine  # noqa: F401  (allows own checkpoints before the first o
 from mmwindow.apis.runs import mend_last_checkpoint
 from mmwindow.engine.distributed import close_process_group, init_cpu_process_group
 from mmwindow.engine.hooks import EvaluationSizeHook
+from mmwindow.engine.memory import keep_freed_memory
 
 # Variables of the config files under configs/_base_, and where reading a file copies them to.
 COPIED_VARIABLES = {
@@ -56,6 +57,39 @@ def check_options(options):
             'in configs/windowloss/ablations')
 
 
+def find_list_items(cfg, options):
+    """Return overrides with each item of a list named by its index.
+
+    ``train_dataloader.dataset.pipeline.PointsToPseudoBoxes.size`` reads better than with an index in
+    place of the type, and stays right when a transform is put before it.
+
+    Args:
+        cfg (Config): Complete.
+        options (dict): Overrides, keys dotted.
+
+    Raises:
+        ValueError: A list has no item, or several items, of a type that a key names.
+    """
+    found = {}
+    for key, value in options.items():
+        parts, place = key.split('.'), cfg.to_dict()
+        for index, part in enumerate(parts):
+            if isinstance(place, (list, tuple)) and not part.isdigit():
+                types = [item.get('type') if isinstance(item, dict) else None for item in place]
+                if types.count(part) != 1:
+                    raise ValueError(
+                        f'--cfg-options {key}: {".".join(parts[:index])} has {types.count(part)} '
+                        f'items of type {part}; its types are {", ".join(map(str, types))}: name one '
+                        'of them, or an item by its index')
+                parts[index] = part = str(types.index(part))
+            if isinstance(place, (list, tuple)):
+                place = place[int(part)] if int(part) < len(place) else None
+            else:
+                place = place.get(part) if isinstance(place, dict) else None
+        found['.'.join(parts)] = value
+    return found
+
+
 def load_config(config, work_dir=None, cfg_options=None, launcher='none'):
     """Read a config file and apply what the command line asks for.
 
@@ -63,12 +97,13 @@ def load_config(config, work_dir=None, cfg_options=None, launcher='none'):
         config (str | Path): The config file.
         work_dir (str | Path, optional): Overrides the config's; without either it is
             ``work_dirs/<name of the config>``.
-        cfg_options (dict, optional): Overrides, keys dotted as in mmengine.
+        cfg_options (dict, optional): Overrides, keys dotted as in mmengine; an item of a list, such
+            as a pipeline, may be named by its type instead of its index.
         launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
 
     Raises:
-        ValueError: The file is missing, or an override would change nothing
-            (:func:`check_options`).
+        ValueError: The file is missing, an override would change nothing
+            (:func:`check_options`) or names no single item (:func:`find_list_items`).
     """
     if not Path(config).is_file():
         raise ValueError(f'config {config}: there is no such file; the configs lie in configs/')
@@ -76,7 +111,7 @@ def load_config(config, work_dir=None, cfg_options=None, launcher='none'):
     cfg.launcher = launcher
     if cfg_options:
         check_options(cfg_options)
-        cfg.merge_from_dict(cfg_options)
+        cfg.merge_from_dict(find_list_items(cfg, cfg_options))
     if work_dir is not None:
         cfg.work_dir = str(work_dir)
     elif cfg.get('work_dir') is None:
@@ -133,6 +168,8 @@ def is_first_process():
 def build_runner(cfg):
     """Build the runner; on a machine without GPUs with a gloo process group."""
     setup_cache_size_limit_of_dynamo()
+    if not torch.cuda.is_available():
+        keep_freed_memory()
     if init_cpu_process_group(cfg.launcher):
         # mmengine hands the wrapper device_ids, which it refuses on a CPU.
         cfg.setdefault('model_wrapper_cfg', dict(

@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 
 from mmwindow.apis import launch, load_config, train
 from mmwindow.apis import test as evaluate  # pytest would collect it under its own name
-from mmwindow.apis.launch import COPIED_VARIABLES
+from mmwindow.apis.launch import COPIED_VARIABLES, find_list_items
 from mmwindow.engine.hooks import EvaluationSizeHook
 
 ROOT = Path(__file__).parents[2]
@@ -287,3 +287,14 @@ def test_auto_scale_needs_a_base_batch_size(tiny_dataset, tmp_path):
     with pytest.raises(ValueError, match='auto_scale_lr.base_batch_size'):
         train(ROOT / 'configs/synthetic/wl_kld_lite0_fpn.py', work_dir=tmp_path,
               auto_scale_lr=True)
+
+
+def test_items_of_lists_are_named_by_type_or_index():
+    cfg = Config(dict(pipeline=[dict(type='Load'), dict(type='Flip', prob=0.5), dict(type='Load')]))
+    assert find_list_items(cfg, {'pipeline.Flip.prob': 1, 'pipeline.0.x': 2, 'new.Flip': 3}) == {
+        'pipeline.1.prob': 1, 'pipeline.0.x': 2, 'new.Flip': 3}
+    with pytest.raises(ValueError, match='pipeline has 2 items of type Load; its types are Load, '
+                                         'Flip, Load'):
+        find_list_items(cfg, {'pipeline.Load.x': 1})
+    with pytest.raises(ValueError, match='pipeline has 0 items of type Rotate'):
+        find_list_items(cfg, {'pipeline.Rotate.x': 1})

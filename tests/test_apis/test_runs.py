@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmwindow.apis.run_worker import end_with_parent, set_outfile, write_split_config
+from mmwindow.apis.experiments.run_worker import end_with_parent, set_outfile, write_split_config
 from mmwindow.apis.runs import (
     find_best_checkpoint,
     fingerprint,

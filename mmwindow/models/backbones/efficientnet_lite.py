@@ -38,27 +38,47 @@ def load_packaged_weights():
 class SameConv2d(nn.Conv2d):
     """A convolution padded as TensorFlow's 'SAME' for inputs whose sides divide by the stride.
 
-    With stride 2 one more row and column is padded at the bottom and right.
+    With stride 2 one more row and column is padded at the bottom and right. That is an even
+    padding for a kernel with a row and column of zeros before its first: padding the small
+    kernel instead of the features saves a copy of the largest tensors of the network.
     """
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, groups=1):
         total = kernel_size - stride
-        self.uneven = (total // 2, total - total // 2) * 2 if total % 2 else None
-        super().__init__(in_channels, out_channels, kernel_size, stride,
-                         0 if total % 2 else total // 2, groups=groups, bias=False)
+        self.is_uneven = total % 2 == 1
+        super().__init__(in_channels, out_channels, kernel_size, stride, (total + 1) // 2,
+                         groups=groups, bias=False)
+
+    def forward(self, features, scale=None, bias=None):
+        """Return the convolution, each output channel times ``scale`` plus ``bias``, ``(C,)``."""
+        weight = self.weight if scale is None else self.weight * scale.view(-1, 1, 1, 1)
+        if self.is_uneven:
+            weight = F.pad(weight, (1, 0, 1, 0))
+        return F.conv2d(features, weight, bias, self.stride, self.padding, 1, self.groups)
+
+
+class ConvNorm(nn.Sequential):
+    """Convolution, batch normalisation and (optionally) ReLU6.
+
+    With fixed statistics the normalisation is a factor and a summand for each channel, and both
+    are folded into the convolution: the same function of the same parameters, gradients included,
+    without two passes over the features.
+    """
+
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, groups=1, activation=True):
+        layers = OrderedDict(
+            conv=SameConv2d(in_channels, out_channels, kernel_size, stride, groups),
+            norm=nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.01))
+        if activation:
+            layers['activation'] = nn.ReLU6(inplace=True)
+        super().__init__(layers)
 
     def forward(self, features):
-        return super().forward(F.pad(features, self.uneven) if self.uneven else features)
-
-
-def conv_norm(in_channels, out_channels, kernel_size, stride=1, groups=1, activation=True):
-    """Return convolution, batch normalisation and (optionally) ReLU6."""
-    layers = OrderedDict(
-        conv=SameConv2d(in_channels, out_channels, kernel_size, stride, groups),
-        norm=nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.01))
-    if activation:
-        layers['activation'] = nn.ReLU6(inplace=True)
-    return nn.Sequential(layers)
+        if self.norm.training:
+            return super().forward(features)
+        scale = self.norm.weight * torch.rsqrt(self.norm.running_var + self.norm.eps)
+        features = self.conv(features, scale, self.norm.bias - self.norm.running_mean * scale)
+        return self.activation(features) if 'activation' in self._modules else features
 
 
 class InvertedResidual(nn.Module):
@@ -69,9 +89,9 @@ class InvertedResidual(nn.Module):
         channels = in_channels * expansion
         layers = OrderedDict()
         if expansion != 1:
-            layers['expand'] = conv_norm(in_channels, channels, 1)
-        layers['depthwise'] = conv_norm(channels, channels, kernel_size, stride, groups=channels)
-        layers['project'] = conv_norm(channels, out_channels, 1, activation=False)
+            layers['expand'] = ConvNorm(in_channels, channels, 1)
+        layers['depthwise'] = ConvNorm(channels, channels, kernel_size, stride, groups=channels)
+        layers['project'] = ConvNorm(channels, out_channels, 1, activation=False)
         self.layers = nn.Sequential(layers)
         self.adds_input = stride == 1 and in_channels == out_channels
 
@@ -112,7 +132,7 @@ class EfficientNetLite(BaseModule):
         self.output_groups = [OUTPUT_GROUPS[index] for index in sorted(out_indices)]
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
-        self.stem = conv_norm(3, STEM_CHANNELS, 3, stride=2)
+        self.stem = ConvNorm(3, STEM_CHANNELS, 3, stride=2)
         self.groups = nn.ModuleList()
         channels = STEM_CHANNELS
         for kernel_size, stride, expansion, out_channels, repeats in BLOCK_GROUPS:

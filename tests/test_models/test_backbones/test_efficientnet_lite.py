@@ -1,4 +1,5 @@
 """EfficientNet-Lite0 against the package whose weights it uses."""
+import copy
 import sys
 
 import pytest
@@ -6,6 +7,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmwindow.models import EfficientNetLite
+from mmwindow.models.backbones.efficientnet_lite import ConvNorm
 
 # The last block of each output's group: 1, 2, 2, 3, 3, 4 and 1 blocks make the groups.
 REFERENCE_BLOCKS = (2, 4, 10, 15)
@@ -42,13 +44,15 @@ def reference_features(reference, imgs):
 @pytest.mark.parametrize('size', [(224, 224), (256, 320), (512, 512)])
 @torch.no_grad()
 def test_features_equal_the_reference(pretrained, reference, size):
-    imgs = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    """In double precision: the normalisation is folded, which is another order of rounding."""
+    imgs = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0)).double()
+    pretrained, reference = (copy.deepcopy(model).double() for model in (pretrained, reference))
     ours = pretrained(imgs)
     assert [output.shape[1] for output in ours] == [24, 40, 112, 320]
     for stride, output, expected in zip((4, 8, 16, 32), ours, reference_features(reference, imgs),
                                         strict=True):
         assert output.shape[2:] == (size[0] // stride, size[1] // stride)
-        torch.testing.assert_close(output, expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(output, expected, atol=1e-11, rtol=1e-11)
 
 
 @torch.no_grad()
@@ -142,3 +146,27 @@ def test_impossible_options(options, message):
 def test_sides_that_do_not_divide_are_refused():
     with pytest.raises(ValueError, match=r'\(1, 3, 64, 48\).*pad_size_divisor=32'):
         EfficientNetLite(pretrained=False)(torch.zeros(1, 3, 64, 48))
+
+
+@pytest.mark.parametrize('kernel_size, stride', [(3, 1), (5, 1), (3, 2), (5, 2)])
+def test_folding_keeps_function_and_gradients(kernel_size, stride):
+    """Against convolution, padding and normalisation one after the other, in double precision."""
+    torch.manual_seed(0)
+    block = ConvNorm(6, 4, kernel_size, stride, groups=2).double().eval()
+    for parameter in (block.norm.running_mean, block.norm.weight, block.norm.bias):
+        torch.nn.init.normal_(parameter)
+    torch.nn.init.uniform_(block.norm.running_var, 0.5, 2.)
+    imgs = torch.randn(2, 6, 12, 20, dtype=torch.float64, requires_grad=True)
+    leaves = [imgs, *block.parameters()]
+    total = kernel_size - stride
+    padded = torch.nn.functional.pad(imgs, [total // 2, total - total // 2] * 2)
+    plain = torch.nn.functional.conv2d(padded, block.conv.weight, stride=stride, groups=2)
+    expected = torch.nn.functional.relu6(block.norm(plain))
+    output = block(imgs)
+    assert output.shape[2:] == (12 // stride, 20 // stride)
+    torch.testing.assert_close(output, expected, atol=1e-12, rtol=1e-12)
+    for mine, other in zip(torch.autograd.grad(output.square().sum(), leaves),
+                           torch.autograd.grad(expected.square().sum(), leaves), strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-10, rtol=1e-10)
+    block.train()
+    torch.testing.assert_close(block(imgs), torch.nn.functional.relu6(block.norm(plain)))

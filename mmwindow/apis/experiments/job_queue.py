@@ -176,7 +176,7 @@ def run_jobs(jobs, devices, line=None, poll_seconds=0.5):
     """Run every job in a subprocess, as many at once as there are devices.
 
     A job that fails does not stop the others. A child sees the end of its standard input
-    when this process dies, whatever the cause (:mod:`mmwindow.apis.run_worker` then ends).
+    when this process dies, whatever the cause (a worker of :mod:`.run_worker` then ends).
 
     Args:
         jobs (Sequence[Job]): In this order; those with ``seconds`` are done and only counted.

@@ -8,17 +8,17 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mmwindow.apis import folds as folds_api
-from mmwindow.apis.folds import choose_devices, lock_folders, run_folds, worker_command
-from mmwindow.apis.job_queue import ProgressLine
-from mmwindow.apis.run_plan import describe_system, innermost_dataset, plan_runs
-from mmwindow.apis.run_worker import train_in_processes
+from mmwindow.apis.experiments import folds as folds_api
+from mmwindow.apis.experiments.folds import choose_devices, lock_folders, run_folds, worker_command
+from mmwindow.apis.experiments.job_queue import ProgressLine
+from mmwindow.apis.experiments.run_plan import describe_system, innermost_dataset, plan_runs
+from mmwindow.apis.experiments.run_worker import train_in_processes
 from mmwindow.apis.runs import read_json
 from mmwindow.datasets.fold_file import make_folds, write_folds
 from mmwindow.engine.hooks import ValidateOnResumeHook
 from mmwindow.evaluation.files.records import read_record
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 CONFIG = """
 model = dict(type='Any', bbox_head=dict(loss=dict(type='WindowLoss', divergence='{divergence}')))
@@ -238,7 +238,8 @@ def test_one_job_a_gpu_or_one_on_all(monkeypatch):
 def test_one_run_on_several_gpus_is_started_by_torchrun(tmp_path, monkeypatch):
     plan = SimpleNamespace(folder=tmp_path)
     assert worker_command(plan)[1:] == (
-        '-m', 'mmwindow.apis.run_worker', str(tmp_path), '--end-with-stdin', '--processes=1')
+        '-m', 'mmwindow.apis.experiments.run_worker', str(tmp_path), '--end-with-stdin',
+        '--processes=1')
     assert worker_command(plan, num_processes=4, amp=True)[-2:] == ('--processes=4', '--amp')
     started = []
 
@@ -250,8 +251,8 @@ def test_one_run_on_several_gpus_is_started_by_torchrun(tmp_path, monkeypatch):
     train_in_processes(tmp_path, 4, amp=True)
     assert started == [[
         sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=4', '-m',
-        'mmwindow.apis.run_worker', str(tmp_path), '--launcher', 'pytorch', '--end-with-stdin',
-        '--amp']]
+        'mmwindow.apis.experiments.run_worker', str(tmp_path), '--launcher', 'pytorch',
+        '--end-with-stdin', '--amp']]
     with pytest.raises(ValueError, match='the training in 4 processes failed with status 1'):
         train_in_processes(tmp_path, 4, amp=False)
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmwindow.apis.job_queue import (
+from mmwindow.apis.experiments.job_queue import (
     Job,
     ProgressLine,
     Running,

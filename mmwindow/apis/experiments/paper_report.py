@@ -1,11 +1,11 @@
-"""From run folders to the paper's tables and figures; see ``tools/make_tables.py``."""
+"""From finished systems to the paper's tables and figures; see ``tools/make_tables.py``."""
 from pathlib import Path
 
-from mmwindow.apis.result_files import write_result_files
-from mmwindow.apis.run_results import load_systems, paper_key
-from mmwindow.apis.runs import read_json
-from mmwindow.apis.summaries import METRICS, compare_with, summarise
-from mmwindow.apis.tables import (
+from mmwindow.apis.experiments.result_files import write_result_files
+from mmwindow.apis.experiments.run_results import load_systems
+from mmwindow.apis.experiments.summaries import METRICS, compare_with, summarise
+from mmwindow.apis.experiments.systems import paper_key
+from mmwindow.apis.experiments.tables import (
     comma_separated,
     comparison_table,
     describe_losses,
@@ -13,6 +13,7 @@ from mmwindow.apis.tables import (
     system_table,
     window_table,
 )
+from mmwindow.apis.runs import read_json
 from mmwindow.apis.text_file import write_text
 from mmwindow.evaluation.froc_settings import counted_curve
 from mmwindow.evaluation.roc import roc_curve
@@ -83,16 +84,17 @@ def pick_metrics(row):
 
 def make_report(folders, out, paper=None, results=None, reference=None, class_name=None, only=None,
                 num_resamples=2000, seed=0, command_line='', say=print):
-    """Write the paper's tables and figures from run folders.
+    """Write the paper's tables and figures from run folders or result files.
 
     Args:
-        folders (Sequence[str | Path]): From ``tools/run_folds.py --out``.
+        folders (Sequence[str | Path]): As in
+            :func:`~mmwindow.apis.experiments.run_results.load_systems`.
         out (str | Path): Folder; receives ``tables.md``, ``table1.csv`` and ``.md`` and so on,
             ``figure4`` (ROC) and ``figure5`` (FROC) as ``.png`` and ``.svg``.
         paper (str | Path, optional): The paper's numbers, ``results/paper.json``.
         results (str | Path, optional): Folder for small result files, one for each system.
         reference (str, optional): As in :func:`choose_reference`.
-        class_name, only: As in :func:`~mmwindow.apis.run_results.load_systems`.
+        class_name, only: As in :func:`~mmwindow.apis.experiments.run_results.load_systems`.
         num_resamples, seed (int): Of the bootstrap.
         command_line (str): Is written into the tables.
         say (callable): Takes a line of progress.

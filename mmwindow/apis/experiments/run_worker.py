@@ -1,8 +1,8 @@
-"""One run in a process of its own: ``python -m mmwindow.apis.run_worker FOLDER``.
+"""One run in a process of its own: ``python -m mmwindow.apis.experiments.run_worker FOLDER``.
 
-Trains, or goes on after a cut, then tests the best checkpoint on the test and the validation
-split; :mod:`mmwindow.apis.folds` writes FOLDER and starts this. A training on several GPUs has
-processes of its own, under torchrun; the tests stay here, on the first GPU: the metric is the
+Trains, or goes on after a cut, then tests the best checkpoint on the splits that ``run.json``
+names; :mod:`.folds` writes FOLDER and starts this. A training on several GPUs has processes of
+its own, under torchrun; the tests stay here, on the first GPU: the metric is the
 same, and a process group cannot be left and entered again.
 """
 import argparse
@@ -93,8 +93,9 @@ def train_in_processes(folder, num_processes, amp):
     # They hold the other end of a pipe of this process, and end with it.
     process = subprocess.Popen(
         [sys.executable, '-m', 'torch.distributed.run', '--standalone',
-         f'--nproc-per-node={num_processes}', '-m', 'mmwindow.apis.run_worker', str(folder),
-         '--launcher', 'pytorch', '--end-with-stdin', *['--amp'] * amp], stdin=subprocess.PIPE)
+         f'--nproc-per-node={num_processes}', '-m', 'mmwindow.apis.experiments.run_worker',
+         str(folder), '--launcher', 'pytorch', '--end-with-stdin', *['--amp'] * amp],
+        stdin=subprocess.PIPE)
     if process.wait():
         raise ValueError(f'{folder}: the training in {num_processes} processes failed with status '
                          f'{process.returncode}; the lines above say why')
@@ -125,7 +126,7 @@ def run(folder, num_processes=1, amp=False):
                  'training_seconds': round(time.monotonic() - started, 1)}
         write_json(folder / 'run.json', state)
     checkpoint = find_best_checkpoint(folder / 'training')
-    for split in RECORDS:
+    for split in state['splits']:
         test(write_split_config(folder / 'config.py', split, folder / split), checkpoint,
              work_dir=folder / split)
     write_json(folder / 'result.json', describe_result(folder, state, checkpoint))
@@ -133,14 +134,15 @@ def run(folder, num_processes=1, amp=False):
 
 def describe_result(folder, state, checkpoint):
     """Return what ``result.json`` holds: where the run comes from, and its numbers."""
-    records = {split: read_record(folder / name) for split, name in RECORDS.items()}
-    return {**{key: value for key, value in state.items() if key != 'trained'},
-            'checkpoint': checkpoint.name, 'records': RECORDS, 'machine': describe_machine(),
+    names = {split: RECORDS[split] for split in state['splits']}
+    records = {split: read_record(folder / name) for split, name in names.items()}
+    return {**{key: value for key, value in state.items() if key not in ('trained', 'splits')},
+            'checkpoint': checkpoint.name, 'records': names, 'machine': describe_machine(),
             'versions': describe_versions(),
             'num_images': {split: len(next(iter(record.classes.values())))
                            for split, record in records.items()},
             'validation_metrics': replace_nan(records['val'].metrics),
-            'metrics': replace_nan(records['test'].metrics)}
+            'metrics': replace_nan(records['test'].metrics) if 'test' in records else None}
 
 
 def main():

@@ -24,6 +24,7 @@ class RunPlan:
         cfg (Config): Complete, fold and options merged.
         mark (str): Fingerprint of config, data, seed and number of processes.
         seed (int): Of the training.
+        splits (tuple[str]): What the best checkpoint is tested on.
     """
 
     system: str
@@ -33,6 +34,7 @@ class RunPlan:
     cfg: Config
     mark: str
     seed: int
+    splits: tuple = ('test', 'val')
 
     @property
     def name(self):
@@ -91,7 +93,7 @@ def describe_system(cfg, config):
 
 
 def plan_runs(configs, out, folds=None, files=None, cfg_options=None, seed=None, amp=False,
-              num_processes=1):
+              num_processes=1, splits=('test', 'val')):
     """Return the plan of every run: every config on every fold, folds outermost.
 
     Args:
@@ -103,6 +105,7 @@ def plan_runs(configs, out, folds=None, files=None, cfg_options=None, seed=None,
         seed (int, optional): Overrides the config's.
         amp (bool): Train in mixed precision.
         num_processes (int): Of each run; the global batch grows with it.
+        splits (Sequence[str]): What the best checkpoint is tested on; not part of the mark.
 
     Raises:
         ValueError: Two configs of one name, or a config or its annotation file is missing.
@@ -129,5 +132,6 @@ def plan_runs(configs, out, folds=None, files=None, cfg_options=None, seed=None,
                 set_annotation_files(cfg, files[fold])
             plans.append(RunPlan(
                 system, Path(config), fold, Path(out) / system / (
-                    SINGLE if fold is None else f'fold{fold}'), cfg, mark, run_seed))
+                    SINGLE if fold is None else f'fold{fold}'), cfg, mark, run_seed,
+                tuple(splits)))
     return plans

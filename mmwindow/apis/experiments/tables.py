@@ -3,7 +3,7 @@ import csv
 import io
 import math
 
-from mmwindow.apis.summaries import METRIC_NAMES, METRICS
+from mmwindow.apis.experiments.summaries import METRIC_NAMES, METRICS
 
 WINDOW_KEYS = ('softness', 'lower_radius', 'upper_radius')
 

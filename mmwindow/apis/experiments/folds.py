@@ -15,9 +15,9 @@ import torch
 from mmengine.config import Config
 
 import mmwindow
-from mmwindow.apis.job_queue import Job, ProgressLine, run_jobs
-from mmwindow.apis.run_plan import describe_system, plan_runs
-from mmwindow.apis.run_worker import RECORDS
+from mmwindow.apis.experiments.job_queue import Job, ProgressLine, run_jobs
+from mmwindow.apis.experiments.run_plan import describe_system, plan_runs
+from mmwindow.apis.experiments.run_worker import RECORDS
 from mmwindow.apis.runs import mend_last_checkpoint, read_json, write_json
 from mmwindow.apis.text_file import write_text
 from mmwindow.datasets.fold_file import check_folds, read_folds, write_fold_files, write_folds
@@ -27,14 +27,14 @@ from mmwindow.evaluation.files.records import read_record
 def is_finished(plan):
     """Return whether a run's folder holds a whole result of this very plan.
 
-    Both records are read and checked, so nothing half-written passes.
+    The record of each split is read and checked, so nothing half-written passes.
     """
     result = read_json(plan.folder / 'result.json')
     if not result or result['mark'] != plan.mark:
         return False
     try:
-        for name in RECORDS.values():
-            read_record(plan.folder / name)
+        for split in plan.splits:
+            read_record(plan.folder / RECORDS[split])
     except ValueError:
         return False
     return True
@@ -73,6 +73,7 @@ def prepare_run(plan, command_line, overwrite=False):
     write_text(plan.folder / 'config.py', complete_config(plan).pretty_text)
     write_json(plan.folder / 'run.json', dict(
         mark=plan.mark, system=plan.system, config=str(plan.config), fold=plan.fold, seed=plan.seed,
+        splits=plan.splits,
         **describe_system(plan.cfg, plan.config), command=command_line,
         starts=(state['starts'] if state else 0) + 1, trained=bool(state and state['trained']),
         training_seconds=state['training_seconds'] if state else 0.))
@@ -94,8 +95,8 @@ def describe_difference(plan, num_lines=12):
 
 def worker_command(plan, num_processes=1, amp=False):
     """Return the command that does one run."""
-    return (sys.executable, '-m', 'mmwindow.apis.run_worker', str(plan.folder), '--end-with-stdin',
-            f'--processes={num_processes}', *['--amp'] * amp)
+    return (sys.executable, '-m', 'mmwindow.apis.experiments.run_worker', str(plan.folder),
+            '--end-with-stdin', f'--processes={num_processes}', *['--amp'] * amp)
 
 
 def choose_devices(gpus=None, all_gpus=False):
@@ -202,15 +203,32 @@ def run_folds(configs, out, folds=None, points=None, only=None, gpus=None, all_g
     Raises:
         ValueError: Anything wrong that can be known before the first training.
     """
-    line = line or ProgressLine()
     devices = choose_devices(gpus, all_gpus)
     if folds is None and (only is not None or points is not None):
         raise ValueError('some folds or their point file are named, but there is no folds file; '
                          'give --folds')
     placed = {} if folds is None else place_folds(folds, out, points, only)
-    num_processes = devices['num_processes']
     plans = plan_runs(configs, out, cfg_options=cfg_options, seed=seed, amp=amp,
-                      num_processes=num_processes, **placed)
+                      num_processes=devices['num_processes'], **placed)
+    return run_plans(plans, devices, command_line, amp, overwrite, line)
+
+
+def run_plans(plans, devices, command_line='', amp=False, overwrite=False, line=None):
+    """Do what is missing of each plan, in this order; reuse what is finished.
+
+    Args:
+        plans (Sequence[RunPlan]): From :func:`plan_runs`.
+        devices (dict): From :func:`choose_devices`.
+        command_line, amp, overwrite, line: As in :func:`run_folds`.
+
+    Returns:
+        list[Outcome]: Of the runs that had to be done.
+
+    Raises:
+        ValueError: A folder holds a run of other settings, or another command is at work there.
+    """
+    line = line or ProgressLine()
+    num_processes = devices['num_processes']
     with lock_folders([plan.folder for plan in plans]):
         jobs = []
         for plan in plans:

@@ -72,7 +72,7 @@ def summarise(system, label, paper=None, num_resamples=2000, seed=0):
     """Return the summary of one system.
 
     Args:
-        system (System): From :func:`~mmwindow.apis.run_results.load_systems`.
+        system (System): From :func:`~mmwindow.apis.experiments.run_results.load_systems`.
         label (str): What the table calls it.
         paper (dict, optional): The paper's numbers.
         num_resamples, seed (int): Of the bootstrap over patients.

@@ -1,14 +1,24 @@
-"""Small result files to commit: what a README table and a reviewer need of each system."""
+"""Small result files to commit: what a README table and a reviewer need of each system.
+
+A system can be read back from its file and its events, so that the tables and figures are made anew,
+or a later system is compared with it, where the run folders are gone.
+"""
 import os
 from dataclasses import replace
 from pathlib import Path
 
-from mmwindow.apis.runs import write_json
-from mmwindow.apis.summaries import METRICS
+from mmwindow.apis.experiments.summaries import METRICS
+from mmwindow.apis.experiments.systems import System
+from mmwindow.apis.runs import read_json, write_json
 from mmwindow.evaluation.events.floor import cut_events, find_floor
-from mmwindow.evaluation.files.records import plain, write_record
+from mmwindow.evaluation.files.records import plain, read_record, write_record
 
 MAX_EVENTS_BYTES = 200_000
+FOLD = 'fold'  # field of an image's events: the fold that it was tested in
+# What result.json says of a config, and what of a run.
+SYSTEM_ENTRIES = ('divergence', 'window', 'is_ablation')
+RUN_ENTRIES = ('fold', 'seed', 'command', 'checkpoint', 'training_seconds', 'starts', 'num_images',
+               'validation_metrics', 'machine', 'versions')
 
 
 def shorten_events(system):
@@ -23,11 +33,14 @@ def shorten_events(system):
         system (System): With the events of each fold.
     """
     reading = system.reading()
-    pooled = [replace(event.without_other_counts(), fields={}) for event in system.pooled]
+    folds = {fold: [replace(event.without_other_counts(),
+                            fields={} if fold is None else {FOLD: fold}) for event in events]
+             for fold, events in system.events.items()}
+    pooled = [event for events in folds.values() for event in events]
     if reading.convention == 'best' or reading.fp_denominator != 'all':
         return pooled
     budget = [2 * max(reading.budgets)]
-    floor = min(find_floor(events, budget) for events in (pooled, *system.events.values()))
+    floor = min(find_floor(events, budget) for events in (pooled, *folds.values()))
     return [cut_events(event, floor) for event in pooled]
 
 
@@ -64,6 +77,7 @@ def describe_summary(system, summary):
     pooled = summary.pooled
     return dict(
         system=summary.label, config=system.first['config'],
+        **{entry: system.first.get(entry) for entry in SYSTEM_ENTRIES},
         metrics={f'froc/{name}': value for name, value in pooled.estimates.items()
                  if name not in pooled.reasons},
         no_number=pooled.reasons,
@@ -78,9 +92,8 @@ def describe_summary(system, summary):
         data=dict(num_images=pooled.num_images, num_positives=pooled.num_positives,
                   num_points=pooled.num_points),
         settings=plain(system.settings),
-        runs=[{name: result.get(name) for name in (
-            'fold', 'seed', 'command', 'checkpoint', 'training_seconds', 'starts', 'num_images',
-            'validation_metrics', 'machine', 'versions')} for result in system.results.values()])
+        runs=[{entry: result.get(entry) for entry in RUN_ENTRIES}
+              for result in system.results.values()])
 
 
 def describe_comparison(comparison):
@@ -122,3 +135,45 @@ def write_result_files(folder, systems, summaries, comparisons, reference, comma
             say(f'{name}: the events would take {size} bytes and are left out (limit '
                 f'{MAX_EVENTS_BYTES})')
         write_json(folder / f'{name}.json', content)
+
+
+def find_result_files(folder):
+    """Return the files in a folder that :func:`write_result_files` wrote, in order of their names."""
+    found = []
+    for path in sorted(Path(folder).glob('*.json')):
+        content = read_json(path)
+        if isinstance(content, dict) and {'events', 'runs', *SYSTEM_ENTRIES} <= set(content):
+            found.append(path)
+    return found
+
+
+def read_system(path, class_name=None, only=None):
+    """Return a system from its result file.
+
+    Args:
+        path (Path): One of :func:`find_result_files`.
+        class_name (str, optional): Which class.
+        only (Sequence[int], optional): Which folds; all if None.
+
+    Returns:
+        System | None: None where it has none of the folds.
+
+    Raises:
+        ValueError: Its events were too large to be kept, or are not what the file tells of.
+    """
+    content = read_json(path)
+    if content['events'] is None:
+        raise ValueError(f'{path}: the events were left out because of their size, so no table can '
+                         'be made of it; give the folder of its runs')
+    record = read_record(path.parent / content['events'])
+    results = {run['fold']: {**run, 'system': path.stem, 'config': content['config'],
+                             **{entry: content[entry] for entry in SYSTEM_ENTRIES}}
+               for run in content['runs'] if only is None or run['fold'] in only}
+    events = {fold: [event for event in record.events(class_name)
+                     if event.fields.get(FOLD) == fold] for fold in results}
+    if only is None and sum(map(len, events.values())) != content['data']['num_images']:
+        raise ValueError(f'{record.path}: it holds {sum(map(len, events.values()))} images of the '
+                         f'folds {list(results)}; {path} tells of {content["data"]["num_images"]}. '
+                         'Write both again with tools/make_tables.py --results')
+    return System(name=path.stem, results=results, events=events, settings=record.settings,
+                  class_name=class_name or next(iter(record.classes))) if results else None

@@ -9,16 +9,28 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from mmwindow.apis.paper_report import choose_reference, label_systems, make_report, read_paper
-from mmwindow.apis.result_files import shorten_events
-from mmwindow.apis.run_results import System, load_systems, paper_key
-from mmwindow.apis.summaries import summarise
-from mmwindow.apis.tables import comma_separated, describe_p, markdown, number, window_table
+from mmwindow.apis.experiments.paper_report import (
+    choose_reference,
+    label_systems,
+    make_report,
+    read_paper,
+)
+from mmwindow.apis.experiments.result_files import shorten_events
+from mmwindow.apis.experiments.run_results import load_systems
+from mmwindow.apis.experiments.summaries import summarise
+from mmwindow.apis.experiments.systems import System, paper_key
+from mmwindow.apis.experiments.tables import (
+    comma_separated,
+    describe_p,
+    markdown,
+    number,
+    window_table,
+)
 from mmwindow.evaluation import ImageEvents, froc_curve, roc_curve
 from mmwindow.evaluation.files.records import read_record, write_record
 from mmwindow.visualization.paper_figures import axis_floor, line_styles, plot_figure4, plot_figure5
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SETTINGS = dict(budgets=[0.1, 0.2, 0.3, 0.4, 0.5], convention='first_crossing', frame_side=1024)
 WINDOW = dict(lower_radius=50, upper_radius=200, softness=2)
 
@@ -304,19 +316,19 @@ def test_shortened_events_keep_every_number():
     generator = np.random.default_rng(0)
     for _ in range(20):
         folds = {0: random_events(generator, 12, 0), 1: random_events(generator, 13, 100)}
-        system = System('a', {}, folds, SETTINGS, {}, 'fracture')
+        system = System('a', {}, folds, SETTINGS, 'fracture')
         short = shorten_events(system)
         for full, kept in ((system.pooled, short), (folds[0], short[:12]), (folds[1], short[12:])):
             for budget in SETTINGS['budgets']:
                 assert froc_curve(kept).recall_at(budget) == froc_curve(full).recall_at(budget)
                 assert froc_curve(kept).threshold_at(budget) == froc_curve(full).threshold_at(budget)
         assert sum(len(event.fp_levels) for event in short) < 0.7 * 8 * 25
-        whole = shorten_events(System('a', {}, folds, {**SETTINGS, 'convention': 'best'}, {}, ''))
+        whole = shorten_events(System('a', {}, folds, {**SETTINGS, 'convention': 'best'}, ''))
         assert sum(len(event.fp_levels) for event in whole) == 8 * 25
 
 
 def test_events_too_large_to_commit_are_left_out_aloud(two_systems, tmp_path, monkeypatch):
-    monkeypatch.setattr('mmwindow.apis.result_files.MAX_EVENTS_BYTES', 100)
+    monkeypatch.setattr('mmwindow.apis.experiments.result_files.MAX_EVENTS_BYTES', 100)
     said = []
     options = dict(num_resamples=100, results=tmp_path / 'results', say=said.append)
     make_report([two_systems], tmp_path / 'out', **options)
