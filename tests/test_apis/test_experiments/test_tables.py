@@ -3,6 +3,7 @@ import csv
 import importlib.util
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from mmwindow.apis.experiments.tables import (
 )
 from mmwindow.evaluation import ImageEvents, froc_curve, roc_curve
 from mmwindow.evaluation.files.records import read_record, write_record
+from mmwindow.evaluation.roc import auroc
 from mmwindow.visualization.paper_figures import axis_floor, line_styles, plot_figure4, plot_figure5
 
 ROOT = Path(__file__).parents[3]
@@ -427,3 +429,76 @@ def test_full_recall_has_the_exact_interval(tmp_path):
                          num_resamples=100).pooled.intervals['recall@0.1']
     exact = binomtest(2, 2).proportion_ci(method='exact')
     assert (interval.low, interval.high) == pytest.approx((exact.low, exact.high))
+
+
+# Result files read back.
+
+@pytest.fixture
+def results(two_systems, tmp_path):
+    report([two_systems], tmp_path, results=tmp_path / 'results')
+    return tmp_path / 'results'
+
+
+def test_tables_from_result_files_are_those_from_runs(results, tmp_path):
+    """Folds, means, intervals and p-values; and the files written again are the same."""
+    from_runs = {path.name: path.read_bytes() for path in (tmp_path / 'out').glob('*.csv')}
+    again = tmp_path / 'again'
+    make_report([results], again, paper=ROOT / 'results/paper.json', num_resamples=100,
+                results=tmp_path / 'second', say=lambda text: None,
+                command_line='tools/make_tables.py')
+    assert set(from_runs) == {'table1.csv', 'comparisons.csv'}
+    assert {name: (again / name).read_bytes() for name in from_runs} == from_runs
+    for name in ('wl_kld_lite0_fpn.json', 'events/retinanet_lite0_fpn.json'):
+        assert json.loads((tmp_path / 'second' / name).read_text()) == json.loads(
+            (results / name).read_text())
+    assert list(load_systems([results], only=[1])['wl_kld_lite0_fpn'].events) == [1]
+
+
+def test_a_new_run_is_compared_with_result_files(results, tmp_path):
+    for fold, events in enumerate([FOLD_0, FOLD_1]):
+        write_run(tmp_path / 'new', 'fcos', fold, events)
+    assert list(load_systems([results, tmp_path / 'new'])) == [
+        'fcos', 'retinanet_lite0_fpn', 'wl_kld_lite0_fpn']
+    write_run(tmp_path / 'other', 'fcos', 0, [*FOLD_0[:3], normal(9, 0.2)])
+    write_run(tmp_path / 'other', 'fcos', 1, FOLD_1)
+    with pytest.raises(ValueError, match='fold 0: tested on different images'):
+        load_systems([results, tmp_path / 'other'])
+
+
+def test_a_system_given_twice_is_refused(results, two_systems, tmp_path):
+    with pytest.raises(ValueError, match='retinanet_lite0_fpn, wl_kld_lite0_fpn: there are runs and '
+                                         'a result file'):
+        load_systems([results, two_systems])
+    shutil.copytree(results, tmp_path / 'copy')
+    with pytest.raises(ValueError, match='another folder has a file of retinanet_lite0_fpn too'):
+        load_systems([results, tmp_path / 'copy'])
+
+
+def test_result_files_that_do_not_fit_their_events_are_refused(results):
+    path = results / 'retinanet_lite0_fpn.json'
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, 'runs': content['runs'][:1]}))
+    with pytest.raises(ValueError, match=r'it holds 4 images of the folds \[0\]; .* tells of 8'):
+        load_systems([results])
+    path.write_text(json.dumps({**content, 'events': None}))
+    with pytest.raises(ValueError, match='the events were left out because of their size'):
+        load_systems([results])
+    path.write_text(json.dumps(content))
+    (results / content['events']).unlink()
+    with pytest.raises(ValueError, match='retinanet_lite0_fpn.json: the record cannot be read'):
+        load_systems([results])
+
+
+def test_committed_tables_are_made_of_the_committed_results():
+    """Each number of the committed Table 1, without the bootstrap, from the committed events."""
+    for folder in [path.parent for path in (ROOT / 'results').glob('*/tables')]:
+        systems = load_systems([folder])
+        with open(folder / 'tables/table1.csv', newline='') as stream:
+            rows = {row['config']: row for row in csv.DictReader(stream)}
+        assert set(rows) == set(systems)
+        for name, system in systems.items():
+            curve = froc_curve(system.pooled)
+            labels = [event.is_positive for event in system.pooled]
+            found = dict(auroc=auroc(labels, [event.score for event in system.pooled]),
+                         froc_score=curve.score(), **{'recall@0.1': curve.recall_at(0.1)})
+            assert found == pytest.approx({key: float(rows[name][key]) for key in found}), name
