@@ -10,7 +10,6 @@ false positives that appear and merge. An interval is as good as its share of hi
 """
 import argparse
 import json
-import os
 import platform
 import sys
 import time
@@ -33,6 +32,7 @@ from mmwindow.evaluation.statistics.resampling import (
     unit_strata,
 )
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
+from mmwindow.whole_files import write_text
 
 AREAS = (0.8, 0.95, 0.99)
 CASE_CONTROL = ((20, 40), (50, 50), (100, 300))  # positives, normals
@@ -283,10 +283,7 @@ def main():
         return
     result = simulate(args)
     if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        part = args.out.with_name(args.out.name + '.part')
-        part.write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
-        os.replace(part, args.out)
+        write_text(args.out, json.dumps(result, indent=1) + '\n')
     print(markdown(result))
 
 

@@ -9,7 +9,6 @@ chosen on the validation split, reported on the test split.
 """
 import argparse
 import json
-import os
 import platform
 import shlex
 import sys
@@ -21,6 +20,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from mmwindow.evaluation import auroc
+from mmwindow.whole_files import write_text
 
 
 def load_split(annotation_file, img_folder, side=16):
@@ -58,10 +58,7 @@ def main():
                   validation_auroc=fits[best]['val'], metrics={'froc/auroc': fits[best]['test']})
     print(json.dumps(result, indent=1))  # nothing is random: no seed
     if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        part = args.out.with_name(args.out.name + '.part')
-        part.write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
-        os.replace(part, args.out)
+        write_text(args.out, json.dumps(result, indent=1) + '\n')
 
 
 if __name__ == '__main__':

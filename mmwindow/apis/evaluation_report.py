@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmwindow.apis.text_file import write_text
+from mmwindow.whole_files import write_text
 
 
 def number(value, digits=3):

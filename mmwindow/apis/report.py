@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mmwindow.apis.text_file import write_text
 from mmwindow.datasets.transforms.load_radiograph import decode_radiograph
 from mmwindow.evaluation import froc_curve, roc_curve
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.visualization import Example, plot_froc, plot_roc, save_overlays
+from mmwindow.whole_files import write_text
 
 
 def read_curves(path):

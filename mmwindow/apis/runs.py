@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 import mmwindow
-from mmwindow.apis.text_file import write_text
+from mmwindow.whole_files import write_text
 
 
 def fingerprint(cfg, seed, data=''):
@@ -30,7 +30,7 @@ def fingerprint(cfg, seed, data=''):
 
 
 def write_json(path, content):
-    """Write beside, then rename: a file under its own name is whole."""
+    """Write a JSON file; under its own name it is whole."""
     write_text(path, json.dumps(content, indent=1) + '\n')
 
 

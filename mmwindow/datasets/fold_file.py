@@ -1,12 +1,12 @@
 """The folds of one point file as one JSON: written, checked, and turned into point files."""
 import hashlib
 import json
-import os
 from collections import Counter
 from pathlib import Path
 
 from mmwindow.datasets.point_file import load_point_json, read_point_file
 from mmwindow.datasets.splits import split_by_group, split_content, write_parts
+from mmwindow.whole_files import write_text
 
 FORMAT = 'mmwindow-folds'
 VERSION = 1
@@ -72,13 +72,9 @@ def make_folds(path, num_folds=5, seed=0):
 
 
 def write_folds(path, folds):
-    """Write folds beside their place, then rename: a file under its own name is whole."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + '.part')
-    part.write_text(json.dumps(folds) + '\n', encoding='utf-8')
-    os.replace(part, path)
-    return path
+    """Write folds; a file under its own name is whole."""
+    write_text(path, json.dumps(folds) + '\n')
+    return Path(path)
 
 
 def read_folds(path):

@@ -1,11 +1,11 @@
 """Splits that never divide a patient (docs/method.md, section 9)."""
 import json
-import os
 import random
 from collections import defaultdict
 from pathlib import Path
 
 from mmwindow.datasets.point_file import load_point_json, read_point_file
+from mmwindow.whole_files import write_text
 
 
 def assign_folds(groups, is_positive, num_folds, seed=0):
@@ -96,17 +96,14 @@ def split_content(content, split):
 
 
 def write_parts(folder, parts):
-    """Write ``<folder>/<name>.json`` for each part, each beside its place and then renamed.
+    """Write ``<folder>/<name>.json`` for each part, each whole under its name.
 
     Args:
         folder (Path): Made where it is not there.
         parts (dict[str, dict]): COCO contents by name.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     for name, part in parts.items():
-        beside = folder / f'{name}.json.part'
-        beside.write_text(json.dumps(part), encoding='utf-8')
-        os.replace(beside, folder / f'{name}.json')
+        write_text(folder / f'{name}.json', json.dumps(part))
 
 
 def describe_split(split, is_positive):

@@ -1,9 +1,10 @@
 """Figures that need no display, written whole or not at all."""
-import os
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from mmwindow.whole_files import whole_file
 
 # Okabe and Ito's colours: told apart by colour-blind readers too.
 LINE_COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
@@ -30,7 +31,7 @@ def new_figure(width, height):
 
 
 def save_figure(figure, path, dpi=120):
-    """Write a figure beside its place, then rename: a file under its own name is whole.
+    """Write a figure; a file under its own name is whole.
 
     Returns:
         Path: Where it lies.
@@ -41,8 +42,6 @@ def save_figure(figure, path, dpi=120):
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise ValueError(f'{path}: the suffix is {path.suffix!r}; one of {FORMATS} is expected')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + '.part')
-    figure.savefig(part, format=path.suffix[1:].lower(), dpi=dpi)
-    os.replace(part, path)
+    with whole_file(path) as part:
+        figure.savefig(part, format=path.suffix[1:].lower(), dpi=dpi)
     return path

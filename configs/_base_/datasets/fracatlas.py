@@ -5,7 +5,7 @@ annotations = '{{$MMWINDOW_FRACATLAS_POINTS:data/fracatlas}}/annotations/'
 # than the paper's pelvic one.
 dataset = dict(
     data_root='', data_prefix=dict(img='{{$MMWINDOW_FRACATLAS:../shared/fracatlas}}/images/'),
-    input_side=384, window=dict(lower_radius=35, upper_radius=120))
+    input_side=384, window=dict(lower_radius=50, upper_radius=200))
 train_dataloader = dict(
     batch_size=8, num_workers=1, dataset=dict(ann_file=annotations + 'train.json', **dataset),
     # Four of five images are normals: an epoch is all positives and as many random normals.

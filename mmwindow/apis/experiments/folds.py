@@ -19,9 +19,9 @@ from mmwindow.apis.experiments.job_queue import Job, ProgressLine, run_jobs
 from mmwindow.apis.experiments.run_plan import describe_system, plan_runs
 from mmwindow.apis.experiments.run_worker import RECORDS
 from mmwindow.apis.runs import mend_last_checkpoint, read_json, write_json
-from mmwindow.apis.text_file import write_text
 from mmwindow.datasets.fold_file import check_folds, read_folds, write_fold_files, write_folds
 from mmwindow.evaluation.files.records import read_record
+from mmwindow.whole_files import write_text
 
 
 def is_finished(plan):

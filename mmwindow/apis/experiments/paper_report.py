@@ -14,10 +14,10 @@ from mmwindow.apis.experiments.tables import (
     window_table,
 )
 from mmwindow.apis.runs import read_json
-from mmwindow.apis.text_file import write_text
 from mmwindow.evaluation.froc_settings import counted_curve
 from mmwindow.evaluation.roc import roc_curve
 from mmwindow.visualization.paper_figures import plot_figure4, plot_figure5
+from mmwindow.whole_files import write_text
 
 REFERENCE = 'wl_kld'
 ABLATIONS = {'table2': 'mse', 'table3': 'kld'}

@@ -1,10 +1,11 @@
 """One row per image at one threshold: what a radiologist sorts to find the films to look at."""
 import csv
 import math
-import os
 from pathlib import Path
 
 import numpy as np
+
+from mmwindow.whole_files import whole_file
 
 HEAD = ('class', 'image', 'file_name', 'group', 'label', 'score', 'threshold', 'findings',
         'false_alarms', 'points', 'hits', 'misses', 'hit_levels', 'false_alarm_levels')
@@ -67,14 +68,11 @@ def write_image_table(path, rows):
         raise ValueError(f'{path}: there is no image to write')
     keys = list(dict.fromkeys([*HEAD, *(key for row in rows for key in row)]))
     rows.sort(key=lambda row: (-((row['misses'] or 0) + (row['false_alarms'] or 0)), -row['score']))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + '.part')
-    with open(part, 'w', encoding='utf-8', newline='') as stream:
+    with whole_file(path) as part, open(part, 'w', encoding='utf-8', newline='') as stream:
         writer = csv.DictWriter(stream, keys, restval='')
         writer.writeheader()
         writer.writerows({key: _cell(value, 'all' if key == 'threshold' else 'none')
                           for key, value in row.items()} for row in rows)
-    os.replace(part, path)
     return path
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import scipy
 
+from mmwindow.whole_files import write_text
+
 from ..events.image_events import KINDS, ImageEvents
 from ..froc import CONVENTIONS
 from ..froc_settings import FROCSettings, counted_curve
@@ -91,10 +93,7 @@ def write_record(path, classes, settings, metrics=None, source=None, intervals=N
         source=plain(source or {}), metrics=plain(metrics or {}),
         intervals=plain(intervals or {}),
         classes=[_describe_class(name, events, settings) for name, events in classes.items()])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + '.part')
-    part.write_text(json.dumps(content, allow_nan=False) + '\n', encoding='utf-8')
-    os.replace(part, path)
+    write_text(path, json.dumps(content, allow_nan=False) + '\n')
     return path
 
 

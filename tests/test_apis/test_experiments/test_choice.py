@@ -116,10 +116,10 @@ def test_settings_that_are_no_choice_are_refused(settings, message):
 
 def test_runs_are_validated_alone_kept_and_reused(tmp_path, own_tiny_dataset, fake_worker):
     config = write_config(tmp_path, 'a', own_tiny_dataset)
-    found = call([config], tmp_path, results=tmp_path / 'choice.json')
+    found = call([config], tmp_path, results=tmp_path / 'new/choice.json')
     assert [(one.setting, one.merit) for one in found] == [
         ('low', pytest.approx(0.3)), ('high', pytest.approx(0.65))]
-    content = read_json(tmp_path / 'choice.json')
+    content = read_json(tmp_path / 'new/choice.json')
     assert content['chosen'] == {'a': 'high'} and content['chosen_for_all'] == 'high'
     assert content['split'] == 'val' and content['command'] == 'choose'
     assert content['settings']['low'] == {'optim_wrapper.optimizer.lr': 1e-4}
