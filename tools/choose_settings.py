@@ -17,6 +17,7 @@ import sys
 
 from mmengine.config import DictAction
 
+from mmwindow.apis.experiments.arguments import add_gpus_argument, add_run_arguments
 from mmwindow.apis.experiments.choice import choose_settings, describe_choice
 
 
@@ -37,18 +38,11 @@ class SettingAction(argparse.Action):
 def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('configs', nargs='+', metavar='CONFIG')
-    parser.add_argument('--out', required=True, metavar='DIR', help='folder for all runs')
+    add_run_arguments(parser)
+    add_gpus_argument(parser)
     parser.add_argument('--setting', nargs='+', action=SettingAction, required=True, dest='settings',
                         metavar=('NAME', 'KEY=VALUE'), help='give two or more')
     parser.add_argument('--results', metavar='FILE.json', help='where the numbers go')
-    parser.add_argument('--gpus', type=lambda text: [int(number) for number in text.split(',')],
-                        metavar='0,1', help='one run at a time on each; default: on each there is')
-    parser.add_argument('--seed', type=int, help="of the trainings; default: the config's")
-    parser.add_argument('--overwrite', action='store_true',
-                        help='delete runs of other settings that are in the way')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='override entries of every config')
     return parser.parse_args()
 
 

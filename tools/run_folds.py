@@ -14,35 +14,22 @@ import argparse
 import shlex
 import sys
 
-from mmengine.config import DictAction
-
+from mmwindow.apis.experiments.arguments import add_gpus_argument, add_run_arguments
 from mmwindow.apis.experiments.folds import run_folds
-
-
-def parse_gpus(text):
-    """Return '0,1' as [0, 1]."""
-    return [int(number) for number in text.split(',')]
 
 
 def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('configs', nargs='+', metavar='CONFIG')
-    parser.add_argument('--out', required=True, metavar='DIR', help='folder for all runs')
+    add_run_arguments(parser)
     parser.add_argument('--folds', metavar='FOLDS.json', help='from tools/make_splits.py')
     parser.add_argument('--points', metavar='POINTS.json', help='the point file they divide; '
                         'default: it lies beside them')
     parser.add_argument('--only', nargs='+', type=int, metavar='FOLD', help='only these folds')
     devices = parser.add_mutually_exclusive_group()
-    devices.add_argument('--gpus', type=parse_gpus, metavar='0,1',
-                         help='one run at a time on each of these; default: on each there is')
+    add_gpus_argument(devices)
     devices.add_argument('--all-gpus', action='store_true', help='one run at a time, on all GPUs')
     parser.add_argument('--amp', action='store_true', help='train in mixed precision')
-    parser.add_argument('--seed', type=int, help="of the trainings; default: the config's")
-    parser.add_argument('--overwrite', action='store_true',
-                        help='delete runs of other settings that are in the way')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='override entries of every config')
     return parser.parse_args()
 
 

@@ -17,7 +17,7 @@ COLUMNS = [('AUROC', 'froc/auroc'), ('recall@0.1', 'froc/recall@0.1'),
 
 def describe_number(result, key):
     """Return a metric of a result, with its interval where it has one."""
-    if key not in result['metrics']:
+    if result['metrics'].get(key) is None:
         return 'none'
     interval = result.get('intervals', {}).get(key)
     limits = f' ({interval["low"]:.3f} to {interval["high"]:.3f})' if interval else ''
@@ -42,12 +42,30 @@ def result_rows(folder):
     return '\n'.join([*lines, '', 'Made by', '', '```', *commands_of(results), '```'])
 
 
+def choice_rows(folder):
+    """Return the Markdown table of the settings compared on validation, and the commands."""
+    choices = [json.loads(path.read_text(encoding='utf-8')) for path in sorted(folder.glob('*.json'))]
+    lines = ['| config | setting | ' + ' | '.join(name for name, _ in COLUMNS) + ' | chosen |',
+             '|---' * (len(COLUMNS) + 3) + '|']
+    for choice in choices:
+        for entry in choice['candidates']:
+            chosen = 'yes' if choice['chosen'][entry['system']] == entry['setting'] else ''
+            lines.append(f'| {entry["system"]} | {entry["setting"]} | ' + ' | '.join(
+                describe_number(entry, key) for _, key in COLUMNS) + f' | {chosen} |')
+    return '\n'.join([*lines, '', 'Made by', '', '```',
+                      *(choice['command'] for choice in choices), '```'])
+
+
+MAKERS = {'results': result_rows, 'choices': choice_rows}
+
+
 def render(text):
-    """Return the README with each table between its ``results:`` markers made anew."""
+    """Return the README with each table between its markers made anew."""
     def replace(match):
-        return (f'<!-- results:{match[1]} -->\n{result_rows(ROOT / "results" / match[1])}\n'
-                f'<!-- end -->')
-    return re.sub(r'<!-- results:([\w/]+) -->.*?<!-- end -->', replace, text, flags=re.DOTALL)
+        rows = MAKERS[match[1]](ROOT / 'results' / match[2])
+        return f'<!-- {match[1]}:{match[2]} -->\n{rows}\n<!-- end -->'
+    return re.sub(rf'<!-- ({"|".join(MAKERS)}):([\w/]+) -->.*?<!-- end -->', replace, text,
+                  flags=re.DOTALL)
 
 
 def main():
