@@ -1,8 +1,8 @@
 # FracAtlas: first tools/convert_fracatlas.py SOURCE --out data/fracatlas; the images stay in SOURCE.
 _base_ = './points.py'
 annotations = '{{$MMWINDOW_FRACATLAS_POINTS:data/fracatlas}}/annotations/'
-# Its fractures are small (quartiles 45 / 59 / 79 of 1024 pixels); still the paper's window and
-# pseudo-boxes, made for a pelvis, did best on validation of those compared (results/fracatlas/choices).
+# Its fractures are small (quartiles 45 / 59 / 79 of 1024 pixels); still the paper's window and its
+# pseudo-boxes, made for a pelvis, did best of those compared on validation; numbers in the README.
 dataset = dict(
     data_root='', data_prefix=dict(img='{{$MMWINDOW_FRACATLAS:../shared/fracatlas}}/images/'),
     input_side=384)

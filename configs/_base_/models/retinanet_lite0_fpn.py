@@ -5,8 +5,8 @@ model = dict(
     data_preprocessor=dict(mean=[127., 127., 127.], std=[128., 128., 128.]),
     backbone=dict(_delete_=True, type='EfficientNetLite', frozen_stages=3, norm_eval=True),
     neck=dict(in_channels=[24, 40, 112, 320], out_channels=channels),
-    # The anchors stay mmdet's: at stride 8 they are 32, 40 and 51 pixels wide, which fits
-    # pseudo-boxes of 50 (input 256) and 38 pixels (100 at input 384).
+    # The anchors stay mmdet's: 32, 40 and 51 pixels wide at stride 8, twice that at stride 16,
+    # which fits pseudo-boxes of 50 pixels (200 at input 256) and 75 (200 at input 384).
     bbox_head=dict(num_classes=1, in_channels=channels, feat_channels=channels),
     # No score is too low: every image has a score, and nothing but the 100 boxes cuts the FROC.
     test_cfg=dict(score_thr=0.))
