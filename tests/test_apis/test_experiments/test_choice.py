@@ -163,5 +163,5 @@ def test_every_word_of_a_setting_reaches_its_run(tmp_path):
     assert [transform.type for transform in changed] == [transform.type for transform in plain]
     differing = [(old, new) for old, new in zip(plain, changed, strict=True) if old != new]
     assert [(old['type'], old['size'], new['size']) for old, new in differing] == [
-        ('PointsToPseudoBoxes', 100, 60)]
+        ('PointsToPseudoBoxes', 200, 60)]
     assert json.dumps(differing)
