@@ -87,7 +87,7 @@ def test_the_eight_systems_share_all_but_model_and_targets(folder):
     """Data, augmentation, schedule, evaluation: one value over the eight leaves of a data set.
 
     Of the CPU-sized ones the classifiers and WL-MSE have learning rates of their own, and WL-MSE a
-    shorter memory of its gradients.
+    shorter memory of its gradients and, on FracAtlas, the window that validation chose.
     """
     paths = [path for path in LEAVES if (
         path.parent.name in {*SYSTEMS, 'windowloss'} if folder == '.' else
@@ -104,6 +104,11 @@ def test_the_eight_systems_share_all_but_model_and_targets(folder):
             optimizer.pop('betas', None)
             rate = optimizer.pop('lr')
             assert rate == RATES.get(system_of(path), 8e-4)
+            windows = [cfg[f'{split}_dataloader']['dataset'].pop('window')
+                       for split in ('train', 'val', 'test')]
+            is_narrow = folder == 'fracatlas' and system_of(path) == 'wl_mse'
+            assert windows == 3 * [dict(lower_radius=35 if is_narrow else 50,
+                                        upper_radius=120 if is_narrow else 200, softness=2)]
         shared.append(dict(
             augmentation=pipeline[:7], train=loader, val=cfg['val_dataloader'],
             test=cfg['test_dataloader'], metric=cfg['val_evaluator'],
