@@ -76,6 +76,14 @@ def choose(candidates):
     return best
 
 
+def choose_each(candidates):
+    """Return the chosen candidate of each system, by its name, in order of the candidates."""
+    systems = {}
+    for candidate in candidates:
+        systems.setdefault(candidate.system, []).append(candidate)
+    return {system: choose(mine) for system, mine in systems.items()}
+
+
 def choose_shared(candidates, settings):
     """Return the name of the setting with the highest mean merit over all systems."""
     merits = {name: [candidate.merit for candidate in candidates if candidate.setting == name]
@@ -90,15 +98,14 @@ def describe_choice(candidates, settings):
         str: Markdown.
     """
     rows = [['system', 'setting', *SHOWN.values(), 'mean of AUROC and FROC score', 'chosen']]
-    for system in dict.fromkeys(candidate.system for candidate in candidates):
-        mine = [candidate for candidate in candidates if candidate.system == system]
-        for candidate in mine:
-            rows.append([system, candidate.setting,
-                         *(number(candidate.metrics[metric]) for metric in SHOWN),
-                         number(None if candidate.merit == -math.inf else candidate.merit),
-                         'yes' if candidate is choose(mine) else ''])
+    chosen = choose_each(candidates)
+    for candidate in candidates:
+        rows.append([candidate.system, candidate.setting,
+                     *(number(candidate.metrics[metric]) for metric in SHOWN),
+                     number(None if candidate.merit == -math.inf else candidate.merit),
+                     'yes' if candidate is chosen[candidate.system] else ''])
     text = markdown(rows)
-    if len({candidate.system for candidate in candidates}) > 1:
+    if len(chosen) > 1:
         text += ('\n\nOne setting for all, by the mean over systems: '
                  + choose_shared(candidates, settings))
     return text
@@ -145,11 +152,9 @@ def choose_settings(configs, settings, out, results=None, cfg_options=None, seed
 
 def describe_candidates(candidates, settings, command_line):
     """Return what the file of a choice holds: rule, settings, numbers and where they come from."""
-    systems = dict.fromkeys(candidate.system for candidate in candidates)
     return dict(
         command=command_line, rule=RULE, split='val', settings=dict(settings),
-        chosen={system: choose([candidate for candidate in candidates
-                                if candidate.system == system]).setting for system in systems},
+        chosen={system: candidate.setting for system, candidate in choose_each(candidates).items()},
         chosen_for_all=choose_shared(candidates, settings),
         candidates=[dict(
             system=candidate.system, setting=candidate.setting,
