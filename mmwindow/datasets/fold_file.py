@@ -166,10 +166,11 @@ def _check_owner(path, content, points, records):
 
 def _check_fold(where, fold, records):
     listed = Counter(img_id for name in SPLITS for img_id in fold[name])
-    problems = [f'{what} {name_some(ids)}' for what, ids in (
-        ('lacks images', set(records) - set(listed)),
-        ('has unknown images', set(listed) - set(records)),
-        ('has more than once images', {key for key, count in listed.items() if count > 1})) if ids]
+    problems = [what.format(name_some(ids)) for what, ids in (
+        ('lacks images {}', set(records) - set(listed)),
+        ('has unknown images {}', set(listed) - set(records)),
+        ('has images {} more than once', {key for key, count in listed.items() if count > 1}))
+        if ids]
     if not problems:
         homes = {}
         for name in SPLITS:

@@ -114,7 +114,7 @@ def empty_part(content):
     (divide_group, r'fold 0 divides group \d+ between train and val'),
     (drop_image, r'fold 2 lacks images \d+'),
     (add_stranger, 'fold 1 has unknown images 99'),
-    (repeat_image, r'fold 1 has more than once images \d+'),
+    (repeat_image, r'fold 1 has images \d+ more than once'),
     (repeat_fold, r'images (\d+, ){4}\d+ and 3 more are tested more than once and images '
                   r'(\d+, ){4}\d+ and 3 more never'),
     (empty_part, 'fold 3 has no images for val'),

@@ -42,9 +42,10 @@ def load_systems(folders, class_name=None, only=None):
         read_runs(run_folders, runs, only)
         for path in files:
             if path.stem in filed:
-                raise ValueError(f'{path}: another folder has a file of {path.stem} too; give one')
-            filed[path.stem] = read_system(path, class_name, only)
-    systems = {name: system for name, system in filed.items() if system is not None}
+                raise ValueError(f'{path} and {filed[path.stem][0]} are both of {path.stem}; '
+                                 'give one')
+            filed[path.stem] = path, read_system(path, class_name, only)
+    systems = {name: system for name, (_, system) in filed.items() if system is not None}
     twice = sorted(set(systems) & set(runs))
     if twice:
         raise ValueError(f'{", ".join(twice)}: there are runs and a result file; give one, or move '

@@ -470,7 +470,8 @@ def test_a_system_given_twice_is_refused(results, two_systems, tmp_path):
                                          'a result file'):
         load_systems([results, two_systems])
     shutil.copytree(results, tmp_path / 'copy')
-    with pytest.raises(ValueError, match='another folder has a file of retinanet_lite0_fpn too'):
+    with pytest.raises(ValueError, match=f'{tmp_path}/copy/retinanet_lite0_fpn.json and {results}/'
+                                         'retinanet_lite0_fpn.json are both of retinanet_lite0_fpn'):
         load_systems([results, tmp_path / 'copy'])
 
 
