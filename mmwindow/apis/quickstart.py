@@ -17,6 +17,7 @@ from mmwindow.apis.runs import (
 )
 from mmwindow.datasets.synthetic import write_dataset
 from mmwindow.engine.hooks.progress_hook import describe_seconds
+from mmwindow.engine.hooks.training_time_hook import read_training_seconds
 
 
 def train_once(config, options, folder, mark):
@@ -30,8 +31,7 @@ def train_once(config, options, folder, mark):
         mark (str): Fingerprint of all that decides the training.
 
     Returns:
-        float: Seconds that the training took (when it was done); what a killed process had spent
-        is not counted.
+        float: Seconds that the training took (when it was done), over all its starts.
 
     Raises:
         ValueError: The folder holds files that are no such training's.
@@ -48,21 +48,15 @@ def train_once(config, options, folder, mark):
         shutil.rmtree(folder)  # of other settings: never mixed with these
         state = None
     folder.mkdir(parents=True, exist_ok=True)
-    spent = state['seconds'] if state else 0.
-    write_json(folder / 'state.json', dict(mark=mark, finished=False, seconds=spent))
+    write_json(folder / 'state.json', dict(mark=mark, finished=False))
     print(f'3 training: {"goes on after a cut" if state else "from ImageNet weights"}; '
           f'all output in {folder / "log.txt"}', flush=True)
-    started = time.monotonic()
     mend_last_checkpoint(folder)
-    finished = False
-    try:
-        with quiet(folder / 'log.txt'):
-            train(config, work_dir=folder, cfg_options=options, resume='auto')
-        finished = True
-    finally:  # what Ctrl-C cuts off has taken its time too
-        spent += time.monotonic() - started
-        write_json(folder / 'state.json', dict(mark=mark, finished=finished, seconds=spent))
-    return spent
+    with quiet(folder / 'log.txt'):
+        train(config, work_dir=folder, cfg_options=options, resume='auto')
+    seconds = read_training_seconds(folder)
+    write_json(folder / 'state.json', dict(mark=mark, finished=True, seconds=seconds))
+    return seconds
 
 
 def quickstart(config, data, out, seed=0):
@@ -95,8 +89,9 @@ def quickstart(config, data, out, seed=0):
     mark = fingerprint(load_config(config, cfg_options=options), seed)
     training = out / 'training'
     hooks = list(load_config(config).get('custom_hooks', []))
-    seconds = train_once(config, {**options, 'custom_hooks': [*hooks, dict(type='ProgressHook')]},
-                         training, mark)
+    seconds = train_once(config, {**options, 'custom_hooks': [
+        *hooks, dict(type='ProgressHook'), dict(type='TrainingTimeHook'),
+        dict(type='ValidateOnResumeHook')]}, training, mark)
 
     result = read_json(out / 'result.json')
     if not result or result['mark'] != mark:
@@ -109,7 +104,7 @@ def quickstart(config, data, out, seed=0):
         draw_report(out, training / 'test_curves.json', training / 'test_predictions.pkl', metrics)
         result = dict(system='WL-KLD', command='tools/quickstart.sh', mark=mark,
                       config=str(config), seed=seed, data=str(data),
-                      checkpoint=str(checkpoint), training_seconds=round(seconds, 1),
+                      checkpoint=str(checkpoint), training_seconds=seconds,
                       machine=describe_machine(), versions=describe_versions(),
                       metrics=metrics)
         write_json(out / 'result.json', result)

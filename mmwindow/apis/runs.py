@@ -5,9 +5,14 @@ import json
 import math
 import platform
 import re
+import subprocess
 import zipfile
 from pathlib import Path
 
+import mmcv
+import mmdet
+import mmengine
+import numpy as np
 import torch
 
 import mmwindow
@@ -51,17 +56,51 @@ def quiet(log):
         yield
 
 
+def describe_processor():
+    """Return the processor's name where the system tells it (Linux), else its architecture."""
+    with contextlib.suppress(OSError), open('/proc/cpuinfo', encoding='utf-8') as stream:
+        for line in stream:
+            name, _, value = line.partition(':')
+            if name.strip() == 'model name':
+                return value.strip()
+    return platform.machine()
+
+
 def describe_machine():
-    """Return processor, threads and GPUs in words."""
-    words = f'{platform.machine()}, {torch.get_num_threads()} threads'
+    """Return processor, its vector instructions as torch uses them, threads and GPUs in words."""
+    words = (f'{describe_processor()} ({torch.backends.cpu.get_cpu_capability()}), '
+             f'{torch.get_num_threads()} threads')
     if torch.cuda.is_available():
         words += f', {torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}'
     return words
 
 
+def describe_commit():
+    """Return the commit of this package's own checkout, '-dirty' behind it where files differ.
+
+    Returns:
+        str | None: None where the package is no checkout, as after an installation, or git is not
+        there.
+    """
+    root = Path(mmwindow.__file__).resolve().parents[1]
+
+    def git(*arguments):
+        return subprocess.run(['git', '-C', str(root), *arguments], capture_output=True, text=True,
+                              check=True).stdout.strip()
+    try:
+        if Path(git('rev-parse', '--show-toplevel')) != root:  # a user's checkout around ours
+            return None
+        return git('describe', '--always', '--dirty', '--abbrev=12', '--exclude=*')
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
 def describe_versions():
-    """Return the versions that a result depends on."""
-    return dict(mmwindow=mmwindow.__version__, torch=torch.__version__)
+    """Return the versions, and the commit, that a result depends on."""
+    return dict(mmwindow=mmwindow.__version__, commit=describe_commit(),
+                python=platform.python_version(),
+                **{module.__name__: module.__version__
+                   for module in (torch, mmengine, mmcv, mmdet, np)})
 
 
 def find_best_checkpoint(folder):

@@ -1,12 +1,18 @@
 """What runs share: fingerprints, whole checkpoints, the worker's pieces."""
 import os
+import shutil
+import subprocess
 
 import pytest
 import torch
 from mmengine.config import Config
 
+import mmwindow
 from mmwindow.apis.experiments.run_worker import end_with_parent, set_outfile, write_split_config
 from mmwindow.apis.runs import (
+    describe_commit,
+    describe_machine,
+    describe_versions,
     find_best_checkpoint,
     fingerprint,
     is_whole_checkpoint,
@@ -105,3 +111,42 @@ def test_validation_is_tested_with_its_own_loader_and_record(tmp_path):
     assert cfg.test_dataloader.a == 1
     assert cfg.test_evaluator.outfile == str(run / 'val.json')
     assert 'outfile' not in cfg.val_evaluator
+
+
+def git(folder, *arguments):
+    return subprocess.run(
+        ['git', '-C', str(folder), '-c', 'user.name=a', '-c', 'user.email=a@b.c', *arguments],
+        capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.skipif(not shutil.which('git'), reason='needs git')
+def test_the_commit_is_of_the_packages_own_checkout(tmp_path, monkeypatch):
+    for folder in (tmp_path, tmp_path / 'venv' / 'lib'):
+        (folder / 'mmwindow').mkdir(parents=True)
+        (folder / 'mmwindow' / '__init__.py').write_text('')
+    monkeypatch.setattr(mmwindow, '__file__', str(tmp_path / 'mmwindow' / '__init__.py'))
+    assert describe_commit() is None  # no checkout
+    git(tmp_path, 'init')
+    git(tmp_path, 'add', 'mmwindow')
+    git(tmp_path, 'commit', '-m', 'first')
+    commit = git(tmp_path, 'rev-parse', 'HEAD')[:12]
+    git(tmp_path, 'tag', 'v1')
+    assert describe_commit() == commit
+    (tmp_path / 'mmwindow' / '__init__.py').write_text('changed')
+    assert describe_commit() == commit + '-dirty'
+    # Installed somewhere below a user's own checkout, whose commit says nothing of this package.
+    monkeypatch.setattr(mmwindow, '__file__', str(tmp_path / 'venv/lib/mmwindow/__init__.py'))
+    assert describe_commit() is None
+    monkeypatch.setattr(mmwindow, '__file__', str(tmp_path / 'mmwindow' / '__init__.py'))
+    monkeypatch.setenv('PATH', '')
+    assert describe_commit() is None
+
+
+def test_a_result_says_on_what_it_was_made():
+    versions = describe_versions()
+    assert list(versions) == ['mmwindow', 'commit', 'python', 'torch', 'mmengine', 'mmcv', 'mmdet',
+                              'numpy']
+    assert versions['torch'] == torch.__version__
+    machine = describe_machine()
+    assert f', {torch.get_num_threads()} threads' in machine
+    assert f'({torch.backends.cpu.get_cpu_capability()})' in machine

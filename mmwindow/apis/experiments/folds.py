@@ -18,7 +18,7 @@ import mmwindow
 from mmwindow.apis.experiments.job_queue import Job, ProgressLine, run_jobs
 from mmwindow.apis.experiments.run_plan import describe_system, plan_runs
 from mmwindow.apis.experiments.run_worker import RECORDS
-from mmwindow.apis.runs import mend_last_checkpoint, read_json, write_json
+from mmwindow.apis.runs import describe_versions, mend_last_checkpoint, read_json, write_json
 from mmwindow.datasets.fold_file import check_folds, read_folds, write_fold_files, write_folds
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.whole_files import write_text
@@ -45,7 +45,7 @@ def complete_config(plan):
     cfg = Config(plan.cfg._cfg_dict.to_dict())
     cfg.work_dir = str(plan.folder / 'training')
     cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='ProgressHook'),
-                        dict(type='ValidateOnResumeHook')]
+                        dict(type='TrainingTimeHook'), dict(type='ValidateOnResumeHook')]
     # While one checkpoint is written the one before must still be there.
     keep = cfg.default_hooks.checkpoint.get('max_keep_ckpts', -1)
     cfg.default_hooks.checkpoint.max_keep_ckpts = keep if keep < 1 else max(keep, 2)
@@ -76,6 +76,8 @@ def prepare_run(plan, command_line, overwrite=False):
         splits=plan.splits,
         **describe_system(plan.cfg, plan.config), command=command_line,
         starts=(state['starts'] if state else 0) + 1, trained=bool(state and state['trained']),
+        # Of the training; another start may find newer ones.
+        versions=state['versions'] if state and state['trained'] else describe_versions(),
         training_seconds=state['training_seconds'] if state else 0.))
 
 

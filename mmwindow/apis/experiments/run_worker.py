@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 from mmengine.config import Config
@@ -18,12 +17,12 @@ from mmengine.config import Config
 from mmwindow.apis.launch import test, train
 from mmwindow.apis.runs import (
     describe_machine,
-    describe_versions,
     find_best_checkpoint,
     read_json,
     replace_nan,
     write_json,
 )
+from mmwindow.engine.hooks.training_time_hook import read_training_seconds
 from mmwindow.evaluation.files.records import read_record
 
 RECORDS = dict(test='test.json', val='val.json')
@@ -116,14 +115,13 @@ def run(folder, num_processes=1, amp=False):
         amp (bool): Train in mixed precision.
     """
     state = read_json(folder / 'run.json')
-    started = time.monotonic()
     if not state['trained']:
         if num_processes > 1:
             train_in_processes(folder, num_processes, amp)
         else:
             train_run(folder, amp=amp)
         state = {**state, 'trained': True,
-                 'training_seconds': round(time.monotonic() - started, 1)}
+                 'training_seconds': read_training_seconds(folder / 'training')}
         write_json(folder / 'run.json', state)
     checkpoint = find_best_checkpoint(folder / 'training')
     for split in state['splits']:
@@ -138,7 +136,6 @@ def describe_result(folder, state, checkpoint):
     records = {split: read_record(folder / name) for split, name in names.items()}
     return {**{key: value for key, value in state.items() if key not in ('trained', 'splits')},
             'checkpoint': checkpoint.name, 'records': names, 'machine': describe_machine(),
-            'versions': describe_versions(),
             'num_images': {split: len(next(iter(record.classes.values())))
                            for split, record in records.items()},
             'validation_metrics': replace_nan(records['val'].metrics),

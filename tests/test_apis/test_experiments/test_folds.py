@@ -113,7 +113,8 @@ def test_run_trains_on_the_files_of_its_fold(tmp_path, data, fake_worker):
     assert not (tmp_path / 'runs/a/fold0').exists()
     # While a checkpoint is written the one before must still be there.
     assert cfg.default_hooks.checkpoint.max_keep_ckpts == 2
-    assert [hook.type for hook in cfg.custom_hooks] == ['ProgressHook', 'ValidateOnResumeHook']
+    assert [hook.type for hook in cfg.custom_hooks] == ['ProgressHook', 'TrainingTimeHook',
+                                                        'ValidateOnResumeHook']
 
 
 def test_without_folds_the_configs_own_split_is_one_run(tmp_path, data, fake_worker):
