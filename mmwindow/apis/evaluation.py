@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from mmwindow.apis.evaluation_report import write_report
+from mmwindow.evaluation.events.hit_rules import RULE_NUMBERS
 from mmwindow.evaluation.files.annotation_file import read_annotations
 from mmwindow.evaluation.files.image_table import image_rows, write_image_table
 from mmwindow.evaluation.files.prediction_files import find_reader, read_predictions
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.evaluation.results import ClassResult, froc_settings, summarise_class
-from mmwindow.evaluation.scoring import RULE_NUMBERS, evaluate
+from mmwindow.evaluation.scoring import evaluate
 from mmwindow.evaluation.statistics.bands import froc_band
 from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES
 from mmwindow.evaluation.statistics.compare import Comparison, compare_systems

@@ -7,6 +7,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 
 from mmwindow.evaluation.events.components import box_events, map_events
+from mmwindow.evaluation.events.hit_rules import HitRule
 from mmwindow.evaluation.events.kept_events import KeptEvents
 from mmwindow.evaluation.events.targets import FRAME_SIDE
 from mmwindow.evaluation.files.records import write_record
@@ -48,10 +49,13 @@ class FROCMetric(BaseMetric):
     class: ``froc/auroc``, ``froc/recall@0.1`` and so on, ``froc/froc_score``.
 
     Args:
-        hit_radius (float): Radius of the disk around a point in pixels of a frame of
-            side 1024.
+        hit_radius (float): Radius of the disk around a point, or with the rule 'distance' how far
+            a finding's centre may lie from it; in pixels of a frame of side 1024.
         max_overlap (float): A box that overlaps the disks by less than this fraction of
-            its area is a false positive.
+            its area is a false positive ('disk_overlap').
+        rule (str): 'disk_overlap', the paper's, or 'distance'; see
+            :mod:`~mmwindow.evaluation.events.hit_rules`. Rules that ask for target boxes are those
+            of ``tools/evaluate.py``.
         budgets (Sequence[float]): False positives per image at which recall is reported.
         convention (str): 'first_crossing', 'best' or 'interpolated'; see
             :meth:`~mmwindow.evaluation.FROCCurve.recall_at`.
@@ -71,18 +75,22 @@ class FROCMetric(BaseMetric):
     default_prefix = 'froc'
 
     def __init__(self, hit_radius=50., max_overlap=0.1, budgets=DEFAULT_BUDGETS,
-                 convention='first_crossing', outfile=None, keep_up_to='auto', collect_device='cpu',
-                 prefix=None):
+                 convention='first_crossing', outfile=None, keep_up_to='auto', rule='disk_overlap',
+                 collect_device='cpu', prefix=None):
         super().__init__(collect_device=collect_device, prefix=prefix)
         if convention not in CONVENTIONS:
             raise ValueError(f'FROCMetric: convention is {convention!r}; it must be one of '
                              f'{CONVENTIONS}')
-        if not hit_radius > 0 or not 0 < max_overlap <= 1 or not budgets or min(budgets) < 0:
-            raise ValueError(f'FROCMetric: hit_radius {hit_radius} must be positive, max_overlap '
-                             f'{max_overlap} in (0, 1], budgets {budgets} some numbers of at '
-                             'least 0')
-        self.hit_radius = hit_radius
-        self.max_overlap = max_overlap
+        if not budgets or min(budgets) < 0:
+            raise ValueError(f'FROCMetric: budgets {budgets} must be some numbers of at least 0')
+        try:
+            self.rule = HitRule(rule, hit_radius, max_overlap)
+        except ValueError as error:
+            raise ValueError(f'FROCMetric: {error}') from error
+        if self.rule.needs_boxes:
+            raise ValueError(f'FROCMetric: the rule {rule!r} asks for target boxes, but samples '
+                             'carry points; write the predictions with tools/test.py --out and '
+                             f'score them with tools/evaluate.py --rule {rule}')
         self.budgets = tuple(budgets)
         self.convention = convention
         self.outfile = outfile
@@ -161,7 +169,8 @@ class FROCMetric(BaseMetric):
             if len(image_scores) != num_classes:
                 raise ValueError(f'there are {len(image_scores)} image scores for {num_classes} '
                                  'classes; set num_classes of the head')
-        common = dict(hit_radius=self.hit_radius, max_overlap=self.max_overlap)
+        common = dict(rule=self.rule.name, hit_radius=self.rule.hit_radius,
+                      max_overlap=self.rule.max_overlap)
         identity = sample_identity(sample)
         events = []
         for label in range(num_classes):
@@ -238,9 +247,8 @@ class FROCMetric(BaseMetric):
 
     def write(self, names, results, metrics):
         """Write the record (:mod:`mmwindow.evaluation.files.records`) of all images."""
-        settings = dict(rule='disk_overlap', hit_radius=self.hit_radius,
-                        max_overlap=self.max_overlap, frame_side=FRAME_SIDE,
-                        budgets=self.budgets, convention=self.convention, fp_denominator='all')
+        settings = dict(**self.rule.settings, frame_side=FRAME_SIDE, budgets=self.budgets,
+                        convention=self.convention, fp_denominator='all')
         write_record(
             self.outfile, dict(zip(names, zip(*results, strict=True), strict=True)), settings,
             metrics={f'{self.prefix}/{key}': value for key, value in metrics.items()})

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .events.components import box_events, map_events
-from .events.hit_rules import HitRule
+from .events.hit_rules import RULE_NUMBERS, HitRule
 from .events.targets import FRAME_SIDE
 from .files.predictions import MAP_EXTENTS, Prediction, check_boxes, check_maps, check_target
 from .froc import DEFAULT_BUDGETS
@@ -18,9 +18,6 @@ from .results import summarise
 # FP rates by name: the paper's, and those of LUNA16 (Setio et al. 2017).
 BUDGETS = dict(paper=DEFAULT_BUDGETS, luna16=(0.125, 0.25, 0.5, 1., 2., 4., 8.))
 MISSING = ('refuse', 'empty')
-# The numbers that each hit rule reads; a result names these and no others.
-RULE_NUMBERS = dict(disk_overlap=('hit_radius', 'max_overlap'), box_iou=('min_iou', ),
-                    centre_in_box=(), distance=('hit_radius', ))
 
 
 def evaluate(predictions, targets, *, classes=('finding',), rule='disk_overlap', hit_radius=50.,
@@ -106,11 +103,10 @@ def check_settings(*, rule, hit_radius, max_overlap, min_iou, budgets, conventio
             raise ValueError(f'budgets are {budgets!r}; numbers, or one of {sorted(BUDGETS)}, are '
                              'expected')
         budgets = BUDGETS[budgets]
-    checked = HitRule(rule, hit_radius, max_overlap, min_iou)
     how = FROCSettings(budgets, convention, fp_denominator)
-    return dict(rule=rule, **{name: getattr(checked, name) for name in RULE_NUMBERS[rule]},
-                frame_side=FRAME_SIDE, budgets=how.budgets, convention=convention,
-                fp_denominator=fp_denominator, map_extent=map_extent, missing=missing)
+    return dict(**HitRule(rule, hit_radius, max_overlap, min_iou).settings, frame_side=FRAME_SIDE,
+                budgets=how.budgets, convention=convention, fp_denominator=fp_denominator,
+                map_extent=map_extent, missing=missing)
 
 
 def check_classes(classes):

@@ -252,6 +252,26 @@ def test_the_outfile_holds_the_events(tmp_path):
     assert record.settings['hit_radius'] == 50. and record.settings['convention'] == 'first_crossing'
 
 
+def test_another_rule_by_hand(tmp_path):
+    # Images of 512 x 512: two frame pixels each. The box holds the point (100, 100), but its centre
+    # (120, 100) is 40 frame pixels off: a hit by the paper's rule or within 40, else a false alarm.
+    samples = [make_sample(0, [[100., 100.]], shape=(512, 512),
+                           **findings([[90., 80., 150., 120.]], [0.9])),
+               make_sample(1, shape=(512, 512), **findings())]
+    path = tmp_path / 'record.json'
+    for settings, recall, fp_rate, named in (
+            (dict(), 1., 0., dict(rule='disk_overlap', hit_radius=50., max_overlap=0.1)),
+            (dict(rule='distance', hit_radius=40.), 1., 0., dict(rule='distance', hit_radius=40.)),
+            (dict(rule='distance', hit_radius=39.), 0., 0.5, dict(rule='distance', hit_radius=39.))):
+        metrics = run(make_metric(outfile=str(path), **settings), samples)
+        assert metrics['froc/recall@0.5'] == recall
+        record = read_record(path)
+        assert froc_curve(record.events('fracture')).fp_rate[-1] == fp_rate
+        kept = {key: record.settings[key] for key in ('rule', 'hit_radius', 'max_overlap')
+                if key in record.settings}
+        assert kept == named
+
+
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, np.float16])
 def test_low_precision_scores_are_refused(dtype):
     # A float16 sigmoid is 1.0 from logit 8.3 on; made float32 afterwards it would look honest.
@@ -299,7 +319,7 @@ def test_a_sample_without_its_metainfo_is_refused(name):
 @pytest.mark.parametrize('settings', [
     dict(convention='linear'), dict(hit_radius=0.), dict(max_overlap=2.), dict(budgets=()),
     dict(budgets=(-0.1,)), dict(keep_up_to=0.4), dict(keep_up_to='all'), dict(keep_up_to=np.nan),
-    dict(keep_up_to=1., convention='best'),
+    dict(keep_up_to=1., convention='best'), dict(rule='nearest'), dict(rule='box_iou'),
 ])
 def test_bad_settings_are_refused(settings):
     with pytest.raises(ValueError, match='FROCMetric'):

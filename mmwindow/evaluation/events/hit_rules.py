@@ -23,6 +23,9 @@ from .targets import FRAME_SIDE, DiskMask, check_boxes, check_points
 
 HIT_RULES = ('disk_overlap', 'box_iou', 'centre_in_box', 'distance')
 DISK_OVERLAP, BOX_IOU, CENTRE_IN_BOX, DISTANCE = range(4)  # as the compiled sweep knows them
+# The numbers that each reads; a result names these and no others.
+RULE_NUMBERS = dict(disk_overlap=('hit_radius', 'max_overlap'), box_iou=('min_iou', ),
+                    centre_in_box=(), distance=('hit_radius', ))
 # Square pixels: 0.1 * 70 is 7.000000000000001 in floating point; an overlap that is met exactly
 # must not be lost to rounding.
 AREA_SLACK = 1e-6
@@ -69,6 +72,11 @@ class HitRule:
     def needs_boxes(self):
         """Whether targets are boxes rather than points."""
         return self.code in (BOX_IOU, CENTRE_IN_BOX)
+
+    @property
+    def settings(self):
+        """The rule and the numbers that it reads, as a result names them."""
+        return dict(rule=self.name, **{name: getattr(self, name) for name in RULE_NUMBERS[self.name]})
 
     @property
     def limit(self):
