@@ -11,10 +11,8 @@ that fails does not stop the others; it is named at the end and the exit status 
 Next: tools/make_tables.py DIR --out FOLDER.
 """
 import argparse
-import shlex
-import sys
 
-from mmwindow.apis.experiments.arguments import add_gpus_argument, add_run_arguments
+from mmwindow.apis.experiments.arguments import add_gpus_argument, add_run_arguments, run_command
 from mmwindow.apis.experiments.folds import run_folds
 
 
@@ -33,20 +31,5 @@ def parse_args():
     return parser.parse_args()
 
 
-def main():
-    args = vars(parse_args())
-    try:
-        outcomes = run_folds(**args, command_line=shlex.join(['tools/run_folds.py', *sys.argv[1:]]))
-    except ValueError as error:
-        raise SystemExit(f'run_folds: {error}') from error
-    except KeyboardInterrupt:
-        raise SystemExit('run_folds: stopped; the same command goes on from here') from None
-    failed = [outcome.job for outcome in outcomes if outcome.returncode]
-    if failed:
-        raise SystemExit('run_folds: these runs failed:\n' + '\n'.join(
-            f'  {job.name}: see {job.log}' for job in failed))
-    print(f'run_folds: all runs in {args["out"]} are finished')
-
-
 if __name__ == '__main__':
-    main()
+    run_command('run_folds', run_folds, vars(parse_args()))

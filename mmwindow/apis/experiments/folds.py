@@ -40,6 +40,12 @@ def is_finished(plan):
     return True
 
 
+def read_seconds(plan):
+    """Return how long a finished run took."""
+    result = read_json(plan.folder / 'result.json')
+    return (result['training_seconds'] if plan.trains else 0.) + result.get('test_seconds', 0.)
+
+
 def complete_config(plan):
     """Return the config that is written into a run's folder and trained from."""
     cfg = Config(plan.cfg._cfg_dict.to_dict())
@@ -52,8 +58,16 @@ def complete_config(plan):
     return cfg
 
 
-def prepare_run(plan, command_line, overwrite=False):
-    """Make a run's folder ready to begin or to go on in.
+def prepare_folder(plan, text, overwrite=False):
+    """Make a run's folder, empty or as it was left, and write its config.
+
+    Args:
+        plan (RunPlan): Of the run.
+        text (str): The config that is written into the folder.
+        overwrite (bool): Delete a run of other settings.
+
+    Returns:
+        dict | None: Content of ``run.json``; None where the run begins.
 
     Raises:
         ValueError: It holds a run of other settings; the message says what differs.
@@ -62,32 +76,42 @@ def prepare_run(plan, command_line, overwrite=False):
     if plan.folder.exists() and (not state or state['mark'] != plan.mark):
         if state and not overwrite:
             raise ValueError(f'{plan.folder} holds a run of other settings:\n'
-                             f'{describe_difference(plan)}\nChoose another --out, or delete it with '
-                             '--overwrite')
+                             f'{describe_difference(plan.folder, text)}\nChoose another --out, or '
+                             'delete it with --overwrite')
         shutil.rmtree(plan.folder)
         state = None
     plan.folder.mkdir(parents=True, exist_ok=True)
     (plan.folder / 'result.json').unlink(missing_ok=True)  # of records that are gone
-    if not (state and state['trained']):
+    write_text(plan.folder / 'config.py', text)
+    return state
+
+
+def prepare_run(plan, command_line, overwrite=False):
+    """Make a run's folder ready to begin or to go on in.
+
+    Raises:
+        ValueError: As :func:`prepare_folder`.
+    """
+    state = prepare_folder(plan, complete_config(plan).pretty_text, overwrite)
+    is_trained = bool(state and state['trained'])
+    if not is_trained:
         mend_last_checkpoint(plan.folder / 'training')
-    write_text(plan.folder / 'config.py', complete_config(plan).pretty_text)
     write_json(plan.folder / 'run.json', dict(
         mark=plan.mark, system=plan.system, config=str(plan.config), fold=plan.fold, seed=plan.seed,
         splits=plan.splits,
         **describe_system(plan.cfg, plan.config), command=command_line,
-        starts=(state['starts'] if state else 0) + 1, trained=bool(state and state['trained']),
+        starts=(state['starts'] if state else 0) + 1, trained=is_trained,
         # Of the training; another start may find newer ones.
-        versions=state['versions'] if state and state['trained'] else describe_versions(),
+        versions=state.get('versions') if is_trained else describe_versions(),
         training_seconds=state['training_seconds'] if state else 0.))
 
 
-def describe_difference(plan, num_lines=12):
-    """Return the lines in which a run's config and the one it was made with differ."""
-    old = plan.folder / 'config.py'
+def describe_difference(folder, text, num_lines=12):
+    """Return the lines in which a folder's config and the text of another one differ."""
+    old = folder / 'config.py'
     lines = [line for line in difflib.unified_diff(
         old.read_text(encoding='utf-8').splitlines() if old.exists() else [],
-        complete_config(plan).pretty_text.splitlines(), 'there', 'now', lineterm='', n=0)
-        if not line.startswith('@@')]
+        text.splitlines(), 'there', 'now', lineterm='', n=0) if not line.startswith('@@')]
     if not lines:
         return ('  the config is the same; data, folds, seed, number of processes or versions are '
                 'not')
@@ -215,13 +239,15 @@ def run_folds(configs, out, folds=None, points=None, only=None, gpus=None, all_g
     return run_plans(plans, devices, command_line, amp, overwrite, line)
 
 
-def run_plans(plans, devices, command_line='', amp=False, overwrite=False, line=None):
+def run_plans(plans, devices, command_line='', amp=False, overwrite=False, line=None,
+              prepare=prepare_run):
     """Do what is missing of each plan, in this order; reuse what is finished.
 
     Args:
         plans (Sequence[RunPlan]): From :func:`plan_runs`.
         devices (dict): From :func:`choose_devices`.
         command_line, amp, overwrite, line: As in :func:`run_folds`.
+        prepare (callable): Makes a folder ready, as :func:`prepare_run` does.
 
     Returns:
         list[Outcome]: Of the runs that had to be done.
@@ -238,9 +264,8 @@ def run_plans(plans, devices, command_line='', amp=False, overwrite=False, line=
             if finished:
                 line.say(f'{plan.name}: finished before, reused')
             else:
-                prepare_run(plan, command_line, overwrite)
+                prepare(plan, command_line, overwrite)
             jobs.append(Job(
                 plan.name, plan.system, worker_command(plan, num_processes, amp),
-                plan.folder / 'log.txt',
-                read_json(plan.folder / 'result.json')['training_seconds'] if finished else None))
+                plan.folder / 'log.txt', read_seconds(plan) if finished else None))
         return run_jobs(jobs, devices['devices'], line)

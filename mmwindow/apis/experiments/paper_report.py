@@ -14,6 +14,7 @@ from mmwindow.apis.experiments.tables import (
     window_table,
 )
 from mmwindow.apis.runs import read_json
+from mmwindow.evaluation.events.hit_rules import RULE_NUMBERS, HitRule
 from mmwindow.evaluation.froc_settings import counted_curve
 from mmwindow.evaluation.roc import roc_curve
 from mmwindow.visualization.paper_figures import plot_figure4, plot_figure5
@@ -37,6 +38,22 @@ def read_paper(path):
         raise ValueError(f'{path}: there is no such file, or it lacks table1, table2 or table3; '
                          'results/paper.json has them')
     return content
+
+
+def comparable_numbers(paper, settings):
+    """Return the paper's numbers without those that another hit rule makes incomparable.
+
+    Args:
+        paper (dict): From :func:`read_paper`.
+        settings (dict): Of the records.
+    """
+    rule = HitRule().settings
+    if all(settings.get(name, value) == value for name, value in rule.items()):
+        return paper
+    by_rule = set(METRICS) - {'auroc'}
+    return {table: [{name: value for name, value in row.items() if name not in by_rule}
+                    for row in rows] if isinstance(rows, list) else rows
+            for table, rows in paper.items()}
 
 
 def choose_reference(names, reference=None):
@@ -107,6 +124,7 @@ def make_report(folders, out, paper=None, results=None, reference=None, class_na
     """
     paper = read_paper(paper)
     systems = load_systems(folders, class_name, only)
+    paper = comparable_numbers(paper, next(iter(systems.values())).settings)
     main = {name: system for name, system in systems.items() if not system.first['is_ablation']}
     naming = label_systems(main or systems, paper)
     labels = {**{name: name for name in systems}, **naming['labels']}
@@ -177,9 +195,17 @@ def describe_data(summary, systems, command_line):
         f'Tested on {pooled.num_images} images of {pooled.num_units} patients or other units, '
         f'{pooled.num_positives} with a point, {pooled.num_points} points; {folds}. In brackets: '
         f'95 % interval of the pooled images, bootstrap over patients, {pooled.num_resamples} '
-        f'resamples, seed {pooled.seed}. FROC convention {reading.convention}, false positives '
-        f'counted on {reading.fp_denominator} images. "paper": its numbers, on other data that are '
-        'not public.']
+        f'resamples, seed {pooled.seed}. Hit rule {describe_rule(first.settings)}, FROC convention '
+        f'{reading.convention}, false positives counted on {reading.fp_denominator} images. '
+        '"paper": its numbers, on other data that are not public.']
+
+
+def describe_rule(settings):
+    """Return the hit rule of a record's settings in words, with the numbers that it reads."""
+    rule = settings.get('rule', HitRule().name)
+    numbers = ', '.join(f'{name.replace("_", " ")} {settings[name]:g}'
+                        for name in RULE_NUMBERS[rule] if name in settings)
+    return rule + (f' ({numbers})' if numbers else '')
 
 
 def write_tables(out, tables, description, losses):

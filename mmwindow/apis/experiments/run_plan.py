@@ -25,6 +25,7 @@ class RunPlan:
         mark (str): Fingerprint of config, data, seed and number of processes.
         seed (int): Of the training.
         splits (tuple[str]): What the best checkpoint is tested on.
+        trains (bool): Whether the run is trained too.
     """
 
     system: str
@@ -35,6 +36,7 @@ class RunPlan:
     mark: str
     seed: int
     splits: tuple = ('test', 'val')
+    trains: bool = True
 
     @property
     def name(self):

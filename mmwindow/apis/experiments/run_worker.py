@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 from mmengine.config import Config
@@ -26,6 +27,9 @@ from mmwindow.engine.hooks.training_time_hook import read_training_seconds
 from mmwindow.evaluation.files.records import read_record
 
 RECORDS = dict(test='test.json', val='val.json')
+# What result.json has besides the entries of run.json.
+RESULT_ENTRIES = ('checkpoint', 'records', 'test_seconds', 'machine', 'num_images',
+                  'validation_metrics', 'metrics')
 
 
 def end_with_parent(descriptor=0, leave=os._exit):
@@ -124,21 +128,24 @@ def run(folder, num_processes=1, amp=False):
                  'training_seconds': read_training_seconds(folder / 'training')}
         write_json(folder / 'run.json', state)
     checkpoint = find_best_checkpoint(folder / 'training')
+    started = time.monotonic()
     for split in state['splits']:
         test(write_split_config(folder / 'config.py', split, folder / split), checkpoint,
              work_dir=folder / split)
-    write_json(folder / 'result.json', describe_result(folder, state, checkpoint))
+    write_json(folder / 'result.json', describe_result(
+        folder, state, checkpoint, round(time.monotonic() - started, 1)))
 
 
-def describe_result(folder, state, checkpoint):
+def describe_result(folder, state, checkpoint, test_seconds):
     """Return what ``result.json`` holds: where the run comes from, and its numbers."""
     names = {split: RECORDS[split] for split in state['splits']}
     records = {split: read_record(folder / name) for split, name in names.items()}
     return {**{key: value for key, value in state.items() if key not in ('trained', 'splits')},
-            'checkpoint': checkpoint.name, 'records': names, 'machine': describe_machine(),
+            'checkpoint': checkpoint.name, 'records': names, 'test_seconds': test_seconds,
+            'machine': describe_machine(),
             'num_images': {split: len(next(iter(record.classes.values())))
                            for split, record in records.items()},
-            'validation_metrics': replace_nan(records['val'].metrics),
+            'validation_metrics': replace_nan(records['val'].metrics) if 'val' in records else None,
             'metrics': replace_nan(records['test'].metrics) if 'test' in records else None}
 
 

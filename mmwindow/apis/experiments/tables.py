@@ -63,7 +63,7 @@ def paper_only_cells(paper, has_folds):
     """Return the cells of a row of the paper that was not run."""
     cells = []
     for metric in METRICS:
-        cells += ['not run'] + [''] * has_folds + [number(paper[metric])]
+        cells += ['not run'] + [''] * has_folds + [number(paper[metric]) if metric in paper else '']
     return cells
 
 

@@ -5,12 +5,14 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from mmwindow.apis.experiments import folds as folds_api
 from mmwindow.apis.experiments.folds import choose_devices, lock_folders, run_folds, worker_command
 from mmwindow.apis.experiments.job_queue import ProgressLine
+from mmwindow.apis.experiments.retest import retest_runs
 from mmwindow.apis.experiments.run_plan import describe_system, innermost_dataset, plan_runs
 from mmwindow.apis.experiments.run_worker import train_in_processes
 from mmwindow.apis.runs import read_json
@@ -336,3 +338,15 @@ def test_real_training_is_cut_and_goes_on(tmp_path, data):
     assert again['starts'] == 2
     for name in ('metrics', 'validation_metrics', 'checkpoint'):
         assert again[name] == whole[name]
+    assert again['training_seconds'] >= whole['training_seconds'] > 0
+    # The same weights by another rule: no centre lies beyond the frame's diagonal, so nothing is a
+    # false positive and every point is found; the image scores stay.
+    retest_runs([tmp_path / 'runs'], tmp_path / 'again', {
+        'test_evaluator.rule': 'distance', 'test_evaluator.hit_radius': 1500.})
+    other = read_json(tmp_path / 'again/wl_kld_r50_fpn/fold1/result.json')
+    assert other['metrics']['froc/auroc'] == whole['metrics']['froc/auroc']
+    events = read_record(tmp_path / 'again/wl_kld_r50_fpn/fold1/test.json').events()
+    assert any(event.is_positive for event in events)
+    for event in events:
+        assert np.isfinite(event.recall_levels).all()
+        assert len(event.fp_levels) == 0 or not event.is_positive

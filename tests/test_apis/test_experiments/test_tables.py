@@ -367,6 +367,23 @@ def test_default_rows_of_the_tables_agree():
             assert paper[table][0][metric] == rows[system][metric]
 
 
+@pytest.mark.parametrize('rule, words, shown', [
+    (dict(rule='disk_overlap', hit_radius=50., max_overlap=0.1),
+     'disk_overlap (hit radius 50, max overlap 0.1)', True),
+    (dict(rule='distance', hit_radius=50.), 'distance (hit radius 50)', False),
+    (dict(rule='disk_overlap', hit_radius=25., max_overlap=0.1),
+     'disk_overlap (hit radius 25, max overlap 0.1)', False)])
+def test_papers_recalls_stand_only_beside_numbers_of_its_rule(tmp_path, rule, words, shown):
+    write_run(tmp_path / 'runs', 'wl_kld_lite0_fpn', 0, FOLD_0, settings={**SETTINGS, **rule})
+    report([tmp_path / 'runs'], tmp_path)
+    assert f'Hit rule {words}, FROC' in (tmp_path / 'out/tables.md').read_text()
+    with open(tmp_path / 'out/table1.csv', newline='') as stream:
+        row, = csv.DictReader(stream)
+    assert row['auroc_paper'] == '0.983'
+    assert (row['recall@0.1_paper'], row['froc_score_paper']) == (
+        ('0.854', '0.896') if shown else ('', ''))
+
+
 def test_paper_file_is_checked(tmp_path):
     assert read_paper(None) == {}
     with pytest.raises(ValueError, match='there is no such file'):

@@ -1,0 +1,120 @@
+"""Finished runs tested again, otherwise: by another hit rule, or on other images.
+
+The weights stay, so it takes minutes where a training takes hours. See ``tools/retest_runs.py``.
+"""
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmwindow.apis.experiments.folds import choose_devices, prepare_folder, run_plans
+from mmwindow.apis.experiments.run_plan import SINGLE, RunPlan
+from mmwindow.apis.experiments.run_results import find_run_folders, read_runs
+from mmwindow.apis.experiments.run_worker import RESULT_ENTRIES
+from mmwindow.apis.launch import find_list_items
+from mmwindow.apis.runs import fingerprint, read_json, write_json
+
+# What of a config a test reads and a training does not.
+TEST_ENTRIES = ('test_dataloader', 'test_evaluator', 'test_cfg', 'model.test_cfg')
+SPLITS = ('test', )
+
+
+def check_test_options(options):
+    """Refuse overrides that would change nothing, or that the weights were not trained for.
+
+    Args:
+        options (dict): Overrides, keys dotted.
+
+    Raises:
+        ValueError: There is none, or one is not of a test.
+    """
+    if not options:
+        raise ValueError('no --cfg-options are given, so that every number would be the same; name '
+                         'what the test does otherwise, such as test_evaluator.rule=distance')
+    for key in options:
+        if not any(key == entry or key.startswith(f'{entry}.') for entry in TEST_ENTRIES):
+            raise ValueError(f'--cfg-options {key}: the runs were trained without it; what a test '
+                             f'can do otherwise lies in {", ".join(TEST_ENTRIES)}')
+
+
+def plan_retests(folders, out, cfg_options):
+    """Return the plan of every test, and the folder of the run whose weights it takes.
+
+    Args:
+        folders (Sequence[str | Path]): From ``tools/run_folds.py --out``, or of runs.
+        out (str | Path): Folder; receives ``<system>/fold<k>/`` or ``<system>/single/``.
+        cfg_options (dict): Overrides of what a test reads.
+
+    Returns:
+        list[tuple[RunPlan, Path]]
+
+    Raises:
+        ValueError: An override is not of a test, there is no run, one has no result, or ``out`` is
+            where the runs are.
+    """
+    check_test_options(cfg_options)
+    runs = {}
+    for folder in folders:
+        found = find_run_folders(folder)
+        if not found:
+            raise ValueError(f'{folder}: there is no run in it; tools/run_folds.py --out {folder} '
+                             'makes runs')
+        read_runs(found, runs)
+    plans = []
+    for system, folds in runs.items():
+        for fold, (source, result) in folds.items():
+            folder = Path(out) / system / (SINGLE if fold is None else f'fold{fold}')
+            if folder.resolve() == source.resolve():
+                raise ValueError(f'{source}: --out {out} is where the runs are; choose another')
+            cfg = Config.fromfile(str(source / 'config.py'))
+            cfg.merge_from_dict(find_list_items(cfg, cfg_options))
+            mark = fingerprint(cfg, result['seed'],
+                               f'{result["mark"]} tested again at {result["checkpoint"]}')
+            plans.append((RunPlan(system, Path(result['config']), fold, folder, cfg, mark,
+                                  result['seed'], SPLITS, trains=False), source))
+    return plans
+
+
+def retest_runs(folders, out, cfg_options, gpus=None, overwrite=False, command_line='', line=None):
+    """Test the best checkpoint of every finished run again; reuse what is done.
+
+    Args:
+        folders, out, cfg_options: As in :func:`plan_retests`.
+        gpus, overwrite, command_line, line: As in
+            :func:`~mmwindow.apis.experiments.folds.run_folds`.
+
+    Returns:
+        list[Outcome]: Of the tests that had to be done. Their folders are read like those of
+        runs, by ``tools/make_tables.py``.
+
+    Raises:
+        ValueError: As :func:`plan_retests`, or a folder holds a test of other settings.
+    """
+    plans = plan_retests(folders, out, cfg_options)
+    sources = {plan.folder: source for plan, source in plans}
+
+    def prepare(plan, command_line, overwrite):
+        prepare_retest(plan, sources[plan.folder], command_line, overwrite)
+
+    return run_plans([plan for plan, _ in plans], choose_devices(gpus), command_line,
+                     overwrite=overwrite, line=line, prepare=prepare)
+
+
+def prepare_retest(plan, source, command_line, overwrite=False):
+    """Make a folder in which a worker finds a trained run that lacks its test.
+
+    Args:
+        plan (RunPlan): Of the test.
+        source (Path): Folder of the run.
+        command_line (str): Is noted in the result.
+        overwrite (bool): Delete a test of other settings.
+    """
+    prepare_folder(plan, plan.cfg.pretty_text, overwrite)
+    training = plan.folder / 'training'
+    if not training.is_symlink():
+        training.symlink_to((source / 'training').resolve(), target_is_directory=True)
+    # What run.json of older runs lacks stands in their result.
+    state = {**read_json(source / 'result.json'), **read_json(source / 'run.json')}
+    for name in RESULT_ENTRIES:
+        state.pop(name, None)
+    write_json(plan.folder / 'run.json', {**state, 'mark': plan.mark, 'splits': SPLITS,
+                                          'command': command_line, 'trained': True})
