@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Write the result tables of README.md from the JSON files under results/ (or check them).
+"""Write the result tables of README.md and docs/ from the JSON files under results/ (or check them).
 
     python tools/update_readme.py          rewrite the tables
-    python tools/update_readme.py --check  exit with 1 where the README says something else
+    python tools/update_readme.py --check  exit with 1 where a page says something else
 """
 import argparse
 import json
@@ -60,7 +60,7 @@ MAKERS = {'results': result_rows, 'choices': choice_rows}
 
 
 def render(text):
-    """Return the README with each table between its markers made anew."""
+    """Return a page with each table between its markers made anew."""
     def replace(match):
         rows = MAKERS[match[1]](ROOT / 'results' / match[2])
         return f'<!-- {match[1]}:{match[2]} -->\n{rows}\n<!-- end -->'
@@ -72,15 +72,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--check', action='store_true', help='change nothing, only compare')
     args = parser.parse_args()
-    path = ROOT / 'README.md'
-    old = path.read_text(encoding='utf-8')
-    new = render(old)
-    if args.check and new != old:
-        raise SystemExit('README.md: its tables differ from results/*.json; '
-                         'run python tools/update_readme.py')
-    part = path.with_name('README.md.part')
-    part.write_text(new, encoding='utf-8')
-    os.replace(part, path)
+    for path in [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]:
+        old = path.read_text(encoding='utf-8')
+        new = render(old)
+        if new == old:
+            continue
+        if args.check:
+            raise SystemExit(f'{path.relative_to(ROOT)}: its tables differ from results/*.json; '
+                             'run python tools/update_readme.py')
+        part = path.with_name(path.name + '.part')
+        part.write_text(new, encoding='utf-8')
+        os.replace(part, path)
 
 
 if __name__ == '__main__':
