@@ -16,10 +16,14 @@ from mmwindow.evaluation.roc import auroc
 
 
 def to_numpy(value):
-    """Return a tensor or an array as an array; low-precision floats become float32."""
+    """Return a tensor or an array as an array; low-precision floats become float32.
+
+    float64 stays: a classifier's scores near 1 are told apart in it alone.
+    """
     if hasattr(value, 'detach'):
         value = value.detach().cpu()
-        value = value.float().numpy() if value.is_floating_point() else value.numpy()
+        is_low = value.is_floating_point() and value.element_size() < 4
+        value = (value.float() if is_low else value).numpy()
     return np.asarray(value)
 
 

@@ -94,6 +94,16 @@ def test_an_image_score_of_its_own_is_taken():
     assert run(make_metric(), samples)['froc/auroc'] == 0.
 
 
+def test_image_scores_that_differ_in_float64_alone_are_told_apart():
+    # The sigmoids of logits 18 and 20 are both 1.0 in float32: tied, the AUROC would be 1/2.
+    low, high = torch.tensor([18., 20.], dtype=torch.float64).sigmoid()
+    assert low < high and low.float() == high.float() == 1
+    flat = heatmap(np.zeros((1, 4, 4)))
+    samples = [make_sample(0, [[5., 5.]], image_score=high[None], **flat),
+               make_sample(1, image_score=low[None], **flat)]
+    assert run(make_metric(), samples)['froc/auroc'] == 1.
+
+
 def test_the_mean_over_classes_skips_those_without_a_number():
     # Class b has no point in any image: neither recall nor AUROC; as 0 it would halve the mean.
     maps = np.zeros((2, 8, 8), np.float32)

@@ -1,5 +1,5 @@
-# FCOS with fewer channels, for CPUs. Its ranges stay mmdet's: sides up to 64 pixels from a cell are
-# learnt at stride 8, so pseudo-boxes of 38 to 50 pixels all are.
+# FCOS with fewer channels, for CPUs. Its ranges stay mmdet's: a cell learns a pseudo-box of 50 to 75
+# pixels at stride 8 where no side lies further than 64 pixels from it, else at stride 16.
 _base_ = './fcos_r50_fpn.py'
 channels = 64
 model = dict(

@@ -92,7 +92,10 @@ class DensePointHead(BaseModule):
 
     def predict(self, features, batch_data_samples, rescale=True):
         """Return what :meth:`predict_by_feat` makes of the features."""
-        return self.predict_by_feat(self(features), [
+        # Logits of low precision would tie, and the metric could not see it in float32 maps.
+        with torch.autocast(features[0].device.type, enabled=False):
+            logits = self([level.float() for level in features])
+        return self.predict_by_feat(logits, [
             sample.metainfo for sample in batch_data_samples], rescale)
 
     def predict_by_feat(self, logits, batch_img_metas, rescale=True):

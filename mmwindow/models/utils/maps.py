@@ -42,6 +42,13 @@ def bounded_scores(logits):
 
     The FROC of a map does not change under a strictly rising function of all maps. A sigmoid is
     not strictly rising in float32: from logit 17 on it is 1.0, and a class activation map goes
-    far beyond; cells tied there would merge into one finding. This function tells 100 from 100.01.
+    far beyond; cells tied there would merge into one finding.
+
+    Args:
+        logits (Tensor): float32, any shape.
+
+    Returns:
+        Tensor: float64, in which each float32 up to a million has a score of its own.
     """
+    logits = logits.double()
     return 0.5 + 0.5 * logits / (1 + logits.abs())

@@ -117,6 +117,23 @@ def make_logits(num_imgs=1, num_classes=1):
 META = dict(ori_shape=(100, 128), img_shape=(64, 64), scale_factor=(0.5, 0.5))
 
 
+def test_validation_in_low_precision_ties_no_cells_that_differ():
+    # Two cells with logits 8 + .01 and 8 + .02: one number in bfloat16, whose neighbours there are
+    # 1/16 apart.
+    head = make_head(in_channels=2, strides=(4, ))
+    with torch.no_grad():
+        head.convolution.weight[:] = torch.tensor([1., 0.01]).reshape(1, 2, 1, 1)
+        head.convolution.bias.zero_()
+    features = torch.tensor([[[[8., 8.]], [[1., 2.]]]]).bfloat16()
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        low, high = head((features, ))[0].flatten()
+        assert low == high
+        scores = head.predict((features, ), [DetDataSample(metainfo=META)])[0]['heatmap'].scores
+    assert scores.flatten().tolist() == pytest.approx([1 / (1 + math.exp(-8.01)),
+                                                       1 / (1 + math.exp(-8.02))], abs=1e-6)
+    assert scores[0, 0, 0] < scores[0, 0, 1]
+
+
 def test_a_normal_map_gives_empty_instances():
     prediction = make_head().predict_by_feat(make_logits(), [META])[0]
     assert prediction['heatmap'].scores.shape == (1, 16, 16)

@@ -1,6 +1,7 @@
 """Pooling: values worked by hand, limits, and no overflow."""
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -115,6 +116,16 @@ def test_bounded_scores_have_no_ties_where_a_sigmoid_has():
     scores = bounded_scores(logits)
     assert (scores.diff() > 0).all() and scores.min() > 0 and scores.max() < 1
     assert not (logits.sigmoid().diff() > 0).all()
+
+
+@pytest.mark.parametrize('start', [-1e6, -3., 0.1, 3., 300., 1e6])
+def test_bounded_scores_rise_from_each_float32_to_the_next(start):
+    # Neighbours in float32 are 2 ** -24 to 2 ** -23 of their size apart.
+    bits = np.float32(abs(start)).view(np.int32) + np.arange(20000, dtype=np.int32)
+    logits = torch.from_numpy(np.sign(start).astype(np.float32) * bits.view(np.float32))
+    scores = bounded_scores(logits)
+    assert scores.dtype == torch.float64
+    assert (scores.diff() * (1 if start > 0 else -1) > 0).all()
 
 
 def test_enlarge_keeps_constants_and_centres():
