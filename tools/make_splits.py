@@ -59,7 +59,7 @@ def main():
     except ValueError as error:
         raise SystemExit(f'make_splits: {error}') from error
     print(f'{path}: {len(folds["folds"])} folds of {args.points}, no group divided, each image '
-          f'tested once; seed {folds["seed"]}')
+          f'tested once; seed {folds.get("seed", "not noted")}')
 
 
 if __name__ == '__main__':

@@ -26,7 +26,8 @@ def describe_number(result, key):
 
 def commands_of(results):
     """Return the commands that made the results, trainings first, each once."""
-    commands = [run['command'] for result in results for run in result.get('runs', [])]
+    commands = [run[name] for result in results for run in result.get('runs', [])
+                for name in ('training_command', 'command') if run.get(name)]
     return list(dict.fromkeys([*commands, *(result['command'] for result in results)]))
 
 
@@ -62,10 +63,14 @@ MAKERS = {'results': result_rows, 'choices': choice_rows}
 def render(text):
     """Return a page with each table between its markers made anew."""
     def replace(match):
-        rows = MAKERS[match[1]](ROOT / 'results' / match[2])
+        folder = ROOT / 'results' / match[2]
+        num_files = len(list(folder.glob('*.json')))
+        if match[1] not in MAKERS or not num_files:
+            raise SystemExit(f'{match[0].splitlines()[0]}: one of {", ".join(MAKERS)} and a folder '
+                             f'of result files are expected; results/{match[2]} holds {num_files}')
+        rows = MAKERS[match[1]](folder)
         return f'<!-- {match[1]}:{match[2]} -->\n{rows}\n<!-- end -->'
-    return re.sub(rf'<!-- ({"|".join(MAKERS)}):([\w/]+) -->.*?<!-- end -->', replace, text,
-                  flags=re.DOTALL)
+    return re.sub(r'<!-- (\w+):(\S+) -->.*?<!-- end -->', replace, text, flags=re.DOTALL)
 
 
 def main():

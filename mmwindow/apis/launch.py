@@ -10,7 +10,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 import mmwindow.engine  # noqa: F401  (allows own checkpoints before the first one is read)
-from mmwindow.apis.runs import mend_last_checkpoint
+from mmwindow.apis.runs import find_newest_checkpoint, mend_last_checkpoint
 from mmwindow.engine.distributed import close_process_group, init_cpu_process_group
 from mmwindow.engine.hooks import EvaluationSizeHook
 from mmwindow.engine.memory import keep_freed_memory
@@ -191,8 +191,8 @@ def train(config, work_dir=None, cfg_options=None, launcher='none', amp=False, r
         launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
         amp (bool): Mixed precision: float16 with a loss scale on GPUs, bfloat16 on CPUs.
         resume (str, optional): 'auto' for the newest whole checkpoint in ``work_dir`` (a fresh
-            start where there is none; one that a kill cut short is deleted), or a checkpoint's
-            path.
+            start, or one from the config's ``load_from``, where there is none; one that a kill
+            cut short is deleted), or a checkpoint's path.
         auto_scale_lr (bool): Scale the learning rate with the global batch size.
     """
     cfg = load_config(config, work_dir, cfg_options, launcher)
@@ -200,14 +200,16 @@ def train(config, work_dir=None, cfg_options=None, launcher='none', amp=False, r
         use_mixed_precision(cfg)
     if auto_scale_lr:
         scale_learning_rate(cfg)
-    if resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if resume == 'auto' else str(resume)
-        if resume != 'auto':
-            check_checkpoint(resume)
-        elif launcher == 'none' or is_first_process():
+    if resume == 'auto':
+        if launcher == 'none' or is_first_process():
             # The others read it after the process group has formed, so after this.
             mend_last_checkpoint(Path(cfg.work_dir))
+        if find_newest_checkpoint(cfg.work_dir) is not None:
+            cfg.resume, cfg.load_from = True, None
+    elif resume is not None:
+        cfg.resume, cfg.load_from = True, str(resume)
+    if cfg.get('load_from') is not None:
+        check_checkpoint(cfg.load_from)
     runner = build_runner(cfg)
     runner.train()
     close_process_group()

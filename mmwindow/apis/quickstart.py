@@ -31,7 +31,8 @@ def train_once(config, options, folder, mark):
         mark (str): Fingerprint of all that decides the training.
 
     Returns:
-        float: Seconds that the training took (when it was done), over all its starts.
+        dict: ``seconds`` that the training took (when it was done), over all its starts;
+        ``machine`` and ``versions`` of the last of them.
 
     Raises:
         ValueError: The folder holds files that are no such training's.
@@ -39,7 +40,7 @@ def train_once(config, options, folder, mark):
     state = read_json(folder / 'state.json')
     if state and state['mark'] == mark and state['finished']:
         print(f'3 training: reused from {folder} ({describe_seconds(state["seconds"])} then)')
-        return state['seconds']
+        return state
     if state is None and folder.exists() and any(path.name != 'state.json.part'
                                                  for path in folder.iterdir()):
         raise ValueError(f'{folder}: there are files but no state.json, so it is no training of this '
@@ -48,15 +49,17 @@ def train_once(config, options, folder, mark):
         shutil.rmtree(folder)  # of other settings: never mixed with these
         state = None
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / 'state.json', dict(mark=mark, finished=False))
+    here = dict(machine=describe_machine(), versions=describe_versions())
+    write_json(folder / 'state.json', dict(mark=mark, finished=False, **here))
     print(f'3 training: {"goes on after a cut" if state else "from ImageNet weights"}; '
           f'all output in {folder / "log.txt"}', flush=True)
     mend_last_checkpoint(folder)
     with quiet(folder / 'log.txt'):
         train(config, work_dir=folder, cfg_options=options, resume='auto')
     seconds = read_training_seconds(folder)
-    write_json(folder / 'state.json', dict(mark=mark, finished=True, seconds=seconds))
-    return seconds
+    state = dict(mark=mark, finished=True, seconds=seconds, **here)
+    write_json(folder / 'state.json', state)
+    return state
 
 
 def quickstart(config, data, out, seed=0):
@@ -89,7 +92,7 @@ def quickstart(config, data, out, seed=0):
     mark = fingerprint(load_config(config, cfg_options=options), seed)
     training = out / 'training'
     hooks = list(load_config(config).get('custom_hooks', []))
-    seconds = train_once(config, {**options, 'custom_hooks': [
+    state = train_once(config, {**options, 'custom_hooks': [
         *hooks, dict(type='ProgressHook'), dict(type='TrainingTimeHook'),
         dict(type='ValidateOnResumeHook')]}, training, mark)
 
@@ -104,9 +107,8 @@ def quickstart(config, data, out, seed=0):
         draw_report(out, training / 'test_curves.json', training / 'test_predictions.pkl', metrics)
         result = dict(system='WL-KLD', command='tools/quickstart.sh', mark=mark,
                       config=str(config), seed=seed, data=str(data),
-                      checkpoint=str(checkpoint), training_seconds=seconds,
-                      machine=describe_machine(), versions=describe_versions(),
-                      metrics=metrics)
+                      checkpoint=str(checkpoint), training_seconds=state['seconds'],
+                      machine=state['machine'], versions=state['versions'], metrics=metrics)
         write_json(out / 'result.json', result)
     else:
         print(f'4 test: reused from {out / "result.json"}')

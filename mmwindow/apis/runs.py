@@ -40,8 +40,18 @@ def write_json(path, content):
 
 
 def read_json(path):
-    """Return a JSON file's content, or None where there is no such file."""
-    return json.loads(path.read_text(encoding='utf-8')) if path.exists() else None
+    """Return a JSON file's content, or None where there is no such file.
+
+    Raises:
+        ValueError: It is no JSON, or cut short; the message names it.
+    """
+    if not path.exists():
+        return None
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError alike
+        raise ValueError(f'{path}: no JSON, or cut short ({error}); take it away, and run again what '
+                         'writes it') from error
 
 
 def replace_nan(metrics):
@@ -117,6 +127,14 @@ def is_whole_checkpoint(path):
     return Path(path).is_file() and zipfile.is_zipfile(path)
 
 
+def find_newest_checkpoint(folder):
+    """Return the newest whole checkpoint that a training can go on from, or None."""
+    saved = {path: int(match[1]) for path in Path(folder).glob('*.pth')
+             if (match := re.fullmatch(r'(?:epoch|iter)_(\d+)\.pth', path.name))
+             and is_whole_checkpoint(path)}
+    return max(saved, key=saved.get, default=None)
+
+
 def mend_last_checkpoint(folder):
     """Let ``resume='auto'`` find the newest checkpoint that is whole.
 
@@ -130,14 +148,12 @@ def mend_last_checkpoint(folder):
         Path | None: Where the training will go on; None: from the start.
     """
     pointer = folder / 'last_checkpoint'
-    saved = {path: int(match[1]) for path in folder.glob('*.pth')
-             if (match := re.fullmatch(r'(?:epoch|iter)_(\d+)\.pth', path.name)) and path.is_file()}
-    for path in [path for path in saved if not is_whole_checkpoint(path)]:
-        path.unlink()
-        del saved[path]
-    if not saved:
+    for path in folder.glob('*.pth'):
+        if re.match(r'(epoch|iter)_\d+\.pth$', path.name) and not is_whole_checkpoint(path):
+            path.unlink(missing_ok=True)
+    newest = find_newest_checkpoint(folder)
+    if newest is None:
         pointer.unlink(missing_ok=True)
-        return None
-    newest = max(saved, key=saved.get)
-    write_text(pointer, str(newest.absolute()))
+    else:
+        write_text(pointer, str(newest.absolute()))
     return newest

@@ -112,6 +112,10 @@ def read_folds(path):
             if not isinstance(fold, dict) or not isinstance(fold.get(name), list) or not fold[name]:
                 raise ValueError(f'{path}: fold {number} has no images for {name}; each fold needs '
                                  f'{SPLITS}')
+            strange = [img_id for img_id in fold[name] if not isinstance(img_id, int | str)]
+            if strange:
+                raise ValueError(f'{path}: fold {number} names {strange[0]!r} as an image of {name}; '
+                                 'the id of an image is a number or a string')
     return content
 
 

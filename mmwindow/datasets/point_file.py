@@ -1,4 +1,5 @@
 """Reading and checking a point file (COCO JSON) and the images it names; no mmdet in here."""
+import hashlib
 import json
 import math
 from dataclasses import dataclass, field
@@ -115,6 +116,26 @@ def read_point_file(path, classes=None):
         record.points.append(_read_point(path, annotation, record))
         record.labels.append(_find_label(path, annotation, labels))
     return PointFile(records=list(records.values()), classes=tuple(classes))
+
+
+def points_digest(path):
+    """Return a digest of what a point file says of its images, whatever its order and layout.
+
+    Two point files of one digest have the same images, by id and file name, with the same points.
+
+    Args:
+        path (str or Path): The file.
+
+    Returns:
+        str: 16 hexadecimal digits.
+
+    Raises:
+        ValueError: As :func:`read_point_file`.
+    """
+    lines = sorted(f'{record.img_id!r} {record.file_name} '
+                   f'{sorted(zip(record.labels, record.points, strict=True))}'
+                   for record in read_point_file(path).records)
+    return hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:16]
 
 
 def category_names(categories):

@@ -228,6 +228,28 @@ def test_resume_passes_over_a_checkpoint_that_was_cut(
     assert (tmp_path / 'epoch_2.pth').exists() == (resumes_from == 'epoch_2.pth')
 
 
+@pytest.mark.parametrize('has_checkpoint', [False, True])
+def test_weights_of_the_config_are_taken_where_there_is_nothing_to_go_on_from(
+        has_checkpoint, tmp_path, monkeypatch):
+    (tmp_path / 'work').mkdir()
+    if has_checkpoint:
+        write_cut_training(tmp_path / 'work')
+    torch.save({}, tmp_path / 'pretrained.pth')
+    started = []
+
+    def build_runner(cfg):
+        started.append((bool(cfg.resume), cfg.load_from))
+        raise InterruptedError
+
+    monkeypatch.setattr(launch, 'build_runner', build_runner)
+    for options in ({'load_from': str(tmp_path / 'pretrained.pth')}, {}):
+        with pytest.raises(InterruptedError):
+            train(ROOT / 'configs' / PAPER_CONFIGS[0], work_dir=tmp_path / 'work', resume='auto',
+                  cfg_options=options)
+    assert started == ([(True, None)] * 2 if has_checkpoint else [
+        (False, str(tmp_path / 'pretrained.pth')), (False, None)])
+
+
 def test_a_cut_checkpoint_is_named(tmp_path):
     write_cut_training(tmp_path)
     config = ROOT / 'configs' / PAPER_CONFIGS[0]

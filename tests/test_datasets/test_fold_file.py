@@ -106,6 +106,10 @@ def repeat_fold(content):
     content['folds'][1] = copy.deepcopy(content['folds'][0])
 
 
+def list_as_id(content):
+    content['folds'][1]['test'][0] = [3]
+
+
 def empty_part(content):
     content['folds'][3]['val'] = []
 
@@ -118,6 +122,7 @@ def empty_part(content):
     (repeat_fold, r'images (\d+, ){4}\d+ and 3 more are tested more than once and images '
                   r'(\d+, ){4}\d+ and 3 more never'),
     (empty_part, 'fold 3 has no images for val'),
+    (list_as_id, r'fold 1 names \[3\] as an image of test'),
 ])
 def test_spoilt_folds_are_refused_with_what_is_wrong(spoil, message, folds, points):
     content = json.loads(folds.read_text())

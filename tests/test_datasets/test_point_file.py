@@ -10,6 +10,7 @@ from mmwindow.datasets.point_file import (
     check_image_files,
     describe_problems,
     load_point_json,
+    points_digest,
     read_point_file,
 )
 
@@ -37,6 +38,23 @@ def refusal(folder, content, **options):
         read_point_file(path, **options)
     assert str(caught.value).startswith(f'{path}: ')
     return str(caught.value)
+
+
+def test_digest_knows_images_and_points_but_not_their_order(tmp_path):
+    def digest(change=None):
+        content = make_content()
+        content['images'][0]['body_part'] = 'hip'
+        if change:
+            change(content)
+        return points_digest(write(tmp_path, content))
+
+    assert digest() == digest(lambda content: content['images'].reverse())
+    assert digest() == digest(lambda content: content['images'][0].pop('body_part'))
+    changes = [lambda content: content['images'][1].update(file_name='c.png'),
+               lambda content: content['annotations'][0]['keypoints'].__setitem__(0, 10.25),
+               lambda content: content['annotations'].clear(),
+               lambda content: content['images'].pop()]
+    assert len({digest(), *map(digest, changes)}) == 5
 
 
 def test_a_good_file(tmp_path):

@@ -21,7 +21,7 @@ def train(hook, clock, work_dir, epochs, first_iter=0):
     hook.before_train(runner)
     for _ in range(epochs):
         clock.now += 10
-        hook.after_train_epoch(runner)
+        hook.before_save_checkpoint(runner, checkpoint={})
         clock.now += 2
     return runner
 

@@ -85,10 +85,16 @@ def choose_each(candidates):
 
 
 def choose_shared(candidates, settings):
-    """Return the name of the setting with the highest mean merit over all systems."""
+    """Return the name of the setting with the highest mean merit over all systems.
+
+    Returns:
+        str | None: None where no setting has a number for each of them.
+    """
     merits = {name: [candidate.merit for candidate in candidates if candidate.setting == name]
               for name, _ in settings}
-    return max(merits, key=lambda name: sum(merits[name]) / len(merits[name]))
+    means = {name: sum(values) / len(values) for name, values in merits.items()}
+    best = max(means, key=means.get)
+    return None if means[best] == -math.inf else best
 
 
 def describe_choice(candidates, settings):
@@ -107,7 +113,8 @@ def describe_choice(candidates, settings):
     text = markdown(rows)
     if len(chosen) > 1:
         text += ('\n\nOne setting for all, by the mean over systems: '
-                 + choose_shared(candidates, settings))
+                 + (choose_shared(candidates, settings)
+                    or 'none, since each lacks a number for one of them'))
     return text
 
 

@@ -9,6 +9,7 @@ import fcntl
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,10 +19,14 @@ import mmwindow
 from mmwindow.apis.experiments.job_queue import Job, ProgressLine, run_jobs
 from mmwindow.apis.experiments.run_plan import describe_system, plan_runs
 from mmwindow.apis.experiments.run_worker import RECORDS
-from mmwindow.apis.runs import describe_versions, mend_last_checkpoint, read_json, write_json
+from mmwindow.apis.runs import mend_last_checkpoint, read_json, write_json
 from mmwindow.datasets.fold_file import check_folds, read_folds, write_fold_files, write_folds
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.whole_files import write_text
+
+# What a start that was cut before run.json leaves.
+CUT_START = {'config.py', 'config.py.part', 'run.json.part'}
+SHOWN = 5
 
 
 def is_finished(plan):
@@ -29,10 +34,10 @@ def is_finished(plan):
 
     The record of each split is read and checked, so nothing half-written passes.
     """
-    result = read_json(plan.folder / 'result.json')
-    if not result or result['mark'] != plan.mark:
-        return False
     try:
+        result = read_json(plan.folder / 'result.json')
+        if not result or result['mark'] != plan.mark:
+            return False
         for split in plan.splits:
             read_record(plan.folder / RECORDS[split])
     except ValueError:
@@ -70,10 +75,15 @@ def prepare_folder(plan, text, overwrite=False):
         dict | None: Content of ``run.json``; None where the run begins.
 
     Raises:
-        ValueError: It holds a run of other settings; the message says what differs.
+        ValueError: It holds a run of other settings, or what is no run; the message says which.
     """
     state = read_json(plan.folder / 'run.json')
     if plan.folder.exists() and (not state or state['mark'] != plan.mark):
+        foreign = sorted({path.name for path in plan.folder.iterdir()} - CUT_START)
+        if not state and foreign:
+            raise ValueError(f'{plan.folder}: there is no run.json, so it is no run of this command, '
+                             f'but there is {", ".join(foreign[:SHOWN])}; move it away, or choose '
+                             'another --out')
         if state and not overwrite:
             raise ValueError(f'{plan.folder} holds a run of other settings:\n'
                              f'{describe_difference(plan.folder, text)}\nChoose another --out, or '
@@ -92,17 +102,22 @@ def prepare_run(plan, command_line, overwrite=False):
     Raises:
         ValueError: As :func:`prepare_folder`.
     """
+    tested = None
+    with contextlib.suppress(ValueError):  # one cut short is made anew
+        tested = read_json(plan.folder / 'result.json')
     state = prepare_folder(plan, complete_config(plan).pretty_text, overwrite)
     is_trained = bool(state and state['trained'])
+    # Which code and machines trained it so far; the worker adds its own.
+    noted = {name: value for name, value in {**(tested or {}), **state}.items()
+             if name in ('versions', 'machine', 'earlier_starts')} if state else {}
     if not is_trained:
         mend_last_checkpoint(plan.folder / 'training')
     write_json(plan.folder / 'run.json', dict(
-        mark=plan.mark, system=plan.system, config=str(plan.config), fold=plan.fold, seed=plan.seed,
+        **noted, mark=plan.mark, settings_mark=plan.settings_mark, system=plan.system,
+        config=str(plan.config), fold=plan.fold, seed=plan.seed,
         splits=plan.splits,
         **describe_system(plan.cfg, plan.config), command=command_line,
         starts=(state['starts'] if state else 0) + 1, trained=is_trained,
-        # Of the training; another start may find newer ones.
-        versions=state.get('versions') if is_trained else describe_versions(),
         training_seconds=state['training_seconds'] if state else 0.))
 
 
@@ -173,6 +188,16 @@ def lock_folders(folders):
         yield
 
 
+@contextlib.contextmanager
+def wait_for_folder(folder):
+    """Hold a folder while files that commands share are written; wait while another one does."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / '.folds.lock', 'w') as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
 def place_folds(folds, out, points=None, numbers=None):
     """Check folds, keep a copy with the runs, and write the point files of each fold.
 
@@ -196,12 +221,13 @@ def place_folds(folds, out, points=None, numbers=None):
                              'where it is with --points')
     content = check_folds(folds, points)
     copy = Path(out) / 'folds.json'
-    if copy.exists() and check_folds(copy, points) != content:
-        raise ValueError(f'{copy} holds other folds than {folds}; their runs cannot be compared: '
-                         'choose another --out')
-    write_folds(copy, content)
-    return dict(folds=content, files=write_fold_files(content, points, Path(out) / 'annotations',
-                                                      numbers))
+    with wait_for_folder(out):
+        if copy.exists() and check_folds(copy, points) != content:
+            raise ValueError(f'{copy} holds other folds than {folds}; their runs cannot be compared: '
+                             'choose another --out')
+        write_folds(copy, content)
+        files = write_fold_files(content, points, Path(out) / 'annotations', numbers)
+    return dict(folds=content, files=files)
 
 
 def run_folds(configs, out, folds=None, points=None, only=None, gpus=None, all_gpus=False,
@@ -267,5 +293,6 @@ def run_plans(plans, devices, command_line='', amp=False, overwrite=False, line=
                 prepare(plan, command_line, overwrite)
             jobs.append(Job(
                 plan.name, plan.system, worker_command(plan, num_processes, amp),
-                plan.folder / 'log.txt', read_seconds(plan) if finished else None))
+                plan.folder / 'log.txt', read_seconds(plan) if finished else None,
+                measure=partial(read_seconds, plan)))
         return run_jobs(jobs, devices['devices'], line)

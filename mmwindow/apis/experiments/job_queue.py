@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,8 @@ class Job:
         command (tuple[str]): The command and its arguments.
         log (Path): Receives all that the command prints.
         seconds (float, optional): How long it took where it is done already.
+        measure (callable, optional): Returns how long all of it took, once it has succeeded: more
+            than its process's time where that went on after a cut.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Job:
     command: tuple
     log: Path
     seconds: float | None = None
+    measure: Callable | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Outcome:
     Attributes:
         job (Job): Which.
         returncode (int): 0 where it succeeded.
-        seconds (float): Wall time of all of it; of a job that went on after a cut, an estimate.
+        seconds (float): Wall time of all of it, as far as that is known.
     """
 
     job: Job
@@ -76,8 +80,8 @@ class Running:
         """Read from the log how far the job is."""
         num_bytes = os.path.getsize(self.job.log) - self.log_start
         fraction = read_fraction(read_tail(self.job.log, min(num_bytes, TAIL_BYTES)))
-        if fraction and self.base is None:
-            self.base = fraction if fraction > PACE_FROM else 0.
+        if self.base is None and num_bytes:
+            self.base = read_first_epoch(read_head(self.job.log, self.log_start))
         self.fraction = max(self.fraction, fraction)
 
     def describe(self):
@@ -105,6 +109,23 @@ def read_fraction(text):
         return 0.
     epoch, num_epochs, state, bar = matches[-1]
     return (int(epoch) - 1 + (1. if state == 'done' else len(bar) / 20)) / int(num_epochs)
+
+
+def read_head(path, start, num_bytes=2**20):
+    """Return the beginning of what was written to a text file from a position on."""
+    with open(path, 'rb') as stream:
+        stream.seek(start)
+        return stream.read(num_bytes).decode('utf-8', errors='replace')
+
+
+def read_first_epoch(text):
+    """Return how much of a training was done when it began or went on; None if none has begun.
+
+    A training goes on where an epoch ended; its first line is of the epoch's first step, or of the
+    validation that a cut had missed.
+    """
+    match = PROGRESS.search(text)
+    return None if match is None else (int(match[1]) - (match[3] != 'done')) / int(match[2])
 
 
 def estimate_left(done, running, waiting, num_devices):
@@ -223,7 +244,8 @@ def finish_job(work, line):
     """Say how a job ended and return its outcome."""
     work.process.stdin.close()
     seconds = time.monotonic() - work.started
-    outcome = Outcome(work.job, work.process.returncode, seconds / (1 - min(work.base or 0., 0.95)))
+    whole = work.job.measure() if work.job.measure and not work.process.returncode else None
+    outcome = Outcome(work.job, work.process.returncode, seconds if whole is None else whole)
     if outcome.returncode:
         last = [text for text in read_tail(work.job.log).splitlines() if text.strip()][-1:]
         line.say(f'{work.job.name}: FAILED with status {outcome.returncode}; see {work.job.log}: '

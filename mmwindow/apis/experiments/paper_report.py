@@ -15,6 +15,8 @@ from mmwindow.apis.experiments.tables import (
 )
 from mmwindow.apis.runs import read_json
 from mmwindow.evaluation.events.hit_rules import RULE_NUMBERS, HitRule
+from mmwindow.evaluation.events.targets import FRAME_SIDE
+from mmwindow.evaluation.froc import DEFAULT_BUDGETS
 from mmwindow.evaluation.froc_settings import counted_curve
 from mmwindow.evaluation.roc import roc_curve
 from mmwindow.visualization.paper_figures import plot_figure4, plot_figure5
@@ -41,14 +43,16 @@ def read_paper(path):
 
 
 def comparable_numbers(paper, settings):
-    """Return the paper's numbers without those that another hit rule makes incomparable.
+    """Return the paper's numbers without those that another hit rule or reading makes incomparable.
 
     Args:
         paper (dict): From :func:`read_paper`.
         settings (dict): Of the records.
     """
-    rule = HitRule().settings
-    if all(settings.get(name, value) == value for name, value in rule.items()):
+    papers = {**HitRule().settings, 'frame_side': FRAME_SIDE, 'budgets': list(DEFAULT_BUDGETS),
+              'convention': 'first_crossing', 'fp_denominator': 'all'}
+    mine = {**settings, 'budgets': list(settings['budgets'])}
+    if all(mine.get(name, value) == value for name, value in papers.items()):
         return paper
     by_rule = set(METRICS) - {'auroc'}
     return {table: [{name: value for name, value in row.items() if name not in by_rule}
@@ -123,7 +127,7 @@ def make_report(folders, out, paper=None, results=None, reference=None, class_na
         ValueError: Runs without result, or that cannot be compared; see ``load_systems``.
     """
     paper = read_paper(paper)
-    systems = load_systems(folders, class_name, only)
+    systems = load_systems(folders, class_name, only, replaced=results)
     paper = comparable_numbers(paper, next(iter(systems.values())).settings)
     main = {name: system for name, system in systems.items() if not system.first['is_ablation']}
     naming = label_systems(main or systems, paper)
@@ -146,6 +150,7 @@ def make_report(folders, out, paper=None, results=None, reference=None, class_na
     tables.update(ablation_tables(systems, summaries, paper, has_folds))
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
+    remove_stale(out)
     draw_figures({labels[name]: systems[name] for name in naming['labels']}, out)
     write_tables(out, tables, describe_data(rows[0], systems, command_line),
                  describe_losses(labels[reference], comparisons, labels) if comparisons else [])
@@ -198,6 +203,14 @@ def describe_data(summary, systems, command_line):
         f'resamples, seed {pooled.seed}. Hit rule {describe_rule(first.settings)}, FROC convention '
         f'{reading.convention}, false positives counted on {reading.fp_denominator} images. '
         '"paper": its numbers, on other data that are not public.']
+
+
+def remove_stale(out):
+    """Delete the tables and figures of an earlier call: one that this call cannot make would stay."""
+    for name, suffixes in ({**dict.fromkeys(TITLES, ('md', 'csv')),
+                            **dict.fromkeys(('figure4', 'figure5'), ('png', 'svg'))}).items():
+        for suffix in suffixes:
+            (out / f'{name}.{suffix}').unlink(missing_ok=True)
 
 
 def describe_rule(settings):

@@ -3,11 +3,12 @@
 A system can be read back from its file and its events, so that the tables and figures are made anew,
 or a later system is compared with it, where the run folders are gone.
 """
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
 
-from mmwindow.apis.experiments.summaries import METRICS
+from mmwindow.apis.experiments.summaries import METRICS, fold_metrics
 from mmwindow.apis.experiments.systems import System
 from mmwindow.apis.runs import read_json, write_json
 from mmwindow.evaluation.events.floor import cut_events, find_floor
@@ -18,7 +19,8 @@ FOLD = 'fold'  # field of an image's events: the fold that it was tested in
 # What result.json says of a config, and what of a run.
 SYSTEM_ENTRIES = ('divergence', 'window', 'is_ablation')
 RUN_ENTRIES = ('fold', 'seed', 'command', 'checkpoint', 'training_seconds', 'starts', 'num_images',
-               'validation_metrics', 'machine', 'versions')
+               'validation_metrics', 'machine', 'versions', 'earlier_starts', 'test_machine',
+               'test_versions', 'training_command', 'points_digest', 'settings_mark')
 
 
 def shorten_events(system):
@@ -175,5 +177,23 @@ def read_system(path, class_name=None, only=None):
         raise ValueError(f'{record.path}: it holds {sum(map(len, events.values()))} images of the '
                          f'folds {list(results)}; {path} tells of {content["data"]["num_images"]}. '
                          'Write both again with tools/make_tables.py --results')
-    return System(name=path.stem, results=results, events=events, settings=record.settings,
-                  class_name=class_name or next(iter(record.classes))) if results else None
+    system = System(name=path.stem, results=results, events=events, settings=record.settings,
+                    class_name=class_name or next(iter(record.classes)))
+    if only is None and class_name is None:
+        check_numbers(path, content, system)
+    return system if results else None
+
+
+def check_numbers(path, content, system):
+    """Refuse events that do not give the numbers of their result file: of another system, or run.
+
+    Raises:
+        ValueError: The message names the file and the number.
+    """
+    found = fold_metrics(system.pooled, system.reading())
+    for name, value in found.items():
+        written = content['metrics'].get(f'froc/{name}', math.nan)
+        if not (math.isnan(value) and math.isnan(written)) and abs(value - written) > 1e-9:
+            raise ValueError(f'{path}: its {name} is {written:.4f}, but its events give {value:.4f}; '
+                             'they are not of one result. Write both again with '
+                             'tools/make_tables.py --results')

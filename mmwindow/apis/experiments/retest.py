@@ -4,14 +4,21 @@ The weights stay, so it takes minutes where a training takes hours. See ``tools/
 """
 from pathlib import Path
 
+from mmdet.registry import METRICS
 from mmengine.config import Config
 
 from mmwindow.apis.experiments.folds import choose_devices, prepare_folder, run_plans
-from mmwindow.apis.experiments.run_plan import SINGLE, RunPlan
+from mmwindow.apis.experiments.run_plan import (
+    SINGLE,
+    RunPlan,
+    annotation_file,
+    find_froc_metric,
+)
 from mmwindow.apis.experiments.run_results import find_run_folders, read_runs
 from mmwindow.apis.experiments.run_worker import RESULT_ENTRIES
 from mmwindow.apis.launch import find_list_items
 from mmwindow.apis.runs import fingerprint, read_json, write_json
+from mmwindow.datasets.fold_file import file_checksum
 
 # What of a config a test reads and a training does not.
 TEST_ENTRIES = ('test_dataloader', 'test_evaluator', 'test_cfg', 'model.test_cfg')
@@ -34,6 +41,22 @@ def check_test_options(options):
         if not any(key == entry or key.startswith(f'{entry}.') for entry in TEST_ENTRIES):
             raise ValueError(f'--cfg-options {key}: the runs were trained without it; what a test '
                              f'can do otherwise lies in {", ".join(TEST_ENTRIES)}')
+
+
+def check_names(options, cfg):
+    """Refuse an override of ``model.test_cfg`` that the config does not know, as when it is misspelt.
+
+    Raises:
+        ValueError: The message names those that it knows.
+    """
+    for key in options:
+        place = cfg.to_dict()
+        for part in key.split('.') if key.startswith('model.test_cfg.') else []:
+            if not isinstance(place, dict) or part not in place:
+                raise ValueError(f'--cfg-options {key}: there is no {part}; '
+                                 + (f'there are {", ".join(place)}' if isinstance(place, dict)
+                                    else f'{place!r} holds nothing further'))
+            place = place[part]
 
 
 def plan_retests(folders, out, cfg_options):
@@ -66,10 +89,17 @@ def plan_retests(folders, out, cfg_options):
             if folder.resolve() == source.resolve():
                 raise ValueError(f'{source}: --out {out} is where the runs are; choose another')
             cfg = Config.fromfile(str(source / 'config.py'))
+            check_names(cfg_options, cfg)
             cfg.merge_from_dict(find_list_items(cfg, cfg_options))
-            mark = fingerprint(cfg, result['seed'],
-                               f'{result["mark"]} tested again at {result["checkpoint"]}')
-            plans.append((RunPlan(system, Path(result['config']), fold, folder, cfg, mark,
+            METRICS.build(find_froc_metric(cfg.test_evaluator))  # bad settings are refused here
+            # The weights and the images themselves: a name may stay where they do not.
+            mark = fingerprint(cfg, result['seed'], ' '.join([
+                result['mark'], 'tested again',
+                file_checksum(source / 'training' / result['checkpoint']),
+                file_checksum(annotation_file(cfg, 'test'))]))
+            shared = result.get('settings_mark') and fingerprint(
+                Config(cfg_options), result['seed'], result['settings_mark'])
+            plans.append((RunPlan(system, Path(result['config']), fold, folder, cfg, mark, shared,
                                   result['seed'], SPLITS, trains=False), source))
     return plans
 
@@ -110,11 +140,13 @@ def prepare_retest(plan, source, command_line, overwrite=False):
     """
     prepare_folder(plan, plan.cfg.pretty_text, overwrite)
     training = plan.folder / 'training'
-    if not training.is_symlink():
-        training.symlink_to((source / 'training').resolve(), target_is_directory=True)
+    training.unlink(missing_ok=True)  # a link, and the runs may have moved
+    training.symlink_to((source / 'training').resolve(), target_is_directory=True)
     # What run.json of older runs lacks stands in their result.
     state = {**read_json(source / 'result.json'), **read_json(source / 'run.json')}
     for name in RESULT_ENTRIES:
         state.pop(name, None)
-    write_json(plan.folder / 'run.json', {**state, 'mark': plan.mark, 'splits': SPLITS,
-                                          'command': command_line, 'trained': True})
+    write_json(plan.folder / 'run.json', {
+        **state, 'mark': plan.mark, 'settings_mark': plan.settings_mark, 'splits': SPLITS,
+        'command': command_line, 'training_command': state.get('training_command', state['command']),
+        'trained': True})

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmwindow.apis.launch import load_config
 from mmwindow.apis.runs import fingerprint
 from mmwindow.datasets.fold_file import SPLITS, file_checksum
+from mmwindow.evaluation.froc import DEFAULT_BUDGETS
 
 SINGLE = 'single'  # folder of a run on the config's own split
 
@@ -23,6 +24,8 @@ class RunPlan:
         folder (Path): Of the run.
         cfg (Config): Complete, fold and options merged.
         mark (str): Fingerprint of config, data, seed and number of processes.
+        settings_mark (str, optional): The same for all folds of one system: what they may be pooled
+            by. None where it is not known.
         seed (int): Of the training.
         splits (tuple[str]): What the best checkpoint is tested on.
         trains (bool): Whether the run is trained too.
@@ -34,6 +37,7 @@ class RunPlan:
     folder: Path
     cfg: Config
     mark: str
+    settings_mark: str | None
     seed: int
     splits: tuple = ('test', 'val')
     trains: bool = True
@@ -71,11 +75,59 @@ def set_annotation_files(cfg, files):
             Path(files[split]).absolute())
 
 
-def annotation_files(cfg):
-    """Return the annotation file of each split of a config."""
-    datasets = {split: innermost_dataset(cfg[f'{split}_dataloader'].dataset) for split in SPLITS}
-    return {split: Path(os.path.join(dataset.get('data_root') or '', dataset['ann_file']))
-            for split, dataset in datasets.items()}
+def annotation_file(cfg, split):
+    """Return the annotation file of a split of a config."""
+    dataset = innermost_dataset(cfg[f'{split}_dataloader'].dataset)
+    return Path(os.path.join(dataset.get('data_root') or '', dataset['ann_file']))
+
+
+def find_froc_metric(evaluator):
+    """Return the config of the one FROCMetric of an evaluator's config.
+
+    Raises:
+        ValueError: There is none, or several.
+    """
+    metrics = evaluator if isinstance(evaluator, list) else [evaluator]
+    mine = [metric for metric in metrics if metric.get('type') == 'FROCMetric']
+    if len(mine) != 1:
+        raise ValueError(f'the evaluator has {len(mine)} FROCMetric; one is needed, its record is '
+                         'the result of a run')
+    return mine[0]
+
+
+def check_config(config, cfg):
+    """Refuse a config whose run could only fail, or give no table, after its training.
+
+    Args:
+        config (str | Path): Its file, for the message.
+        cfg (Config): Complete.
+
+    Raises:
+        ValueError: A split has no FROCMetric, 0.1 is none of its budgets, no best checkpoint would
+            be kept, or ``load_from`` names no file.
+    """
+    for split in ('val', 'test'):
+        try:
+            metric = find_froc_metric(cfg.get(f'{split}_evaluator') or {})
+        except ValueError as error:
+            raise ValueError(f'{config}: {split}_evaluator: {error}') from error
+        budgets = metric.get('budgets', DEFAULT_BUDGETS)
+        if 0.1 not in budgets:
+            raise ValueError(f'{config}: {split}_evaluator.budgets is {list(budgets)}; the tables '
+                             'report recall at 0.1: put it among them')
+    if not (cfg.get('default_hooks') or {}).get('checkpoint', {}).get('save_best'):
+        raise ValueError(f'{config}: default_hooks.checkpoint has no save_best, so that no best '
+                         "checkpoint would be there to test; set it, as to 'froc/auroc'")
+    if cfg.get('load_from') and '://' not in cfg.load_from and not Path(cfg.load_from).is_file():
+        raise ValueError(f'{config}: load_from is {cfg.load_from}; there is no such file')
+
+
+def fix_seed(cfg):
+    """Return the seed of a config; 0 is set where it leaves it to chance."""
+    seed = (cfg.get('randomness') or {}).get('seed')
+    if seed is None:
+        cfg.merge_from_dict({'randomness.seed': 0})
+    return cfg.randomness.seed
 
 
 def describe_system(cfg, config):
@@ -110,7 +162,8 @@ def plan_runs(configs, out, folds=None, files=None, cfg_options=None, seed=None,
         splits (Sequence[str]): What the best checkpoint is tested on; not part of the mark.
 
     Raises:
-        ValueError: Two configs of one name, or a config or its annotation file is missing.
+        ValueError: Two configs of one name, a config or its annotation file is missing, or its run
+            could only fail (:func:`check_config`).
     """
     systems = [Path(config).stem for config in configs]
     for system in systems:
@@ -122,18 +175,23 @@ def plan_runs(configs, out, folds=None, files=None, cfg_options=None, seed=None,
     for fold in [None] if folds is None else sorted(files):
         for system, config in zip(systems, configs, strict=True):
             cfg = load_config(config, cfg_options=options)
+            check_config(config, cfg)
             data = [f'processes {num_processes} amp {amp}']
+            if cfg.get('load_from') and '://' not in cfg.load_from:
+                data += [f'from {file_checksum(cfg.load_from)}']
             if fold is None:
-                data += [file_checksum(path) for path in annotation_files(cfg).values()]
+                mine = shared = [file_checksum(annotation_file(cfg, split)) for split in SPLITS]
             else:
-                data += [folds['annotations']['sha256'], str(folds['folds'][fold])]
-            # The mark is made before paths of this machine enter the config.
-            run_seed = cfg.get('randomness', {}).get('seed', 0)
-            mark = fingerprint(cfg, run_seed, ' '.join(data))
+                mine = [folds['annotations']['sha256'], str(folds['folds'][fold])]
+                shared = [folds['annotations']['sha256'], str(folds['folds'])]
+            # The marks are made before paths of this machine enter the config.
+            run_seed = fix_seed(cfg)
+            mark = fingerprint(cfg, run_seed, ' '.join(data + mine))
+            settings_mark = fingerprint(cfg, run_seed, ' '.join(data + shared))
             if fold is not None:
                 set_annotation_files(cfg, files[fold])
             plans.append(RunPlan(
                 system, Path(config), fold, Path(out) / system / (
-                    SINGLE if fold is None else f'fold{fold}'), cfg, mark, run_seed,
+                    SINGLE if fold is None else f'fold{fold}'), cfg, mark, settings_mark, run_seed,
                 tuple(splits)))
     return plans

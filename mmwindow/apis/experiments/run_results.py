@@ -11,13 +11,18 @@ from mmwindow.apis.experiments.systems import (
 from mmwindow.apis.runs import read_json
 from mmwindow.evaluation.files.records import read_record
 
+# What the folds of one system have in common; runs of older versions name some of it alone.
+SHARED_ENTRIES = ('settings_mark', 'seed', 'divergence', 'window')
+
 
 def find_run_folders(folder):
     """Return the folders of runs in a folder, or the folder itself where it is a run."""
-    return sorted(path.parent for path in Path(folder).rglob('run.json'))
+    return sorted({path.parent for name in ('run.json', 'result.json')
+                   for path in Path(folder).rglob(name)
+                   if name == 'run.json' or 'records' in (read_json(path) or {})})
 
 
-def load_systems(folders, class_name=None, only=None):
+def load_systems(folders, class_name=None, only=None, replaced=None):
     """Read the systems of folders and refuse what cannot be compared.
 
     Args:
@@ -25,6 +30,8 @@ def load_systems(folders, class_name=None, only=None):
             ``tools/make_tables.py --results``.
         class_name (str, optional): Which class; needed where there are several.
         only (Sequence[int], optional): Which folds; all if None.
+        replaced (str | Path, optional): A folder of result files that will be written anew: where
+            there are runs of a system, its file there is passed over.
 
     Returns:
         dict[str, System]: By name, in order of the names.
@@ -46,6 +53,10 @@ def load_systems(folders, class_name=None, only=None):
                                  'give one')
             filed[path.stem] = path, read_system(path, class_name, only)
     systems = {name: system for name, (_, system) in filed.items() if system is not None}
+    if replaced is not None:
+        for name in [name for name in systems if name in runs]:
+            if filed[name][0].parent.resolve() == Path(replaced).resolve():
+                del systems[name]
     twice = sorted(set(systems) & set(runs))
     if twice:
         raise ValueError(f'{", ".join(twice)}: there are runs and a result file; give one, or move '
@@ -81,6 +92,28 @@ def read_runs(folders, runs, only=None):
         mine[result['fold']] = (path, result)
 
 
+def check_same_training(name, results):
+    """Refuse to pool folds that were trained with different settings.
+
+    Args:
+        name (str): Of the system.
+        results (dict): fold -> content of ``result.json``.
+
+    Raises:
+        ValueError: The message names the folds and what differs.
+    """
+    first, *others = results
+    for fold in others:
+        for entry in SHARED_ENTRIES:
+            known = [results[key].get(entry) for key in (first, fold)]
+            if None not in known and known[0] != known[1]:
+                what = ('settings: configs, options, processes or folds files' if
+                        entry == 'settings_mark' else f'{entry} {known[0]} and {known[1]}')
+                raise ValueError(f'{name}: {describe_fold(first)} and {describe_fold(fold)} were '
+                                 f'trained with different {what}; they are no folds of one system: '
+                                 'run both with one command')
+
+
 def load_system(name, runs, class_name=None):
     """Return a system from its runs, fold -> (folder, result).
 
@@ -88,6 +121,7 @@ def load_system(name, runs, class_name=None):
         ValueError: A record is bad or of other settings, or an image is tested twice.
     """
     order = sorted(runs, key=lambda fold: (fold is not None, fold or 0))
+    check_same_training(name, {fold: runs[fold][1] for fold in order})
     records = {fold: read_record(runs[fold][0] / runs[fold][1]['records']['test'])
                for fold in order}
     events = {fold: records[fold].events(class_name) for fold in order}

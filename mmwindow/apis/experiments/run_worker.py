@@ -15,21 +15,24 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmwindow.apis.experiments.run_plan import annotation_file, find_froc_metric
 from mmwindow.apis.launch import test, train
 from mmwindow.apis.runs import (
     describe_machine,
+    describe_versions,
     find_best_checkpoint,
     read_json,
     replace_nan,
     write_json,
 )
+from mmwindow.datasets.point_file import points_digest
 from mmwindow.engine.hooks.training_time_hook import read_training_seconds
 from mmwindow.evaluation.files.records import read_record
 
 RECORDS = dict(test='test.json', val='val.json')
 # What result.json has besides the entries of run.json.
-RESULT_ENTRIES = ('checkpoint', 'records', 'test_seconds', 'machine', 'num_images',
-                  'validation_metrics', 'metrics')
+RESULT_ENTRIES = ('checkpoint', 'records', 'test_seconds', 'test_machine', 'test_versions',
+                  'points_digest', 'num_images', 'validation_metrics', 'metrics')
 
 
 def end_with_parent(descriptor=0, leave=os._exit):
@@ -55,18 +58,10 @@ def end_with_parent(descriptor=0, leave=os._exit):
 
 
 def set_outfile(evaluator, path):
-    """Let the FROCMetric of an evaluator's config write its record to ``path``, of all events.
-
-    Raises:
-        ValueError: The evaluator has none.
-    """
-    metrics = evaluator if isinstance(evaluator, list) else [evaluator]
-    mine = [metric for metric in metrics if metric.get('type') == 'FROCMetric']
-    if len(mine) != 1:
-        raise ValueError(f'the evaluator has {len(mine)} FROCMetric; one is needed, its record is '
-                         'the result of a run')
-    mine[0]['outfile'] = str(path)
-    mine[0].pop('keep_up_to', None)  # the tables' intervals need all events
+    """Let the FROCMetric of an evaluator's config write its record to ``path``, of all events."""
+    metric = find_froc_metric(evaluator)
+    metric['outfile'] = str(path)
+    metric.pop('keep_up_to', None)  # the tables' intervals need all events
 
 
 def write_split_config(config, split, folder):
@@ -120,6 +115,9 @@ def run(folder, num_processes=1, amp=False):
     """
     state = read_json(folder / 'run.json')
     if not state['trained']:
+        # Before the training: by its end the checkout may be another, or the run on another machine.
+        state = note_start(state)
+        write_json(folder / 'run.json', state)
         if num_processes > 1:
             train_in_processes(folder, num_processes, amp)
         else:
@@ -136,13 +134,28 @@ def run(folder, num_processes=1, amp=False):
         folder, state, checkpoint, round(time.monotonic() - started, 1)))
 
 
+def note_start(state):
+    """Return the state of a run that begins or goes on here: with which code, on which machine.
+
+    ``versions`` and ``machine`` are of this start; those of earlier ones, where they were others,
+    are kept in ``earlier_starts``.
+    """
+    here = dict(versions=describe_versions(), machine=describe_machine())
+    before = {name: state[name] for name in here if name in state}
+    earlier = state.get('earlier_starts', [])
+    return {**state, **here,
+            'earlier_starts': earlier + [before] * bool(before and before != here)}
+
+
 def describe_result(folder, state, checkpoint, test_seconds):
     """Return what ``result.json`` holds: where the run comes from, and its numbers."""
     names = {split: RECORDS[split] for split in state['splits']}
     records = {split: read_record(folder / name) for split, name in names.items()}
     return {**{key: value for key, value in state.items() if key not in ('trained', 'splits')},
             'checkpoint': checkpoint.name, 'records': names, 'test_seconds': test_seconds,
-            'machine': describe_machine(),
+            'test_machine': describe_machine(), 'test_versions': describe_versions(),
+            'points_digest': points_digest(annotation_file(
+                Config.fromfile(str(folder / 'config.py')), state['splits'][0])),
             'num_images': {split: len(next(iter(record.classes.values())))
                            for split, record in records.items()},
             'validation_metrics': replace_nan(records['val'].metrics) if 'val' in records else None,

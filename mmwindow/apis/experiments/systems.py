@@ -79,8 +79,13 @@ def check_comparable(systems):
                 f'{", ".join(map(describe_fold, other.events))}: they were tested on different '
                 'images. Run the missing folds, or choose common ones with --only')
         for fold in first.events:
-            check_same_images(f'{first.name} and {other.name}, {describe_fold(fold)}',
-                              first.events[fold], other.events[fold])
+            where = f'{first.name} and {other.name}, {describe_fold(fold)}'
+            check_same_images(where, first.events[fold], other.events[fold])
+            digests = {system.results[fold].get('points_digest') for system in (first, other)}
+            if len(digests - {None}) > 1:
+                raise ValueError(f'{where}: tested on the same images with other points (digests '
+                                 f'{" and ".join(sorted(digests))}); test both again on one '
+                                 'annotation file')
 
 
 def check_same_images(where, events, others):
@@ -91,10 +96,12 @@ def check_same_images(where, events, others):
         ('only the second has images', set(theirs) - set(mine))) if ids]
     if differing:
         raise ValueError(f'{where}: tested on different images: {"; ".join(differing)}')
-    for what, value in (('points', lambda event: len(event.recall_levels)),
+    for what, value in (('file names', lambda event: event.fields.get('file_name')),
+                        ('points', lambda event: len(event.recall_levels)),
                         ('labels', lambda event: bool(event.is_positive)),
                         ('groups', lambda event: event.group)):
-        wrong = [key for key in mine if value(mine[key]) != value(theirs[key])]
+        wrong = [key for key in mine if value(mine[key]) != value(theirs[key])
+                 and None not in (value(mine[key]), value(theirs[key]))]
         if wrong:
             raise ValueError(f'{where}: the {what} differ on images {name_images(wrong)}; test them '
                              'again on one annotation file')

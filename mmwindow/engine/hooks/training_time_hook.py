@@ -20,10 +20,10 @@ def read_training_seconds(work_dir):
 
 @HOOKS.register_module()
 class TrainingTimeHook(Hook):
-    """Note after each epoch how long a training has taken, validations included.
+    """Note with each checkpoint how long a training has taken, validations included.
 
     The time is kept in the work dir and goes on where the training does. What a cut took away, from
-    the last epoch's end to the cut, is not counted: nothing of it is in the model.
+    the last checkpoint to the cut, is not counted: nothing of it is in the model.
     """
 
     priority = 'VERY_HIGH'  # the clock starts before other hooks use time
@@ -32,7 +32,7 @@ class TrainingTimeHook(Hook):
         self.started = time.monotonic()
         self.spent_before = read_training_seconds(runner.work_dir) if runner.iter else 0.
 
-    def after_train_epoch(self, runner):
+    def before_save_checkpoint(self, runner, checkpoint):
         self.note(runner)
 
     def after_train(self, runner):

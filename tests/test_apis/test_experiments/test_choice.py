@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmwindow.apis.experiments import folds as folds_api
+from mmwindow.apis.experiments.arguments import parse_gpus
 from mmwindow.apis.experiments.choice import (
     Candidate,
     check_settings,
@@ -31,7 +32,8 @@ val_dataloader = dict(dataset=dict(ann_file='annotations/val.json', **dataset))
 test_dataloader = dict(dataset=dict(ann_file='annotations/test.json', **dataset))
 val_evaluator = dict(type='FROCMetric')
 test_evaluator = val_evaluator
-default_hooks = dict(checkpoint=dict(type='CheckpointHook', max_keep_ckpts=1))
+default_hooks = dict(checkpoint=dict(type='CheckpointHook', max_keep_ckpts=1,
+                                     save_best='froc/auroc'))
 optim_wrapper = dict(optimizer=dict(lr=1.))
 """
 # The stand-in's AUROC is 1000 times the learning rate of the config that the run was given.
@@ -95,6 +97,22 @@ def test_the_rule_by_hand():
     assert '| x | c | 0.700 | 0.500 | 0.800 | 0.750 |  |' in text
     assert text.endswith('by the mean over systems: a')
     assert 'over systems' not in describe_choice(first, settings)
+
+
+def test_no_setting_is_shared_where_each_lacks_a_number():
+    settings = [('a', {}), ('b', {})]
+    candidates = [candidate('x', 'a', None, .6), candidate('x', 'b', .5, .5),
+                  candidate('y', 'a', .5, .5), candidate('y', 'b', None, .6)]
+    assert choose_shared(candidates, settings) is None
+    assert describe_choice(candidates, settings).endswith('over systems: none, since each lacks a '
+                                                          'number for one of them')
+
+
+@pytest.mark.parametrize('text', ['0,0', '1,2,1'])
+def test_a_gpu_named_twice_is_refused(text):
+    assert parse_gpus('0,2') == [0, 2]
+    with pytest.raises(ValueError, match='names a GPU twice'):
+        parse_gpus(text)
 
 
 def test_without_a_number_nothing_is_chosen():

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from mmwindow.apis.experiments import folds as folds_api
+from mmwindow.apis.experiments import run_worker
 from mmwindow.apis.experiments.folds import choose_devices, lock_folders, run_folds, worker_command
 from mmwindow.apis.experiments.job_queue import ProgressLine
 from mmwindow.apis.experiments.retest import retest_runs
 from mmwindow.apis.experiments.run_plan import describe_system, innermost_dataset, plan_runs
-from mmwindow.apis.experiments.run_worker import train_in_processes
+from mmwindow.apis.experiments.run_worker import note_start, train_in_processes
 from mmwindow.apis.runs import read_json
 from mmwindow.datasets.fold_file import make_folds, write_folds
 from mmwindow.engine.hooks import ValidateOnResumeHook
@@ -30,7 +31,8 @@ val_dataloader = dict(dataset=dict(ann_file='annotations/val.json', **dataset))
 test_dataloader = dict(dataset=dict(ann_file='annotations/test.json', **dataset))
 val_evaluator = dict(type='FROCMetric')
 test_evaluator = val_evaluator
-default_hooks = dict(checkpoint=dict(type='CheckpointHook', max_keep_ckpts=1))
+default_hooks = dict(checkpoint=dict(type='CheckpointHook', max_keep_ckpts=1,
+                                     save_best='froc/auroc'))
 randomness = dict(seed=0)
 """
 # Stands in for the worker: writes two records and a result, as the real one does at its end.
@@ -258,6 +260,65 @@ def test_one_run_on_several_gpus_is_started_by_torchrun(tmp_path, monkeypatch):
         '--end-with-stdin', '--amp']]
     with pytest.raises(ValueError, match='the training in 4 processes failed with status 1'):
         train_in_processes(tmp_path, 4, amp=False)
+
+
+@pytest.mark.parametrize('options, message', [
+    ({'test_evaluator.type': 'CocoMetric'}, 'test_evaluator: the evaluator has 0 FROCMetric'),
+    ({'val_evaluator.budgets': [0.5, 1.]}, r'val_evaluator.budgets is \[0.5, 1.0\]'),
+    ({'default_hooks.checkpoint.save_best': None}, 'default_hooks.checkpoint has no save_best'),
+    ({'load_from': 'nowhere.pth'}, 'load_from is nowhere.pth; there is no such file')])
+def test_a_run_that_could_only_fail_is_refused_before_its_training(tmp_path, data, options, message):
+    config = write_config(tmp_path, 'a', data)
+    with pytest.raises(ValueError, match=rf'{config}: {message}'):
+        plan_runs([config], tmp_path / 'runs', cfg_options=options)
+
+
+def test_weights_to_start_from_are_part_of_the_mark(tmp_path, data):
+    config, weights = write_config(tmp_path, 'a', data), tmp_path / 'pretrained.pth'
+    marks = []
+    for content in ('first', 'second'):
+        weights.write_text(content)
+        marks.append(plan_runs([config], tmp_path, cfg_options={'load_from': str(weights)})[0].mark)
+    assert len({*marks, plan_runs([config], tmp_path)[0].mark}) == 3
+
+
+def test_a_seed_left_to_chance_is_fixed(tmp_path, data):
+    config = write_config(tmp_path, 'a', data)
+    config.write_text(config.read_text().replace('randomness = dict(seed=0)\n', ''))
+    plan, = plan_runs([config], tmp_path)
+    assert plan.seed == 0 and plan.cfg.randomness.seed == 0  # what mmengine will take
+
+
+def test_files_that_are_no_run_are_not_deleted(tmp_path, data, fake_worker):
+    config, folder = write_config(tmp_path, 'a', data), tmp_path / 'runs/a/fold0'
+    (folder / 'training').mkdir(parents=True)
+    (folder / 'notes.txt').write_text('mine')
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match='there is no run.json, .* there is notes.txt, training'):
+            call([config], tmp_path, data, overwrite=overwrite)
+    assert (folder / 'notes.txt').read_text() == 'mine'
+    # What a start leaves that was cut before it had written run.json is no obstacle.
+    for path in (folder / 'notes.txt', folder / 'config.py.part'):
+        path.rename(folder / 'config.py') if path.exists() else path.write_text('cut')
+    (folder / 'training').rmdir()
+    assert call([config], tmp_path, data) == ['a fold 0', 'a fold 1']
+
+
+def test_a_result_that_was_cut_short_is_made_anew(tmp_path, data, fake_worker):
+    config = write_config(tmp_path, 'a', data)
+    call([config], tmp_path, data)
+    (tmp_path / 'runs/a/fold1/result.json').write_text('{"mark": "a')
+    assert call([config], tmp_path, data) == ['a fold 1']
+
+
+def test_a_start_notes_code_and_machine_and_keeps_those_before(monkeypatch):
+    monkeypatch.setattr(run_worker, 'describe_machine', lambda: 'new')
+    monkeypatch.setattr(run_worker, 'describe_versions', lambda: dict(commit='b'))
+    here = dict(versions=dict(commit='b'), machine='new')
+    assert note_start({'mark': 'x'}) == dict(mark='x', **here, earlier_starts=[])
+    assert note_start(note_start({})) == dict(**here, earlier_starts=[])
+    first = dict(versions=dict(commit='a'), machine='new')
+    assert note_start(first) == dict(**here, earlier_starts=[first])
 
 
 def test_number_of_processes_changes_the_mark(tmp_path, data):

@@ -19,8 +19,9 @@ from mmwindow.apis.experiments.job_queue import (
 from mmwindow.engine.hooks import ProgressHook
 
 
-def python_job(tmp_path, name, code, kind='a', seconds=None):
-    return Job(name, kind, (sys.executable, '-c', code), tmp_path / name / 'log.txt', seconds)
+def python_job(tmp_path, name, code, kind='a', seconds=None, measure=None):
+    return Job(name, kind, (sys.executable, '-c', code), tmp_path / name / 'log.txt', seconds,
+               measure)
 
 
 def test_fraction_is_read_from_what_the_hook_writes():
@@ -82,6 +83,26 @@ def test_a_job_that_goes_on_after_a_cut_is_not_taken_for_a_fast_one(tmp_path):
     state = {**work.describe(), 'seconds': 10.}
     assert state['gained'] == pytest.approx(0.1) and state['missing'] == pytest.approx(0.4)
     assert estimate_left([], [state], [], 1) == pytest.approx(40)
+
+
+@pytest.mark.parametrize('line, base', [
+    ('epoch 1 of 4 [....................] loss 1.0', 0.),
+    ('epoch 3 of 4 [#...................] loss 1.0', 0.5), ('epoch 3 of 4 done; validation', 0.75)])
+def test_a_fresh_training_is_not_taken_for_one_that_goes_on(tmp_path, line, base):
+    """Lines come 20 s apart: the second may tell of a third of a short training."""
+    job = python_job(tmp_path, 'a', '')
+    job.log.parent.mkdir()
+    job.log.write_text(f'{line}\nepoch 4 of 4 [####################] loss 1.0\n')
+    work = Running(job, None, 0, started=0.)
+    work.look()
+    assert (work.base, work.fraction) == (base, 1.)
+
+
+def test_a_job_that_went_on_takes_as_long_as_it_says(tmp_path):
+    jobs = [python_job(tmp_path, name, '', measure=measure) for name, measure in (
+        ('whole', None), ('cut', lambda: 3600.))]
+    outcomes = run_jobs(jobs, [{}], ProgressLine(stream=io.StringIO()), poll_seconds=0.02)
+    assert outcomes[0].seconds < 60 and outcomes[1].seconds == 3600.
 
 
 def test_progress_in_words():

@@ -44,11 +44,13 @@ def runs(tmp_path, monkeypatch):
         sys.executable, '-W', 'ignore', '-c', WORKER, str(plan.folder)))
     monkeypatch.setattr('mmwindow.apis.experiments.retest.choose_devices',
                         lambda *rest: dict(devices=[{}], num_processes=1))
+    (tmp_path / 'test.json').write_text('images')
     for fold in (0, 1):
         folder = tmp_path / f'runs/wl_kld/fold{fold}'
         (folder / 'training').mkdir(parents=True)
         (folder / 'training/best_froc_auroc_epoch_3.pth').write_text('weights')
         Config(dict(model=dict(test_cfg=dict(score_thr=0.5)), train_cfg=dict(max_epochs=3),
+                    test_dataloader=dict(dataset=dict(ann_file=str(tmp_path / 'test.json'))),
                     test_evaluator=dict(type='FROCMetric'))).dump(folder / 'config.py')
         state = dict(mark=f'mark {fold}', system='wl_kld', config='configs/wl_kld.py', fold=fold,
                      seed=7, splits=['test', 'val'], divergence='kld', window=None,
@@ -77,7 +79,8 @@ def test_every_run_is_tested_again_with_its_weights(runs, tmp_path):
         # What made the weights is still said; the command is the test's.
         assert (result['seed'], result['training_seconds'], result['versions']) == (
             7, 3600., dict(torch='2'))
-        assert result['command'] == 'retest' and result['mark'] != f'mark {fold}'
+        assert (result['training_command'], result['command']) == ('tools/run_folds.py', 'retest')
+        assert result['mark'] != f'mark {fold}'
         assert find_best_checkpoint(out / f'wl_kld/fold{fold}/training').read_text() == 'weights'
     assert load_systems([out])['wl_kld'].settings['rule'] == 'distance'
     assert call([runs], out, DISTANCE) == []
@@ -96,18 +99,39 @@ def test_another_test_is_not_mixed_with_it(runs, tmp_path):
     assert (runs / 'wl_kld/fold0/training/best_froc_auroc_epoch_3.pth').exists()
 
 
-def test_a_run_that_was_trained_anew_is_tested_anew(runs, tmp_path):
-    call([runs], tmp_path / 'other', DISTANCE)
+def change_mark(runs):
     path = runs / 'wl_kld/fold1/result.json'
     path.write_text(json.dumps({**read_json(path), 'mark': 'another'}))
-    with pytest.raises(ValueError, match='fold1 holds a run of other settings'):
+
+
+@pytest.mark.parametrize('change', [
+    change_mark,
+    # Trained anew by other code: name and settings stay.
+    lambda runs: (runs / 'wl_kld/fold1/training/best_froc_auroc_epoch_3.pth').write_text('others'),
+    lambda runs: (runs.parent / 'test.json').write_text('other images')])
+def test_other_weights_or_images_are_tested_anew(runs, tmp_path, change):
+    call([runs], tmp_path / 'other', DISTANCE)
+    change(runs)
+    with pytest.raises(ValueError, match=r'fold\d holds a run of other settings'):
         call([runs], tmp_path / 'other', DISTANCE)
+    assert 'wl_kld fold 1' in call([runs], tmp_path / 'other', DISTANCE, overwrite=True)
+
+
+def test_runs_that_were_moved_are_found_again(runs, tmp_path):
+    call([runs], tmp_path / 'other', DISTANCE)
+    (tmp_path / 'other/wl_kld/fold0/result.json').unlink()  # as a cut leaves it
+    runs.rename(tmp_path / 'moved')
+    assert call([tmp_path / 'moved'], tmp_path / 'other', DISTANCE) == ['wl_kld fold 0']
+    assert find_best_checkpoint(tmp_path / 'other/wl_kld/fold0/training').read_text() == 'weights'
 
 
 @pytest.mark.parametrize('options, message', [
     ({}, 'no --cfg-options are given'),
     ({'train_cfg.max_epochs': 3}, 'train_cfg.max_epochs: the runs were trained without it'),
     ({'model.test_cfgs.x': 3}, 'model.test_cfgs.x: the runs were trained without it'),
+    ({'model.test_cfg.scor_thr': 0.1}, 'there is no scor_thr; there are score_thr'),
+    ({'model.test_cfg.score_thr.x': 0.1}, 'there is no x; 0.5 holds nothing further'),
+    ({'test_evaluator.rule': 'nearest'}, "the hit rule is 'nearest'"),
 ])
 def test_overrides_that_are_not_of_a_test_are_refused(runs, tmp_path, options, message):
     with pytest.raises(ValueError, match=message):

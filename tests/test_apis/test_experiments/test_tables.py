@@ -4,6 +4,7 @@ import importlib.util
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,13 @@ def two_systems(tmp_path):
         write_run(tmp_path / 'runs', 'retinanet_lite0_fpn', fold, events, divergence=None,
                   window=None)
     return tmp_path / 'runs'
+
+
+def load_tool(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / f'tools/{name}.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
 
 
 def report(folders, tmp_path, **options):
@@ -284,15 +292,12 @@ def test_result_files_feed_the_readme_and_give_the_same_numbers(two_systems, tmp
     assert other['reference_minus_this']['differences']['auroc']['difference'] == 0.125
     events = read_record(tmp_path / 'results' / content['events']).events()
     assert froc_curve(events).score() == pytest.approx(0.9)
-    spec = importlib.util.spec_from_file_location('update_readme', ROOT / 'tools/update_readme.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
     def shown(key):
         interval = content['intervals'][key]
         return (f'{content["metrics"][key]:.3f} '
                 f'({interval["low"]:.3f} to {interval["high"]:.3f})')
 
-    lines = tool.result_rows(tmp_path / 'results').splitlines()
+    lines = load_tool('update_readme').result_rows(tmp_path / 'results').splitlines()
     assert lines[2] == ('| WL-KLD | ' + ' | '.join(
         shown(f'froc/{name}') for name in ('auroc', 'recall@0.1', 'froc_score')) + ' |')
     assert lines[2].startswith('| WL-KLD | 0.875 (')
@@ -340,6 +345,64 @@ def test_events_too_large_to_commit_are_left_out_aloud(two_systems, tmp_path, mo
 
 # The paper's numbers, names and figures.
 
+@pytest.mark.parametrize('change, what', [
+    (dict(settings_mark='b'), 'settings: configs, options'), (dict(seed=7), 'seed 0 and 7'),
+    (dict(divergence='mse'), 'divergence kld and mse')])
+def test_folds_of_other_settings_are_not_pooled(tmp_path, change, what):
+    write_run(tmp_path, 'a', 0, FOLD_0, settings_mark='a')
+    write_run(tmp_path, 'a', 1, FOLD_1, **{'settings_mark': 'a', **change})
+    with pytest.raises(ValueError, match=f'a: fold 0 and fold 1 were trained with different {what}'):
+        load_systems([tmp_path])
+
+
+def test_images_of_one_id_from_two_data_sets_are_told_apart(tmp_path):
+    def named(events, prefix):
+        return [replace(event, fields=dict(file_name=f'{prefix}{event.image_id}.png'))
+                for event in events]
+
+    write_run(tmp_path, 'a', 0, named(FOLD_0, 'here'))
+    run = write_run(tmp_path, 'b', 0, named(FOLD_0, 'there'))
+    with pytest.raises(ValueError, match='the file names differ on images 1, 2, 3, 4'):
+        load_systems([tmp_path])
+    shutil.rmtree(run)
+    write_run(tmp_path, 'b', 0, FOLD_0)  # which says no names
+    assert set(load_systems([tmp_path])) == {'a', 'b'}
+
+
+def test_points_that_were_moved_are_told_apart(tmp_path):
+    for system, digest in (('a', 'one'), ('b', 'two')):
+        run = write_run(tmp_path, system, 0, FOLD_0)
+        result = json.loads((run / 'result.json').read_text())
+        (run / 'result.json').write_text(json.dumps({**result, 'points_digest': digest}))
+    with pytest.raises(ValueError, match='same images with other points .digests one and two'):
+        load_systems([tmp_path])
+
+
+def test_a_result_without_its_run_file_is_read(tmp_path):
+    (write_run(tmp_path, 'a', 0, FOLD_0) / 'run.json').unlink()
+    assert set(load_systems([tmp_path])) == {'a'}
+
+
+def test_a_figure_that_cannot_be_made_does_not_stay(tmp_path):
+    write_run(tmp_path / 'runs', 'wl_kld', 0, FOLD_0)
+    write_run(tmp_path / 'runs', 'fcos', 0, WORSE_0)
+    report([tmp_path / 'runs'], tmp_path)
+    assert (tmp_path / 'out/figure4.png').exists() and (tmp_path / 'out/comparisons.csv').exists()
+    (tmp_path / 'out/mine.txt').write_text('mine')
+    write_run(tmp_path / 'others', 'wl_kld', 0, FOLD_0[:2])  # positives alone: no ROC
+    report([tmp_path / 'others'], tmp_path)
+    assert not (tmp_path / 'out/figure4.png').exists()
+    assert not (tmp_path / 'out/comparisons.csv').exists()
+    assert 'figure4' not in (tmp_path / 'out/tables.md').read_text()
+    assert (tmp_path / 'out/mine.txt').exists()
+
+
+@pytest.mark.parametrize('marker', ['results:nothing', 'choices:nothing', 'tables:fracatlas'])
+def test_a_marker_that_means_no_table_is_refused(marker):
+    with pytest.raises(SystemExit, match=f'<!-- {marker} -->: one of results, choices and a folder'):
+        load_tool('update_readme').render(f'<!-- {marker} -->\n<!-- end -->')
+
+
 def test_papers_numbers_agree_with_the_ablation_configs():
     """Each ablation names its row's numbers in a comment, copied from the paper on its own."""
     paper = read_paper(ROOT / 'results/paper.json')
@@ -372,7 +435,10 @@ def test_default_rows_of_the_tables_agree():
      'disk_overlap (hit radius 50, max overlap 0.1)', True),
     (dict(rule='distance', hit_radius=50.), 'distance (hit radius 50)', False),
     (dict(rule='disk_overlap', hit_radius=25., max_overlap=0.1),
-     'disk_overlap (hit radius 25, max overlap 0.1)', False)])
+     'disk_overlap (hit radius 25, max overlap 0.1)', False),
+    (dict(convention='best'), 'disk_overlap', False),
+    (dict(budgets=[0.1, 1.]), 'disk_overlap', False),
+    (dict(fp_denominator='normals'), 'disk_overlap', False)])
 def test_papers_recalls_stand_only_beside_numbers_of_its_rule(tmp_path, rule, words, shown):
     write_run(tmp_path / 'runs', 'wl_kld_lite0_fpn', 0, FOLD_0, settings={**SETTINGS, **rule})
     report([tmp_path / 'runs'], tmp_path)
@@ -490,6 +556,22 @@ def test_a_system_given_twice_is_refused(results, two_systems, tmp_path):
     with pytest.raises(ValueError, match=f'{tmp_path}/copy/retinanet_lite0_fpn.json and {results}/'
                                          'retinanet_lite0_fpn.json are both of retinanet_lite0_fpn'):
         load_systems([results, tmp_path / 'copy'])
+
+
+def test_runs_replace_the_result_files_that_are_written_anew(results, two_systems, tmp_path):
+    shutil.rmtree(two_systems / 'retinanet_lite0_fpn')
+    report([results, two_systems], tmp_path, results=results)
+    assert json.loads((results / 'wl_kld_lite0_fpn.json').read_text())['metrics'][
+        'froc/auroc'] == 0.875
+    with pytest.raises(ValueError, match='wl_kld_lite0_fpn: there are runs and a result file'):
+        report([results, two_systems], tmp_path, results=tmp_path / 'elsewhere')
+
+
+def test_events_of_another_system_are_refused(results):
+    shutil.copy(results / 'events/wl_kld_lite0_fpn.json', results / 'events/retinanet_lite0_fpn.json')
+    with pytest.raises(ValueError, match=r'retinanet_lite0_fpn.json: its auroc is 0.7500, but its '
+                                         r'events give 0.8750'):
+        load_systems([results])
 
 
 def test_result_files_that_do_not_fit_their_events_are_refused(results):
