@@ -2,7 +2,7 @@
 _base_ = './points.py'
 annotations = '{{$MMWINDOW_FRACATLAS_POINTS:data/fracatlas}}/annotations/'
 # Its fractures are small (quartiles 45 / 59 / 79 of 1024 pixels); still the paper's window and its
-# pseudo-boxes, made for a pelvis, did best of those compared on validation; numbers in the README.
+# pseudo-boxes, made for a pelvis, were not beaten on validation; numbers in docs/fracatlas.md.
 dataset = dict(
     data_root='', data_prefix=dict(img='{{$MMWINDOW_FRACATLAS:../shared/fracatlas}}/images/'),
     input_side=384)
