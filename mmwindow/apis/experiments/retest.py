@@ -98,7 +98,8 @@ def plan_retests(folders, out, cfg_options):
                 file_checksum(source / 'training' / result['checkpoint']),
                 file_checksum(annotation_file(cfg, 'test'))]))
             shared = result.get('settings_mark') and fingerprint(
-                Config(cfg_options), result['seed'], result['settings_mark'])
+                Config(dict(options=repr(sorted(cfg_options.items())))), result['seed'],
+                result['settings_mark'])
             plans.append((RunPlan(system, Path(result['config']), fold, folder, cfg, mark, shared,
                                   result['seed'], SPLITS, trains=False), source))
     return plans

@@ -46,7 +46,8 @@ def pooled_probability_logits(logits, sharpness):
     With s the sigmoid of the logits, the pooled probability is ``p = 1/r log(mean exp(r s))``,
     and ``1 - p = -1/r log(mean exp(-r (1 - s)))``. Each is computed without subtracting from 1
     and in float64, so that ``log p - log(1 - p)`` is exact for maps close to 0 or to 1 and the
-    cross entropy of p needs no clipping.
+    cross entropy of p needs no clipping. The smallest 1 - s is taken out first: a mean of
+    ``expm1(-r (1 - s))`` would round to -1 for r from 37 on.
 
     Args:
         logits (Tensor): ``(B, C, h, w)``.
@@ -57,7 +58,10 @@ def pooled_probability_logits(logits, sharpness):
     """
     cells = logits.flatten(2).double()
     probability = torch.expm1(sharpness * cells.sigmoid()).mean(dim=2).log1p() / sharpness
-    complement = -torch.expm1(-sharpness * (-cells).sigmoid()).mean(dim=2).log1p() / sharpness
+    missing = (-cells).sigmoid()
+    least = missing.detach().amin(dim=2, keepdim=True)  # any number would do: no gradient
+    complement = least.squeeze(2) - torch.expm1(
+        -sharpness * (missing - least)).mean(dim=2).log1p() / sharpness
     smallest = torch.finfo(cells.dtype).tiny  # reached from logits of -700 on alone
     pooled = probability.clamp_min(smallest).log() - complement.clamp_min(smallest).log()
     return pooled.to(logits.dtype)

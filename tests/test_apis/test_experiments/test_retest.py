@@ -52,10 +52,10 @@ def runs(tmp_path, monkeypatch):
         Config(dict(model=dict(test_cfg=dict(score_thr=0.5)), train_cfg=dict(max_epochs=3),
                     test_dataloader=dict(dataset=dict(ann_file=str(tmp_path / 'test.json'))),
                     test_evaluator=dict(type='FROCMetric'))).dump(folder / 'config.py')
-        state = dict(mark=f'mark {fold}', system='wl_kld', config='configs/wl_kld.py', fold=fold,
-                     seed=7, splits=['test', 'val'], divergence='kld', window=None,
-                     is_ablation=False, command='tools/run_folds.py', starts=2, trained=True,
-                     training_seconds=3600.)
+        state = dict(mark=f'mark {fold}', settings_mark='shared', system='wl_kld',
+                     config='configs/wl_kld.py', fold=fold, seed=7, splits=['test', 'val'],
+                     divergence='kld', window=None, is_ablation=False,
+                     command='tools/run_folds.py', starts=2, trained=True, training_seconds=3600.)
         (folder / 'run.json').write_text(json.dumps(state))
         result = {**{name: value for name, value in state.items() if name != 'splits'},
                   **dict.fromkeys(RESULT_ENTRIES), 'versions': dict(torch='2'),
@@ -80,7 +80,7 @@ def test_every_run_is_tested_again_with_its_weights(runs, tmp_path):
         assert (result['seed'], result['training_seconds'], result['versions']) == (
             7, 3600., dict(torch='2'))
         assert (result['training_command'], result['command']) == ('tools/run_folds.py', 'retest')
-        assert result['mark'] != f'mark {fold}'
+        assert result['mark'] != f'mark {fold}' and result['settings_mark'] != 'shared'
         assert find_best_checkpoint(out / f'wl_kld/fold{fold}/training').read_text() == 'weights'
     assert load_systems([out])['wl_kld'].settings['rule'] == 'distance'
     assert call([runs], out, DISTANCE) == []

@@ -1,5 +1,6 @@
 """Pooling: values worked by hand, limits, and no overflow."""
 import math
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -98,6 +99,30 @@ def test_pooled_probability_of_saturated_maps(value, label):
     # dL/dp of the logit is sigmoid - label, shared by the 16 cells.
     assert logits.grad.sum().item() == pytest.approx(
         1 / (1 + math.exp(-value)) - label, abs=1e-4)
+
+
+@pytest.mark.parametrize('sharpness', [1., 10., 37., 50., 100.])
+@pytest.mark.parametrize('start', [-40., -6., 0., 6., 40.])
+def test_pooled_probability_of_any_sharpness_against_decimal_arithmetic(sharpness, start):
+    cells = torch.linspace(start - 3, start + 3, 7, dtype=torch.float64)
+    with localcontext() as context:
+        context.prec = 60
+        scores = [1 / (1 + (-Decimal(cell)).exp()) for cell in cells.tolist()]
+        mean = sum((Decimal(sharpness) * score).exp() for score in scores) / len(scores)
+        pooled = mean.ln() / Decimal(sharpness)
+        expected = float((pooled / (1 - pooled)).ln())
+    logits = cells.reshape(1, 1, 1, -1).requires_grad_()
+    found = pooled_probability_logits(logits, sharpness)
+    assert found.item() == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    F.binary_cross_entropy_with_logits(found, torch.zeros_like(found)).backward()
+    # The loss rises with each cell, and its gradient is that of finite differences.
+    assert (logits.grad > 0).all()
+    step = torch.zeros_like(logits)
+    step[..., 3] = 1e-4
+    with torch.no_grad():
+        low, high = (F.softplus(pooled_probability_logits(logits + sign * step, sharpness)).item()
+                     for sign in (-1, 1))
+    assert logits.grad[0, 0, 0, 3].item() == pytest.approx((high - low) / 2e-4, rel=1e-4, abs=1e-12)
 
 
 @pytest.mark.parametrize('sharpness', [0, -1., 101, True, 'ten', None, float('nan')])
