@@ -26,8 +26,9 @@ def describe_number(result, key):
 
 def commands_of(results):
     """Return the commands that made the results, trainings first, each once."""
-    commands = [run[name] for result in results for run in result.get('runs', [])
-                for name in ('training_command', 'command') if run.get(name)]
+    runs = [run for result in results for run in result.get('runs', [])]
+    commands = [run[name] for name in ('training_command', 'command') for run in runs
+                if run.get(name)]
     return list(dict.fromkeys([*commands, *(result['command'] for result in results)]))
 
 
