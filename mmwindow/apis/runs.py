@@ -18,6 +18,8 @@ import torch
 import mmwindow
 from mmwindow.whole_files import write_text
 
+RESUMABLE = re.compile(r'(?:epoch|iter)_(\d+)\.pth')  # a checkpoint that a training can go on from
+
 
 def fingerprint(cfg, seed, data=''):
     """Return a hash of all that decides what a training gives.
@@ -130,7 +132,7 @@ def is_whole_checkpoint(path):
 def find_newest_checkpoint(folder):
     """Return the newest whole checkpoint that a training can go on from, or None."""
     saved = {path: int(match[1]) for path in Path(folder).glob('*.pth')
-             if (match := re.fullmatch(r'(?:epoch|iter)_(\d+)\.pth', path.name))
+             if (match := RESUMABLE.fullmatch(path.name))
              and is_whole_checkpoint(path)}
     return max(saved, key=saved.get, default=None)
 
@@ -149,7 +151,7 @@ def mend_last_checkpoint(folder):
     """
     pointer = folder / 'last_checkpoint'
     for path in folder.glob('*.pth'):
-        if re.match(r'(epoch|iter)_\d+\.pth$', path.name) and not is_whole_checkpoint(path):
+        if RESUMABLE.fullmatch(path.name) and not is_whole_checkpoint(path):
             path.unlink(missing_ok=True)
     newest = find_newest_checkpoint(folder)
     if newest is None:

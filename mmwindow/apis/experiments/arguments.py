@@ -6,15 +6,8 @@ from mmengine.config import DictAction
 
 
 def parse_gpus(text):
-    """Return '0,1' as [0, 1].
-
-    Raises:
-        ValueError: One is named twice; its memory would hold two trainings.
-    """
-    gpus = [int(number) for number in text.split(',')]
-    if len(set(gpus)) < len(gpus):
-        raise ValueError(f'{text} names a GPU twice')
-    return gpus
+    """Return '0,1' as [0, 1]."""
+    return [int(number) for number in text.split(',')]
 
 
 def add_folder_arguments(parser):

@@ -152,8 +152,11 @@ def choose_devices(gpus=None, all_gpus=False):
         dict: ``devices`` (list of dicts of variables) and ``num_processes``.
 
     Raises:
-        ValueError: A GPU was asked for that is not there.
+        ValueError: A GPU was asked for that is not there, or one twice.
     """
+    if gpus is not None and len(set(gpus)) < len(gpus):
+        raise ValueError(f'--gpus {",".join(map(str, gpus))} names a GPU twice; its memory would '
+                         'hold two trainings')
     count = torch.cuda.device_count()
     wrong = [gpu for gpu in gpus or [] if not 0 <= gpu < count]
     if wrong or (all_gpus and not count):

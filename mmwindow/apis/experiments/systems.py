@@ -100,8 +100,7 @@ def check_same_images(where, events, others):
                         ('points', lambda event: len(event.recall_levels)),
                         ('labels', lambda event: bool(event.is_positive)),
                         ('groups', lambda event: event.group)):
-        wrong = [key for key in mine if value(mine[key]) != value(theirs[key])
-                 and None not in (value(mine[key]), value(theirs[key]))]
+        wrong = [key for key in mine if len({value(mine[key]), value(theirs[key])} - {None}) > 1]
         if wrong:
             raise ValueError(f'{where}: the {what} differ on images {name_images(wrong)}; test them '
                              'again on one annotation file')

@@ -112,7 +112,7 @@ def test_no_setting_is_shared_where_each_lacks_a_number():
 def test_a_gpu_named_twice_is_refused(text):
     assert parse_gpus('0,2') == [0, 2]
     with pytest.raises(ValueError, match='names a GPU twice'):
-        parse_gpus(text)
+        folds_api.choose_devices(gpus=parse_gpus(text))
 
 
 def test_without_a_number_nothing_is_chosen():
