@@ -1,22 +1,32 @@
 """mmwindow: detectors for radiographs, trained from points with the Window Loss.
 
-Importing this package registers its models, losses, transforms, data sets, hooks
-and metrics in mmdet's registries, so that configs name them by their bare types::
+Importing this package makes its models, losses, transforms, data sets, hooks and metrics known to
+mmdet's registries, so that configs name them by their bare types::
 
     custom_imports = dict(imports=['mmwindow'])
 
-Where mmdet is not installed the import still works and gives the parts that need
-only numpy: :mod:`mmwindow.evaluation`.
+The import itself loads neither torch nor mmdet; a subpackage is imported when it is used.
+:mod:`mmwindow.annotations`, :mod:`mmwindow.images` and :mod:`mmwindow.evaluation` never need them.
 """
-from importlib.util import find_spec
+from importlib import import_module
 
-from . import evaluation
+from mmwindow._registration import register_when_used
+from mmwindow._renamed import accept_old_names
 
 __version__ = '0.1.0'
-__all__ = ['evaluation', '__version__']
+_SUBPACKAGES = ('annotations', 'apis', 'datasets', 'engine', 'evaluation', 'experiments', 'images',
+                'models', 'structures', 'synthetic', 'utils', 'visualization')
+__all__ = [*_SUBPACKAGES, '__version__']
 
-if find_spec('mmdet') is not None:
-    from . import datasets, engine, models, structures, visualization  # noqa: F401
-    from .evaluation import metrics  # noqa: F401
+accept_old_names()
+register_when_used()
 
-    __all__ += ['datasets', 'engine', 'models', 'structures', 'visualization']
+
+def __getattr__(name: str) -> object:
+    if name in _SUBPACKAGES:
+        return import_module(f'mmwindow.{name}')
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,7 +3,7 @@
 
 Both are timed in turn within one run, so the ratio does not depend on what else the machine does.
 Bounds are computed before, as in training, where data workers compute them. On a CPU the step is
-timed once more with the memory kept that it frees, as training does (mmwindow.engine.memory).
+timed once more with the memory kept that it frees, as training does (mmwindow.engine.cpu.memory).
 """
 import argparse
 import statistics
@@ -17,9 +17,9 @@ from mmengine.config import Config
 from mmengine.structures import BaseDataElement, PixelData
 
 import mmwindow  # noqa: F401  (registers the models)
-from mmwindow.bounds import point_bounds
+from mmwindow.engine.cpu.memory import keep_freed_memory
 from mmwindow.engine.hooks.channels_last_hook import to_channels_last
-from mmwindow.engine.memory import keep_freed_memory
+from mmwindow.structures.bounds import point_bounds
 
 
 def parse_args():

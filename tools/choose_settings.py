@@ -17,8 +17,8 @@ import sys
 
 from mmengine.config import DictAction
 
-from mmwindow.apis.experiments.arguments import add_gpus_argument, add_run_arguments
-from mmwindow.apis.experiments.choice import choose_settings, describe_choice
+from mmwindow.experiments.arguments import add_gpus_argument, add_run_arguments
+from mmwindow.experiments.tuning import choose_settings, describe_choice
 
 
 class SettingAction(argparse.Action):

@@ -11,8 +11,8 @@ No group (images[*].group) is ever divided; positives and normals are spread eve
 import argparse
 from pathlib import Path
 
-from mmwindow.datasets.fold_file import check_folds, make_folds, write_fold_files, write_folds
-from mmwindow.datasets.point_file import read_point_file
+from mmwindow.annotations.point_file import read_point_file
+from mmwindow.datasets.folds import check_folds, make_folds, write_fold_files, write_folds
 from mmwindow.datasets.splits import describe_split, write_splits
 
 

@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from mmwindow.datasets.synthetic import contact_sheet, write_dataset
+from mmwindow.synthetic import contact_sheet, write_dataset
 
 
 def parse_args():

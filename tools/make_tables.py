@@ -14,7 +14,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from mmwindow.apis.experiments.paper_report import make_report
+from mmwindow.experiments.paper_report import make_report
 
 PAPER = Path(__file__).resolve().parents[1] / 'results' / 'paper.json'
 

@@ -10,12 +10,12 @@ Next: tools/make_tables.py OTHER --out FOLDER.
 """
 import argparse
 
-from mmwindow.apis.experiments.arguments import (
+from mmwindow.experiments.arguments import (
     add_folder_arguments,
     add_gpus_argument,
     run_command,
 )
-from mmwindow.apis.experiments.retest import retest_runs
+from mmwindow.experiments.retest import retest_runs
 
 
 def parse_args():

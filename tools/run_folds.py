@@ -12,8 +12,8 @@ Next: tools/make_tables.py DIR --out FOLDER.
 """
 import argparse
 
-from mmwindow.apis.experiments.arguments import add_gpus_argument, add_run_arguments, run_command
-from mmwindow.apis.experiments.folds import run_folds
+from mmwindow.experiments.arguments import add_gpus_argument, add_run_arguments, run_command
+from mmwindow.experiments.cross_validation import run_folds
 
 
 def parse_args():

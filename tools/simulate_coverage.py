@@ -32,7 +32,7 @@ from mmwindow.evaluation.statistics.resampling import (
     unit_strata,
 )
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
-from mmwindow.whole_files import write_text
+from mmwindow.utils.files import write_text
 
 AREAS = (0.8, 0.95, 0.99)
 CASE_CONTROL = ((20, 40), (50, 50), (100, 300))  # positives, normals

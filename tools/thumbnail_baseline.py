@@ -20,7 +20,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from mmwindow.evaluation import auroc
-from mmwindow.whole_files import write_text
+from mmwindow.utils.files import write_text
 
 
 def load_split(annotation_file, img_folder, side=16):

@@ -1,13 +1,20 @@
-"""What the tools do: training, testing, the quickstart and the evaluation as plain functions.
+"""What the tools do, as plain functions: training, testing, scoring saved predictions.
 
-:mod:`mmwindow.apis.evaluation` needs neither mmdet nor torch, and is here without them.
+:mod:`mmwindow.apis.evaluate_files` needs neither mmdet nor torch, and is here without them.
 """
-from importlib.util import find_spec
+from importlib import import_module
 
-__all__ = []
+# Names are looked up when they are asked for: scoring files imports no training stack.
+_HOMES = {'load_config': 'mmwindow.apis.config', 'train': 'mmwindow.apis.train',
+          'test': 'mmwindow.apis.test', 'evaluate_files': 'mmwindow.apis.evaluate_files',
+          'quickstart': 'mmwindow.experiments.quickstart'}
 
-if find_spec('mmdet') is not None:
-    from .launch import load_config, test, train  # noqa: F401
-    from .quickstart import quickstart  # noqa: F401
+__all__ = list(_HOMES)
 
-    __all__ += ['load_config', 'quickstart', 'test', 'train']
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value  # in place of the submodule of the same name
+    return value

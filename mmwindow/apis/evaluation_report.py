@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmwindow.whole_files import write_text
+from mmwindow.utils.files import write_text
 
 
 def number(value, digits=3):

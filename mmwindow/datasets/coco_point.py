@@ -4,9 +4,9 @@ import os.path
 from mmdet.datasets import BaseDetDataset
 from mmdet.registry import DATASETS
 
-from mmwindow.bounds import check_window
-
-from .point_file import check_image_files, describe_problems, read_point_file
+from mmwindow.annotations.point_file import read_point_file
+from mmwindow.images.file_check import check_image_files, describe_problems
+from mmwindow.structures.bounds import check_window
 
 
 @DATASETS.register_module()
@@ -73,7 +73,7 @@ class CocoPointDataset(BaseDetDataset):
         return self.data_prefix.get('img') or self.data_root or ''
 
     def parse_data_info(self, raw_data_info):
-        """Return the dict of one :class:`~mmwindow.datasets.point_file.ImageRecord`."""
+        """Return the dict of one :class:`~mmwindow.annotations.point_file.ImageRecord`."""
         record = raw_data_info
         return dict(
             img_id=record.img_id,

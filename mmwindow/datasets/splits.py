@@ -4,8 +4,8 @@ import random
 from collections import defaultdict
 from pathlib import Path
 
-from mmwindow.datasets.point_file import load_point_json, read_point_file
-from mmwindow.whole_files import write_text
+from mmwindow.annotations.point_file import load_point_json, read_point_file
+from mmwindow.utils.files import write_text
 
 
 def assign_folds(groups, is_positive, num_folds, seed=0):

@@ -1,7 +1,15 @@
 """Resuming under torch >= 2.6, where ``torch.load`` refuses unknown types by default."""
+import re
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
+
+from mmwindow.utils.files import write_text
+
+RESUMABLE = re.compile(r'(?:epoch|iter)_(\d+)\.pth')  # a checkpoint that a training can go on from
 
 STATISTICS = ('min', 'max', 'current', 'mean')
 
@@ -52,3 +60,49 @@ def allow_own_checkpoints():
         for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
             types.append((function, f'{module}.{function.__name__}'))
     torch.serialization.add_safe_globals(types)
+
+
+def find_best_checkpoint(folder):
+    """Return the newest best_*.pth of a training."""
+    checkpoints = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
+    if not checkpoints:
+        raise ValueError(f'{folder}: there is no best_*.pth though the training ended; delete '
+                         'the folder and start again')
+    return checkpoints[-1]
+
+
+def is_whole_checkpoint(path):
+    """Return whether a checkpoint was written to its end: torch's archive ends in its index."""
+    return Path(path).is_file() and zipfile.is_zipfile(path)
+
+
+def find_newest_checkpoint(folder):
+    """Return the newest whole checkpoint that a training can go on from, or None."""
+    saved = {path: int(match[1]) for path in Path(folder).glob('*.pth')
+             if (match := RESUMABLE.fullmatch(path.name))
+             and is_whole_checkpoint(path)}
+    return max(saved, key=saved.get, default=None)
+
+
+def mend_last_checkpoint(folder):
+    """Let ``resume='auto'`` find the newest checkpoint that is whole.
+
+    mmengine writes a checkpoint under its own name and removes the one before first: a
+    kill in between leaves ``last_checkpoint`` naming a file that is gone or cut short.
+
+    Args:
+        folder (Path): Work dir of the training; need not exist.
+
+    Returns:
+        Path | None: Where the training will go on; None: from the start.
+    """
+    pointer = folder / 'last_checkpoint'
+    for path in folder.glob('*.pth'):
+        if RESUMABLE.fullmatch(path.name) and not is_whole_checkpoint(path):
+            path.unlink(missing_ok=True)
+    newest = find_newest_checkpoint(folder)
+    if newest is None:
+        pointer.unlink(missing_ok=True)
+    else:
+        write_text(pointer, str(newest.absolute()))
+    return newest

@@ -1,23 +1,26 @@
 """Exact FROC and ROC for point-annotated findings; numpy and scipy only.
 
-The metric class of mmdet's runner lives in :mod:`mmwindow.evaluation.metrics`, which is
+The metric class of mmdet's runner lives in :mod:`mmwindow.evaluation.froc_metric`, which is
 imported only where mmdet is.
 """
-from .events.components import box_events, map_events
-from .events.floor import RunningFloor, find_floor, prune_events
-from .events.hit_rules import HIT_RULES
-from .events.image_events import ImageEvents
-from .files.predictions import Prediction, Target
-from .files.records import Record, read_record, write_record
-from .froc import CONVENTIONS, DEFAULT_BUDGETS, FROCCurve, froc_curve
-from .froc_settings import FROCSettings
-from .roc import ROCCurve, auroc, roc_curve
-from .scoring import evaluate
-from .statistics.compare import compare_systems
-from .statistics.delong import delong_interval, delong_test
-from .statistics.intervals import Interval
-from .statistics.operating_point import apply_operating_point, choose_operating_point
-from .statistics.strata import evaluate_folds, evaluate_strata
+from mmwindow.evaluation.events.components import box_events, map_events
+from mmwindow.evaluation.events.floor import RunningFloor, find_floor, prune_events
+from mmwindow.evaluation.events.image_events import ImageEvents
+from mmwindow.evaluation.files.predictions import Prediction, Target
+from mmwindow.evaluation.files.records import Record, read_record, write_record
+from mmwindow.evaluation.froc import CONVENTIONS, DEFAULT_BUDGETS, FROCCurve, froc_curve
+from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.hit_rules import HIT_RULES
+from mmwindow.evaluation.roc import ROCCurve, auroc, roc_curve
+from mmwindow.evaluation.scoring import evaluate
+from mmwindow.evaluation.statistics.compare import compare_systems
+from mmwindow.evaluation.statistics.delong import delong_interval, delong_test
+from mmwindow.evaluation.statistics.intervals import Interval
+from mmwindow.evaluation.statistics.operating_point import (
+           apply_operating_point,
+           choose_operating_point,
+)
+from mmwindow.evaluation.statistics.strata import evaluate_folds, evaluate_strata
 
 __all__ = ['CONVENTIONS', 'DEFAULT_BUDGETS', 'FROCCurve', 'FROCSettings', 'HIT_RULES',
            'ImageEvents', 'Interval', 'Prediction', 'ROCCurve', 'Record', 'RunningFloor', 'Target',

@@ -3,7 +3,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .froc import CONVENTIONS, DEFAULT_BUDGETS, froc_curve
+from mmwindow.evaluation.froc import CONVENTIONS, DEFAULT_BUDGETS, froc_curve
 
 FP_DENOMINATORS = ('all', 'normals')
 

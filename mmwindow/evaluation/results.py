@@ -3,12 +3,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .files.records import write_record
-from .froc_settings import FROCSettings, counted_curve
-from .roc import auroc, roc_curve
-from .statistics.bootstrap import DEFAULT_RESAMPLES, bootstrap
-from .statistics.delong import delong_interval
-from .statistics.resampling import find_units
+from mmwindow.evaluation.files.records import write_record
+from mmwindow.evaluation.froc_settings import FROCSettings, counted_curve
+from mmwindow.evaluation.roc import auroc, roc_curve
+from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES, bootstrap
+from mmwindow.evaluation.statistics.delong import delong_interval
+from mmwindow.evaluation.statistics.resampling import find_units
 
 
 @dataclass(frozen=True)

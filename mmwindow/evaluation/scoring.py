@@ -7,13 +7,19 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .events.components import box_events, map_events
-from .events.hit_rules import RULE_NUMBERS, HitRule
-from .events.targets import FRAME_SIDE
-from .files.predictions import MAP_EXTENTS, Prediction, check_boxes, check_maps, check_target
-from .froc import DEFAULT_BUDGETS
-from .froc_settings import FROCSettings
-from .results import summarise
+from mmwindow.evaluation.events.components import box_events, map_events
+from mmwindow.evaluation.events.targets import FRAME_SIDE
+from mmwindow.evaluation.files.predictions import (
+    MAP_EXTENTS,
+    Prediction,
+    check_boxes,
+    check_maps,
+    check_target,
+)
+from mmwindow.evaluation.froc import DEFAULT_BUDGETS
+from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.hit_rules import RULE_NUMBERS, HitRule
+from mmwindow.evaluation.results import summarise
 
 # FP rates by name: the paper's, and those of LUNA16 (Setio et al. 2017).
 BUDGETS = dict(paper=DEFAULT_BUDGETS, luna16=(0.125, 0.25, 0.5, 1., 2., 4., 8.))
@@ -32,9 +38,9 @@ def evaluate(predictions, targets, *, classes=('finding',), rule='disk_overlap',
         targets (Iterable[Target]): The images, normals included.
         classes (Sequence[str]): Names that labels count.
         rule (str): What a hit and a false positive are, one of
-            :data:`~mmwindow.evaluation.events.hit_rules.HIT_RULES`; the paper's by default.
+            :data:`~mmwindow.evaluation.hit_rules.HIT_RULES`; the paper's by default.
         hit_radius, max_overlap, min_iou (float): Of the rule, lengths in pixels of a frame of side
-            1024; see :class:`~mmwindow.evaluation.events.hit_rules.HitRule`.
+            1024; see :class:`~mmwindow.evaluation.hit_rules.HitRule`.
         budgets (Sequence[float] | str): FP rates at which recall is reported, or a name of
             :data:`BUDGETS`.
         convention (str): See :meth:`~mmwindow.evaluation.FROCCurve.recall_at`.

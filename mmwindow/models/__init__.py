@@ -1,8 +1,8 @@
 """Losses, heads, detectors and backbones, registered in mmdet's MODELS."""
-from .backbones import EfficientNetLite
-from .detectors import DensePointDetector
-from .heads import CheXNetHead, DensePointHead, UFDetHead, WSPLHead
-from .losses import WindowLoss, window_loss
+from mmwindow.models.backbones import EfficientNetLite
+from mmwindow.models.detectors import DensePointDetector
+from mmwindow.models.heads import CheXNetHead, DensePointHead, UFDetHead, WSPLHead
+from mmwindow.models.losses import WindowLoss, window_loss
 
 __all__ = ['CheXNetHead', 'DensePointDetector', 'DensePointHead', 'EfficientNetLite', 'UFDetHead',
            'WSPLHead', 'WindowLoss', 'window_loss']

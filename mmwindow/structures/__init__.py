@@ -1,4 +1,4 @@
 """Points as a box type of mmdet's own kind."""
-from .point_boxes import PointBoxes
+from mmwindow.structures.point_boxes import PointBoxes
 
 __all__ = ['PointBoxes']

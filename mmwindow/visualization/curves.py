@@ -4,8 +4,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mmwindow.evaluation import DEFAULT_BUDGETS
-
-from .figures import line_style, new_figure, save_figure
+from mmwindow.visualization.figures import line_style, new_figure, save_figure
 
 
 def name_curves(curves):

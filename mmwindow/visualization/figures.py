@@ -4,7 +4,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mmwindow.whole_files import whole_file
+from mmwindow.utils.files import whole_file
 
 # Okabe and Ito's colours: told apart by colour-blind readers too.
 LINE_COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')

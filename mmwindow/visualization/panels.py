@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from .examples import judge_example
-from .figures import new_figure, save_figure
-from .overlay import COLOURS, overlay_heatmap, side_by_side
+from mmwindow.visualization.examples import judge_example
+from mmwindow.visualization.figures import new_figure, save_figure
+from mmwindow.visualization.overlay import COLOURS, overlay_heatmap, side_by_side
 
 GROUPS = ('hits', 'misses', 'false alarms', 'normals left alone')
 

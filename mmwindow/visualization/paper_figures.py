@@ -3,8 +3,8 @@ from itertools import cycle
 
 import numpy as np
 
-from .curves import froc_steps
-from .figures import LINE_COLOURS, new_figure, save_figure
+from mmwindow.visualization.curves import froc_steps
+from mmwindow.visualization.figures import LINE_COLOURS, new_figure, save_figure
 
 # Told apart in black and white too: neighbours differ in colour and in dashes.
 DASHES = ('-', (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))

@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmwindow.apis import launch, load_config, train
+from mmwindow.apis import load_config, train
 from mmwindow.apis import test as evaluate  # pytest would collect it under its own name
-from mmwindow.apis.launch import COPIED_VARIABLES, find_list_items
+from mmwindow.apis.config import COPIED_VARIABLES, find_list_items
+from mmwindow.apis.runner import check_checkpoint
+from mmwindow.apis.train import use_mixed_precision
 from mmwindow.engine.hooks import EvaluationSizeHook
 
 ROOT = Path(__file__).parents[2]
@@ -221,7 +224,7 @@ def test_resume_passes_over_a_checkpoint_that_was_cut(
         assert cfg.resume and cfg.load_from is None
         raise Started((tmp_path / 'last_checkpoint').read_text())
 
-    monkeypatch.setattr(launch, 'build_runner', build_runner)
+    monkeypatch.setattr(import_module('mmwindow.apis.train'), 'build_runner', build_runner)
     with pytest.raises(Started, match=resumes_from):
         train(ROOT / 'configs' / PAPER_CONFIGS[0], work_dir=tmp_path, launcher=launcher,
               resume='auto')
@@ -241,7 +244,7 @@ def test_weights_of_the_config_are_taken_where_there_is_nothing_to_go_on_from(
         started.append((bool(cfg.resume), cfg.load_from))
         raise InterruptedError
 
-    monkeypatch.setattr(launch, 'build_runner', build_runner)
+    monkeypatch.setattr(import_module('mmwindow.apis.train'), 'build_runner', build_runner)
     for options in ({'load_from': str(tmp_path / 'pretrained.pth')}, {}):
         with pytest.raises(InterruptedError):
             train(ROOT / 'configs' / PAPER_CONFIGS[0], work_dir=tmp_path / 'work', resume='auto',
@@ -257,16 +260,16 @@ def test_a_cut_checkpoint_is_named(tmp_path):
                  lambda: train(config, work_dir=tmp_path, resume=tmp_path / 'epoch_2.pth')):
         with pytest.raises(ValueError, match='epoch_2.pth: it is cut short'):
             call()
-    launch.check_checkpoint(tmp_path / 'epoch_1.pth')
+    check_checkpoint(tmp_path / 'epoch_1.pth')
     torch.save({}, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
-    launch.check_checkpoint(tmp_path / 'old.pth')  # the format before torch 1.6 has no index
+    check_checkpoint(tmp_path / 'old.pth')  # the format before torch 1.6 has no index
 
 
 def test_amp_switches_the_optimizer_wrapper(monkeypatch):
     for has_gpu, wrapper in ((False, 'BFloat16OptimWrapper'), (True, 'AmpOptimWrapper')):
         monkeypatch.setattr(torch.cuda, 'is_available', lambda has_gpu=has_gpu: has_gpu)
         cfg = load_config(ROOT / 'configs' / PAPER_CONFIGS[0])
-        launch.use_mixed_precision(cfg)
+        use_mixed_precision(cfg)
         assert cfg.optim_wrapper.type == wrapper
         assert cfg.optim_wrapper.get('loss_scale') == ('dynamic' if has_gpu else None)
         assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=4e-5, weight_decay=1e-3)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmwindow.apis.evaluation import evaluate_files, show_progress
+from mmwindow.apis.evaluate_files import evaluate_files, show_progress
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.evaluation.statistics.delong import delong_test
 

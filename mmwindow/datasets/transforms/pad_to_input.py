@@ -3,7 +3,7 @@ import cv2
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
-from .settings import check_side, setting
+from mmwindow.datasets.transforms.settings import check_side, setting
 
 
 @TRANSFORMS.register_module()

@@ -3,10 +3,9 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
-from mmwindow.bounds import check_window, point_bounds, scale_length
+from mmwindow.datasets.transforms.settings import check_side, setting
 from mmwindow.structures import PointBoxes
-
-from .settings import check_side, setting
+from mmwindow.structures.bounds import check_window, point_bounds, scale_length
 
 
 @TRANSFORMS.register_module()
@@ -25,7 +24,7 @@ class PointToBoundTransform(BaseTransform):
 
     Added Keys:
 
-    - gt_bounds (dict: stride -> :class:`mmwindow.bounds.Bounds`)
+    - gt_bounds (dict: stride -> :class:`mmwindow.structures.bounds.Bounds`)
 
     Args:
         lower_radius (float, optional): Radius of the lower bound.

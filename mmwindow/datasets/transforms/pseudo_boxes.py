@@ -6,10 +6,9 @@ from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import HorizontalBoxes
 
-from mmwindow.bounds import scale_length
+from mmwindow.datasets.transforms.settings import check_side, setting
 from mmwindow.structures import PointBoxes
-
-from .settings import check_side, setting
+from mmwindow.structures.bounds import scale_length
 
 
 @TRANSFORMS.register_module()

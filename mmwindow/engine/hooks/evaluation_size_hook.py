@@ -11,7 +11,7 @@ class EvaluationSizeHook(Hook):
     ``FROCMetric`` then drops while images stream by what cannot change its numbers. The
     number is that of the data loader's data set, so it holds for subsets, concatenations and
     repetitions as well; the ``metainfo`` of a concatenation is that of its first part, and must
-    be the same in all parts. ``mmwindow.apis.launch`` registers the hook in every run; with
+    be the same in all parts. ``mmwindow.apis.runner`` registers the hook in every run; with
     other launchers put ``dict(type='EvaluationSizeHook')`` into ``custom_hooks``.
     """
 

@@ -6,13 +6,7 @@ from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
-
-def describe_seconds(seconds):
-    """Return a rough duration in words: '40 s', '3 min', '2 h 5 min'."""
-    if seconds < 90:
-        return f'{seconds:.0f} s'
-    minutes = round(seconds / 60)
-    return f'{minutes} min' if minutes < 90 else f'{minutes // 60} h {minutes % 60} min'
+from mmwindow.utils.progress import describe_seconds
 
 
 @HOOKS.register_module()

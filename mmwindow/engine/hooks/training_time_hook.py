@@ -7,7 +7,7 @@ from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
-from mmwindow.whole_files import write_text
+from mmwindow.utils.files import write_text
 
 FILE = 'training_seconds.json'
 

@@ -11,10 +11,10 @@ from importlib import import_module
 
 import numpy as np
 
-from .grid import make_grid, sort_cells
-from .hit_rules import BOTH, IS_FP, IS_HIT, NEITHER, HitRule, judge_findings
-from .image_events import ImageEvents, pack_counts
-from .targets import FRAME_SIDE
+from mmwindow.evaluation.events.grid import make_grid, sort_cells
+from mmwindow.evaluation.events.image_events import ImageEvents, pack_counts
+from mmwindow.evaluation.events.targets import FRAME_SIDE
+from mmwindow.evaluation.hit_rules import BOTH, IS_FP, IS_HIT, NEITHER, HitRule, judge_findings
 
 METHODS = ('auto', 'numba', 'plain')
 
@@ -35,12 +35,12 @@ def find_sweep(method='auto'):
         raise ValueError(f'method is {method!r}; it must be one of {METHODS}')
     if method != 'plain':
         try:
-            return import_module('.sweep_numba', __package__).sweep_components
+            return import_module('mmwindow.evaluation.events.sweep_numba').sweep_components
         except ImportError as error:  # also raised where numba refuses the numpy installed
             if method == 'numba':
                 raise ValueError(f'numba cannot be imported ({error}); install it (pip install '
                                  "numba), or use method='plain'") from error
-    return import_module('.sweep_plain', __package__).sweep_components
+    return import_module('mmwindow.evaluation.events.sweep_plain').sweep_components
 
 
 def check_scores(scores, what):
@@ -80,11 +80,11 @@ def map_events(scores, targets, hit_radius=50., max_overlap=0.1, frame_side=FRAM
         targets (ndarray): ``(N, 2)`` points, x and y in frame pixels, or for the rules that
             ask for boxes ``(N, 4)``, x1, y1, x2, y2; those outside the frame are no targets.
         hit_radius, max_overlap, min_iou (float): Of the rule; see
-            :class:`~mmwindow.evaluation.events.hit_rules.HitRule`.
+            :class:`~mmwindow.evaluation.hit_rules.HitRule`.
         frame_side (int): Side of the frame in pixels.
         image_score (float, optional): The map's maximum if None.
         method (str): As in :func:`find_sweep`.
-        rule (str): One of :data:`~mmwindow.evaluation.events.hit_rules.HIT_RULES`; the paper's by
+        rule (str): One of :data:`~mmwindow.evaluation.hit_rules.HIT_RULES`; the paper's by
             default.
         floor (float, optional): Cells below are not looked at; events from it on are the
             same as without. Which floor cannot change a result:

@@ -20,8 +20,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..froc import RATE_SLACK
-from .image_events import KINDS
+from mmwindow.evaluation.events.image_events import KINDS
+from mmwindow.evaluation.froc import RATE_SLACK
 
 
 def find_floor(events, budgets, num_images=None):

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .targets import FRAME_SIDE
+from mmwindow.evaluation.events.targets import FRAME_SIDE
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 """The events of images that stream by, of several classes, without what cannot matter any more."""
-from .floor import RunningFloor, cut_events, prune_events
+from mmwindow.evaluation.events.floor import RunningFloor, cut_events, prune_events
 
 
 class KeptEvents:

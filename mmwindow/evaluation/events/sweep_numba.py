@@ -2,7 +2,8 @@
 import numpy as np
 from numba import njit
 
-from .hit_rules import (
+from mmwindow.evaluation.events.neighbourhood import REPRESENTATIVES, STEPS
+from mmwindow.evaluation.hit_rules import (
     AREA_SLACK,
     BOTH,
     CENTRE_IN_BOX,
@@ -13,7 +14,6 @@ from .hit_rules import (
     IS_HIT,
     NEITHER,
 )
-from .neighbourhood import REPRESENTATIVES, STEPS
 
 
 def compile_function(function):

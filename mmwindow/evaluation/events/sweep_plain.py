@@ -12,8 +12,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
-from .hit_rules import BOTH, DISK_OVERLAP, IS_FP, IS_HIT, NEITHER, judge_findings
-from .neighbourhood import REPRESENTATIVES, STEPS
+from mmwindow.evaluation.events.neighbourhood import REPRESENTATIVES, STEPS
+from mmwindow.evaluation.hit_rules import BOTH, DISK_OVERLAP, IS_FP, IS_HIT, NEITHER, judge_findings
 
 
 def sweep_components(cells, grid):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .predictions import Target, check_target
+from mmwindow.evaluation.files.predictions import Target, check_target
 
 # What every COCO image has; all else is a field to report by.
 IMAGE_KEYS = ('id', 'file_name', 'height', 'width', 'group')

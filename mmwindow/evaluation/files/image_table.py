@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmwindow.whole_files import whole_file
+from mmwindow.utils.files import whole_file
 
 HEAD = ('class', 'image', 'file_name', 'group', 'label', 'score', 'threshold', 'findings',
         'false_alarms', 'points', 'hits', 'misses', 'hit_levels', 'false_alarm_levels')

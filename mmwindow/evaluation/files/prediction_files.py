@@ -10,9 +10,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from .annotation_file import is_id, is_number, load_json
-from .predictions import Prediction
-from .safe_pickle import load_samples
+from mmwindow.evaluation.files.annotation_file import is_id, is_number, load_json
+from mmwindow.evaluation.files.predictions import Prediction
+from mmwindow.evaluation.files.safe_pickle import load_samples
 
 READERS = ('boxes', 'npz', 'npy', 'png', 'pickle')
 

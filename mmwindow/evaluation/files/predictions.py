@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..events.targets import FRAME_SIDE
+from mmwindow.evaluation.events.targets import FRAME_SIDE
 
 MAP_EXTENTS = ('frame', 'image')
 

@@ -15,11 +15,10 @@ from pathlib import Path
 import numpy as np
 import scipy
 
-from mmwindow.whole_files import write_text
-
-from ..events.image_events import KINDS, ImageEvents
-from ..froc import CONVENTIONS
-from ..froc_settings import FROCSettings, counted_curve
+from mmwindow.evaluation.events.image_events import KINDS, ImageEvents
+from mmwindow.evaluation.froc import CONVENTIONS
+from mmwindow.evaluation.froc_settings import FROCSettings, counted_curve
+from mmwindow.utils.files import write_text
 
 FORMAT = 'mmwindow-evaluation'
 VERSION = 1

@@ -3,8 +3,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..froc_settings import FROCSettings
-from .bootstrap import DEFAULT_RESAMPLES, bootstrap
+from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES, bootstrap
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from ..froc_settings import FROCSettings
-from .intervals import (
+from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.statistics.intervals import (
     Interval,
     clopper_pearson,
     few_units_note,
@@ -14,7 +14,7 @@ from .intervals import (
     poisson_rate,
     wilson,
 )
-from .resampling import (
+from mmwindow.evaluation.statistics.resampling import (
     check_events,
     check_units,
     draw_weights,
@@ -22,7 +22,7 @@ from .resampling import (
     leave_one_out,
     unit_strata,
 )
-from .weighting import WeightedEvents
+from mmwindow.evaluation.statistics.weighting import WeightedEvents
 
 BOOTSTRAP_METHODS = ('percentile', 'bca', 'wilson')
 DEFAULT_RESAMPLES = 2000

@@ -3,18 +3,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..froc_settings import FROCSettings
-from .bootstrap import (
+from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.statistics.bootstrap import (
     DEFAULT_RESAMPLES,
     check_request,
     collect,
     missing_reasons,
     point_estimates,
 )
-from .delong import DeLongTest, delong_test
-from .intervals import Interval
-from .resampling import check_events, check_units, draw_weights, find_units, unit_strata
-from .weighting import WeightedEvents
+from mmwindow.evaluation.statistics.delong import DeLongTest, delong_test
+from mmwindow.evaluation.statistics.intervals import Interval
+from mmwindow.evaluation.statistics.resampling import (
+    check_events,
+    check_units,
+    draw_weights,
+    find_units,
+    unit_strata,
+)
+from mmwindow.evaluation.statistics.weighting import WeightedEvents
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,13 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import norm, rankdata
 
-from ..roc import auroc, check_labels
-from .intervals import Interval, few_units_note, newcombe_auroc, normal_quantile
+from mmwindow.evaluation.roc import auroc, check_labels
+from mmwindow.evaluation.statistics.intervals import (
+    Interval,
+    few_units_note,
+    newcombe_auroc,
+    normal_quantile,
+)
 
 DELONG_METHODS = ('logit', 'newcombe', 'wald')
 DIFFERENCE_METHODS = ('mover', 'wald')

@@ -3,10 +3,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..froc_settings import FP_DENOMINATORS, FROCSettings, counted_curve, counted_events
-from .bootstrap import DEFAULT_RESAMPLES, rate_interval
-from .intervals import Interval, clustered_proportion
-from .resampling import check_events, find_units
+from mmwindow.evaluation.froc_settings import (
+    FP_DENOMINATORS,
+    FROCSettings,
+    counted_curve,
+    counted_events,
+)
+from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES, rate_interval
+from mmwindow.evaluation.statistics.intervals import Interval, clustered_proportion
+from mmwindow.evaluation.statistics.resampling import check_events, find_units
 
 RULES = ('fp_budget', 'sensitivity', 'specificity', 'youden')
 DEFAULT_TARGETS = {'fp_budget': 0.1, 'sensitivity': 0.9, 'specificity': 0.9, 'youden': None}

@@ -3,16 +3,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..froc_settings import FROCSettings
-from .bootstrap import (
+from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.statistics.bootstrap import (
     DEFAULT_RESAMPLES,
     bootstrap,
     check_request,
     missing_reasons,
     point_estimates,
 )
-from .resampling import check_events, find_units
-from .weighting import WeightedEvents
+from mmwindow.evaluation.statistics.resampling import check_events, find_units
+from mmwindow.evaluation.statistics.weighting import WeightedEvents
 
 
 @dataclass(frozen=True)

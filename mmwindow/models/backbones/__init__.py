@@ -1,4 +1,4 @@
 """Backbones that mmdet does not have."""
-from .efficientnet_lite import EfficientNetLite
+from mmwindow.models.backbones.efficientnet_lite import EfficientNetLite
 
 __all__ = ['EfficientNetLite']

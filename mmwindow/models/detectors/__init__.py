@@ -1,4 +1,4 @@
 """Detectors."""
-from .dense_point_detector import DensePointDetector
+from mmwindow.models.detectors.dense_point_detector import DensePointDetector
 
 __all__ = ['DensePointDetector']

@@ -1,14 +1,13 @@
 """The heads of the image classifiers in the paper's Table 1: CheXNet, WSPL and UFDet."""
 from mmdet.registry import MODELS
 
+from mmwindow.models.heads.image_label_head import ImageLabelHead
 from mmwindow.models.utils import (
     check_sharpness,
     log_sum_exp_pool,
     mean_pool,
     pooled_probability_logits,
 )
-
-from .image_label_head import ImageLabelHead
 
 
 @MODELS.register_module()

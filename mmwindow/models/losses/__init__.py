@@ -1,4 +1,4 @@
 """Losses."""
-from .window_loss import WindowLoss, window_loss
+from mmwindow.models.losses.window_loss import WindowLoss, window_loss
 
 __all__ = ['WindowLoss', 'window_loss']

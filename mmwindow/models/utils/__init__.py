@@ -1,7 +1,7 @@
 """Pure functions that heads and detectors share."""
-from .findings import findings_from_map, instances_from_map
-from .maps import bounded_scores, enlarge, merge_levels
-from .pooling import (
+from mmwindow.models.utils.findings import findings_from_map, instances_from_map
+from mmwindow.models.utils.maps import bounded_scores, enlarge, merge_levels
+from mmwindow.models.utils.pooling import (
     check_sharpness,
     log_sum_exp_pool,
     mean_pool,

@@ -8,7 +8,7 @@ from mmdet.registry import TRANSFORMS
 from PIL import Image
 
 from mmwindow.datasets.transforms import LoadRadiograph
-from mmwindow.datasets.transforms.load_radiograph import decode_radiograph, to_8_bit
+from mmwindow.images.decode import decode_radiograph, to_8_bit
 
 
 def make_pixels(dtype=np.uint8, top=None):

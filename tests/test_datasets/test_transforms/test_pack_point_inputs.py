@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
 
-from mmwindow.bounds import Bounds
 from mmwindow.datasets.transforms import PackPointInputs
 from mmwindow.structures import PointBoxes
+from mmwindow.structures.bounds import Bounds
 
 
 def make(points=((3., 4.), (50., 6.)), **more):

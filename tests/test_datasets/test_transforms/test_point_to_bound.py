@@ -4,9 +4,9 @@ import pytest
 import torch
 from mmdet.structures.bbox import HorizontalBoxes
 
-from mmwindow.bounds import point_bounds
 from mmwindow.datasets.transforms import PointToBoundTransform
 from mmwindow.structures import PointBoxes
+from mmwindow.structures.bounds import point_bounds
 
 WINDOW = dict(lower_radius=50, upper_radius=200, softness=2)  # pixels of a frame of side 1024
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mmwindow.evaluation.events.grid import make_grid, round_up, sort_cells
-from mmwindow.evaluation.events.hit_rules import HitRule
+from mmwindow.evaluation.hit_rules import HitRule
 
 finite = st.floats(-2. ** 100, 2. ** 100, width=32)
 

@@ -184,7 +184,7 @@ def test_a_failed_write_leaves_the_old_record(tmp_path):
 
 
 def test_the_metric_of_mmdet_writes_the_same_record(tmp_path):
-    metrics = pytest.importorskip('mmwindow.evaluation.metrics', reason='mmdet is not installed')
+    metrics = pytest.importorskip('mmwindow.evaluation.froc_metric', reason='mmdet is not installed')
     path = tmp_path / 'record.json'
     metric = metrics.FROCMetric(outfile=str(path), budgets=(0.25, 0.5))
     metric.dataset_meta = dict(classes=('fracture',))

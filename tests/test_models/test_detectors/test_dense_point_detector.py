@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import BaseDataElement, PixelData
 
 import mmwindow  # noqa: F401  (registers the models)
-from mmwindow.bounds import point_bounds
+from mmwindow.structures.bounds import point_bounds
 
 SIDE = 64
 pytestmark = pytest.mark.smoke

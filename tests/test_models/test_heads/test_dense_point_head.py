@@ -7,8 +7,8 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import BaseDataElement, PixelData
 
 import mmwindow  # noqa: F401  (registers the models)
-from mmwindow.bounds import point_bounds
 from mmwindow.models import DensePointHead, window_loss
+from mmwindow.structures.bounds import point_bounds
 
 STRIDES = (4, 8, 16, 32)
 SIDE = 64

@@ -6,9 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmwindow.bounds import point_bounds
 from mmwindow.models.losses import WindowLoss, window_loss
 from mmwindow.models.losses.window_loss import kullback_leibler, squared_error
+from mmwindow.structures.bounds import point_bounds
 
 DIVERGENCES = ('kld', 'mse')
 

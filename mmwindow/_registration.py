@@ -1,0 +1,89 @@
+"""Registering our modules in mmdet's registries, without importing mmdet before its user does.
+
+A registry of mmengine knows modules ("locations") that it imports when it is first asked for a
+type. Ours are added to them as soon as mmdet's registries exist: at once where mmdet is imported
+already, else right after its import. So ``import mmwindow`` takes no time, its numpy parts load no
+torch, and the order of the imports does not matter.
+"""
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+
+# Registry of mmdet -> modules of ours that register in it. `mmwindow.engine` lets torch read
+# mmengine's checkpoints and fetches `torchvision://` weights, which models need.
+LOCATIONS = {
+    'MODELS': ('mmwindow.models', 'mmwindow.engine'),
+    'DATASETS': ('mmwindow.datasets',),
+    'DATA_SAMPLERS': ('mmwindow.datasets',),
+    'TRANSFORMS': ('mmwindow.datasets.transforms',),
+    'HOOKS': ('mmwindow.engine.hooks',),
+    'OPTIM_WRAPPERS': ('mmwindow.engine.cpu.bfloat16',),
+    'METRICS': ('mmwindow.evaluation.froc_metric',),
+}
+
+
+class ImportWatcher(MetaPathFinder):
+    """Call a function right after a module is imported for the first time.
+
+    Args:
+        name: Dotted name of the module.
+        action: Takes the module.
+    """
+
+    def __init__(self, name: str, action: Callable[[ModuleType], None]) -> None:
+        self.name = name
+        self.action = action
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None = None,
+                  target: ModuleType | None = None) -> ModuleSpec | None:
+        """Return the module's own spec, whose loader calls the action at the end."""
+        if fullname != self.name:
+            return None
+        sys.meta_path.remove(self)  # the search below must not come back here
+        spec = find_spec(fullname)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def execute_and_act(module: ModuleType) -> None:
+            execute(module)
+            self.action(module)
+
+        spec.loader.exec_module = execute_and_act  # type: ignore[method-assign]
+        return spec
+
+
+def after_import(name: str, action: Callable[[ModuleType], None]) -> None:
+    """Call ``action`` with a module, now where it is imported already, else after its import.
+
+    Args:
+        name: Dotted name of the module; it need not be installed.
+        action: Takes the module.
+    """
+    if name in sys.modules:
+        action(sys.modules[name])
+    elif not any(isinstance(finder, ImportWatcher) and finder.name == name
+                 for finder in sys.meta_path):
+        sys.meta_path.insert(0, ImportWatcher(name, action))
+
+
+def add_locations(registries: ModuleType) -> None:
+    """Add our modules to the locations of mmdet's registries.
+
+    Args:
+        registries: The module ``mmdet.registry``.
+    """
+    for name, modules in LOCATIONS.items():
+        registry = getattr(registries, name)
+        known = list(registry._locations)
+        registry._locations = known + [module for module in modules if module not in known]
+        # A registry that has imported its locations does it again; modules are imported once.
+        registry._imported = False
+
+
+def register_when_used() -> None:
+    """Make every type of ours known to mmdet's registries from their first use on."""
+    after_import('mmdet.registry', add_locations)

@@ -1,0 +1,1 @@
+"""Point files: reading, checking, writing; imports nothing of the OpenMMLab family."""

@@ -1,0 +1,1 @@
+"""From other annotation formats to point files, one file per format."""

@@ -1,0 +1,222 @@
+"""What ``tools/evaluate.py`` does: saved predictions in, a folder of results out."""
+import re
+import shlex
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mmwindow.apis.evaluation_report import write_report
+from mmwindow.evaluation.files.annotation_file import read_annotations
+from mmwindow.evaluation.files.image_table import image_rows, write_image_table
+from mmwindow.evaluation.files.prediction_files import find_reader, read_predictions
+from mmwindow.evaluation.files.records import read_record
+from mmwindow.evaluation.hit_rules import RULE_NUMBERS
+from mmwindow.evaluation.results import ClassResult, froc_settings, summarise_class
+from mmwindow.evaluation.scoring import evaluate
+from mmwindow.evaluation.statistics.bands import froc_band
+from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES
+from mmwindow.evaluation.statistics.compare import Comparison, compare_systems
+from mmwindow.evaluation.statistics.operating_point import (
+    OperatingPoint,
+    OperatingPointResult,
+    apply_operating_point,
+    check_scale,
+    choose_operating_point,
+)
+from mmwindow.evaluation.statistics.strata import StratifiedResult, evaluate_strata
+from mmwindow.visualization.curves import plot_froc, plot_roc
+
+
+@dataclass(frozen=True)
+class ClassReport:
+    """All that is written about one class.
+
+    Attributes:
+        name (str): Of the class.
+        result (ClassResult): Curves, numbers, intervals.
+        point (OperatingPoint): Of the table of images.
+        point_result (OperatingPointResult): What the point does on these images; None where it was
+            chosen on them.
+        strata (StratifiedResult): By a field of the images; None where none was asked for.
+        comparison (Comparison): With another system; None where none was asked for.
+        other_events (list): The other system's images.
+    """
+
+    name: str
+    result: ClassResult
+    point: OperatingPoint
+    point_result: OperatingPointResult | None
+    strata: StratifiedResult | None = None
+    comparison: Comparison | None = None
+    other_events: list | None = None
+
+
+def evaluate_files(predictions, annotations, out, *, num_resamples=0, seed=0, by=None, compare=None,
+                   operating_point=None, choose='fp_budget', choose_target=None, name=None,
+                   progress=True, **options):
+    """Score a file of predictions against a file of annotations and write what came out.
+
+    Writes ``record.json``, ``images.csv``, ``report.md`` and for each class with points
+    ``froc.png``, with both kinds of images ``roc.png``.
+
+    Args:
+        predictions (str | Path): See :mod:`mmwindow.evaluation.files.prediction_files`.
+        annotations (str | Path): COCO JSON with points, boxes or polygons.
+        out (str | Path): Folder for the results.
+        num_resamples (int): Of the bootstrap behind intervals; 0 gives none.
+        seed (int): Of the bootstrap.
+        by (str, optional): A field of the images (or 'group') to report by.
+        compare (str | Path, optional): Record of another system on the same images.
+        operating_point (str | Path, optional): Record of the same system on validation images,
+            on which the threshold of the table of images is chosen; on these images if None.
+        choose (str): How, one of :data:`~mmwindow.evaluation.statistics.operating_point.RULES`.
+        choose_target (float, optional): FP rate, sensitivity or specificity; 0.1 or 0.9 if None.
+        name (str, optional): Of the system in report and figures; the file's name if None.
+        progress (bool): Tell on standard error how far the reading is.
+        **options: Of :func:`~mmwindow.evaluation.scoring.evaluate`.
+
+    Returns:
+        EvaluationResult
+
+    Raises:
+        ValueError: Bad input; the message says which file, what is wrong and how to mend it.
+    """
+    out, name = Path(out), name or Path(predictions).stem
+    if out.exists() and not out.is_dir():
+        raise ValueError(f'{out}: there is a file of this name; a folder for the results is expected')
+    truth = read_annotations(annotations)
+    if by is not None and by != 'group' and not any(by in target.fields for target in truth.targets):
+        known = sorted({key for target in truth.targets for key in target.fields} - {'file_name'})
+        raise ValueError(f'{annotations}: no image has the field {by!r}; there are {known}')
+    others = {what: read_record(path) for what, path in
+              (('compare', compare), ('operating_point', operating_point)) if path is not None}
+    read = read_predictions(predictions, truth)
+    result = evaluate(show_progress(read, len(truth.targets)) if progress else read, truth.targets,
+                      classes=truth.classes, num_resamples=num_resamples, seed=seed, **options)
+    for record in others.values():
+        check_same_scoring(record, result.settings)
+    reports = [report_class(class_name, entry, result.settings, others, by=by, choose=choose,
+                            choose_target=choose_target, num_resamples=num_resamples, seed=seed)
+               for class_name, entry in result.classes.items()]
+    result.write(out / 'record.json', source=dict(
+        name=name, predictions=Path(predictions).name, annotations=Path(annotations).name,
+        kind=find_reader(predictions), points_from=truth.num_from, command=shlex.join(sys.argv)))
+    write_image_table(out / 'images.csv', [
+        row for report in reports
+        for row in image_rows(report.result.events, report.point.threshold, report.name,
+                              report.point.serves_findings)])
+    other = None if compare is None else other_name(others['compare'], name)
+    figures = draw_figures(out, name, reports, result, num_resamples, seed, other)
+    write_report(out / 'report.md', name, reports, result, figures, other=other)
+    return result
+
+
+def report_class(name, result, settings, others, *, by, choose, choose_target, num_resamples, seed):
+    """Return the :class:`ClassReport` of one class; see :func:`evaluate_files`."""
+    how = froc_settings(settings)
+    resamples = num_resamples or DEFAULT_RESAMPLES
+    comparison = other_events = point_result = None
+    if 'compare' in others:
+        other_events = others['compare'].events(name)
+        comparison = compare_systems(result.events, other_events, how, num_resamples=resamples,
+                                     seed=seed)
+    chosen_on = result.events
+    if 'operating_point' in others:
+        chosen_on = others['operating_point'].events(name)
+        check_other_images(others['operating_point'], chosen_on, result.events)
+    point = choose_operating_point(chosen_on, choose, choose_target, how.fp_denominator,
+                                   has_one_scale([*chosen_on, *result.events]))
+    if 'operating_point' in others:
+        point_result = apply_operating_point(point, result.events, num_resamples=resamples, seed=seed)
+    return ClassReport(name=name, result=result, point=point, point_result=point_result,
+                       strata=None if by is None else evaluate_strata(
+                           result.events, by, how, num_resamples=resamples, seed=seed),
+                       comparison=comparison, other_events=other_events)
+
+
+def has_one_scale(events):
+    """Tell whether no finding beats the score of its image: one threshold then serves both."""
+    try:
+        check_scale(events)
+    except ValueError:
+        return False
+    return True
+
+
+def check_other_images(record, chosen_on, events):
+    """Refuse a threshold that would be chosen on the images it is applied to."""
+    def names(images):
+        # Each file of annotations numbers its images itself, and a record may hold the name
+        # without its folder: the same path is the same image, as is one name under one id.
+        for img in images:
+            file_name = img.fields.get('file_name')
+            yield img.image_id, None if file_name is None else Path(file_name).name
+            if file_name is not None:
+                yield file_name
+
+    common = set(names(chosen_on)) & set(names(events))
+    if common:
+        num = sum(not common.isdisjoint(names([img])) for img in events)
+        raise ValueError(f'{record.path}: {num} of its images are evaluated here as well, '
+                         f'such as {min(common, key=str)}; an operating point is chosen on '
+                         'validation images, never on those it is reported for')
+
+
+def other_name(record, name):
+    """Return how the system of a record is called beside one of another name."""
+    other = record.source.get('name') or record.path.parent.name or record.path.stem
+    return f'{other} ({record.path.parent.name})' if other == name else other
+
+
+def check_same_scoring(record, settings):
+    """Refuse a record whose events were made by another rule: they cannot be compared."""
+    keys = ('rule', 'frame_side', *RULE_NUMBERS[settings['rule']])
+    theirs = {key: record.settings.get(key) for key in keys}
+    mine = {key: settings[key] for key in keys}
+    if theirs != mine:
+        raise ValueError(f'{record.path}: scored with {theirs}, but here it is {mine}; score both '
+                         'alike')
+
+
+def draw_figures(out, name, reports, result, num_resamples, seed, other=None):
+    """Draw the curves of each class; return the figures' names, in order."""
+    how, figures = froc_settings(result.settings), []
+    for report in reports:
+        suffix = '' if len(reports) == 1 else '_' + re.sub(r'[\\/:]', '-', report.name)
+        froc, roc, bands = {name: report.result.froc}, {name: report.result.roc}, {}
+        if report.comparison is not None:
+            theirs = summarise_class(report.other_events, result.settings)
+            froc[other], roc[other] = theirs.froc, theirs.roc
+        right = max(1., max(how.budgets))
+        if report.result.froc.num_points:
+            if num_resamples:
+                bands = {name: froc_band(report.result.events, how, right,
+                                         num_resamples=num_resamples, seed=seed)}
+            figures.append(plot_froc(froc, out / f'froc{suffix}.png', how.budgets, right, bands,
+                                     how.convention).name)
+        if report.result.roc is not None:
+            figures.append(plot_roc(roc, out / f'roc{suffix}.png', zoom=True).name)
+    return figures
+
+
+def show_progress(predictions, total, interval=2., stream=None):
+    """Pass predictions on and tell now and then how many were read and how long it will take."""
+    stream = sys.stderr if stream is None else stream
+    started = last = time.monotonic()
+    for number, prediction in enumerate(predictions, start=1):
+        yield prediction
+        now = time.monotonic()
+        if now - last >= interval:
+            left = (now - started) / number * max(total - number, 0)
+            print(f'{number} of {total} images, about {left:.0f} s left', file=stream, flush=True)
+            last = now
+
+
+def describe(result):
+    """Return the numbers of a result as lines of text."""
+    width = max(len(key) for key in result.metrics)
+    return [f'{key:{width}}  {"none" if np.isnan(value) else format(value, ".4f")}'
+            for key, value in result.metrics.items()]

@@ -1,0 +1,1 @@
+"""What only machines without a GPU need."""

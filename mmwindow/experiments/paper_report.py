@@ -1,0 +1,237 @@
+"""From finished systems to the paper's tables and figures; see ``tools/make_tables.py``."""
+from pathlib import Path
+
+from mmwindow.evaluation.events.targets import FRAME_SIDE
+from mmwindow.evaluation.froc import DEFAULT_BUDGETS
+from mmwindow.evaluation.froc_settings import counted_curve
+from mmwindow.evaluation.hit_rules import RULE_NUMBERS, HitRule
+from mmwindow.evaluation.roc import roc_curve
+from mmwindow.experiments.paper_tables import (
+    comma_separated,
+    comparison_table,
+    describe_losses,
+    markdown,
+    system_table,
+    window_table,
+)
+from mmwindow.experiments.result_files import write_result_files
+from mmwindow.experiments.results import load_systems
+from mmwindow.experiments.summaries import METRICS, compare_with, summarise
+from mmwindow.experiments.systems import paper_key
+from mmwindow.utils.files import read_json, write_text
+from mmwindow.visualization.paper_figures import plot_figure4, plot_figure5
+
+REFERENCE = 'wl_kld'
+ABLATIONS = {'table2': 'mse', 'table3': 'kld'}
+TITLES = {
+    'table1': 'Table 1: classification and localisation',
+    'comparisons': 'The systems compared pairwise',
+    'table2': 'Table 2: ablations with MSE',
+    'table3': 'Table 3: ablations with KLD'}
+
+
+def read_paper(path):
+    """Return the paper's numbers, or an empty dict where no file is given."""
+    if path is None:
+        return {}
+    content = read_json(Path(path))
+    if content is None or not {'table1', 'table2', 'table3'} <= set(content):
+        raise ValueError(f'{path}: there is no such file, or it lacks table1, table2 or table3; '
+                         'results/paper.json has them')
+    return content
+
+
+def comparable_numbers(paper, settings):
+    """Return the paper's numbers without those that another hit rule or reading makes incomparable.
+
+    Args:
+        paper (dict): From :func:`read_paper`.
+        settings (dict): Of the records.
+    """
+    papers = {**HitRule().settings, 'frame_side': FRAME_SIDE, 'budgets': list(DEFAULT_BUDGETS),
+              'convention': 'first_crossing', 'fp_denominator': 'all'}
+    mine = {**settings, 'budgets': list(settings['budgets'])}
+    if all(mine.get(name, value) == value for name, value in papers.items()):
+        return paper
+    by_rule = set(METRICS) - {'auroc'}
+    return {table: [{name: value for name, value in row.items() if name not in by_rule}
+                    for row in rows] if isinstance(rows, list) else rows
+            for table, rows in paper.items()}
+
+
+def choose_reference(names, reference=None):
+    """Return the system that the others are compared with: WL-KLD where it is there.
+
+    Args:
+        names (Sequence[str]): Of the systems of Table 1.
+        reference (str, optional): Its name, or a name that its name begins with.
+
+    Returns:
+        str | None: None where it is not among them and was not asked for.
+
+    Raises:
+        ValueError: It was asked for and is not there, or several are meant.
+    """
+    wanted = reference or REFERENCE
+    found = [name for name in names if name == wanted] or [
+        name for name in names if paper_key(name, [wanted])]
+    if reference and len(found) != 1:
+        raise ValueError(f'the reference {reference!r} names {found or "none"} of the systems '
+                         f'{sorted(names)}; exactly one is expected')
+    return found[0] if len(found) == 1 else None
+
+
+def label_systems(systems, paper):
+    """Return name -> label and order of rows: the paper's where it has them, then by name.
+
+    Two systems of one paper's name keep their own names, so that each row says which it is.
+    """
+    published = {row['system']: row for row in paper.get('table1', [])}
+    keys = {name: paper_key(name, published) for name in systems}
+    labels = {}
+    for name in sorted(systems, key=lambda name: (
+            list(published).index(keys[name]) if keys[name] else len(published), name)):
+        alone = sum(key == keys[name] for key in keys.values()) == 1
+        labels[name] = published[keys[name]]['label'] if keys[name] and alone else name
+    return dict(labels=labels, paper={name: pick_metrics(published.get(key, {}))
+                                      for name, key in keys.items()})
+
+
+def pick_metrics(row):
+    """Return the metrics among the entries of a row of the paper."""
+    return {metric: row[metric] for metric in METRICS if metric in row}
+
+
+def make_report(folders, out, paper=None, results=None, reference=None, class_name=None, only=None,
+                num_resamples=2000, seed=0, command_line='', say=print):
+    """Write the paper's tables and figures from run folders or result files.
+
+    Args:
+        folders (Sequence[str | Path]): As in
+            :func:`~mmwindow.experiments.results.load_systems`.
+        out (str | Path): Folder; receives ``tables.md``, ``table1.csv`` and ``.md`` and so on,
+            ``figure4`` (ROC) and ``figure5`` (FROC) as ``.png`` and ``.svg``.
+        paper (str | Path, optional): The paper's numbers, ``results/paper.json``.
+        results (str | Path, optional): Folder for small result files, one for each system.
+        reference (str, optional): As in :func:`choose_reference`.
+        class_name, only: As in :func:`~mmwindow.experiments.results.load_systems`.
+        num_resamples, seed (int): Of the bootstrap.
+        command_line (str): Is written into the tables.
+        say (callable): Takes a line of progress.
+
+    Returns:
+        dict[str, dict]: The tables by name, each ``markdown`` and ``csv``.
+
+    Raises:
+        ValueError: Runs without result, or that cannot be compared; see ``load_systems``.
+    """
+    paper = read_paper(paper)
+    systems = load_systems(folders, class_name, only, replaced=results)
+    paper = comparable_numbers(paper, next(iter(systems.values())).settings)
+    main = {name: system for name, system in systems.items() if not system.first['is_ablation']}
+    naming = label_systems(main or systems, paper)
+    labels = {**{name: name for name in systems}, **naming['labels']}
+    summaries = {}
+    for number, name in enumerate([*naming['labels'], *(set(systems) - set(main))], start=1):
+        say(f'{number} of {len(systems)}: {labels[name]}, {num_resamples} resamples')
+        summaries[name] = summarise(systems[name], labels[name], naming['paper'].get(name),
+                                    num_resamples, seed)
+    has_folds = len(next(iter(systems.values())).events) > 1
+    rows = [summaries[name] for name in naming['labels']]
+    tables = {'table1': system_table(rows, has_folds)}
+    reference = choose_reference(naming['labels'], reference)
+    comparisons = {}
+    if reference and len(rows) > 1:
+        others = [systems[name] for name in naming['labels'] if name != reference]
+        say(f'{labels[reference]} compared with {len(others)} others')
+        comparisons = compare_with(systems[reference], others, num_resamples, seed)
+        tables['comparisons'] = comparison_table(labels[reference], comparisons, labels)
+    tables.update(ablation_tables(systems, summaries, paper, has_folds))
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    remove_stale(out)
+    draw_figures({labels[name]: systems[name] for name in naming['labels']}, out)
+    write_tables(out, tables, describe_data(rows[0], systems, command_line),
+                 describe_losses(labels[reference], comparisons, labels) if comparisons else [])
+    if results is not None:
+        write_result_files(results, systems, summaries, comparisons, reference, command_line, say)
+    return tables
+
+
+def ablation_tables(systems, summaries, paper, has_folds):
+    """Return Tables 2 and 3, each where an ablation of its divergence was run."""
+    tables = {}
+    for table, divergence in ABLATIONS.items():
+        mine = [summaries[name] for name, system in systems.items()
+                if system.first['divergence'] == divergence]
+        if any(systems[summary.name].first['is_ablation'] for summary in mine):
+            mine.sort(key=lambda summary: systems[summary.name].first['is_ablation'])
+            tables[table] = window_table(
+                mine, {summary.name: systems[summary.name].first['window'] for summary in mine},
+                paper.get(table, []), has_folds)
+    return tables
+
+
+def draw_figures(systems, out):
+    """Draw Figures 4 and 5 of systems by label; one without both kinds of images has no ROC."""
+    reading = next(iter(systems.values())).reading()
+    rocs = {}
+    frocs = {label: counted_curve(system.pooled, reading) for label, system in systems.items()}
+    for label, system in systems.items():
+        labels = [event.is_positive for event in system.pooled]
+        if 0 < sum(labels) < len(labels):
+            rocs[label] = roc_curve(labels, [event.score for event in system.pooled])
+    for suffix in ('png', 'svg'):
+        if rocs:
+            plot_figure4(rocs, out / f'figure4.{suffix}')
+        if all(curve.num_points for curve in frocs.values()):
+            plot_figure5(frocs, out / f'figure5.{suffix}', reading.budgets, reading.convention)
+
+
+def describe_data(summary, systems, command_line):
+    """Return what the numbers of all tables have in common, as lines."""
+    first = next(iter(systems.values()))
+    folds = 'one split' if list(first.events) == [None] else (
+        f'folds {", ".join(str(fold) for fold in first.events)}')
+    pooled, reading = summary.pooled, first.reading()
+    return [
+        f'Made by `{command_line}`.', '',
+        f'Tested on {pooled.num_images} images of {pooled.num_units} patients or other units, '
+        f'{pooled.num_positives} with a point, {pooled.num_points} points; {folds}. In brackets: '
+        f'95 % interval of the pooled images, bootstrap over patients, {pooled.num_resamples} '
+        f'resamples, seed {pooled.seed}. Hit rule {describe_rule(first.settings)}, FROC convention '
+        f'{reading.convention}, false positives counted on {reading.fp_denominator} images. '
+        '"paper": its numbers, on other data that are not public.']
+
+
+def remove_stale(out):
+    """Delete the tables and figures of an earlier call: one that this call cannot make would stay."""
+    for name, suffixes in ({**dict.fromkeys(TITLES, ('md', 'csv')),
+                            **dict.fromkeys(('figure4', 'figure5'), ('png', 'svg'))}).items():
+        for suffix in suffixes:
+            (out / f'{name}.{suffix}').unlink(missing_ok=True)
+
+
+def describe_rule(settings):
+    """Return the hit rule of a record's settings in words, with the numbers that it reads."""
+    rule = settings.get('rule', HitRule().name)
+    numbers = ', '.join(f'{name.replace("_", " ")} {settings[name]:g}'
+                        for name in RULE_NUMBERS[rule] if name in settings)
+    return rule + (f' ({numbers})' if numbers else '')
+
+
+def write_tables(out, tables, description, losses):
+    """Write each table as ``.md`` and ``.csv``, and ``tables.md`` with all and the figures."""
+    lines = ['# Tables and figures', '', *description, '']
+    for name, table in tables.items():
+        write_text(out / f'{name}.md', markdown(table['markdown']) + '\n')
+        write_text(out / f'{name}.csv', comma_separated(table['csv']))
+        lines += [f'## {TITLES[name]}', '', markdown(table['markdown']), '']
+        if name == 'comparisons':
+            lines += ['On the same images. AUROC: DeLong, clustered by patient. Recall and FROC '
+                      'score: paired bootstrap. The p-values are not corrected for the number of '
+                      'comparisons.', '', 'Where the reference loses:', '', *losses, '']
+    for name, title in (('figure4', 'Figure 4: ROC'), ('figure5', 'Figure 5: FROC')):
+        if (out / f'{name}.png').exists():
+            lines += [f'## {title}', '', f'![{title}]({name}.png)', '']
+    write_text(out / 'tables.md', '\n'.join(lines))

@@ -1,0 +1,191 @@
+"""The paper's tables as rows: Markdown for readers, CSV for machines."""
+import csv
+import io
+import math
+
+from mmwindow.experiments.summaries import METRIC_NAMES, METRICS
+
+WINDOW_KEYS = ('softness', 'lower_radius', 'upper_radius')
+
+
+def number(value, digits=3, signed=False):
+    """Return a number as text; 'none' for None and NaN."""
+    if value is None or math.isnan(value):
+        return 'none'
+    return f'{value:{"+" if signed else ""}.{digits}f}'
+
+
+def with_interval(interval, signed=False):
+    """Return 'estimate (low to high)' of an Interval; 'none' for None."""
+    if interval is None:
+        return 'none'
+    return f'{number(interval.estimate, signed=signed)} ({number(interval.low, signed=signed)} to ' \
+           f'{number(interval.high, signed=signed)})'
+
+
+def markdown(rows):
+    """Return rows of cells, the first of them the head, as a Markdown table."""
+    lines = ['| ' + ' | '.join(str(cell) for cell in row) + ' |' for row in rows]
+    lines.insert(1, '|---' * len(rows[0]) + '|')
+    return '\n'.join(lines)
+
+
+def comma_separated(rows):
+    """Return rows of cells, the first of them the head, as CSV; no number is an empty cell."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator='\n')
+    for row in rows:
+        writer.writerow(['' if cell is None or (isinstance(cell, float) and math.isnan(cell))
+                         else cell for cell in row])
+    return stream.getvalue()
+
+
+def metric_head(has_folds):
+    """Return the head of the columns that each metric has in Markdown."""
+    head = []
+    for metric in METRICS:
+        head += [METRIC_NAMES[metric]] + ['mean ± sd'] * has_folds + ['paper']
+    return head
+
+
+def metric_cells(summary, has_folds):
+    """Return the cells of one summary, or of a row that was not run (None), in Markdown."""
+    cells = []
+    for metric in METRICS:
+        cells.append(with_interval(summary.pooled.intervals[metric]))
+        if has_folds:
+            cells.append(f'{number(summary.mean(metric))} ± {number(summary.spread(metric))}')
+        cells.append(number(summary.paper[metric]) if metric in summary.paper else '')
+    return cells
+
+
+def paper_only_cells(paper, has_folds):
+    """Return the cells of a row of the paper that was not run."""
+    cells = []
+    for metric in METRICS:
+        cells += ['not run'] + [''] * has_folds + [number(paper[metric]) if metric in paper else '']
+    return cells
+
+
+CSV_PARTS = ('', '_low', '_high', '_mean', '_sd', '_paper')
+
+
+def csv_head():
+    """Return the head of the columns of a summary in CSV."""
+    return [f'{metric}{part}' for metric in METRICS for part in CSV_PARTS] + [
+        'num_folds', 'num_images', 'num_positives', 'num_points', 'seed', 'num_resamples']
+
+
+def csv_cells(summary):
+    """Return the cells of one summary in CSV: plain numbers."""
+    cells = []
+    for metric in METRICS:
+        interval = summary.pooled.intervals[metric]
+        ends = [None, None] if interval is None else [interval.low, interval.high]
+        cells += [summary.pooled.estimates[metric], *ends, summary.mean(metric),
+                  summary.spread(metric), summary.paper.get(metric)]
+    pooled = summary.pooled
+    return [*cells, len(summary.folds), pooled.num_images, pooled.num_positives, pooled.num_points,
+            pooled.seed, pooled.num_resamples]
+
+
+def system_table(summaries, has_folds):
+    """Return Table 1, one row for each system, in the order given.
+
+    Args:
+        summaries (Sequence[Summary]): The rows.
+        has_folds (bool): Whether there are several folds to give mean and spread of.
+
+    Returns:
+        dict: ``markdown`` and ``csv``, lists of rows with their heads.
+    """
+    return dict(
+        markdown=[['system', *metric_head(has_folds)],
+                  *([summary.label, *metric_cells(summary, has_folds)] for summary in summaries)],
+        csv=[['system', 'config', *csv_head()],
+             *([summary.label, summary.name, *csv_cells(summary)] for summary in summaries)])
+
+
+def window_table(summaries, windows, paper, has_folds):
+    """Return Table 2 or 3: the rows of the paper in its order, then any other window.
+
+    Args:
+        summaries (Sequence[Summary]): Of one divergence.
+        windows (dict[str, dict]): Name of a summary -> its window, lengths in pixels of a
+            frame of side 1024.
+        paper (Sequence[dict]): The paper's rows; one that was not run says so.
+        has_folds (bool): As in :func:`system_table`.
+
+    Returns:
+        dict: ``markdown`` and ``csv``, lists of rows with their heads.
+    """
+    def key(window):
+        return tuple(float(window[name]) for name in WINDOW_KEYS)
+
+    mine = {}
+    for summary in summaries:  # an ablation comes after the main config of the same window
+        mine.setdefault(key(windows[summary.name]), summary)
+    order = list(dict.fromkeys([*(key(row) for row in paper), *sorted(mine)]))
+    published = {key(row): row for row in paper}
+    rows = [['tau', 'lower', 'upper', *metric_head(has_folds)]]
+    table = [[*WINDOW_KEYS, 'config', *csv_head()]]
+    for window in order:
+        shown = [f'{value:g}' for value in window]
+        if window in mine:
+            rows.append([*shown, *metric_cells(mine[window], has_folds)])
+            table.append([*shown, mine[window].name, *csv_cells(mine[window])])
+        else:
+            rows.append([*shown, *paper_only_cells(published[window], has_folds)])
+    return dict(markdown=rows, csv=table)
+
+
+def comparison_table(reference, comparisons, labels):
+    """Return the differences of the reference to each other system.
+
+    Args:
+        reference (str): Label of the reference.
+        comparisons (dict[str, Comparison]): By name of the other; reference minus other.
+        labels (dict[str, str]): Name -> label.
+
+    Returns:
+        dict: ``markdown`` and ``csv``, lists of rows with their heads.
+    """
+    rows = [[f'{reference} minus', 'AUROC', 'p (DeLong)', 'recall@0.1', 'p (bootstrap)',
+             'FROC score', 'p (bootstrap)']]
+    table = [['system', *(f'{metric}_difference{part}' for metric in METRICS
+                          for part in ('', '_low', '_high', '_p'))]]
+    for name, comparison in comparisons.items():
+        cells, plain = [labels[name]], [labels[name]]
+        for metric in METRICS:
+            interval, p_value = comparison.differences[metric], comparison.p_values[metric]
+            if metric == 'auroc':  # DeLong's, whose p-value stands beside it
+                test = comparison.delong
+                interval, p_value = (None, None) if test is None else (test.difference,
+                                                                       test.p_value)
+            cells += [with_interval(interval, signed=True), describe_p(p_value)]
+            plain += [None] * 3 if interval is None else [interval.estimate, interval.low,
+                                                          interval.high]
+            plain.append(p_value)
+        rows.append(cells)
+        table.append(plain)
+    return dict(markdown=rows, csv=table)
+
+
+def describe_p(value):
+    """Return a p-value as text; below 0.001 that is all that is said."""
+    if value is None:
+        return 'none'
+    return '< 0.001' if value < 0.001 else f'{value:.3f}'
+
+
+def describe_losses(reference, comparisons, labels):
+    """Return in plain words in what the reference is behind, one line for each metric."""
+    lines = []
+    for metric in METRICS:
+        ahead = [f'{labels[name]} ({comparison.second[metric]:.3f})'
+                 for name, comparison in comparisons.items()
+                 if comparison.second[metric] > comparison.first[metric]]
+        own = next(iter(comparisons.values())).first[metric]
+        lines.append(f'- {METRIC_NAMES[metric]}: {reference} ({number(own)}) is '
+                     + (f'behind {", ".join(ahead)}.' if ahead else 'behind none.'))
+    return lines

@@ -1,0 +1,199 @@
+"""Small result files to commit: what a README table and a reviewer need of each system.
+
+A system can be read back from its file and its events, so that the tables and figures are made anew,
+or a later system is compared with it, where the run folders are gone.
+"""
+import math
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from mmwindow.evaluation.events.floor import cut_events, find_floor
+from mmwindow.evaluation.files.records import plain, read_record, write_record
+from mmwindow.experiments.summaries import METRICS, fold_metrics
+from mmwindow.experiments.systems import System
+from mmwindow.utils.files import read_json, write_json
+
+MAX_EVENTS_BYTES = 300_000  # a map whose floor is low has many: 213 kB at 624 films
+FOLD = 'fold'  # field of an image's events: the fold that it was tested in
+# What result.json says of a config, and what of a run.
+SYSTEM_ENTRIES = ('divergence', 'window', 'is_ablation')
+RUN_ENTRIES = ('fold', 'seed', 'command', 'checkpoint', 'training_seconds', 'starts', 'num_images',
+               'validation_metrics', 'machine', 'versions', 'earlier_starts', 'test_machine',
+               'test_versions', 'training_command', 'points_digest', 'settings_mark')
+
+
+def shorten_events(system):
+    """Return the pooled events without what cannot change a recall at any of the budgets.
+
+    Neither over all images nor over those of one fold (docs/evaluation.md). What lies below
+    twice the largest budget is dropped, not below it: most resamples of a bootstrap spend the
+    budget within that. Nothing is dropped where the FROC is read otherwise than by first
+    crossing over all images.
+
+    Args:
+        system (System): With the events of each fold.
+    """
+    reading = system.reading()
+    folds = {fold: [replace(event.without_other_counts(),
+                            fields={} if fold is None else {FOLD: fold}) for event in events]
+             for fold, events in system.events.items()}
+    pooled = [event for events in folds.values() for event in events]
+    if reading.convention == 'best' or reading.fp_denominator != 'all':
+        return pooled
+    budget = [2 * max(reading.budgets)]
+    floor = min(find_floor(events, budget) for events in (pooled, *folds.values()))
+    return [cut_events(event, floor) for event in pooled]
+
+
+def write_events(path, system, source):
+    """Write the events of all folds as one record; leave it out where it would be too large.
+
+    Returns:
+        int: Bytes of the record; the file is there where they are below ``MAX_EVENTS_BYTES``.
+    """
+    beside = path.with_name(path.name + '.large')
+    write_record(beside, {system.class_name: shorten_events(system)}, system.settings,
+                 source=source)
+    size = beside.stat().st_size
+    if size < MAX_EVENTS_BYTES:
+        os.replace(beside, path)
+    else:
+        beside.unlink()
+        path.unlink(missing_ok=True)  # of an earlier, smaller result
+    return size
+
+
+def describe_interval(interval):
+    """Return an Interval as plain data, or None."""
+    return None if interval is None else dict(low=interval.low, high=interval.high,
+                                              level=interval.level, method=interval.method)
+
+
+def describe_summary(system, summary):
+    """Return what a result file holds: numbers, where they come from, and what made them.
+
+    ``system`` and ``metrics`` are what ``tools/update_readme.py`` reads; metrics are over the
+    pooled images, and one without a number is left out.
+    """
+    pooled = summary.pooled
+    return dict(
+        system=summary.label, config=system.first['config'],
+        **{entry: system.first.get(entry) for entry in SYSTEM_ENTRIES},
+        metrics={f'froc/{name}': value for name, value in pooled.estimates.items()
+                 if name not in pooled.reasons},
+        no_number=pooled.reasons,
+        intervals={**{f'froc/{name}': describe_interval(interval)
+                      for name, interval in pooled.intervals.items()},
+                   'froc/auroc by DeLong': describe_interval(summary.delong)},
+        bootstrap=dict(num_resamples=pooled.num_resamples, seed=pooled.seed,
+                       num_units=pooled.num_units),
+        folds={str(fold): plain(values) for fold, values in summary.folds.items()},
+        over_folds={metric: plain(dict(mean=summary.mean(metric), sd=summary.spread(metric)))
+                    for metric in METRICS} if len(summary.folds) > 1 else None,
+        data=dict(num_images=pooled.num_images, num_positives=pooled.num_positives,
+                  num_points=pooled.num_points),
+        settings=plain(system.settings),
+        runs=[{entry: result.get(entry) for entry in RUN_ENTRIES}
+              for result in system.results.values()])
+
+
+def describe_comparison(comparison):
+    """Return a paired comparison as plain data; the differences are reference minus this system."""
+    test = comparison.delong
+    return dict(
+        differences={name: interval and {'difference': interval.estimate,
+                                         **describe_interval(interval),
+                                         'p_value': comparison.p_values[name]}
+                     for name, interval in comparison.differences.items()},
+        delong=test and dict(difference=test.difference.estimate, p_value=test.p_value,
+                             **describe_interval(test.difference)),
+        num_resamples=comparison.num_resamples, seed=comparison.seed)
+
+
+def write_result_files(folder, systems, summaries, comparisons, reference, command_line, say=print):
+    """Write ``<folder>/<config>.json`` and, where small, ``<folder>/events/<config>.json``.
+
+    Args:
+        folder (str | Path): Such as ``results/fracatlas``.
+        systems (dict[str, System]), summaries (dict[str, Summary]): By name.
+        comparisons (dict[str, Comparison]): By name of the other system.
+        reference (str, optional): Name of the system they are compared with.
+        command_line (str): What makes the files.
+        say (callable): Takes a line for the reader.
+    """
+    folder = Path(folder)
+    (folder / 'events').mkdir(parents=True, exist_ok=True)
+    for name, system in systems.items():
+        content = describe_summary(system, summaries[name])
+        content['command'] = command_line
+        if name in comparisons:
+            content['reference_minus_this'] = dict(reference=reference,
+                                                   **describe_comparison(comparisons[name]))
+        size = write_events(folder / 'events' / f'{name}.json', system,
+                            dict(config=system.first['config'], command=command_line))
+        content['events'] = f'events/{name}.json' if size < MAX_EVENTS_BYTES else None
+        if content['events'] is None:
+            say(f'{name}: the events would take {size} bytes and are left out (limit '
+                f'{MAX_EVENTS_BYTES})')
+        write_json(folder / f'{name}.json', content)
+
+
+def find_result_files(folder):
+    """Return the files in a folder that :func:`write_result_files` wrote, in order of their names."""
+    found = []
+    for path in sorted(Path(folder).glob('*.json')):
+        content = read_json(path)
+        if isinstance(content, dict) and {'events', 'runs', *SYSTEM_ENTRIES} <= set(content):
+            found.append(path)
+    return found
+
+
+def read_system(path, class_name=None, only=None):
+    """Return a system from its result file.
+
+    Args:
+        path (Path): One of :func:`find_result_files`.
+        class_name (str, optional): Which class.
+        only (Sequence[int], optional): Which folds; all if None.
+
+    Returns:
+        System | None: None where it has none of the folds.
+
+    Raises:
+        ValueError: Its events were too large to be kept, or are not what the file tells of.
+    """
+    content = read_json(path)
+    if content['events'] is None:
+        raise ValueError(f'{path}: the events were left out because of their size, so no table can '
+                         'be made of it; give the folder of its runs')
+    record = read_record(path.parent / content['events'])
+    results = {run['fold']: {**run, 'system': path.stem, 'config': content['config'],
+                             **{entry: content[entry] for entry in SYSTEM_ENTRIES}}
+               for run in content['runs'] if only is None or run['fold'] in only}
+    events = {fold: [event for event in record.events(class_name)
+                     if event.fields.get(FOLD) == fold] for fold in results}
+    if only is None and sum(map(len, events.values())) != content['data']['num_images']:
+        raise ValueError(f'{record.path}: it holds {sum(map(len, events.values()))} images of the '
+                         f'folds {list(results)}; {path} tells of {content["data"]["num_images"]}. '
+                         'Write both again with tools/make_tables.py --results')
+    system = System(name=path.stem, results=results, events=events, settings=record.settings,
+                    class_name=class_name or next(iter(record.classes)))
+    if only is None and class_name is None:
+        check_numbers(path, content, system)
+    return system if results else None
+
+
+def check_numbers(path, content, system):
+    """Refuse events that do not give the numbers of their result file: of another system, or run.
+
+    Raises:
+        ValueError: The message names the file and the number.
+    """
+    found = fold_metrics(system.pooled, system.reading())
+    for name, value in found.items():
+        written = content['metrics'].get(f'froc/{name}', math.nan)
+        if not (math.isnan(value) and math.isnan(written)) and abs(value - written) > 1e-9:
+            raise ValueError(f'{path}: its {name} is {written:.4f}, but its events give {value:.4f}; '
+                             'they are not of one result. Write both again with '
+                             'tools/make_tables.py --results')

@@ -1,0 +1,143 @@
+"""Finished systems read back, from the folders of their runs or from result files."""
+from pathlib import Path
+
+from mmwindow.evaluation.files.records import read_record
+from mmwindow.experiments.result_files import find_result_files, read_system
+from mmwindow.experiments.systems import (
+    System,
+    check_comparable,
+    describe_fold,
+    describe_settings,
+)
+from mmwindow.utils.files import read_json
+
+# What the folds of one system have in common; runs of older versions name some of it alone.
+SHARED_ENTRIES = ('settings_mark', 'seed', 'divergence', 'window')
+
+
+def find_run_folders(folder):
+    """Return the folders of runs in a folder, or the folder itself where it is a run."""
+    return sorted({path.parent for name in ('run.json', 'result.json')
+                   for path in Path(folder).rglob(name)
+                   if name == 'run.json' or 'records' in (read_json(path) or {})})
+
+
+def load_systems(folders, class_name=None, only=None, replaced=None):
+    """Read the systems of folders and refuse what cannot be compared.
+
+    Args:
+        folders (Sequence[str | Path]): From ``tools/run_folds.py --out``, or of result files, from
+            ``tools/make_tables.py --results``.
+        class_name (str, optional): Which class; needed where there are several.
+        only (Sequence[int], optional): Which folds; all if None.
+        replaced (str | Path, optional): A folder of result files that will be written anew: where
+            there are runs of a system, its file there is passed over.
+
+    Returns:
+        dict[str, System]: By name, in order of the names.
+
+    Raises:
+        ValueError: A run without result, a system or an image twice, or systems tested on
+            different images or with different settings; the message says what differs.
+    """
+    runs, filed = {}, {}
+    for folder in folders:
+        run_folders, files = find_run_folders(folder), find_result_files(folder)
+        if not run_folders and not files:
+            raise ValueError(f'{folder}: there is no run in it, and no result file; '
+                             f'tools/run_folds.py --out {folder} makes runs')
+        read_runs(run_folders, runs, only)
+        for path in files:
+            if path.stem in filed:
+                raise ValueError(f'{path} and {filed[path.stem][0]} are both of {path.stem}; '
+                                 'give one')
+            filed[path.stem] = path, read_system(path, class_name, only)
+    systems = {name: system for name, (_, system) in filed.items() if system is not None}
+    if replaced is not None:
+        for name in [name for name in systems if name in runs]:
+            if filed[name][0].parent.resolve() == Path(replaced).resolve():
+                del systems[name]
+    twice = sorted(set(systems) & set(runs))
+    if twice:
+        raise ValueError(f'{", ".join(twice)}: there are runs and a result file; give one, or move '
+                         'the file away')
+    systems.update((name, load_system(name, runs[name], class_name)) for name in runs)
+    if not systems:
+        raise ValueError(f'none of the runs is of the folds {list(only)}')
+    systems = {name: systems[name] for name in sorted(systems)}
+    check_comparable(list(systems.values()))
+    return systems
+
+
+def read_runs(folders, runs, only=None):
+    """Add the result of each run to ``runs``: system -> fold -> (folder, result).
+
+    Raises:
+        ValueError: A run without a result or without a test, or a fold twice.
+    """
+    for path in folders:
+        result = read_json(path / 'result.json')
+        if result is None:
+            raise ValueError(f'{path}: the run has no result yet (it was cut, it failed or it is at '
+                             'work); run tools/run_folds.py again, or take the folder away')
+        if 'test' not in result['records']:
+            raise ValueError(f'{path}: the run was only validated, to choose settings; tables are '
+                             'made of tested runs, which tools/run_folds.py makes in another folder')
+        if only is not None and result['fold'] not in only:
+            continue
+        mine = runs.setdefault(result['system'], {})
+        if result['fold'] in mine:
+            raise ValueError(f'{path} and {mine[result["fold"]][0]} are both '
+                             f'{describe_fold(result["fold"])} of {result["system"]}; give one')
+        mine[result['fold']] = (path, result)
+
+
+def check_same_training(name, results):
+    """Refuse to pool folds that were trained with different settings.
+
+    Args:
+        name (str): Of the system.
+        results (dict): fold -> content of ``result.json``.
+
+    Raises:
+        ValueError: The message names the folds and what differs.
+    """
+    first, *others = results
+    for fold in others:
+        for entry in SHARED_ENTRIES:
+            known = [results[key].get(entry) for key in (first, fold)]
+            if None not in known and known[0] != known[1]:
+                what = ('settings: configs, options, processes or folds files' if
+                        entry == 'settings_mark' else f'{entry} {known[0]} and {known[1]}')
+                raise ValueError(f'{name}: {describe_fold(first)} and {describe_fold(fold)} were '
+                                 f'trained with different {what}; they are no folds of one system: '
+                                 'run both with one command')
+
+
+def load_system(name, runs, class_name=None):
+    """Return a system from its runs, fold -> (folder, result).
+
+    Raises:
+        ValueError: A record is bad or of other settings, or an image is tested twice.
+    """
+    order = sorted(runs, key=lambda fold: (fold is not None, fold or 0))
+    check_same_training(name, {fold: runs[fold][1] for fold in order})
+    records = {fold: read_record(runs[fold][0] / runs[fold][1]['records']['test'])
+               for fold in order}
+    events = {fold: records[fold].events(class_name) for fold in order}
+    homes = {}
+    for fold in order:
+        if records[fold].settings != records[order[0]].settings:
+            raise ValueError(describe_settings(
+                f'{name} {describe_fold(order[0])}', records[order[0]].settings,
+                f'{name} {describe_fold(fold)}', records[fold].settings))
+        for event in events[fold]:
+            if event.image_id in homes:
+                raise ValueError(
+                    f'{name}: image {event.image_id!r} is tested in '
+                    f'{describe_fold(homes[event.image_id])} and in {describe_fold(fold)}; each '
+                    'image is tested once: are the runs of one folds file?')
+            homes[event.image_id] = fold
+    return System(name=name, results={fold: runs[fold][1] for fold in order}, events=events,
+                  settings=records[order[0]].settings,
+                  class_name=class_name or next(iter(records[order[0]].classes)))

@@ -1,0 +1,171 @@
+"""Choosing settings on the validation split: short trainings of each setting, no test image read.
+
+See ``tools/choose_settings.py``.
+"""
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmwindow.experiments.cross_validation import choose_devices, is_finished, run_plans
+from mmwindow.experiments.paper_tables import markdown, number
+from mmwindow.experiments.plan import plan_runs
+from mmwindow.utils.files import read_json, write_json
+
+SHOWN = {'froc/auroc': 'AUROC', 'froc/recall@0.1': 'recall@0.1', 'froc/froc_score': 'FROC score'}
+RULE = 'the highest mean of validation AUROC and FROC score; of equals the first named'
+NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]*')
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One setting of one system, trained and validated.
+
+    Attributes:
+        system (str): Name of the config.
+        setting (str): Name of the setting.
+        metrics (dict): Of the validation split at its best epoch; None where there is no number.
+        result (dict): Content of ``result.json``.
+    """
+
+    system: str
+    setting: str
+    metrics: dict
+    result: dict
+
+    @property
+    def merit(self):
+        """Mean of AUROC and FROC score; minus infinity where one has no number."""
+        values = [self.metrics['froc/auroc'], self.metrics['froc/froc_score']]
+        return -math.inf if None in values else sum(values) / 2
+
+
+def check_settings(settings):
+    """Refuse settings that cannot be told apart or cannot name a folder.
+
+    Args:
+        settings (Sequence[tuple[str, dict]]): Name, and overrides of the config.
+
+    Raises:
+        ValueError: The message names the setting.
+    """
+    names = [name for name, _ in settings]
+    if len(settings) < 2:
+        raise ValueError(f'{len(settings)} settings are given; a choice needs two or more --setting')
+    for name, overrides in settings:
+        if not NAME.fullmatch(name):
+            raise ValueError(f'--setting {name}: its name becomes a folder; letters, digits, dots, '
+                             'dashes and underscores are allowed, the first a letter or digit')
+        if names.count(name) > 1:
+            raise ValueError(f'--setting {name} is given {names.count(name)} times; name each once')
+        twin = next(other for other, same in settings if same == overrides)
+        if twin != name:
+            raise ValueError(f'--setting {name} and {twin} say the same: {overrides}')
+
+
+def choose(candidates):
+    """Return the candidate of the highest merit, the first of equals.
+
+    Raises:
+        ValueError: None of them has a number.
+    """
+    best = max(candidates, key=lambda candidate: candidate.merit)
+    if best.merit == -math.inf:
+        raise ValueError(f'{best.system}: no setting has both an AUROC and a FROC score; is there a '
+                         'film with and one without findings in the validation split?')
+    return best
+
+
+def choose_each(candidates):
+    """Return the chosen candidate of each system, by its name, in order of the candidates."""
+    systems = {}
+    for candidate in candidates:
+        systems.setdefault(candidate.system, []).append(candidate)
+    return {system: choose(mine) for system, mine in systems.items()}
+
+
+def choose_shared(candidates, settings):
+    """Return the name of the setting with the highest mean merit over all systems.
+
+    Returns:
+        str | None: None where no setting has a number for each of them.
+    """
+    merits = {name: [candidate.merit for candidate in candidates if candidate.setting == name]
+              for name, _ in settings}
+    means = {name: sum(values) / len(values) for name, values in merits.items()}
+    best = max(means, key=means.get)
+    return None if means[best] == -math.inf else best
+
+
+def describe_choice(candidates, settings):
+    """Return the table of all candidates; the chosen setting of each system is marked.
+
+    Returns:
+        str: Markdown.
+    """
+    rows = [['system', 'setting', *SHOWN.values(), 'mean of AUROC and FROC score', 'chosen']]
+    chosen = choose_each(candidates)
+    for candidate in candidates:
+        rows.append([candidate.system, candidate.setting,
+                     *(number(candidate.metrics[metric]) for metric in SHOWN),
+                     number(None if candidate.merit == -math.inf else candidate.merit),
+                     'yes' if candidate is chosen[candidate.system] else ''])
+    text = markdown(rows)
+    if len(chosen) > 1:
+        text += ('\n\nOne setting for all, by the mean over systems: '
+                 + (choose_shared(candidates, settings)
+                    or 'none, since each lacks a number for one of them'))
+    return text
+
+
+def choose_settings(configs, settings, out, results=None, cfg_options=None, seed=None, gpus=None,
+                    overwrite=False, command_line='', line=None):
+    """Train every config with every setting, validate, and say which setting is best.
+
+    Args:
+        configs (Sequence[str | Path]): Config files.
+        settings (Sequence[tuple[str, dict]]): Name, and overrides, keys dotted.
+        out (str | Path): Folder; receives ``<setting>/<config>/single/`` for each run.
+        results (str | Path, optional): JSON file that receives the numbers.
+        cfg_options (dict, optional): Overrides of every run, such as a shorter training.
+        seed, gpus, overwrite, command_line, line: As in
+            :func:`~mmwindow.experiments.cross_validation.run_folds`.
+
+    Returns:
+        list[Candidate] | None: System by system; None where a run failed, which is said.
+
+    Raises:
+        ValueError: Anything wrong that can be known before the first training, or no run gives a
+            number.
+    """
+    check_settings(settings)
+    devices = choose_devices(gpus)
+    plans = {name: plan_runs(configs, Path(out) / name, seed=seed, splits=('val',),
+                             cfg_options={**(cfg_options or {}), **overrides})
+             for name, overrides in settings}
+    by_system = [plan for same in zip(*plans.values(), strict=True) for plan in same]
+    run_plans(by_system, devices, command_line, overwrite=overwrite, line=line)
+    if not all(is_finished(plan) for plan in by_system):
+        return None
+    candidates = []
+    for plan in by_system:
+        result = read_json(plan.folder / 'result.json')
+        candidates.append(Candidate(plan.system, plan.folder.parents[1].name,
+                                    result['validation_metrics'], result))
+    if results is not None:
+        write_json(Path(results), describe_candidates(candidates, settings, command_line))
+    return candidates
+
+
+def describe_candidates(candidates, settings, command_line):
+    """Return what the file of a choice holds: rule, settings, numbers and where they come from."""
+    return dict(
+        command=command_line, rule=RULE, split='val', settings=dict(settings),
+        chosen={system: candidate.setting for system, candidate in choose_each(candidates).items()},
+        chosen_for_all=choose_shared(candidates, settings),
+        candidates=[dict(
+            system=candidate.system, setting=candidate.setting,
+            metrics={metric: candidate.metrics[metric] for metric in SHOWN},
+            **{name: candidate.result[name] for name in (
+                'config', 'seed', 'checkpoint', 'training_seconds', 'machine', 'versions')},
+            num_images=candidate.result['num_images']['val']) for candidate in candidates])

@@ -1,0 +1,180 @@
+"""One run in a process of its own: ``python -m mmwindow.experiments.worker FOLDER``.
+
+Trains, or goes on after a cut, then tests the best checkpoint on the splits that ``run.json``
+names; :mod:`.folds` writes FOLDER and starts this. A training on several GPUs has processes of
+its own, under torchrun; the tests stay here, on the first GPU: the metric is the
+same, and a process group cannot be left and entered again.
+"""
+import argparse
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmwindow.annotations.point_file import points_digest
+from mmwindow.apis.test import test
+from mmwindow.apis.train import train
+from mmwindow.engine.checkpoint import find_best_checkpoint
+from mmwindow.engine.hooks.training_time_hook import read_training_seconds
+from mmwindow.evaluation.files.records import read_record
+from mmwindow.experiments.plan import annotation_file, find_froc_metric
+from mmwindow.utils.environment import describe_machine, describe_versions
+from mmwindow.utils.files import read_json, replace_nan, write_json
+
+RECORDS = dict(test='test.json', val='val.json')
+# What result.json has besides the entries of run.json.
+RESULT_ENTRIES = ('checkpoint', 'records', 'test_seconds', 'test_machine', 'test_versions',
+                  'points_digest', 'num_images', 'validation_metrics', 'metrics')
+
+
+def end_with_parent(descriptor=0, leave=os._exit):
+    """End this process when standard input ends, a pipe that breaks when the parent dies.
+
+    Without this a killed list of runs would leave a training behind that a second
+    start would meet in the same folder.
+
+    Args:
+        descriptor (int): File descriptor of the pipe.
+        leave (callable): Is called with the exit status.
+
+    Returns:
+        Thread: The one that waits.
+    """
+    def wait():
+        while os.read(descriptor, 1024):
+            pass
+        leave(1)
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def set_outfile(evaluator, path):
+    """Let the FROCMetric of an evaluator's config write its record to ``path``, of all events."""
+    metric = find_froc_metric(evaluator)
+    metric['outfile'] = str(path)
+    metric.pop('keep_up_to', None)  # the tables' intervals need all events
+
+
+def write_split_config(config, split, folder):
+    """Write the config that tests one split and records it; return its path.
+
+    Args:
+        config (Path): The config of the run.
+        split (str): 'test' or 'val'.
+        folder (Path): Where; the record goes into its parent, as ``RECORDS`` says.
+    """
+    cfg = Config.fromfile(str(config))
+    cfg.test_dataloader = cfg[f'{split}_dataloader']
+    cfg.test_evaluator = cfg[f'{split}_evaluator']
+    set_outfile(cfg.test_evaluator, config.parent / RECORDS[split])
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / 'config.py'
+    cfg.dump(str(path))
+    return path
+
+
+def train_in_processes(folder, num_processes, amp):
+    """Train a run in several processes, one a GPU; return when all are done.
+
+    Raises:
+        ValueError: The training failed; its output says why.
+    """
+    # They hold the other end of a pipe of this process, and end with it.
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'torch.distributed.run', '--standalone',
+         f'--nproc-per-node={num_processes}', '-m', 'mmwindow.experiments.worker',
+         str(folder), '--launcher', 'pytorch', '--end-with-stdin', *['--amp'] * amp],
+        stdin=subprocess.PIPE)
+    if process.wait():
+        raise ValueError(f'{folder}: the training in {num_processes} processes failed with status '
+                         f'{process.returncode}; the lines above say why')
+
+
+def train_run(folder, launcher='none', amp=False):
+    """Train a run, from its newest checkpoint where there is one."""
+    train(folder / 'config.py', work_dir=folder / 'training', launcher=launcher, amp=amp,
+          resume='auto')
+
+
+def run(folder, num_processes=1, amp=False):
+    """Do all that is missing in a run's folder, and write ``result.json`` last.
+
+    Args:
+        folder (Path): With ``config.py`` and ``run.json``.
+        num_processes (int): Of the training.
+        amp (bool): Train in mixed precision.
+    """
+    state = read_json(folder / 'run.json')
+    if not state['trained']:
+        # Before the training: by its end the checkout may be another, or the run on another machine.
+        state = note_start(state)
+        write_json(folder / 'run.json', state)
+        if num_processes > 1:
+            train_in_processes(folder, num_processes, amp)
+        else:
+            train_run(folder, amp=amp)
+        state = {**state, 'trained': True,
+                 'training_seconds': read_training_seconds(folder / 'training')}
+        write_json(folder / 'run.json', state)
+    checkpoint = find_best_checkpoint(folder / 'training')
+    started = time.monotonic()
+    for split in state['splits']:
+        test(write_split_config(folder / 'config.py', split, folder / split), checkpoint,
+             work_dir=folder / split)
+    write_json(folder / 'result.json', describe_result(
+        folder, state, checkpoint, round(time.monotonic() - started, 1)))
+
+
+def note_start(state):
+    """Return the state of a run that begins or goes on here: with which code, on which machine.
+
+    ``versions`` and ``machine`` are of this start; those of earlier ones, where they were others,
+    are kept in ``earlier_starts``.
+    """
+    here = dict(versions=describe_versions(), machine=describe_machine())
+    before = {name: state[name] for name in here if name in state}
+    earlier = state.get('earlier_starts', [])
+    return {**state, **here,
+            'earlier_starts': earlier + [before] * bool(before and before != here)}
+
+
+def describe_result(folder, state, checkpoint, test_seconds):
+    """Return what ``result.json`` holds: where the run comes from, and its numbers."""
+    names = {split: RECORDS[split] for split in state['splits']}
+    records = {split: read_record(folder / name) for split, name in names.items()}
+    return {**{key: value for key, value in state.items() if key not in ('trained', 'splits')},
+            'checkpoint': checkpoint.name, 'records': names, 'test_seconds': test_seconds,
+            'test_machine': describe_machine(), 'test_versions': describe_versions(),
+            'points_digest': points_digest(annotation_file(
+                Config.fromfile(str(folder / 'config.py')), state['splits'][0])),
+            'num_images': {split: len(next(iter(record.classes.values())))
+                           for split, record in records.items()},
+            'validation_metrics': replace_nan(records['val'].metrics) if 'val' in records else None,
+            'metrics': replace_nan(records['test'].metrics) if 'test' in records else None}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('folder', type=Path)
+    parser.add_argument('--amp', action='store_true')
+    parser.add_argument('--processes', type=int, default=1, help='of the training')
+    parser.add_argument('--launcher', choices=['none', 'pytorch'], default='none',
+                        help='pytorch: only train, as one of the processes of torchrun')
+    parser.add_argument('--end-with-stdin', action='store_true',
+                        help='end when standard input does, with the process that started this')
+    args = parser.parse_args()
+    if args.end_with_stdin:
+        end_with_parent()
+    if args.launcher == 'none':
+        run(args.folder, args.processes, args.amp)
+    else:
+        train_run(args.folder, args.launcher, args.amp)
+
+
+if __name__ == '__main__':
+    main()

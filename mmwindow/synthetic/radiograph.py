@@ -1,0 +1,168 @@
+"""One synthetic radiograph from one seed."""
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mmwindow.synthetic.anatomy import draw_bones, draw_patient
+from mmwindow.synthetic.exposure import draw_exposure, expose
+from mmwindow.synthetic.fragments import add_fractures, annotate
+from mmwindow.synthetic.lookalikes import add_lookalikes
+from mmwindow.synthetic.shapes import Pose, render_bone
+from mmwindow.synthetic.soft_tissue import add_bowel, soft_attenuation
+from mmwindow.synthetic.texture import Trabeculae
+
+OVERSAMPLE = 1.5  # canvas pixels per image pixel, each way
+EDGE = 7 / 256  # no point closer to the border of the exposed field, share of the image's side
+
+
+@dataclass(frozen=True)
+class SyntheticRadiograph:
+    """A radiograph and what is known of it.
+
+    Attributes:
+        img (ndarray): (H, W) uint8, bone is bright.
+        points (ndarray): (N, 2) float64 (x, y), continuous image pixels, one an annotation.
+        owners (ndarray): (N,) int, index of the fracture that each point marks.
+        polygons (list[ndarray]): Per fracture the (m, 2) outline of its extent, image pixels.
+        fractures (list[str]): Per fracture the broken bone's name.
+        faint (list[bool]): Per fracture: drawn to be easily missed.
+        bone_mask (ndarray): (H, W) bool, True where any bone is projected.
+        lookalikes (list[str]): Kinds of look-alikes in the image.
+        seed (int): What it was made from.
+        patient (int): What its patient was made from.
+    """
+    img: np.ndarray
+    points: np.ndarray
+    owners: np.ndarray
+    polygons: list
+    fractures: list
+    faint: list
+    bone_mask: np.ndarray
+    lookalikes: list
+    seed: int
+    patient: int
+
+    @property
+    def has_fracture(self):
+        """Whether anything is broken."""
+        return len(self.fractures) > 0
+
+
+@dataclass(frozen=True)
+class View:
+    """Where the patient lies on the image.
+
+    Attributes:
+        pose (Pose): Patient cm to canvas pixels.
+        size (tuple[int]): (height, width) of the image.
+        shape (tuple[int]): (height, width) of the canvas.
+    """
+    pose: Pose
+    size: tuple
+    shape: tuple
+
+
+def draw_view(rng, patient, side):
+    """Draw a :class:`View`: the whole pelvis or one hip, a little off centre and turned."""
+    if rng.random() < .28:
+        field = rng.uniform(19, 26)  # cm along the long edge
+        centre = np.array([rng.choice([-1, 1]) * rng.uniform(6, 11), rng.uniform(7, 13)])
+    else:
+        field = rng.uniform(29, 36)
+        centre = np.array([rng.normal(0, 1.2), rng.normal(7, 1.5)])
+    short = side if rng.random() < .5 else int(round(side * rng.uniform(.8, 1)))
+    size = (side, short) if rng.random() < .2 else (short, side)
+    shape = tuple(int(round(length * OVERSAMPLE)) for length in size)
+    scale = side * OVERSAMPLE / field * patient.size
+    angle = np.deg2rad(rng.normal(0, 3))
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = np.column_stack([turn, np.array(shape[::-1]) / 2 - turn @ centre])
+    return View(Pose(scale, matrix, patient.bend), size, shape)
+
+
+def render_bones(bones, view, patient, rng):
+    """The visible bones as :class:`shapes.Layer`, by name."""
+    texture = Trabeculae(rng, view.shape, .6 * view.pose.scale, rng.uniform(.07, .18))
+    layers = [render_bone(bone, view.pose, view.shape, texture, patient.mineral)
+              for bone in bones]
+    return {layer.name: layer for layer in layers if layer is not None}
+
+
+def mask_of(layers, view):
+    """(H, W) bool, True on each image pixel that any bone touches."""
+    mask = np.zeros(view.shape, np.float32)
+    for layer in layers.values():
+        np.maximum(mask[layer.window], layer.mask, out=mask[layer.window])
+    return cv2.resize(mask, view.size[::-1], interpolation=cv2.INTER_AREA) > 0
+
+
+def field_test(bone_mask, exposure, view):
+    """Function of (n, 2) canvas points -> (n,) bool: on bone, inside the shutters, off the edge."""
+    height, width = bone_mask.shape
+    edge = EDGE * max(view.size)
+    left, top, right, bottom = exposure.shutter
+    low = np.array([left * width, top * height]) + edge
+    high = np.array([(1 - right) * width, (1 - bottom) * height]) - edge
+
+    def is_visible(points):
+        places = points / OVERSAMPLE
+        inside = ((places >= low) & (places <= high)).all(1)
+        columns, rows = np.clip(places.astype(int), 0, (width - 1, height - 1)).T
+        return inside & bone_mask[rows, columns]
+
+    return is_visible
+
+
+def largest(outlines, bone_mask):
+    """The outline (m, 2) that encloses most; canvas to image pixels, clipped to the image."""
+    outline = max(outlines, key=lambda points: cv2.contourArea(points.astype(np.float32)))
+    return np.clip(outline / OVERSAMPLE, 0, bone_mask.shape[::-1])
+
+
+def generate_radiograph(seed, side=256, has_fracture=None, patient=None):
+    """Make one radiograph.
+
+    Args:
+        seed (int): Of view, exposure, soft tissue and look-alikes.
+        side (int): Long edge, pixels.
+        has_fracture (bool, optional): None lets the seed decide, evenly. True and False give
+            the same image broken and whole.
+        patient (int, optional): Seed of the anatomy and its fractures; None: ``seed``.
+
+    Returns:
+        SyntheticRadiograph: The image and its ground truth.
+
+    Raises:
+        ValueError: A negative seed, or a side below 64 pixels.
+    """
+    if seed < 0 or (patient or 0) < 0 or side < 64:
+        raise ValueError(f'seed {seed}, patient {patient}, side {side}: expected seeds >= 0 and '
+                         'a side >= 64 pixels')
+    patient_seed = seed if patient is None else patient
+    # Streams of their own: nothing but the fractures depends on whether there are any.
+    body, bones, breaks = (np.random.default_rng(stream) for stream in
+                           np.random.SeedSequence([patient_seed, 0]).spawn(3))
+    place, grain, tissue, light, noise, hand, other = (
+        np.random.default_rng(stream) for stream in np.random.SeedSequence([seed, 1]).spawn(7))
+    chosen = bool(breaks.random() < .5)
+    broken = chosen if has_fracture is None else has_fracture
+    patient = draw_patient(body)
+    view, exposure = draw_view(place, patient, side), draw_exposure(light)
+    layers = render_bones(draw_bones(patient, bones), view, patient, grain)
+    bone_mask = mask_of(layers, view)
+    is_visible = field_test(bone_mask, exposure, view)
+    fractures = add_fractures(layers, view.pose, patient, breaks, is_visible) if broken else []
+    marks = annotate(fractures, hand, is_visible, OVERSAMPLE)
+    canvas = soft_attenuation(patient, view.pose, view.shape, tissue)
+    add_bowel(canvas, view.pose, tissue)
+    for layer in layers.values():
+        canvas[layer.window] += layer.attenuation
+    lookalikes = add_lookalikes(canvas, view.pose, patient, other)
+    return SyntheticRadiograph(
+        img=expose(canvas, bone_mask, exposure, noise, view.size),
+        points=marks['points'] / OVERSAMPLE, owners=marks['owners'],
+        polygons=[largest(fracture.extent, bone_mask) for fracture in fractures],
+        fractures=[fracture.name for fracture in fractures],
+        faint=[fracture.faint for fracture in fractures],
+        bone_mask=bone_mask, lookalikes=lookalikes, seed=int(seed), patient=int(patient_seed))

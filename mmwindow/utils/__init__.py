@@ -1,0 +1,1 @@
+"""Files, environment, progress: what every other folder may use; no OpenMMLab in here."""

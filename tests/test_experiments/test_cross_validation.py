@@ -1,0 +1,418 @@
+"""The runner over folds: reuse, going on after a cut, refusals; a real training at the end."""
+import io
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from mmwindow.datasets.folds import make_folds, write_folds
+from mmwindow.engine.hooks import ValidateOnResumeHook
+from mmwindow.evaluation.files.records import read_record
+from mmwindow.experiments import cross_validation as folds_api
+from mmwindow.experiments import worker as run_worker
+from mmwindow.experiments.cross_validation import (
+    choose_devices,
+    lock_folders,
+    run_folds,
+    worker_command,
+)
+from mmwindow.experiments.job_queue import ProgressLine
+from mmwindow.experiments.plan import describe_system, innermost_dataset, plan_runs
+from mmwindow.experiments.retest import retest_runs
+from mmwindow.experiments.worker import note_start, train_in_processes
+from mmwindow.utils.files import read_json
+
+ROOT = Path(__file__).parents[3]
+
+CONFIG = """
+model = dict(type='Any', bbox_head=dict(loss=dict(type='WindowLoss', divergence='{divergence}')))
+dataset = dict(data_root='{root}/', window=dict(lower_radius=50, upper_radius=200, softness=2))
+train_dataloader = dict(dataset=dict(ann_file='annotations/train.json', **dataset))
+val_dataloader = dict(dataset=dict(ann_file='annotations/val.json', **dataset))
+test_dataloader = dict(dataset=dict(ann_file='annotations/test.json', **dataset))
+val_evaluator = dict(type='FROCMetric')
+test_evaluator = val_evaluator
+default_hooks = dict(checkpoint=dict(type='CheckpointHook', max_keep_ckpts=1,
+                                     save_best='froc/auroc'))
+randomness = dict(seed=0)
+"""
+# Stands in for the worker: writes two records and a result, as the real one does at its end.
+WORKER = """
+import json, sys
+from pathlib import Path
+folder = Path(sys.argv[1])
+state = json.loads((folder / 'run.json').read_text())
+if state['system'] == 'fails':
+    raise SystemExit('no luck')
+images = [dict(image_id=1, score=0.5, recall_levels=[], fp_levels=[], fp_changes=[],
+               is_positive=False)]
+record = dict(format='mmwindow-evaluation', version=1, metrics={},
+              settings=dict(budgets=[0.1], convention='first_crossing'),
+              classes=[dict(name='fracture', images=images)])
+for name in ('test.json', 'val.json'):
+    (folder / name).write_text(json.dumps(record))
+(folder / 'result.json').write_text(json.dumps({**state, 'training_seconds': 5.0}))
+"""
+
+
+@pytest.fixture
+def fake_worker(monkeypatch):
+    monkeypatch.setattr(folds_api, 'worker_command', lambda plan, *rest: (
+        sys.executable, '-c', WORKER, str(plan.folder)))
+    monkeypatch.setattr(folds_api, 'choose_devices',
+                        lambda *rest: dict(devices=[{}], num_processes=1))
+
+
+@pytest.fixture
+def data(own_tiny_dataset):
+    """The tiny data set with all its 16 images in one point file, and two folds of it."""
+    annotations = own_tiny_dataset / 'annotations'
+    parts = [json.loads((annotations / f'{split}.json').read_text())
+             for split in ('train', 'val', 'test')]
+    (annotations / 'points.json').write_text(json.dumps(dict(
+        images=[img for part in parts for img in part['images']],
+        annotations=[point for part in parts for point in part['annotations']],
+        categories=parts[0]['categories'])))
+    write_folds(annotations / 'folds.json', make_folds(annotations / 'points.json', num_folds=2))
+    return own_tiny_dataset
+
+
+def write_config(folder, name, data, divergence='kld'):
+    folder.mkdir(exist_ok=True)
+    path = folder / f'{name}.py'
+    path.write_text(CONFIG.format(divergence=divergence, root=data))
+    return path
+
+
+def call(configs, tmp_path, data, **options):
+    """Run over both folds; return the names of the runs that were started."""
+    options.setdefault('folds', data / 'annotations/folds.json')
+    outcomes = run_folds(configs, tmp_path / 'runs', line=ProgressLine(stream=io.StringIO()),
+                         **options)
+    return [outcome.job.name for outcome in outcomes if outcome.returncode == 0]
+
+
+def test_two_configs_over_two_folds_then_reuse(tmp_path, data, fake_worker):
+    configs = [write_config(tmp_path, 'a', data), write_config(tmp_path, 'b', data, 'mse')]
+    assert call(configs, tmp_path, data) == ['a fold 0', 'b fold 0', 'a fold 1', 'b fold 1']
+    assert call(configs, tmp_path, data) == []
+    assert sorted(path.parent.relative_to(tmp_path / 'runs').as_posix() for path in
+                  (tmp_path / 'runs').rglob('result.json')) == [
+        'a/fold0', 'a/fold1', 'b/fold0', 'b/fold1']
+    result = read_json(tmp_path / 'runs/b/fold1/result.json')
+    assert (result['system'], result['fold'], result['seed'], result['divergence']) == (
+        'b', 1, 0, 'mse')
+    assert result['window'] == dict(lower_radius=50, upper_radius=200, softness=2)
+
+
+def test_run_trains_on_the_files_of_its_fold(tmp_path, data, fake_worker):
+    from mmengine.config import Config
+    call([write_config(tmp_path, 'a', data)], tmp_path, data, only=[1])
+    cfg = Config.fromfile(tmp_path / 'runs/a/fold1/config.py')
+    content = read_json(data / 'annotations/folds.json')
+    for split in ('train', 'val', 'test'):
+        path = cfg[f'{split}_dataloader'].dataset.ann_file
+        assert path == str(tmp_path / f'runs/annotations/fold1/{split}.json')
+        assert {img['id'] for img in json.loads(Path(path).read_text())['images']} == set(
+            content['folds'][1][split])
+    assert not (tmp_path / 'runs/a/fold0').exists()
+    # While a checkpoint is written the one before must still be there.
+    assert cfg.default_hooks.checkpoint.max_keep_ckpts == 2
+    assert [hook.type for hook in cfg.custom_hooks] == ['ProgressHook', 'TrainingTimeHook',
+                                                        'ValidateOnResumeHook']
+
+
+def test_without_folds_the_configs_own_split_is_one_run(tmp_path, data, fake_worker):
+    config = write_config(tmp_path, 'a', data)
+    assert call([config], tmp_path, data, folds=None) == ['a']
+    assert read_json(tmp_path / 'runs/a/single/result.json')['fold'] is None
+    assert call([config], tmp_path, data, folds=None) == []
+    # Another annotation file is another run, though the config is the same.
+    test_file = data / 'annotations/test.json'
+    test_file.write_text(test_file.read_text() + ' ')
+    with pytest.raises(ValueError, match='the config is the same; data'):
+        call([config], tmp_path, data, folds=None)
+
+
+@pytest.mark.parametrize('name', ['test.json', 'val.json', 'result.json'])
+def test_half_written_is_not_taken_for_whole(name, tmp_path, data, fake_worker):
+    config = write_config(tmp_path, 'a', data)
+    call([config], tmp_path, data, only=[0])
+    path = tmp_path / 'runs/a/fold0' / name
+    if name == 'result.json':
+        path.unlink()  # it is renamed into place, so a kill leaves none
+    else:
+        path.write_text(path.read_text()[:50])
+    assert call([config], tmp_path, data, only=[0]) == ['a fold 0']
+    assert read_json(tmp_path / 'runs/a/fold0/run.json')['starts'] == 2
+
+
+def test_cut_training_keeps_its_folder(tmp_path, data, fake_worker):
+    """Of the same mark and without a result: the checkpoints of the cut run are still there."""
+    config = write_config(tmp_path, 'a', data)
+    call([config], tmp_path, data, only=[0])
+    folder = tmp_path / 'runs/a/fold0'
+    (folder / 'result.json').unlink()
+    (folder / 'training').mkdir()
+    (folder / 'training/kept').write_text('')
+    call([config], tmp_path, data, only=[0])
+    assert (folder / 'training/kept').exists()
+
+
+def test_other_settings_are_refused_with_the_difference_or_overwritten(tmp_path, data, fake_worker):
+    config = write_config(tmp_path, 'a', data)
+    call([config], tmp_path, data, only=[0])
+    changed = {'model.type': 'Other'}
+    with pytest.raises(ValueError, match=r"(?s)holds a run of other settings:.*\+.*type='Other'"):
+        call([config], tmp_path, data, only=[0], cfg_options=changed)
+    assert (tmp_path / 'runs/a/fold0/result.json').exists()
+    with pytest.raises(ValueError, match='other settings'):
+        call([config], tmp_path, data, only=[0], seed=1)
+    assert call([config], tmp_path, data, only=[0], cfg_options=changed, overwrite=True) == [
+        'a fold 0']
+
+
+def test_a_failing_run_does_not_stop_the_others(tmp_path, data, fake_worker):
+    configs = [write_config(tmp_path, 'fails', data), write_config(tmp_path, 'works', data)]
+    assert call(configs, tmp_path, data) == ['works fold 0', 'works fold 1']
+    assert 'no luck' in (tmp_path / 'runs/fails/fold0/log.txt').read_text()
+    assert not (tmp_path / 'runs/fails/fold0/result.json').exists()
+
+
+def test_other_folds_in_the_same_place_are_refused(tmp_path, data, fake_worker):
+    config = write_config(tmp_path, 'a', data)
+    call([config], tmp_path, data, only=[0])
+    points = data / 'annotations/points.json'
+    write_folds(tmp_path / 'others.json', make_folds(points, num_folds=2, seed=5))
+    with pytest.raises(ValueError, match='holds other folds'):
+        call([config], tmp_path, data, folds=tmp_path / 'others.json', points=points)
+    with pytest.raises(ValueError, match='points.json, which does not lie beside it'):
+        call([config], tmp_path, data, folds=tmp_path / 'others.json')
+
+
+def test_bad_requests_are_refused_before_anything_runs(tmp_path, data, fake_worker):
+    config = write_config(tmp_path, 'a', data)
+    other = write_config(tmp_path / 'more', 'a', data)
+    with pytest.raises(ValueError, match='2 configs are named a'):
+        call([config, other], tmp_path, data)
+    with pytest.raises(ValueError, match='there is no fold 2; the folds are 0 to 1'):
+        call([config], tmp_path, data, only=[2])
+    with pytest.raises(ValueError, match='there is no folds file'):
+        call([config], tmp_path, data, folds=None, only=[0])
+    (data / 'annotations/val.json').unlink()
+    with pytest.raises(ValueError, match='val.json: cannot be read'):
+        call([config], tmp_path, data, folds=None)
+    assert not list((tmp_path / 'runs').rglob('log.txt'))
+
+
+def test_a_folder_at_work_is_not_entered_twice(tmp_path):
+    with lock_folders([tmp_path / 'a/fold0']):
+        with pytest.raises(ValueError, match='another command is at work there'):
+            with lock_folders([tmp_path / 'a/fold1', tmp_path / 'a/fold0']):
+                pass
+    with lock_folders([tmp_path / 'a/fold0']):
+        pass
+
+
+def test_devices_without_a_gpu(monkeypatch):
+    monkeypatch.setattr('torch.cuda.device_count', lambda: 0)
+    chosen = choose_devices()
+    assert chosen['num_processes'] == 1
+    assert [list(device) for device in chosen['devices']] == [['PYTHONPATH']]
+    with pytest.raises(ValueError, match=r'GPUs \[0\] were asked for; this machine shows 0'):
+        choose_devices(gpus=[0])
+    with pytest.raises(ValueError, match='GPUs all were asked for'):
+        choose_devices(all_gpus=True)
+
+
+def test_one_job_a_gpu_or_one_on_all(monkeypatch):
+    monkeypatch.setattr('torch.cuda.device_count', lambda: 3)
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '4,5,7')
+
+    def visible(**options):
+        chosen = choose_devices(**options)
+        return [device.get('CUDA_VISIBLE_DEVICES') for device in chosen['devices']], (
+            chosen['num_processes'])
+
+    assert visible() == (['4', '5', '7'], 1)
+    assert visible(gpus=[0, 2]) == (['4', '7'], 1)
+    assert visible(all_gpus=True) == ([None], 3)  # sees all that this process sees
+    with pytest.raises(ValueError, match=r'GPUs \[3\]'):
+        choose_devices(gpus=[1, 3])
+
+
+def test_one_run_on_several_gpus_is_started_by_torchrun(tmp_path, monkeypatch):
+    plan = SimpleNamespace(folder=tmp_path)
+    assert worker_command(plan)[1:] == (
+        '-m', 'mmwindow.experiments.worker', str(tmp_path), '--end-with-stdin',
+        '--processes=1')
+    assert worker_command(plan, num_processes=4, amp=True)[-2:] == ('--processes=4', '--amp')
+    started = []
+
+    def start(command, stdin):
+        started.append(command)
+        return SimpleNamespace(wait=lambda: len(started) - 1, returncode=len(started) - 1)
+
+    monkeypatch.setattr('subprocess.Popen', start)
+    train_in_processes(tmp_path, 4, amp=True)
+    assert started == [[
+        sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=4', '-m',
+        'mmwindow.experiments.worker', str(tmp_path), '--launcher', 'pytorch',
+        '--end-with-stdin', '--amp']]
+    with pytest.raises(ValueError, match='the training in 4 processes failed with status 1'):
+        train_in_processes(tmp_path, 4, amp=False)
+
+
+@pytest.mark.parametrize('options, message', [
+    ({'test_evaluator.type': 'CocoMetric'}, 'test_evaluator: the evaluator has 0 FROCMetric'),
+    ({'val_evaluator.budgets': [0.5, 1.]}, r'val_evaluator.budgets is \[0.5, 1.0\]'),
+    ({'default_hooks.checkpoint.save_best': None}, 'default_hooks.checkpoint has no save_best'),
+    ({'load_from': 'nowhere.pth'}, 'load_from is nowhere.pth; there is no such file')])
+def test_a_run_that_could_only_fail_is_refused_before_its_training(tmp_path, data, options, message):
+    config = write_config(tmp_path, 'a', data)
+    with pytest.raises(ValueError, match=rf'{config}: {message}'):
+        plan_runs([config], tmp_path / 'runs', cfg_options=options)
+
+
+def test_weights_to_start_from_are_part_of_the_mark(tmp_path, data):
+    config, weights = write_config(tmp_path, 'a', data), tmp_path / 'pretrained.pth'
+    marks = []
+    for content in ('first', 'second'):
+        weights.write_text(content)
+        marks.append(plan_runs([config], tmp_path, cfg_options={'load_from': str(weights)})[0].mark)
+    assert len({*marks, plan_runs([config], tmp_path)[0].mark}) == 3
+
+
+def test_a_seed_left_to_chance_is_fixed(tmp_path, data):
+    config = write_config(tmp_path, 'a', data)
+    config.write_text(config.read_text().replace('randomness = dict(seed=0)\n', ''))
+    plan, = plan_runs([config], tmp_path)
+    assert plan.seed == 0 and plan.cfg.randomness.seed == 0  # what mmengine will take
+
+
+def test_files_that_are_no_run_are_not_deleted(tmp_path, data, fake_worker):
+    config, folder = write_config(tmp_path, 'a', data), tmp_path / 'runs/a/fold0'
+    (folder / 'training').mkdir(parents=True)
+    (folder / 'notes.txt').write_text('mine')
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match='there is no run.json, .* there is notes.txt, training'):
+            call([config], tmp_path, data, overwrite=overwrite)
+    assert (folder / 'notes.txt').read_text() == 'mine'
+    # What a start leaves that was cut before it had written run.json is no obstacle.
+    for path in (folder / 'notes.txt', folder / 'config.py.part'):
+        path.rename(folder / 'config.py') if path.exists() else path.write_text('cut')
+    (folder / 'training').rmdir()
+    assert call([config], tmp_path, data) == ['a fold 0', 'a fold 1']
+
+
+def test_a_result_that_was_cut_short_is_made_anew(tmp_path, data, fake_worker):
+    config = write_config(tmp_path, 'a', data)
+    call([config], tmp_path, data)
+    (tmp_path / 'runs/a/fold1/result.json').write_text('{"mark": "a')
+    assert call([config], tmp_path, data) == ['a fold 1']
+
+
+def test_a_start_notes_code_and_machine_and_keeps_those_before(monkeypatch):
+    monkeypatch.setattr(run_worker, 'describe_machine', lambda: 'new')
+    monkeypatch.setattr(run_worker, 'describe_versions', lambda: dict(commit='b'))
+    here = dict(versions=dict(commit='b'), machine='new')
+    assert note_start({'mark': 'x'}) == dict(mark='x', **here, earlier_starts=[])
+    assert note_start(note_start({})) == dict(**here, earlier_starts=[])
+    first = dict(versions=dict(commit='a'), machine='new')
+    assert note_start(first) == dict(**here, earlier_starts=[first])
+
+
+def test_number_of_processes_changes_the_mark(tmp_path, data):
+    """Four processes have four times the batch: not the same training."""
+    config = write_config(tmp_path, 'a', data)
+    marks = {plan_runs([config], tmp_path, num_processes=number)[0].mark for number in (1, 4)}
+    assert len(marks) == 2
+
+
+def test_wrapped_data_sets_are_looked_into():
+    inner = dict(ann_file='a.json')
+    assert innermost_dataset(dict(type='RepeatDataset', dataset=dict(dataset=inner))) is inner
+    with pytest.raises(ValueError, match="'ConcatDataset' has no ann_file"):
+        innermost_dataset(dict(type='ConcatDataset', datasets=[]))
+
+
+@pytest.mark.parametrize('config, expected', [
+    ('windowloss/wl_mse_r50_fpn.py', ('mse', 50, False)),
+    ('windowloss/ablations/wl_kld_r50_fpn_tau2_lower100_upper200.py', ('kld', 100, True)),
+    ('retinanet/retinanet_r50_fpn.py', (None, None, False)),
+    ('chexnet/chexnet_r50.py', (None, None, False))])
+def test_system_is_described_for_the_tables(config, expected):
+    from mmwindow.apis import load_config
+    path = ROOT / 'configs' / config
+    found = describe_system(load_config(path), path)
+    window = found['window'] or {}
+    assert (found['divergence'], window.get('lower_radius'), found['is_ablation']) == expected
+
+
+@pytest.mark.parametrize('epoch, validates', [(0, 0), (1, 0), (2, 1), (3, 0), (5, 1)])
+def test_resumed_epoch_is_validated_where_it_is_due(epoch, validates):
+    """Every second epoch and the last of five; a fresh start has nothing to validate."""
+    calls = []
+    runner = SimpleNamespace(
+        epoch=epoch, train_loop=SimpleNamespace(val_interval=2, max_epochs=5, val_begin=1),
+        val_loop=SimpleNamespace(run=lambda: calls.append(1)),
+        logger=SimpleNamespace(info=lambda text: None))
+    ValidateOnResumeHook().before_train(runner)
+    assert len(calls) == validates
+
+
+@pytest.mark.smoke
+def test_real_training_is_cut_and_goes_on(tmp_path, data):
+    """One epoch of two steps, cut in its validation: the second call judges that epoch."""
+    options = {
+        'train_dataloader.batch_size': 2, 'train_cfg.max_epochs': 1,
+        'model.backbone.depth': 18, 'model.backbone.init_cfg': None,
+        'model.neck.in_channels': [64, 128, 256, 512]}
+    for split in ('train', 'val', 'test'):
+        options[f'{split}_dataloader.dataset.data_root'] = f'{data}/'
+        options[f'{split}_dataloader.dataset.input_side'] = 128
+        options[f'{split}_dataloader.num_workers'] = 0
+        options[f'{split}_dataloader.persistent_workers'] = False
+    config = ROOT / 'configs/windowloss/wl_kld_r50_fpn.py'
+    assert call([config], tmp_path, data, only=[1], cfg_options=options) == [
+        'wl_kld_r50_fpn fold 1']
+    folder = tmp_path / 'runs/wl_kld_r50_fpn/fold1'
+    whole = read_json(folder / 'result.json')
+    content = read_json(data / 'annotations/folds.json')
+    for split in ('test', 'val'):
+        record = read_record(folder / f'{split}.json')
+        assert {event.image_id for event in record.events()} == set(content['folds'][1][split])
+    assert whole['checkpoint'] == 'best_froc_auroc_epoch_1.pth'
+    # As a kill during validation leaves it: the epoch is saved, but neither judged nor tested.
+    for name in ('result.json', 'test.json', 'val.json', 'training/' + whole['checkpoint']):
+        (folder / name).unlink()
+    checkpoint = torch.load(folder / 'training/epoch_1.pth', weights_only=True)
+    for name in ('best_score', 'best_ckpt'):  # mmengine saves again once the epoch is judged
+        del checkpoint['message_hub']['runtime_info'][name]
+    torch.save(checkpoint, folder / 'training/epoch_1.pth')
+    state = read_json(folder / 'run.json')
+    (folder / 'run.json').write_text(json.dumps({**state, 'trained': False}))
+    assert call([config], tmp_path, data, only=[1], cfg_options=options) == [
+        'wl_kld_r50_fpn fold 1']
+    log = (folder / 'log.txt').read_text()
+    assert 'Resumed at epoch 1: it is validated first' in log
+    again = read_json(folder / 'result.json')
+    assert again['starts'] == 2
+    for name in ('metrics', 'validation_metrics', 'checkpoint'):
+        assert again[name] == whole[name]
+    assert again['training_seconds'] >= whole['training_seconds'] > 0
+    # The same weights by another rule: no centre lies beyond the frame's diagonal, so nothing is a
+    # false positive and every point is found; the image scores stay.
+    retest_runs([tmp_path / 'runs'], tmp_path / 'again', {
+        'test_evaluator.rule': 'distance', 'test_evaluator.hit_radius': 1500.})
+    other = read_json(tmp_path / 'again/wl_kld_r50_fpn/fold1/result.json')
+    assert other['metrics']['froc/auroc'] == whole['metrics']['froc/auroc']
+    events = read_record(tmp_path / 'again/wl_kld_r50_fpn/fold1/test.json').events()
+    assert any(event.is_positive for event in events)
+    for event in events:
+        assert np.isfinite(event.recall_levels).all()
+        assert len(event.fp_levels) == 0 or not event.is_positive

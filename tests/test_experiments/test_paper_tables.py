@@ -1,0 +1,604 @@
+"""Tables and figures from run folders, with numbers worked by hand."""
+import csv
+import importlib.util
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from mmwindow.evaluation import ImageEvents, froc_curve, roc_curve
+from mmwindow.evaluation.files.records import read_record, write_record
+from mmwindow.evaluation.roc import auroc
+from mmwindow.experiments.paper_report import (
+    choose_reference,
+    label_systems,
+    make_report,
+    read_paper,
+)
+from mmwindow.experiments.paper_tables import (
+    comma_separated,
+    describe_p,
+    markdown,
+    number,
+    window_table,
+)
+from mmwindow.experiments.result_files import shorten_events
+from mmwindow.experiments.results import load_systems
+from mmwindow.experiments.summaries import summarise
+from mmwindow.experiments.systems import System, paper_key
+from mmwindow.visualization.paper_figures import axis_floor, line_styles, plot_figure4, plot_figure5
+
+ROOT = Path(__file__).parents[3]
+SETTINGS = dict(budgets=[0.1, 0.2, 0.3, 0.4, 0.5], convention='first_crossing', frame_side=1024)
+WINDOW = dict(lower_radius=50, upper_radius=200, softness=2)
+
+
+def positive(img_id, score, recalled_at):
+    """An image with one point and no false positive."""
+    return ImageEvents(score=score, recall_levels=np.array([recalled_at]), fp_levels=np.zeros(0),
+                       fp_changes=np.zeros(0, int), is_positive=True, image_id=img_id)
+
+
+def normal(img_id, score, fp_level=None):
+    """An image without a point, with a false positive from a level on or with none."""
+    levels = [] if fp_level is None else [fp_level]
+    return ImageEvents(score=score, recall_levels=np.zeros(0), fp_levels=np.array(levels, float),
+                       fp_changes=np.ones(len(levels), int), is_positive=False, image_id=img_id)
+
+
+# Fold 0: both positives above both normals: AUROC 1. One false positive, at 0.5: one FP in four
+# images is 0.25 an image, so budgets 0.1 and 0.2 allow none and 0.3 to 0.5 one. Both points are
+# recalled above 0.5: recall 1 at every budget.
+FOLD_0 = [positive(1, 0.9, 0.9), positive(2, 0.8, 0.8), normal(3, 0.5, 0.5), normal(4, 0.2)]
+# Fold 1: of the four pairs (0.9, 0.5) (0.9, 0.1) (0.3, 0.5) (0.3, 0.1) three are right: 0.75. The
+# second point is recalled at 0.3, after the false positive at 0.5: recall 0.5 at 0.1 and 0.2, and 1
+# from 0.3 on. FROC score (0.5 + 0.5 + 1 + 1 + 1) / 5 = 0.8.
+FOLD_1 = [positive(5, 0.9, 0.9), positive(6, 0.3, 0.3), normal(7, 0.5, 0.5), normal(8, 0.1)]
+# Pooled: the positives 0.9, 0.8, 0.9 beat all four normals, 0.3 beats 0.2 and 0.1 but neither 0.5:
+# (3 * 4 + 2) / 16 = 0.875. Both false positives enter at 0.5, two in eight images
+# or 0.25: at 0.1 three of four points, 0.75; FROC score (0.75 + 0.75 + 1 + 1 + 1) / 5 = 0.9.
+WORSE_0 = [positive(1, 0.4, 0.4), positive(2, 0.8, 0.8), normal(3, 0.5, 0.5), normal(4, 0.2)]
+
+
+def write_run(folder, system, fold, events, settings=None, name='fracture', **more):
+    run = folder / system / ('single' if fold is None else f'fold{fold}')
+    run.mkdir(parents=True)
+    state = {**dict(system=system, fold=fold, seed=0, config=f'configs/x/{system}.py',
+                    divergence='kld', window=WINDOW, is_ablation=False, command='run it',
+                    machine='x86_64', versions=dict(torch='2')), **more}
+    (run / 'run.json').write_text(json.dumps(state))
+    write_record(run / 'test.json', {name: events}, settings or SETTINGS)
+    (run / 'result.json').write_text(json.dumps({**state, 'records': dict(test='test.json')}))
+    return run
+
+
+@pytest.fixture
+def two_systems(tmp_path):
+    """WL-KLD as worked above; RetinaNet loses an image in fold 0."""
+    write_run(tmp_path / 'runs', 'wl_kld_lite0_fpn', 0, FOLD_0)
+    write_run(tmp_path / 'runs', 'wl_kld_lite0_fpn', 1, FOLD_1)
+    for fold, events in enumerate([WORSE_0, FOLD_1]):
+        write_run(tmp_path / 'runs', 'retinanet_lite0_fpn', fold, events, divergence=None,
+                  window=None)
+    return tmp_path / 'runs'
+
+
+def load_tool(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / f'tools/{name}.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
+
+
+def report(folders, tmp_path, **options):
+    options = dict(paper=ROOT / 'results/paper.json', num_resamples=100, say=lambda text: None,
+                   command_line='tools/make_tables.py', **options)
+    return make_report(folders, tmp_path / 'out', **options)
+
+
+def test_summary_by_hand(two_systems):
+    summary = summarise(load_systems([two_systems])['wl_kld_lite0_fpn'], 'WL-KLD',
+                        num_resamples=100)
+    assert summary.folds == {0: {'auroc': 1., 'recall@0.1': 1., 'froc_score': 1.},
+                             1: {'auroc': 0.75, 'recall@0.1': 0.5, 'froc_score': 0.8}}
+    assert {name: summary.pooled.estimates[name] for name in summary.folds[0]} == pytest.approx(
+        {'auroc': 0.875, 'recall@0.1': 0.75, 'froc_score': 0.9})
+    # Two numbers a and b: mean (a + b) / 2, sample deviation |a - b| / sqrt(2).
+    assert summary.mean('auroc') == 0.875
+    assert summary.spread('auroc') == pytest.approx(0.25 / 2 ** 0.5)
+    assert summary.spread('froc_score') == pytest.approx(0.2 / 2 ** 0.5)
+    for name, interval in summary.pooled.intervals.items():
+        assert 0 <= interval.low <= summary.pooled.estimates[name] <= interval.high <= 1
+
+
+def test_table_1_beside_the_paper(two_systems, tmp_path):
+    tables = report([two_systems], tmp_path)
+    rows = tables['table1']['markdown']
+    assert rows[0] == ['system', 'AUROC', 'mean ± sd', 'paper', 'recall@0.1', 'mean ± sd', 'paper',
+                       'FROC score', 'mean ± sd', 'paper']
+    # In the paper's order, with its numbers.
+    assert [row[0] for row in rows[1:]] == ['RetinaNet', 'WL-KLD']
+    assert rows[2][1].startswith('0.875 (')
+    assert rows[2][2:4] == ['0.875 ± 0.177', '0.983']
+    assert rows[2][4].startswith('0.750 (')
+    assert rows[2][5:7] == ['0.750 ± 0.354', '0.854']
+    assert rows[2][8:] == ['0.900 ± 0.141', '0.896']
+    assert [row[3] for row in rows[1:]] == ['0.969', '0.983']
+    text = (tmp_path / 'out/tables.md').read_text()
+    assert 'Tested on 8 images of 8 patients or other units, 4 with a point, 4 points; ' in text
+    assert 'folds 0, 1. In brackets: 95 % interval' in text
+    assert 'seed 0' in text and 'first_crossing' in text and 'tools/make_tables.py' in text
+    with open(tmp_path / 'out/table1.csv', newline='') as stream:
+        table = {row['system']: row for row in csv.DictReader(stream)}
+    assert float(table['WL-KLD']['auroc']) == 0.875
+    assert float(table['WL-KLD']['froc_score_sd']) == pytest.approx(0.2 / 2 ** 0.5)
+    assert float(table['RetinaNet']['recall@0.1_paper']) == 0.826
+    assert table['WL-KLD']['num_folds'] == '2' and table['WL-KLD']['num_images'] == '8'
+    for name in ('figure4.png', 'figure4.svg', 'figure5.png', 'figure5.svg', 'comparisons.csv'):
+        assert (tmp_path / 'out' / name).stat().st_size > 0
+    assert not list((tmp_path / 'out').glob('*.part'))
+
+
+def test_comparison_and_where_the_reference_loses(two_systems, tmp_path):
+    tables = report([two_systems], tmp_path)
+    row = dict(zip(*tables['comparisons']['csv'], strict=True))
+    # RetinaNet: of 16 pairs 0.4 beats two normals as 0.3 does: (2 * 4 + 2 + 2) / 16 = 0.75; the
+    # point at 0.4 comes after the false positives: recall at 0.1 is 2 / 4. All else is the same.
+    assert row['system'] == 'RetinaNet'
+    assert row['auroc_difference'] == pytest.approx(0.875 - 0.75)
+    assert row['recall@0.1_difference'] == pytest.approx(0.25)
+    assert row['froc_score_difference'] == pytest.approx(0.9 - 0.8)
+    assert 0 < row['auroc_difference_p'] <= 1
+    losses = (tmp_path / 'out/tables.md').read_text()
+    assert '- AUROC: WL-KLD (0.875) is behind none.' in losses
+    report([two_systems], tmp_path, reference='retinanet')
+    losses = (tmp_path / 'out/tables.md').read_text()
+    assert '- AUROC: RetinaNet (0.750) is behind WL-KLD (0.875).' in losses
+
+
+def test_one_split_has_no_spread(tmp_path):
+    write_run(tmp_path / 'runs', 'wl_mse_r50_fpn', None, FOLD_0, divergence='mse')
+    tables = report([tmp_path / 'runs'], tmp_path)
+    assert tables['table1']['markdown'][0] == [
+        'system', 'AUROC', 'paper', 'recall@0.1', 'paper', 'FROC score', 'paper']
+    row = tables['table1']['markdown'][1]
+    assert row[0] == 'WL-MSE' and row[2::2] == ['0.979', '0.874', '0.899']
+    assert 'comparisons' not in tables and 'table2' not in tables
+    assert 'one split' in (tmp_path / 'out/tables.md').read_text()
+
+
+def test_only_normals_give_no_number_and_no_figure(tmp_path):
+    write_run(tmp_path / 'runs', 'wl_kld', None, [normal(1, 0.2), normal(2, 0.4, 0.4)])
+    tables = report([tmp_path / 'runs'], tmp_path, results=tmp_path / 'results')
+    assert tables['table1']['markdown'][1] == [
+        'WL-KLD', 'none', '0.983', 'none', '0.854', 'none', '0.896']
+    assert not (tmp_path / 'out/figure5.png').exists()
+    content = json.loads((tmp_path / 'results/wl_kld.json').read_text())
+    assert content['metrics'] == {}
+    assert 'there are 2 images, 0 with and 2 without' in content['no_number']['auroc']
+
+
+def test_ablations_in_the_papers_order(tmp_path):
+    """The main config stands in the row of its window; rows that were not run say so."""
+    write_run(tmp_path / 'runs', 'wl_kld_r50_fpn', None, FOLD_0)
+    write_run(tmp_path / 'runs', 'wl_kld_wide', None, FOLD_0, is_ablation=True,
+              window=dict(WINDOW, lower_radius=100))
+    write_run(tmp_path / 'runs', 'wl_kld_new', None, FOLD_0, is_ablation=True,
+              window=dict(WINDOW, lower_radius=20))
+    write_run(tmp_path / 'runs', 'wl_mse_r50_fpn', None, FOLD_0, divergence='mse')
+    tables = report([tmp_path / 'runs'], tmp_path)
+    assert 'table2' not in tables  # no ablation of MSE
+    rows = tables['table3']['markdown']
+    assert [row[:3] for row in rows[1:]] == [
+        ['2', '50', '200'], ['2', '100', '200'], ['2', '150', '200'], ['0.4', '50', '200'],
+        ['5', '50', '200'], ['10', '50', '200'], ['0', '50', '50'], ['2', '50', '50'],
+        ['2', '20', '200']]
+    assert [row[3].startswith('1.000 (') for row in rows[1:]] == [
+        True, True, False, False, False, False, False, False, True]
+    assert rows[3][3:5] == ['not run', '0.984']
+    assert [row[1] for row in tables['table3']['csv'][1:]] == ['50', '100', '20']
+    # Ablations are no rows of Table 1.
+    assert [row[0] for row in tables['table1']['markdown'][1:]] == ['WL-MSE', 'WL-KLD']
+
+
+def test_an_ablation_of_the_main_window_does_not_replace_the_main_config(two_systems):
+    summary = summarise(load_systems([two_systems])['wl_kld_lite0_fpn'], 'main', num_resamples=100)
+    rows = window_table([summary, summary], {'wl_kld_lite0_fpn': WINDOW}, [], has_folds=True)
+    assert len(rows['markdown']) == len(rows['csv']) == 2
+
+
+# Refused, with what differs.
+
+def test_a_run_without_result_is_refused_by_name(two_systems):
+    (two_systems / 'retinanet_lite0_fpn/fold1/result.json').unlink()
+    with pytest.raises(ValueError, match='retinanet_lite0_fpn/fold1: the run has no result yet'):
+        load_systems([two_systems])
+
+
+def test_a_folder_without_runs_is_refused(tmp_path):
+    with pytest.raises(ValueError, match='there is no run in it'):
+        load_systems([tmp_path])
+
+
+def test_systems_tested_on_different_images_are_refused(two_systems):
+    write_run(two_systems, 'fcos', 0, [*FOLD_0[:3], normal(9, 0.2)])
+    write_run(two_systems, 'fcos', 1, FOLD_1)
+    with pytest.raises(ValueError, match='fcos and retinanet_lite0_fpn, fold 0: tested on different '
+                                         'images: only the first has images 9; only the second has '
+                                         'images 4'):
+        load_systems([two_systems])
+
+
+def test_systems_with_different_points_are_refused(two_systems):
+    write_run(two_systems, 'fcos', 0, [*FOLD_0[:3], positive(4, 0.2, 0.2)])
+    write_run(two_systems, 'fcos', 1, FOLD_1)
+    with pytest.raises(ValueError, match='the points differ on images 4'):
+        load_systems([two_systems])
+
+
+def test_systems_with_different_folds_are_refused_and_common_ones_chosen(two_systems):
+    write_run(two_systems, 'fcos', 0, FOLD_0)
+    with pytest.raises(ValueError, match='fcos has fold 0, retinanet_lite0_fpn has fold 0, fold 1'):
+        load_systems([two_systems])
+    assert [list(system.events) for system in load_systems([two_systems], only=[0]).values()] == [
+        [0], [0], [0]]
+    with pytest.raises(ValueError, match=r'none of the runs is of the folds \[7\]'):
+        load_systems([two_systems], only=[7])
+
+
+def test_different_settings_are_refused(two_systems):
+    for fold, events in enumerate([FOLD_0, FOLD_1]):
+        write_run(two_systems, 'fcos', fold, events, settings={**SETTINGS, 'hit_radius': 30})
+    with pytest.raises(ValueError, match='different settings: hit_radius 30 and None'):
+        load_systems([two_systems])
+
+
+def test_an_image_tested_in_two_folds_is_refused(tmp_path):
+    write_run(tmp_path, 'fcos', 0, FOLD_0)
+    write_run(tmp_path, 'fcos', 1, [*FOLD_1, normal(4, 0.1)])
+    with pytest.raises(ValueError, match='image 4 is tested in fold 0 and in fold 1'):
+        load_systems([tmp_path])
+
+
+def test_one_run_given_twice_is_refused(tmp_path):
+    write_run(tmp_path / 'a', 'fcos', 0, FOLD_0)
+    write_run(tmp_path / 'b', 'fcos', 0, FOLD_0)
+    with pytest.raises(ValueError, match='are both fold 0 of fcos'):
+        load_systems([tmp_path / 'a', tmp_path / 'b'])
+
+
+def test_budgets_without_a_tenth_are_refused(tmp_path):
+    write_run(tmp_path, 'fcos', 0, FOLD_0, settings={**SETTINGS, 'budgets': [1., 2.]})
+    with pytest.raises(ValueError, match='the tables report recall at 0.1'):
+        summarise(load_systems([tmp_path])['fcos'], 'FCOS')
+
+
+# Result files.
+
+def test_result_files_feed_the_readme_and_give_the_same_numbers(two_systems, tmp_path):
+    report([two_systems], tmp_path, results=tmp_path / 'results')
+    content = json.loads((tmp_path / 'results/wl_kld_lite0_fpn.json').read_text())
+    assert content['metrics']['froc/auroc'] == 0.875
+    assert content['over_folds']['auroc'] == dict(mean=0.875, sd=pytest.approx(0.25 / 2 ** 0.5))
+    assert content['data'] == dict(num_images=8, num_positives=4, num_points=4)
+    assert [run['fold'] for run in content['runs']] == [0, 1]
+    assert content['runs'][0]['command'] == 'run it'
+    other = json.loads((tmp_path / 'results/retinanet_lite0_fpn.json').read_text())
+    assert other['reference_minus_this']['differences']['auroc']['difference'] == 0.125
+    events = read_record(tmp_path / 'results' / content['events']).events()
+    assert froc_curve(events).score() == pytest.approx(0.9)
+    def shown(key):
+        interval = content['intervals'][key]
+        return (f'{content["metrics"][key]:.3f} '
+                f'({interval["low"]:.3f} to {interval["high"]:.3f})')
+
+    lines = load_tool('update_readme').result_rows(tmp_path / 'results').splitlines()
+    assert lines[2] == ('| WL-KLD | ' + ' | '.join(
+        shown(f'froc/{name}') for name in ('auroc', 'recall@0.1', 'froc_score')) + ' |')
+    assert lines[2].startswith('| WL-KLD | 0.875 (')
+    # The commands, each once: that of the runs, then that of the tables.
+    assert lines[lines.index('```') + 1:-1] == ['run it', content['command']]
+
+
+def random_events(generator, num_images, first_id):
+    """Images whose false positives come and go, as those of a map do."""
+    events = []
+    for index in range(num_images):
+        levels = np.sort(generator.choice(200, size=8, replace=False) / 200.)[::-1]
+        changes = np.array([1, 1, -1, 1, 1, -1, 1, 1])
+        is_positive = index % 2 == 0
+        events.append(ImageEvents(
+            score=float(levels[0]), recall_levels=generator.random(2 if is_positive else 0),
+            fp_levels=levels, fp_changes=changes, is_positive=is_positive,
+            image_id=first_id + index))
+    return events
+
+
+def test_shortened_events_keep_every_number():
+    generator = np.random.default_rng(0)
+    for _ in range(20):
+        folds = {0: random_events(generator, 12, 0), 1: random_events(generator, 13, 100)}
+        system = System('a', {}, folds, SETTINGS, 'fracture')
+        short = shorten_events(system)
+        for full, kept in ((system.pooled, short), (folds[0], short[:12]), (folds[1], short[12:])):
+            for budget in SETTINGS['budgets']:
+                assert froc_curve(kept).recall_at(budget) == froc_curve(full).recall_at(budget)
+                assert froc_curve(kept).threshold_at(budget) == froc_curve(full).threshold_at(budget)
+        assert sum(len(event.fp_levels) for event in short) < 0.7 * 8 * 25
+        whole = shorten_events(System('a', {}, folds, {**SETTINGS, 'convention': 'best'}, ''))
+        assert sum(len(event.fp_levels) for event in whole) == 8 * 25
+
+
+def test_events_too_large_to_commit_are_left_out_aloud(two_systems, tmp_path, monkeypatch):
+    monkeypatch.setattr('mmwindow.experiments.result_files.MAX_EVENTS_BYTES', 100)
+    said = []
+    options = dict(num_resamples=100, results=tmp_path / 'results', say=said.append)
+    make_report([two_systems], tmp_path / 'out', **options)
+    assert not list((tmp_path / 'results/events').iterdir())
+    assert any('are left out (limit 100)' in line for line in said)
+
+
+# The paper's numbers, names and figures.
+
+@pytest.mark.parametrize('change, what', [
+    (dict(settings_mark='b'), 'settings: configs, options'), (dict(seed=7), 'seed 0 and 7'),
+    (dict(divergence='mse'), 'divergence kld and mse')])
+def test_folds_of_other_settings_are_not_pooled(tmp_path, change, what):
+    write_run(tmp_path, 'a', 0, FOLD_0, settings_mark='a')
+    write_run(tmp_path, 'a', 1, FOLD_1, **{'settings_mark': 'a', **change})
+    with pytest.raises(ValueError, match=f'a: fold 0 and fold 1 were trained with different {what}'):
+        load_systems([tmp_path])
+
+
+def test_images_of_one_id_from_two_data_sets_are_told_apart(tmp_path):
+    def named(events, prefix):
+        return [replace(event, fields=dict(file_name=f'{prefix}{event.image_id}.png'))
+                for event in events]
+
+    write_run(tmp_path, 'a', 0, named(FOLD_0, 'here'))
+    run = write_run(tmp_path, 'b', 0, named(FOLD_0, 'there'))
+    with pytest.raises(ValueError, match='the file names differ on images 1, 2, 3, 4'):
+        load_systems([tmp_path])
+    shutil.rmtree(run)
+    write_run(tmp_path, 'b', 0, FOLD_0)  # which says no names
+    assert set(load_systems([tmp_path])) == {'a', 'b'}
+
+
+def test_points_that_were_moved_are_told_apart(tmp_path):
+    for system, digest in (('a', 'one'), ('b', 'two')):
+        run = write_run(tmp_path, system, 0, FOLD_0)
+        result = json.loads((run / 'result.json').read_text())
+        (run / 'result.json').write_text(json.dumps({**result, 'points_digest': digest}))
+    with pytest.raises(ValueError, match='same images with other points .digests one and two'):
+        load_systems([tmp_path])
+
+
+def test_a_result_without_its_run_file_is_read(tmp_path):
+    (write_run(tmp_path, 'a', 0, FOLD_0) / 'run.json').unlink()
+    assert set(load_systems([tmp_path])) == {'a'}
+
+
+def test_a_figure_that_cannot_be_made_does_not_stay(tmp_path):
+    write_run(tmp_path / 'runs', 'wl_kld', 0, FOLD_0)
+    write_run(tmp_path / 'runs', 'fcos', 0, WORSE_0)
+    report([tmp_path / 'runs'], tmp_path)
+    assert (tmp_path / 'out/figure4.png').exists() and (tmp_path / 'out/comparisons.csv').exists()
+    (tmp_path / 'out/mine.txt').write_text('mine')
+    write_run(tmp_path / 'others', 'wl_kld', 0, FOLD_0[:2])  # positives alone: no ROC
+    report([tmp_path / 'others'], tmp_path)
+    assert not (tmp_path / 'out/figure4.png').exists()
+    assert not (tmp_path / 'out/comparisons.csv').exists()
+    assert 'figure4' not in (tmp_path / 'out/tables.md').read_text()
+    assert (tmp_path / 'out/mine.txt').exists()
+
+
+@pytest.mark.parametrize('marker', ['results:nothing', 'choices:nothing', 'tables:fracatlas'])
+def test_a_marker_that_means_no_table_is_refused(marker):
+    with pytest.raises(SystemExit, match=f'<!-- {marker} -->: one of results, choices and a folder'):
+        load_tool('update_readme').render(f'<!-- {marker} -->\n<!-- end -->')
+
+
+def test_papers_numbers_agree_with_the_ablation_configs():
+    """Each ablation names its row's numbers in a comment, copied from the paper on its own."""
+    paper = read_paper(ROOT / 'results/paper.json')
+    pattern = re.compile(r'Table ([23]): AUROC (\.\d+), recall@0\.1 ([\d.]+), FROC ([\d.]+)')
+    found = 0
+    for path in sorted((ROOT / 'configs/windowloss/ablations').glob('*.py')):
+        table, *numbers = pattern.search(path.read_text()).groups()
+        tau, lower, upper = re.search(r'tau([\dp]+)_lower(\d+)_upper(\d+)', path.stem).groups()
+        window = dict(softness=float(tau.replace('p', '.')), lower_radius=float(lower),
+                      upper_radius=float(upper))
+        row, = [row for row in paper[f'table{table}']
+                if all(row[key] == value for key, value in window.items())]
+        assert [row['auroc'], row['recall@0.1'] * 100, row['froc_score'] * 100] == pytest.approx(
+            [float(text) for text in numbers])
+        found += 1
+    assert found == len(paper['table2']) + len(paper['table3']) == 16
+
+
+def test_default_rows_of_the_tables_agree():
+    paper = read_paper(ROOT / 'results/paper.json')
+    rows = {row['system']: row for row in paper['table1']}
+    assert len(rows) == 8
+    for table, system in (('table2', 'wl_mse'), ('table3', 'wl_kld')):
+        for metric in ('auroc', 'recall@0.1', 'froc_score'):
+            assert paper[table][0][metric] == rows[system][metric]
+
+
+@pytest.mark.parametrize('rule, words, shown', [
+    (dict(rule='disk_overlap', hit_radius=50., max_overlap=0.1),
+     'disk_overlap (hit radius 50, max overlap 0.1)', True),
+    (dict(rule='distance', hit_radius=50.), 'distance (hit radius 50)', False),
+    (dict(rule='disk_overlap', hit_radius=25., max_overlap=0.1),
+     'disk_overlap (hit radius 25, max overlap 0.1)', False),
+    (dict(convention='best'), 'disk_overlap', False),
+    (dict(budgets=[0.1, 1.]), 'disk_overlap', False),
+    (dict(fp_denominator='normals'), 'disk_overlap', False)])
+def test_papers_recalls_stand_only_beside_numbers_of_its_rule(tmp_path, rule, words, shown):
+    write_run(tmp_path / 'runs', 'wl_kld_lite0_fpn', 0, FOLD_0, settings={**SETTINGS, **rule})
+    report([tmp_path / 'runs'], tmp_path)
+    assert f'Hit rule {words}, FROC' in (tmp_path / 'out/tables.md').read_text()
+    with open(tmp_path / 'out/table1.csv', newline='') as stream:
+        row, = csv.DictReader(stream)
+    assert row['auroc_paper'] == '0.983'
+    assert (row['recall@0.1_paper'], row['froc_score_paper']) == (
+        ('0.854', '0.896') if shown else ('', ''))
+
+
+def test_paper_file_is_checked(tmp_path):
+    assert read_paper(None) == {}
+    with pytest.raises(ValueError, match='there is no such file'):
+        read_paper(tmp_path / 'none.json')
+
+
+def test_a_config_is_named_after_the_papers_system():
+    keys = ['wl_kld', 'wl_mse', 'fcos']
+    assert paper_key('wl_kld_lite0_fpn', keys) == 'wl_kld'
+    assert paper_key('fcos', keys) == 'fcos'
+    assert paper_key('fcosine_r50', keys) is None
+    paper = dict(table1=[dict(system='fcos', label='FCOS', auroc=0.9)])
+    both = label_systems(dict(fcos_small={}, fcos_large={}), paper)
+    assert both['labels'] == dict(fcos_large='fcos_large', fcos_small='fcos_small')
+    assert both['paper']['fcos_small'] == dict(auroc=0.9)
+
+
+def test_reference_is_wl_kld_or_what_is_asked_for():
+    names = ['wl_kld_r50', 'wl_mse_r50']
+    assert choose_reference(names) == 'wl_kld_r50'
+    assert choose_reference(['fcos']) is None
+    assert choose_reference(names, 'wl_mse') == 'wl_mse_r50'
+    with pytest.raises(ValueError, match="'retinanet' names none"):
+        choose_reference(names, 'retinanet')
+
+
+def test_cells():
+    assert [number(value) for value in (0.12345, None, float('nan'))] == ['0.123', 'none', 'none']
+    assert number(0.05, signed=True) == '+0.050'
+    assert [describe_p(value) for value in (None, 0.0004, 0.04)] == ['none', '< 0.001', '0.040']
+    assert markdown([['a', 'b'], [1, 2]]) == '| a | b |\n|---|---|\n| 1 | 2 |'
+    assert comma_separated([['a', 'b'], [None, float('nan')], ['x, y', 1]]) == 'a,b\n,\n"x, y",1\n'
+
+
+def test_recall_axis_widens_where_curves_fall_outside():
+    assert axis_floor([0.93, 0.85]) == 0.8
+    assert axis_floor([0.93, 0.62]) == pytest.approx(0.6)
+    assert axis_floor([0.7]) == pytest.approx(0.7)  # stored as 0.6999999
+    assert axis_floor([0.]) == 0
+    styles = line_styles([str(index) for index in range(28)])
+    assert len({(style['color'], style['linestyle']) for style in styles.values()}) == 28
+
+
+def test_figures_are_drawn_or_refused(tmp_path):
+    events = [*FOLD_0, *FOLD_1]
+    roc = roc_curve([event.is_positive for event in events], [event.score for event in events])
+    assert plot_figure4({'WL-KLD': roc}, tmp_path / '4.svg').read_text().startswith('<?xml')
+    path = plot_figure5({'WL-KLD': froc_curve(events)}, tmp_path / '5.png', [0.1, 0.5])
+    assert path.read_bytes().startswith(b'\x89PNG')
+    with pytest.raises(ValueError, match='there is no curve'):
+        plot_figure4({}, tmp_path / '4.png')
+    with pytest.raises(ValueError, match='have no points'):
+        plot_figure5({'a': froc_curve([normal(1, 0.5)])}, tmp_path / '5.png', [0.1])
+
+
+def test_full_recall_has_the_exact_interval(tmp_path):
+    """Both of two points recalled: Clopper and Pearson's interval of 2 of 2."""
+    write_run(tmp_path, 'fcos', None, FOLD_0)
+    interval = summarise(load_systems([tmp_path])['fcos'], 'FCOS',
+                         num_resamples=100).pooled.intervals['recall@0.1']
+    exact = binomtest(2, 2).proportion_ci(method='exact')
+    assert (interval.low, interval.high) == pytest.approx((exact.low, exact.high))
+
+
+# Result files read back.
+
+@pytest.fixture
+def results(two_systems, tmp_path):
+    report([two_systems], tmp_path, results=tmp_path / 'results')
+    return tmp_path / 'results'
+
+
+def test_tables_from_result_files_are_those_from_runs(results, tmp_path):
+    """Folds, means, intervals and p-values; and the files written again are the same."""
+    from_runs = {path.name: path.read_bytes() for path in (tmp_path / 'out').glob('*.csv')}
+    again = tmp_path / 'again'
+    make_report([results], again, paper=ROOT / 'results/paper.json', num_resamples=100,
+                results=tmp_path / 'second', say=lambda text: None,
+                command_line='tools/make_tables.py')
+    assert set(from_runs) == {'table1.csv', 'comparisons.csv'}
+    assert {name: (again / name).read_bytes() for name in from_runs} == from_runs
+    for name in ('wl_kld_lite0_fpn.json', 'events/retinanet_lite0_fpn.json'):
+        assert json.loads((tmp_path / 'second' / name).read_text()) == json.loads(
+            (results / name).read_text())
+    assert list(load_systems([results], only=[1])['wl_kld_lite0_fpn'].events) == [1]
+
+
+def test_a_new_run_is_compared_with_result_files(results, tmp_path):
+    for fold, events in enumerate([FOLD_0, FOLD_1]):
+        write_run(tmp_path / 'new', 'fcos', fold, events)
+    assert list(load_systems([results, tmp_path / 'new'])) == [
+        'fcos', 'retinanet_lite0_fpn', 'wl_kld_lite0_fpn']
+    write_run(tmp_path / 'other', 'fcos', 0, [*FOLD_0[:3], normal(9, 0.2)])
+    write_run(tmp_path / 'other', 'fcos', 1, FOLD_1)
+    with pytest.raises(ValueError, match='fold 0: tested on different images'):
+        load_systems([results, tmp_path / 'other'])
+
+
+def test_a_system_given_twice_is_refused(results, two_systems, tmp_path):
+    with pytest.raises(ValueError, match='retinanet_lite0_fpn, wl_kld_lite0_fpn: there are runs and '
+                                         'a result file'):
+        load_systems([results, two_systems])
+    shutil.copytree(results, tmp_path / 'copy')
+    with pytest.raises(ValueError, match=f'{tmp_path}/copy/retinanet_lite0_fpn.json and {results}/'
+                                         'retinanet_lite0_fpn.json are both of retinanet_lite0_fpn'):
+        load_systems([results, tmp_path / 'copy'])
+
+
+def test_runs_replace_the_result_files_that_are_written_anew(results, two_systems, tmp_path):
+    shutil.rmtree(two_systems / 'retinanet_lite0_fpn')
+    report([results, two_systems], tmp_path, results=results)
+    assert json.loads((results / 'wl_kld_lite0_fpn.json').read_text())['metrics'][
+        'froc/auroc'] == 0.875
+    with pytest.raises(ValueError, match='wl_kld_lite0_fpn: there are runs and a result file'):
+        report([results, two_systems], tmp_path, results=tmp_path / 'elsewhere')
+
+
+def test_events_of_another_system_are_refused(results):
+    shutil.copy(results / 'events/wl_kld_lite0_fpn.json', results / 'events/retinanet_lite0_fpn.json')
+    with pytest.raises(ValueError, match=r'retinanet_lite0_fpn.json: its auroc is 0.7500, but its '
+                                         r'events give 0.8750'):
+        load_systems([results])
+
+
+def test_result_files_that_do_not_fit_their_events_are_refused(results):
+    path = results / 'retinanet_lite0_fpn.json'
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, 'runs': content['runs'][:1]}))
+    with pytest.raises(ValueError, match=r'it holds 4 images of the folds \[0\]; .* tells of 8'):
+        load_systems([results])
+    path.write_text(json.dumps({**content, 'events': None}))
+    with pytest.raises(ValueError, match='the events were left out because of their size'):
+        load_systems([results])
+    path.write_text(json.dumps(content))
+    (results / content['events']).unlink()
+    with pytest.raises(ValueError, match='retinanet_lite0_fpn.json: the record cannot be read'):
+        load_systems([results])
+
+
+def test_committed_tables_are_made_of_the_committed_results():
+    """Each number of the committed Table 1, without the bootstrap, from the committed events."""
+    for folder in [path.parent for path in (ROOT / 'results').glob('*/tables')]:
+        systems = load_systems([folder])
+        with open(folder / 'tables/table1.csv', newline='') as stream:
+            rows = {row['config']: row for row in csv.DictReader(stream)}
+        assert set(rows) == set(systems)
+        for name, system in systems.items():
+            curve = froc_curve(system.pooled)
+            labels = [event.is_positive for event in system.pooled]
+            found = dict(auroc=auroc(labels, [event.score for event in system.pooled]),
+                         froc_score=curve.score(), **{'recall@0.1': curve.recall_at(0.1)})
+            assert found == pytest.approx({key: float(rows[name][key]) for key in found}), name

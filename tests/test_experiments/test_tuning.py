@@ -1,0 +1,185 @@
+"""Choosing settings on validation: the rule by hand, refusals, and runs by a stand-in worker."""
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmwindow.experiments import cross_validation as folds_api
+from mmwindow.experiments.arguments import parse_gpus
+from mmwindow.experiments.job_queue import ProgressLine
+from mmwindow.experiments.results import load_systems
+from mmwindow.experiments.tuning import (
+    Candidate,
+    check_settings,
+    choose,
+    choose_settings,
+    choose_shared,
+    describe_choice,
+)
+from mmwindow.utils.files import read_json
+
+ROOT = Path(__file__).parents[3]
+SETTINGS = [('low', {'optim_wrapper.optimizer.lr': 1e-4}),
+            ('high', {'optim_wrapper.optimizer.lr': 8e-4})]
+CONFIG = """
+model = dict(type='Any')
+dataset = dict(data_root='{root}/')
+train_dataloader = dict(dataset=dict(ann_file='annotations/train.json', **dataset))
+val_dataloader = dict(dataset=dict(ann_file='annotations/val.json', **dataset))
+test_dataloader = dict(dataset=dict(ann_file='annotations/test.json', **dataset))
+val_evaluator = dict(type='FROCMetric')
+test_evaluator = val_evaluator
+default_hooks = dict(checkpoint=dict(type='CheckpointHook', max_keep_ckpts=1,
+                                     save_best='froc/auroc'))
+optim_wrapper = dict(optimizer=dict(lr=1.))
+"""
+# The stand-in's AUROC is 1000 times the learning rate of the config that the run was given.
+WORKER = """
+import json, sys
+from pathlib import Path
+from mmengine.config import Config
+folder = Path(sys.argv[1])
+state = json.loads((folder / 'run.json').read_text())
+if state['system'] == 'fails':
+    raise SystemExit('no luck')
+assert state['splits'] == ['val']
+rate = Config.fromfile(str(folder / 'config.py')).optim_wrapper.optimizer.lr
+metrics = {'froc/auroc': 1000 * rate, 'froc/recall@0.1': .25, 'froc/froc_score': .5}
+images = [dict(image_id=1, score=0.5, recall_levels=[], fp_levels=[], fp_changes=[],
+               is_positive=False)]
+(folder / 'val.json').write_text(json.dumps(dict(
+    format='mmwindow-evaluation', version=1, metrics=metrics,
+    settings=dict(budgets=[0.1], convention='first_crossing'),
+    classes=[dict(name='fracture', images=images)])))
+(folder / 'result.json').write_text(json.dumps({
+    **state, 'training_seconds': 5.0, 'records': dict(val='val.json'), 'metrics': None,
+    'validation_metrics': metrics, 'checkpoint': 'best.pth', 'machine': 'x86_64',
+    'versions': dict(torch='2'), 'num_images': dict(val=1)}))
+"""
+
+
+def candidate(system, setting, auroc, score):
+    return Candidate(system, setting, {'froc/auroc': auroc, 'froc/recall@0.1': 0.5,
+                                       'froc/froc_score': score}, {})
+
+
+@pytest.fixture
+def fake_worker(monkeypatch):
+    monkeypatch.setattr(folds_api, 'worker_command', lambda plan, *rest: (
+        sys.executable, '-W', 'ignore', '-c', WORKER, str(plan.folder)))
+
+
+def write_config(folder, name, data):
+    path = folder / f'{name}.py'
+    path.write_text(CONFIG.format(root=data))
+    return path
+
+
+def call(configs, tmp_path, **options):
+    return choose_settings(configs, SETTINGS, tmp_path / 'runs', command_line='choose',
+                           line=ProgressLine(stream=io.StringIO()), **options)
+
+
+def test_the_rule_by_hand():
+    """Means .7, .75, .75 of the one system, .9, .6, .8 of the other."""
+    settings = [(name, {}) for name in 'abc']
+    first = [candidate('x', 'a', .8, .6), candidate('x', 'b', .9, .6), candidate('x', 'c', .7, .8)]
+    second = [candidate('y', 'a', .9, .9), candidate('y', 'b', .6, .6), candidate('y', 'c', .8, .8)]
+    assert choose(first).setting == 'b'  # the first of equals
+    assert choose(second).setting == 'a'
+    # Over both: (.7 + .9) / 2 = .8 against .675 and .775.
+    assert choose_shared(first + second, settings) == 'a'
+    text = describe_choice(first + second, settings)
+    assert '| x | b | 0.900 | 0.500 | 0.600 | 0.750 | yes |' in text
+    assert '| x | c | 0.700 | 0.500 | 0.800 | 0.750 |  |' in text
+    assert text.endswith('by the mean over systems: a')
+    assert 'over systems' not in describe_choice(first, settings)
+
+
+def test_no_setting_is_shared_where_each_lacks_a_number():
+    settings = [('a', {}), ('b', {})]
+    candidates = [candidate('x', 'a', None, .6), candidate('x', 'b', .5, .5),
+                  candidate('y', 'a', .5, .5), candidate('y', 'b', None, .6)]
+    assert choose_shared(candidates, settings) is None
+    assert describe_choice(candidates, settings).endswith('over systems: none, since each lacks a '
+                                                          'number for one of them')
+
+
+@pytest.mark.parametrize('text', ['0,0', '1,2,1'])
+def test_a_gpu_named_twice_is_refused(text):
+    assert parse_gpus('0,2') == [0, 2]
+    with pytest.raises(ValueError, match='names a GPU twice'):
+        folds_api.choose_devices(gpus=parse_gpus(text))
+
+
+def test_without_a_number_nothing_is_chosen():
+    broken = candidate('x', 'a', None, .6)
+    assert choose([broken, candidate('x', 'b', .5, .0)]).setting == 'b'
+    with pytest.raises(ValueError, match='x: no setting has both an AUROC and a FROC score'):
+        choose([broken])
+
+
+@pytest.mark.parametrize('settings, message', [
+    ([('a', {'x': 1})], '1 settings are given'),
+    ([('a', {'x': 1}), ('a', {'x': 2})], '--setting a is given 2 times'),
+    ([('a', {'x': 1}), ('../b', {'x': 2})], 'its name becomes a folder'),
+    ([('a', {'x': 1}), ('b', {'x': 1})], '--setting b and a say the same')])
+def test_settings_that_are_no_choice_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        check_settings(settings)
+
+
+def test_runs_are_validated_alone_kept_and_reused(tmp_path, own_tiny_dataset, fake_worker):
+    config = write_config(tmp_path, 'a', own_tiny_dataset)
+    found = call([config], tmp_path, results=tmp_path / 'new/choice.json')
+    assert [(one.setting, one.merit) for one in found] == [
+        ('low', pytest.approx(0.3)), ('high', pytest.approx(0.65))]
+    content = read_json(tmp_path / 'new/choice.json')
+    assert content['chosen'] == {'a': 'high'} and content['chosen_for_all'] == 'high'
+    assert content['split'] == 'val' and content['command'] == 'choose'
+    assert content['settings']['low'] == {'optim_wrapper.optimizer.lr': 1e-4}
+    assert [entry['metrics']['froc/auroc'] for entry in content['candidates']] == [
+        pytest.approx(.1), pytest.approx(.8)]
+    call([config], tmp_path)
+    assert read_json(tmp_path / 'runs/low/a/single/run.json')['starts'] == 1
+    with pytest.raises(ValueError, match='low/a/single: the run was only validated'):
+        load_systems([tmp_path / 'runs/low'])
+
+
+def test_a_failed_run_gives_no_choice(tmp_path, own_tiny_dataset, fake_worker):
+    config = write_config(tmp_path, 'fails', own_tiny_dataset)
+    assert call([config], tmp_path, results=tmp_path / 'choice.json') is None
+    assert not (tmp_path / 'choice.json').exists()
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (['--setting', 'a', 'x=1'], '1 settings are given'),
+    (['--setting', 'a'], 'a name and one or more KEY=VALUE are expected'),
+    (['--setting', 'x=1', 'y=2'], 'a name and one or more KEY=VALUE are expected'),
+    (['--setting', 'a', 'window.softness=1', '--setting', 'b', 'window.softness=2'],
+     'window is a variable that only the config file reads')])
+def test_command_line_refuses(arguments, message, tmp_path):
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', ROOT / 'tools/choose_settings.py',
+         ROOT / 'configs/fracatlas/wl_kld_lite0_fpn.py', '--out', tmp_path / 'runs', *arguments],
+        capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode != 0 and message in done.stderr
+    assert not (tmp_path / 'runs').exists()
+
+
+def test_every_word_of_a_setting_reaches_its_run(tmp_path):
+    """Lists keep their other items: one transform of the pipeline is changed by its type."""
+    from mmwindow.apis import load_config
+    config = ROOT / 'configs/fracatlas/fcos_lite0_fpn.py'
+    plain = load_config(config).train_dataloader.dataset.pipeline
+    changed = load_config(config, cfg_options={
+        'train_dataloader.dataset.pipeline.PointsToPseudoBoxes.size': 60
+    }).train_dataloader.dataset.pipeline
+    assert [transform.type for transform in changed] == [transform.type for transform in plain]
+    differing = [(old, new) for old, new in zip(plain, changed, strict=True) if old != new]
+    assert [(old['type'], old['size'], new['size']) for old, new in differing] == [
+        ('PointsToPseudoBoxes', 200, 60)]
+    assert json.dumps(differing)

@@ -1,0 +1,104 @@
+"""What is wrong with an image file is seen before training, mostly without decoding it."""
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmwindow.images import file_check as image_file
+from mmwindow.images.file_check import describe_image_problem
+
+
+def encode(kind, dtype=np.uint8, **options):
+    """Return an image of 64 x 48 (width x height) of noise, encoded."""
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, np.iinfo(dtype).max, (48, 64)).astype(dtype)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def write(folder, content, name='film'):
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize('kind, dtype', [('JPEG', np.uint8), ('PNG', np.uint8), ('PNG', np.uint16),
+                                         ('TIFF', np.uint16), ('BMP', np.uint8)])
+def test_whole_images_pass(tmp_path, kind, dtype):
+    assert describe_image_problem(write(tmp_path, encode(kind, dtype)), 48, 64) is None
+
+
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'TIFF', 'BMP'])
+@pytest.mark.parametrize('kept', [0.5, 0.9])
+def test_truncated_images_are_seen(tmp_path, kind, kept):
+    content = encode(kind)
+    path = write(tmp_path, content[:int(kept * len(content))])
+    problem = describe_image_problem(path, 48, 64)
+    assert problem.startswith('is damaged or cut short (')
+    assert problem.endswith('); copy it again, or take it out of the point file')
+
+
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG'])
+def test_an_image_that_lacks_only_its_last_bytes_is_seen_or_whole(tmp_path, kind):
+    # Without the end marker alone all pixels may still be there; then it is usable.
+    path = write(tmp_path, encode(kind)[:-2])
+    with Image.open(path) as image:
+        try:
+            image.load()
+            whole = True
+        except (OSError, SyntaxError):
+            whole = False
+    assert (describe_image_problem(path, 48, 64) is None) == whole
+
+
+def test_bytes_appended_by_a_camera_do_no_harm(tmp_path):
+    path = write(tmp_path, encode('JPEG') + bytes(5000))
+    assert describe_image_problem(path, 48, 64) is None
+
+
+def test_whole_images_are_not_decoded(tmp_path, monkeypatch):
+    path = write(tmp_path, encode('PNG'))
+    monkeypatch.setattr(image_file.Image.Image, 'load',
+                        lambda self: pytest.fail('a whole image was decoded'))
+    assert describe_image_problem(path, 48, 64) is None
+
+
+@pytest.mark.parametrize('content', [b'', b'patient,x,y\n', b'\xff\xd8', bytes(3000)])
+def test_what_is_no_image(tmp_path, content):
+    assert describe_image_problem(write(tmp_path, content), 48, 64) == (
+        'is no image that can be read; copy it again')
+
+
+def test_a_missing_file_and_a_folder(tmp_path):
+    for path in (tmp_path / 'nowhere.png', tmp_path):
+        assert describe_image_problem(path, 48, 64) == (
+            'there is no such file; check data_prefix.img, or copy the image there')
+
+
+def test_another_size_than_announced(tmp_path):
+    assert describe_image_problem(write(tmp_path, encode('PNG')), 64, 48) == (
+        'is 64 x 48 (width x height), the point file says 48 x 64; scale its points or mend its size')
+
+
+def test_the_orientation_is_ignored_as_when_loading(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rotate by a quarter turn when shown
+    path = write(tmp_path, encode('JPEG', exif=exif))
+    assert describe_image_problem(path, 48, 64) is None
+
+
+def test_an_unreasonable_size_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 1000)  # refused above twice as many
+    problem = describe_image_problem(write(tmp_path, encode('PNG')), 48, 64)
+    assert problem.startswith('is unreasonably large (')
+
+
+def test_really_truncated_radiographs_are_seen(fracatlas):
+    paths = sorted((fracatlas / 'truncated').glob('*.jpg'))
+    assert paths
+    for path in paths:
+        with Image.open(path) as image:
+            width, height = image.size
+        assert 'cut short' in describe_image_problem(path, height, width)

@@ -1,0 +1,148 @@
+"""What runs share: fingerprints, whole checkpoints, the worker's pieces."""
+import os
+import shutil
+import subprocess
+
+import pytest
+import torch
+from mmengine.config import Config
+
+import mmwindow
+from mmwindow.engine.checkpoint import find_best_checkpoint, is_whole_checkpoint, mend_last_checkpoint
+from mmwindow.experiments.worker import end_with_parent, set_outfile, write_split_config
+from mmwindow.utils.environment import (
+    describe_commit,
+    describe_machine,
+    describe_versions,
+    fingerprint,
+)
+from mmwindow.utils.files import read_json, replace_nan, write_json
+
+
+def save(path, whole=True):
+    torch.save(dict(weight=torch.zeros(100)), path)
+    if not whole:
+        path.write_bytes(path.read_bytes()[:-200])
+    return path
+
+
+def test_fingerprint_knows_config_seed_and_data():
+    cfg = Config(dict(model=dict(type='A')))
+    mark = fingerprint(cfg, 0, 'data')
+    assert mark == fingerprint(Config(dict(model=dict(type='A'))), 0, 'data')
+    assert len({mark, fingerprint(cfg, 1, 'data'), fingerprint(cfg, 0, 'other'),
+                fingerprint(Config(dict(model=dict(type='B'))), 0, 'data')}) == 4
+
+
+def test_json_is_whole_or_not_there(tmp_path):
+    assert read_json(tmp_path / 'a.json') is None
+    write_json(tmp_path / 'a.json', replace_nan({'auroc': float('nan'), 'froc': 0.5}))
+    assert read_json(tmp_path / 'a.json') == dict(auroc=None, froc=0.5)
+    assert [path.name for path in tmp_path.iterdir()] == ['a.json']
+
+
+def test_a_checkpoint_that_was_cut_short_is_not_whole(tmp_path):
+    assert is_whole_checkpoint(save(tmp_path / 'epoch_1.pth'))
+    assert not is_whole_checkpoint(save(tmp_path / 'epoch_2.pth', whole=False))
+    assert not is_whole_checkpoint(tmp_path / 'epoch_3.pth')
+
+
+def test_training_goes_on_from_the_newest_whole_checkpoint(tmp_path):
+    """The kill came while epoch 10 was written: epoch 9 is the newest whole one, not '9' < '10'."""
+    for epoch in (8, 9):
+        save(tmp_path / f'epoch_{epoch}.pth')
+    save(tmp_path / 'epoch_10.pth', whole=False)
+    save(tmp_path / 'best_froc_auroc_epoch_8.pth')
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_7.pth'))
+    assert mend_last_checkpoint(tmp_path) == tmp_path / 'epoch_9.pth'
+    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_9.pth')
+    assert not (tmp_path / 'epoch_10.pth').exists()
+    assert (tmp_path / 'best_froc_auroc_epoch_8.pth').exists()
+
+
+def test_without_a_whole_checkpoint_training_starts_anew(tmp_path):
+    save(tmp_path / 'epoch_1.pth', whole=False)
+    (tmp_path / 'last_checkpoint').write_text('epoch_1.pth')
+    assert mend_last_checkpoint(tmp_path) is None
+    assert not list(tmp_path.iterdir())
+    assert mend_last_checkpoint(tmp_path / 'none') is None
+
+
+def test_best_checkpoint_is_the_newest(tmp_path):
+    with pytest.raises(ValueError, match='there is no best_'):
+        find_best_checkpoint(tmp_path)
+    for age, name in ((20, 'best_froc_auroc_epoch_2.pth'), (10, 'best_froc_auroc_epoch_10.pth')):
+        os.utime(save(tmp_path / name), (1e9 - age, 1e9 - age))
+    assert find_best_checkpoint(tmp_path).name == 'best_froc_auroc_epoch_10.pth'
+
+
+def test_worker_ends_when_its_parent_does():
+    reading, writing = os.pipe()
+    left = []
+    thread = end_with_parent(reading, left.append)
+    thread.join(0.05)
+    assert left == []
+    os.close(writing)  # what the system does when the parent dies
+    thread.join(5)
+    assert left == [1]
+    os.close(reading)
+
+
+def test_record_goes_where_the_only_froc_metric_writes():
+    # A record is for intervals: it holds all events, whatever the config keeps in validation.
+    evaluators = [dict(type='CocoMetric'), dict(type='FROCMetric', keep_up_to=1.)]
+    set_outfile(evaluators, 'a.json')
+    assert evaluators == [dict(type='CocoMetric'), dict(type='FROCMetric', outfile='a.json')]
+    with pytest.raises(ValueError, match='has 0 FROCMetric'):
+        set_outfile(dict(type='CocoMetric'), 'a.json')
+
+
+def test_validation_is_tested_with_its_own_loader_and_record(tmp_path):
+    run = tmp_path / 'run'
+    run.mkdir()
+    Config(dict(val_dataloader=dict(a=1), test_dataloader=dict(a=2),
+                val_evaluator=dict(type='FROCMetric'),
+                test_evaluator=dict(type='FROCMetric'))).dump(run / 'config.py')
+    cfg = Config.fromfile(write_split_config(run / 'config.py', 'val', run / 'val'))
+    assert cfg.test_dataloader.a == 1
+    assert cfg.test_evaluator.outfile == str(run / 'val.json')
+    assert 'outfile' not in cfg.val_evaluator
+
+
+def git(folder, *arguments):
+    return subprocess.run(
+        ['git', '-C', str(folder), '-c', 'user.name=a', '-c', 'user.email=a@b.c', *arguments],
+        capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.skipif(not shutil.which('git'), reason='needs git')
+def test_the_commit_is_of_the_packages_own_checkout(tmp_path, monkeypatch):
+    for folder in (tmp_path, tmp_path / 'venv' / 'lib'):
+        (folder / 'mmwindow').mkdir(parents=True)
+        (folder / 'mmwindow' / '__init__.py').write_text('')
+    monkeypatch.setattr(mmwindow, '__file__', str(tmp_path / 'mmwindow' / '__init__.py'))
+    assert describe_commit() is None  # no checkout
+    git(tmp_path, 'init')
+    git(tmp_path, 'add', 'mmwindow')
+    git(tmp_path, 'commit', '-m', 'first')
+    commit = git(tmp_path, 'rev-parse', 'HEAD')[:12]
+    git(tmp_path, 'tag', 'v1')
+    assert describe_commit() == commit
+    (tmp_path / 'mmwindow' / '__init__.py').write_text('changed')
+    assert describe_commit() == commit + '-dirty'
+    # Installed somewhere below a user's own checkout, whose commit says nothing of this package.
+    monkeypatch.setattr(mmwindow, '__file__', str(tmp_path / 'venv/lib/mmwindow/__init__.py'))
+    assert describe_commit() is None
+    monkeypatch.setattr(mmwindow, '__file__', str(tmp_path / 'mmwindow' / '__init__.py'))
+    monkeypatch.setenv('PATH', '')
+    assert describe_commit() is None
+
+
+def test_a_result_says_on_what_it_was_made():
+    versions = describe_versions()
+    assert list(versions) == ['mmwindow', 'commit', 'python', 'torch', 'mmengine', 'mmcv', 'mmdet',
+                              'numpy']
+    assert versions['torch'] == torch.__version__
+    machine = describe_machine()
+    assert f', {torch.get_num_threads()} threads' in machine
+    assert f'({torch.backends.cpu.get_cpu_capability()})' in machine
