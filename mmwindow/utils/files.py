@@ -4,6 +4,12 @@ import json
 import math
 import os
 from pathlib import Path
+from typing import Any
+
+from mmwindow.utils.messages import shorten
+
+# A float holds integers of at most so many digits.
+MAX_DIGITS = 308
 
 
 @contextlib.contextmanager
@@ -54,3 +60,68 @@ def read_json(path):
 def replace_nan(metrics):
     """Return metrics with None where there is no number: JSON knows no NaN."""
     return {name: None if math.isnan(value) else float(value) for name, value in metrics.items()}
+
+
+def load_json(path: str | Path, what: str, *, allow_nan: bool = True) -> Any:
+    """Read a JSON file that must be there, and name the file and the place of what is wrong.
+
+    All JSON that a user hands in goes through this function: a key that an object has twice, an
+    integer that no float can hold and a nesting that Python cannot follow are errors as well.
+
+    Args:
+        path: The file; UTF-8, with or without a byte order mark.
+        what: What the file should be, such as ``'point file'``, for the messages.
+        allow_nan: Accept the words NaN and Infinity, which Python writes and JSON does not know.
+
+    Returns:
+        The content.
+
+    Raises:
+        ValueError: The file cannot be read, is no ordinary file, or is no JSON of this kind.
+    """
+    name = shorten(str(path))
+    try:
+        if Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir():
+            raise ValueError(f'{name}: the {what} cannot be read (it is a pipe or a device); give '
+                             'the path of an ordinary file')
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ValueError(f'{name}: the {what} cannot be read ({error.strerror or error}); check the '
+                         'path') from error
+    except ValueError as error:
+        if '\0' not in str(path):
+            raise
+        raise ValueError(f'{name!r}: the {what} cannot be read (its path holds a NUL '
+                         'character)') from error
+    try:
+        return json.loads(
+            data.decode('utf-8-sig'), object_pairs_hook=_make_object, parse_int=_parse_integer,
+            parse_constant=None if allow_nan else _reject_constant)
+    except RecursionError as error:
+        raise ValueError(f'{name}: the {what} is nested too deep to be read; write it '
+                         'again') from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f'{name}: the {what} is no JSON, or cut short ({error}); write it '
+                         'again') from error
+    except ValueError as error:  # of the functions below
+        raise ValueError(f'{name}: the {what} cannot be used: {error}') from error
+
+
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f'an object has the key {shorten(repr(twice))} twice; keep one')
+    return content
+
+
+def _parse_integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f'the number {digits[:20]}... has {len(digits)} digits; at most '
+                         f'{MAX_DIGITS} are expected')
+    return int(digits)
+
+
+def _reject_constant(name: str) -> None:
+    raise ValueError(f'it holds {name}; finite numbers or null are expected')
