@@ -1,4 +1,4 @@
-"""A data set small enough for every test that needs files."""
+"""Data sets for tests: one small enough to be written, and FracAtlas where it is there."""
 import json
 import os
 from pathlib import Path
@@ -52,7 +52,7 @@ def own_tiny_dataset(tmp_path):
 
 @pytest.fixture(scope='session')
 def fracatlas():
-    """FracAtlas' folder (the variable that its config reads), or a skip: it is not of the project."""
+    """FracAtlas' folder (the variable that configs/_base_/datasets/fracatlas.py reads), or a skip."""
     folder = ROOT / os.environ.get('MMWINDOW_FRACATLAS', '../shared/fracatlas')
     if not (folder / 'fractures.json').is_file():
         pytest.skip(f'{folder}: FracAtlas is not there; set MMWINDOW_FRACATLAS to its folder')
