@@ -50,7 +50,7 @@ def test_items_are_passed_on_with_an_estimate(clock):
         clock.now += 30
     assert items == list('abcd')
     assert display.stream.getvalue().splitlines()[2:] == [
-        '3 of 4 images, about 30 s left', '4 of 4 images, 2 min']
+        '3 of 4 images, about 30 s left', '4 of 4 images, about 0 s left', '4 of 4 images, 2 min']
     assert list(track([], 0, display=display)) == []
 
 
