@@ -1,6 +1,7 @@
 """What tests in several folders use: marks by folder, a tiny data set, FracAtlas."""
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ from PIL import Image
 TESTS = Path(__file__).parent
 # Folders whose tests start programs and assert files, not numbers. Every other test is `numeric`.
 WITHOUT_NUMBERS = ('test_apis', 'test_experiments', 'test_mmdet', 'test_tools')
+
+if os.environ.get('MMWINDOW_TEST_NUMBA') == 'off':  # as where it is not installed
+    sys.modules['numba'] = None
 
 
 def pytest_collection_modifyitems(items):
