@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope='module')
-def wheel(tmp_path_factory):
-    """Build a wheel from a copy of the tracked files, so that the checkout stays clean."""
+def source(tmp_path_factory):
+    """Copy the tracked files, so that the checkout stays clean."""
     source = tmp_path_factory.mktemp('source') / 'mmwindow'
     files = subprocess.run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'],
                            cwd=ROOT, capture_output=True, check=False)
@@ -24,6 +24,12 @@ def wheel(tmp_path_factory):
             target = source / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes((ROOT / name).read_bytes())
+    return source
+
+
+@pytest.fixture(scope='module')
+def wheel(source, tmp_path_factory):
+    """Build a wheel."""
     out = tmp_path_factory.mktemp('wheel')
     subprocess.run([sys.executable, '-m', 'pip', 'wheel', '--quiet', '--no-deps',
                     '--no-build-isolation', '--wheel-dir', str(out), str(source)], check=True)
@@ -32,10 +38,40 @@ def wheel(tmp_path_factory):
 
 def test_wheel_carries_configs_and_tools(wheel):
     names = set(wheel.namelist())
-    for path in [*(ROOT / 'configs').rglob('*.py'), *(ROOT / 'tools').glob('*.*')]:
+    paths = [ROOT / 'model-index.yml', *(ROOT / 'configs').rglob('*.py'),
+             *(ROOT / 'configs').rglob('metafile.yml'), *(ROOT / 'tools').glob('*.*')]
+    for path in paths:
         if '__pycache__' not in path.parts:
             assert f'mmwindow/.mim/{path.relative_to(ROOT)}' in names
     assert not any('__pycache__' in name for name in names)
+
+
+def test_an_install_lets_foreign_tools_read_our_config_names(wheel, tmp_path):
+    """A stock tool imports mmengine and nothing of ours, then reads a config on `mmwindow::...`."""
+    wheel.extractall(tmp_path / 'site')
+    (tmp_path / 'own.py').write_text("_base_ = 'mmwindow::windowloss/wl_kld_r50_fpn.py'")
+    result = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c',
+         f'import sys, site; sys.path.insert(0, {str(tmp_path / "site")!r})\n'
+         f'site.addsitedir({str(tmp_path / "site")!r})\n'
+         'loaded = "mmwindow" in sys.modules\n'
+         'from mmengine.config import Config\n'
+         'cfg = Config.fromfile("own.py")\n'
+         'print(loaded, sys.modules["mmwindow"].__file__, cfg.model.bbox_head.type)'],
+        cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.stdout.split() == [
+        'False', str(tmp_path / 'site/mmwindow/__init__.py'), 'DensePointHead'], result.stderr
+
+
+def test_an_editable_install_links_what_mim_reads(source, tmp_path):
+    result = subprocess.run(
+        [sys.executable, '-c', 'import sys; from setuptools.build_meta import build_editable\n'
+         'build_editable(sys.argv[1])', str(tmp_path)],
+        cwd=source, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert 'mmwindow.pth' in zipfile.ZipFile(next(tmp_path.glob('*.whl'))).namelist()
+    for name in ('configs', 'tools', 'model-index.yml'):
+        assert (source / 'mmwindow/.mim' / name).resolve() == source / name
 
 
 def test_wheel_carries_every_module(wheel):
