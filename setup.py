@@ -21,6 +21,8 @@ def read_requirements(name):
 
 
 MIM_CONTENT = ('configs', 'tools', 'model-index.yml')
+# Old paths of configs, for one version, in checkouts alone: `mim train` wants one file of a name.
+LEFT_OUT = ('__pycache__', 'synthetic', 'fracatlas')
 # MMDetection's own tools read a config before they import what it names, so that they know
 # `mmwindow::` only if mmwindow is imported with mmengine. This file in site-packages does that.
 STARTUP_FILE = 'mmwindow.pth'
@@ -53,7 +55,7 @@ class BuildWithConfigs(build_py):
                 place.symlink_to(os.path.relpath(ROOT / name, target))
             elif (ROOT / name).is_dir():
                 shutil.copytree(ROOT / name, place, dirs_exist_ok=True,
-                                ignore=shutil.ignore_patterns('__pycache__'))
+                                ignore=shutil.ignore_patterns(*LEFT_OUT))
             else:
                 shutil.copy(ROOT / name, place)
         site_packages = (self.get_finalized_command('install').install_lib if editable
