@@ -5,7 +5,7 @@ import argparse
 from mmwindow.datasets.fracatlas import convert_fracatlas
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', help="FracAtlas' folder: fractures.json and images/")
     parser.add_argument('--out', default='data/fracatlas', help='where annotations/ is written')

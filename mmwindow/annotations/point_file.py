@@ -6,6 +6,7 @@ numpy and the standard library alone.
 """
 import hashlib
 import json
+import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -232,7 +233,8 @@ def _join(parts: Sequence[PointFile]) -> PointFile:
     for part in parts:
         home = part.paths[0]
         for record in part.records:
-            for key in (('image id', record.img_id), ('file name', record.file_name)):
+            place = posixpath.normpath(record.file_name)
+            for key in (('image id', record.img_id), ('file name', place)):
                 if key in homes:
                     raise ValueError(
                         f'{shorten(str(home))}: {key[0]} {quote(key[1])} is in '

@@ -1,4 +1,5 @@
 """What a point file says, as plain objects, and how its images are read."""
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,10 +83,11 @@ def read_image_records(path: str, images: Iterable[Mapping[str, object]]
         if record.img_id in records:
             raise ValueError(f'{path}: image id {quote(record.img_id)} occurs twice; give each '
                              'image an id of its own')
-        if record.file_name in file_names:
+        place = posixpath.normpath(record.file_name)  # 'a.png' and './a.png' are one file
+        if place in file_names:
             raise ValueError(f'{path}: {shorten(record.file_name)} is listed twice; an image counts '
                              'once')
-        file_names.add(record.file_name)
+        file_names.add(place)
         records[record.img_id] = record
     if not records:
         raise ValueError(f'{path}: no images; a data set needs at least one')

@@ -212,6 +212,7 @@ def test_an_id_may_be_another_categorys_name(tmp_path):
     (dict(id=1.5), 'has no id; a whole number or a string is needed'),
     (dict(id=1), 'image id 1 occurs twice; give each image an id of its own'),
     (dict(file_name='a.png'), 'a.png is listed twice; an image counts once'),
+    (dict(file_name='./a.png'), './a.png is listed twice'),
     (dict(file_name=''), 'image 2 has no file_name that a file can have'),
     (dict(file_name=None), 'it is the place of the file under data_prefix.img'),
     (dict(height=0), 'image 2 (b.png) has height 0 and width 40; both must be positive'),
