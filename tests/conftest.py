@@ -1,9 +1,13 @@
-"""A data set small enough for every test that needs files."""
+"""Data sets for tests: one small enough to be written, and FracAtlas where it is there."""
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+ROOT = Path(__file__).parents[1]
 
 
 def write_tiny_dataset(folder, num_imgs=(6, 5, 5), height=80, width=96, seed=0):
@@ -44,3 +48,12 @@ def tiny_dataset(tmp_path_factory):
 def own_tiny_dataset(tmp_path):
     """The same, freshly written: a test may spoil it."""
     return write_tiny_dataset(tmp_path / 'data')
+
+
+@pytest.fixture(scope='session')
+def fracatlas():
+    """FracAtlas' folder (the variable that configs/_base_/datasets/fracatlas.py reads), or a skip."""
+    folder = ROOT / os.environ.get('MMWINDOW_FRACATLAS', '../shared/fracatlas')
+    if not (folder / 'fractures.json').is_file():
+        pytest.skip(f'{folder}: FracAtlas is not there; set MMWINDOW_FRACATLAS to its folder')
+    return folder

@@ -26,7 +26,7 @@ from mmwindow.experiments.retest import retest_runs
 from mmwindow.experiments.worker import note_start, train_in_processes
 from mmwindow.utils.files import read_json
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 CONFIG = """
 model = dict(type='Any', bbox_head=dict(loss=dict(type='WindowLoss', divergence='{divergence}')))

@@ -33,7 +33,7 @@ from mmwindow.experiments.summaries import summarise
 from mmwindow.experiments.systems import System, paper_key
 from mmwindow.visualization.paper_figures import axis_floor, line_styles, plot_figure4, plot_figure5
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 SETTINGS = dict(budgets=[0.1, 0.2, 0.3, 0.4, 0.5], convention='first_crossing', frame_side=1024)
 WINDOW = dict(lower_radius=50, upper_radius=200, softness=2)
 

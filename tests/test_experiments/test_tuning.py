@@ -21,7 +21,7 @@ from mmwindow.experiments.tuning import (
 )
 from mmwindow.utils.files import read_json
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 SETTINGS = [('low', {'optim_wrapper.optimizer.lr': 1e-4}),
             ('high', {'optim_wrapper.optimizer.lr': 8e-4})]
 CONFIG = """

@@ -98,7 +98,7 @@ def test_the_same_seed_gives_the_same_image_in_another_process():
             'm = g(11, 96); '
             'print(hashlib.sha256(m.img.tobytes() + m.points.tobytes()).hexdigest())')
     there = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True,
-                           cwd=Path(synthetic.__file__).parents[3])
+                           cwd=Path(synthetic.__file__).parents[2])
     assert there.stdout.split()[-1] == here
     assert digest(generate_radiograph(11, 96)) == here
 
@@ -260,4 +260,4 @@ def test_needs_no_training_stack():
             if line.startswith(('import ', 'from ')):
                 assert line.split()[1].split('.')[0] in {
                     '', 'dataclasses', 'json', 'multiprocessing', 'os', 'shutil', 'time',
-                    'pathlib', 'cv2', 'numpy'}, (path.name, line)
+                    'pathlib', 'cv2', 'numpy', 'mmwindow'}, (path.name, line)
