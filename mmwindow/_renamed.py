@@ -40,7 +40,7 @@ RENAMED_MODULES: dict[str, tuple[str, ...]] = {
 }
 PACKAGES = ('mmwindow.apis.experiments', 'mmwindow.datasets.synthetic')
 # Names that changed with their module.
-RENAMED_NAMES: dict[str, str] = {}
+RENAMED_NAMES: dict[str, str] = {'whole_file': 'atomic_file', 'ProgressLine': 'ProgressDisplay'}
 
 
 class RenamedModule(ModuleType):

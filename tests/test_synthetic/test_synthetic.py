@@ -231,7 +231,7 @@ def test_an_unfinished_folder_is_made_anew(tmp_path, capsys):
                                                               'settings.json']
     assert cv2.imread(str(folder / 'images' / '000001.png')) is not None
     assert not (tmp_path / 'set.part').exists()
-    assert '4 of 4' in capsys.readouterr().out
+    assert '4 of 4 radiographs' in capsys.readouterr().err
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path):

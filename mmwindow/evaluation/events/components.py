@@ -9,7 +9,6 @@ thousands (docs/method.md, section 6).
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
-
 from typing import Any
 
 import numpy as np
