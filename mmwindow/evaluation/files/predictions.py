@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mmwindow.annotations.groups import group_name
 from mmwindow.evaluation.events.targets import FRAME_SIDE, Floats
 
 Labels = NDArray[np.integer]
@@ -131,8 +132,10 @@ def check_target(target: Target, num_classes: int) -> Target:
 
 def _group_of(target: Target) -> str:
     """Return the patient's name, '' where there is none: such an image is its own unit."""
-    group = target.group
-    return '' if group is None or group != group else str(group)
+    try:
+        return group_name(target.group) or ''
+    except ValueError as error:
+        raise ValueError(f'{target.name}: its {error}') from error
 
 
 def order_classes(prediction: Prediction, classes: Sequence[str]) -> Prediction:
