@@ -1,5 +1,6 @@
 """The FROC and AUROC, and the file of predictions, as metrics of mmengine's runner."""
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,9 @@ class FROCMetric(BaseMetric):
 
     def write(self, result: EvaluationResult) -> None:
         """Write the record (:mod:`mmwindow.evaluation.files.records`) of all images."""
-        result.write(self.outfile, prefix=self.prefix)
+        settings = {name: value for name, value in result.settings.items()
+                    if name not in ('map_extent', 'missing')}  # choices of files alone
+        replace(result, settings=settings).write(self.outfile, prefix=self.prefix)
 
 
 def check_keep_up_to(keep_up_to: float | str | None, settings: FROCSettings,
