@@ -90,13 +90,19 @@ def encode(text: Any, encoding: Any) -> bytes:
     return text.encode('latin1')
 
 
+def empty_bytes() -> bytes:
+    """Return no bytes, as protocol 2 writes those of an empty array."""
+    return b''
+
+
 def load_storage(data: bytes) -> object:
     """Return the storage of a tensor from its bytes, by torch's own restricted reader."""
     return import_module('torch').load(io.BytesIO(data), weights_only=True, map_location='cpu')
 
 
 OWN: dict[tuple[str, str], Callable[..., Any]] = {
-    ('_codecs', 'encode'): encode, ('collections', 'OrderedDict'): OrderedDict,
+    ('_codecs', 'encode'): encode, ('__builtin__', 'bytes'): empty_bytes,
+    ('builtins', 'bytes'): empty_bytes, ('collections', 'OrderedDict'): OrderedDict,
     ('numpy', 'dtype'): DtypeStandIn, ('numpy', 'ndarray'): StandIn,
     ('torch.storage', '_load_from_bytes'): load_storage,
     **{(f'numpy.{core}.{module}', name): function for core in ('core', '_core')
