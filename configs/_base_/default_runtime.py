@@ -14,6 +14,7 @@ default_hooks = dict(
     # Batch normalisation keeps statistics of its own on each rank; without this each rank
     # would validate another model, and the checkpoint would hold the first one's alone.
     sync_buffers=dict(type='SyncBuffersHook'),
+    class_names=dict(type='ClassNamesHook'),  # one order of the classes in all data
     # What MMDetection's tools/analysis_tools/analyze_logs.py plots: --keys auroc froc_score
     validation_log=dict(type='ValidationLogHook'),
     visualization=dict(type='DetVisualizationHook'))
