@@ -12,6 +12,8 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent.resolve()
+# Two stacks, never both in one environment; torch is not among them, its build is the user's choice.
+EXTRAS = ('openmmlab', 'onedl', 'train', 'plots', 'dicom', 'export', 'tests')
 
 
 def read_requirements(name):
@@ -73,13 +75,9 @@ setup(
     keywords='radiograph, fracture, point annotation, object detection, FROC',
     packages=find_packages(include=['mmwindow', 'mmwindow.*']),
     python_requires='>=3.10,<3.13',  # pkg_resources-era mmcv 2.1.0; 3.11 is what CI runs
-    install_requires=read_requirements('runtime'),
-    extras_require={
-        'openmmlab': read_requirements('openmmlab'),
-        'onedl': read_requirements('onedl'),
-        'optional': read_requirements('optional'),
-        'tests': read_requirements('tests'),
-    },
+    package_data={'mmwindow': ['py.typed']},
+    install_requires=read_requirements('core'),
+    extras_require={name: read_requirements(name) for name in EXTRAS},
     cmdclass={'build_py': BuildWithConfigs},
     zip_safe=False,
 )

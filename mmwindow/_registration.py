@@ -16,8 +16,8 @@ from types import ModuleType
 # mmengine's checkpoints and fetches `torchvision://` weights, which models need.
 LOCATIONS = {
     'MODELS': ('mmwindow.models', 'mmwindow.engine'),
-    'DATASETS': ('mmwindow.datasets',),
-    'DATA_SAMPLERS': ('mmwindow.datasets',),
+    'DATASETS': ('mmwindow.datasets.coco_point',),
+    'DATA_SAMPLERS': ('mmwindow.datasets.samplers',),
     'TRANSFORMS': ('mmwindow.datasets.transforms',),
     'HOOKS': ('mmwindow.engine.hooks',),
     'OPTIM_WRAPPERS': ('mmwindow.engine.cpu.bfloat16',),

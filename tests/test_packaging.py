@@ -1,4 +1,6 @@
 """What an installed package brings along."""
+import email
+import re
 import subprocess
 import sys
 import zipfile
@@ -104,6 +106,18 @@ def test_wheel_says_version_and_licence(wheel):
     assert 'License: Apache-2.0' in text
     # torch's build must be the user's choice, so it is not among the requirements.
     assert 'Requires-Dist: torch' not in text
+
+
+def test_wheel_without_extras_asks_for_the_core_alone(wheel):
+    """Evaluation needs no plots and no training stack, and types are announced (PEP 561)."""
+    metadata = next(name for name in wheel.namelist() if name.endswith('METADATA'))
+    message = email.message_from_bytes(wheel.read(metadata))
+    core = {re.match(r'[\w.-]+', line).group() for line in message.get_all('Requires-Dist')
+            if 'extra ==' not in line}
+    assert core == {'numpy', 'scipy', 'pillow', 'opencv-python'}
+    assert set(message.get_all('Provides-Extra')) == {
+        'dicom', 'export', 'onedl', 'openmmlab', 'plots', 'tests', 'train'}
+    assert 'mmwindow/py.typed' in wheel.namelist()
 
 
 def test_every_bound_has_a_reason():

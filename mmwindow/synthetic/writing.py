@@ -3,14 +3,12 @@ import json
 import multiprocessing
 import os
 import shutil
-from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from mmwindow.synthetic.radiograph import generate_radiograph
-from mmwindow.utils.files import write_json
 from mmwindow.utils.progress import track
 
 VERSION = 1  # of the generator: a change of what a seed looks like is a new number
@@ -146,16 +144,20 @@ def make_images(plan, folder, side, progress, workers):
     forks = 'fork' in multiprocessing.get_all_start_methods()
     if not forks or multiprocessing.current_process().daemon or len(jobs) < 16:
         workers = 1
-    show = partial(track, total=len(jobs), what='radiographs') if progress else iter
     threads = cv2.getNumThreads()
     cv2.setNumThreads(0)  # its thread pool does not survive a fork; small images need none
     try:
         if workers == 1:
-            return list(show(map(make_image, jobs)))
+            return collect(map(make_image, jobs), len(jobs), progress)
         with multiprocessing.get_context('fork').Pool(workers) as pool:
-            return list(show(pool.imap(make_image, jobs, chunksize=4)))
+            return collect(pool.imap(make_image, jobs, chunksize=4), len(jobs), progress)
     finally:
         cv2.setNumThreads(threads)
+
+
+def collect(results, total, progress):
+    """List the results as they come, and show how far that is."""
+    return list(track(results, total, 'radiographs') if progress else results)
 
 
 def make_image(job):
@@ -194,3 +196,8 @@ def coco_file(records, settings, split):
         images=[record['image'] for record in records],
         annotations=[dict(id=number + 1, **point) for number, point in enumerate(points)],
         categories=[dict(id=1, name='fracture')])
+
+
+def write_json(path, content):
+    """Write JSON with one blank a level: small, and still readable."""
+    path.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')

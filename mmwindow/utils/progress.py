@@ -94,4 +94,4 @@ def track(items: Iterable[Item], total: int, what: str = 'images',
         yield item
         left = (time.monotonic() - started) / number * max(total - number, 0)
         display.show(f'{number} of {total} {what}, about {describe_seconds(left)} left')
-    display.clear()
+    display.say(f'{total} of {total} {what}, {describe_seconds(time.monotonic() - started)}')

@@ -1,6 +1,5 @@
 """Files are complete or not there; JSON that cannot be meant is named."""
 import os
-import threading
 
 import pytest
 
@@ -32,36 +31,3 @@ def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path):
         first.write_text('[1]')
         second.write_text('[2]')
     assert load_json(path) == [1]  # the outer one is renamed last
-
-
-@pytest.mark.parametrize('text, words', [
-    ('{"a": 1', 'incomplete'), ('\xff', 'no JSON'), ('', 'no JSON'),
-    ('[' * 100_000 + ']' * 100_000, 'nested too deep'),
-    ('{"images": [{"id": 1, "id": 2}]}', "'id' occurs twice")])
-def test_json_that_cannot_be_meant_is_named(tmp_path, text, words):
-    path = tmp_path / 'points.json'
-    path.write_bytes(text.encode('latin-1'))
-    with pytest.raises(ValueError, match=words) as error:
-        load_json(path, 'point file')
-    assert str(error.value).startswith(f'{path}: ') and len(str(error.value)) < 400
-
-
-def test_a_missing_file_a_folder_and_a_pipe_are_named(tmp_path):
-    os.mkfifo(tmp_path / 'pipe')
-    found = []
-
-    def read():
-        for name in ('missing', '.', 'pipe'):
-            with pytest.raises(ValueError, match='point file'):
-                load_json(tmp_path / name, 'point file')
-            found.append(name)
-
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    thread.join(5)  # a pipe without a writer is not waited for
-    assert found == ['missing', '.', 'pipe']
-
-
-def test_a_byte_order_mark_is_read_over(tmp_path):
-    (tmp_path / 'a.json').write_bytes(b'\xef\xbb\xbf{}')
-    assert load_json(tmp_path / 'a.json') == {}

@@ -42,16 +42,15 @@ def test_a_terminal_has_one_line_that_is_rewritten_and_fits(monkeypatch):
 
 
 def test_items_are_passed_on_with_an_estimate(clock):
-    """Of 4 items at 30 s each the first leaves 90 s: 2 min in words."""
+    """Three of four items at 30 s each: 30 s are left."""
     display = ProgressDisplay(stream=io.StringIO())
-
-    def slow():
-        for item in 'abcd':
-            yield item
-            clock.now += 30
-
-    assert list(track(slow(), 4, 'films', display)) == list('abcd')
-    assert display.stream.getvalue().splitlines()[1] == '2 of 4 films, about 30 s left'
+    items = []
+    for item in track('abcd', 4, 'images', display):
+        items.append(item)
+        clock.now += 30
+    assert items == list('abcd')
+    assert display.stream.getvalue().splitlines()[2:] == [
+        '3 of 4 images, about 30 s left', '4 of 4 images, about 0 s left', '4 of 4 images, 2 min']
     assert list(track([], 0, display=display)) == []
 
 
