@@ -38,7 +38,7 @@ def test_slurm_scripts_give_srun_its_resources_and_the_tool_its_arguments(
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     record = tmp_path / 'record'
-    start(f'slurm_{tool}.sh', 'gpu', 'my job', 'config.py', *own, '--cfg-options', 'a.b=x y',
+    start(f'slurm_{tool}.sh', 'gpu', 'my job', 'config.py', *own, '--cfg-options', 'a.b=3',
           path=tmp_path, RECORD=str(record), GPUS='8', GPUS_PER_NODE='2', CPUS_PER_TASK='3',
           SRUN_ARGS='--time=1:00 --mem=8G')
     resources = Path(f'{record}.srun').read_text().splitlines()
@@ -52,7 +52,7 @@ def test_slurm_scripts_give_srun_its_resources_and_the_tool_its_arguments(
     monkeypatch.setattr(sys, 'argv', [script, *arguments])
     monkeypatch.setattr(os, 'environ', {**os.environ})
     parsed = vars(runpy.run_path(script)['parse_args']())
-    expected = {**names, 'launcher': 'slurm', 'cfg_options': {'a.b': 'x y'}}
+    expected = {**names, 'launcher': 'slurm', 'cfg_options': {'a.b': 3}}
     assert {key: parsed[key] for key in expected} == expected
 
 

@@ -1,5 +1,6 @@
 """MMDetection's ways to train and to combine data do what they say with our configs."""
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from mmengine.hooks import Hook
 from mmwindow.apis import test as evaluate  # pytest would collect it under its own name
 from mmwindow.apis import train
 from mmwindow.apis.runner import build_runner
+from mmwindow.engine.hooks import ClassNamesHook
 from mmwindow.evaluation import auroc, read_record
 
 WEIGHT = 'neck.fpn_convs.0.conv.weight'
@@ -43,29 +45,39 @@ def test_the_metric_counts_all_images_of_a_concat_dataset(tiny_run, tmp_path):
                                           [event.score for event in events])
 
 
-@pytest.mark.parametrize('classes, key, words', [
-    (('other', ), 'val', "train_dataloader has the classes .'fracture'.*val_dataloader .'other'"),
-    (('other', ), 'train', "train_dataloader: its data sets have the classes .*'fracture'.*'other'"),
-    (('other', ), 'test', "test_dataloader: its data sets have the classes .*'fracture'.*'other'"),
-    (('fracture', ), 'test', 'test_dataloader: .* the same classes but differ in another entry')])
-def test_data_of_other_class_names_is_rejected(classes, key, words, tiny_run, tiny_dataset,
-                                               tmp_path):
+def loader_of(*parts):
+    """Return what stands for a data loader over data sets of these class names."""
+    metainfos = [dict(classes=classes, palette=[color]) for classes, color in parts]
+    return SimpleNamespace(dataset=SimpleNamespace(
+        metainfo=metainfos if len(metainfos) > 1 else metainfos[0]))
+
+
+@pytest.mark.parametrize('train_parts, val_parts, words', [
+    ([('ab', 1)], [('ba', 1)], "train_dataloader has the classes .'a', 'b'., val_dataloader .'b'"),
+    ([('ab', 1), ('ba', 2)], [('ab', 1)], "train_dataloader: its data sets have the classes"),
+    ([('ab', 1), ('ab', 2)], [('ab', 1)], 'train_dataloader: .* same classes but differ in another'),
+    ([('ab', 1)], [('ab', 1), ('b', 1)], 'val_dataloader: its data sets have the classes')])
+def test_data_of_other_class_names_is_rejected(train_parts, val_parts, words):
     """A label is an index: another order of the names would give wrong numbers."""
-    annotations = json.loads((tiny_dataset / 'annotations/test.json').read_text())
-    annotations['categories'][0]['name'] = classes[0]
-    (tmp_path / 'points.json').write_text(json.dumps(annotations))
-    cfg = Config.fromfile(tiny_run.config)
-    loader = cfg[f'{key}_dataloader']
-    other = {**loader.dataset, 'ann_file': str(tmp_path / 'points.json'), 'metainfo': dict(
-        classes=classes, palette=[(1, 2, 3)])}
-    loader.dataset = other if key == 'val' else dict(
-        type='ConcatDataset', datasets=[loader.dataset, other])
-    config = changed(tiny_run.config, tmp_path / 'mixed.py', **{f'{key}_dataloader': loader})
+    runner = SimpleNamespace(train_dataloader=loader_of(*train_parts), val_loop=True,
+                             val_dataloader=loader_of(*val_parts))
     with pytest.raises(ValueError, match=words):
-        if key == 'test':
-            evaluate(config, tiny_run.checkpoint, work_dir=tmp_path)
-        else:
-            train(config, work_dir=tmp_path)
+        ClassNamesHook().before_train(runner)
+    runner.val_dataloader = runner.train_dataloader = loader_of(('ab', 1))
+    ClassNamesHook().before_train(runner)
+
+
+def test_a_test_over_data_of_other_class_names_is_rejected(tiny_run, tiny_dataset, tmp_path):
+    annotations = json.loads((tiny_dataset / 'annotations/test.json').read_text())
+    annotations['categories'][0]['name'] = 'other'
+    (tmp_path / 'points.json').write_text(json.dumps(annotations))
+    loader = Config.fromfile(tiny_run.config).test_dataloader
+    other = {**loader.dataset, 'ann_file': str(tmp_path / 'points.json'),
+             'metainfo': dict(classes=('other', ))}
+    loader.dataset = dict(type='ConcatDataset', datasets=[loader.dataset, other])
+    config = changed(tiny_run.config, tmp_path / 'mixed.py', test_dataloader=loader)
+    with pytest.raises(ValueError, match="test_dataloader: .*'fracture'.*'other'"):
+        evaluate(config, tiny_run.checkpoint, work_dir=tmp_path)
 
 
 def test_load_from_gives_the_weights_that_training_begins_with(tiny_run, tmp_path):
@@ -81,9 +93,9 @@ def test_load_from_gives_the_weights_that_training_begins_with(tiny_run, tmp_pat
 def test_auto_scale_lr_multiplies_the_rate_by_the_ratio_of_the_batches(tiny_run, tmp_path):
     config = changed(tiny_run.config, tmp_path / 'scaled.py', param_scheduler=None,
                      auto_scale_lr=dict(enable=False, base_batch_size=12))
-    rates = [train(config, work_dir=tmp_path / str(scale), auto_scale_lr=scale
-                   ).optim_wrapper.get_lr()['lr'] for scale in (False, True)]
-    assert rates == [[8e-4], [8e-4 * 3 / 12]]  # batches of three, where twelve are the base
+    runner = train(config, work_dir=tmp_path, auto_scale_lr=True)
+    assert Config.fromfile(config).optim_wrapper.optimizer.lr == 8e-4
+    assert runner.optim_wrapper.get_lr()['lr'] == [8e-4 * 3 / 12]  # batches of 3, not 12
 
 
 def test_mixed_precision_computes_in_bfloat16_and_keeps_weights_in_float32(tiny_run, tmp_path,
