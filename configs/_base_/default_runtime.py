@@ -16,6 +16,8 @@ default_hooks = dict(
     sync_buffers=dict(type='SyncBuffersHook'),
     # Training, validation, test and model agree on input size and classes, or the run does not begin.
     settings=dict(type='SettingsHook'),
+    # What MMDetection's tools/analysis_tools/analyze_logs.py plots: --keys auroc froc_score
+    validation_log=dict(type='ValidationLogHook'),
     visualization=dict(type='DetVisualizationHook'))
 env_cfg = dict(
     cudnn_benchmark=True,  # every input has the same size

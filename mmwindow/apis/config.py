@@ -55,8 +55,8 @@ def rename_old_keys(options: Mapping[str, Any]) -> dict[str, Any]:
         match = OLD_KEY.fullmatch(key)
         if match:
             new = OLD_KEYS[match[1]] + (match[2] or '')
-            warnings.warn(f'--cfg-options {key} is now {new}, for training, validation and test; the '
-                          'old key goes with version 0.3', FutureWarning, stacklevel=3)
+            warnings.warn(f'--cfg-options {key} is now {new}, for training, validation and test; '
+                          'the old key goes with version 0.3', FutureWarning, stacklevel=3)
             if new in renamed and renamed[new] != value:
                 raise ValueError(f'--cfg-options {key}={value}: {new} is {renamed[new]} already; it '
                                  'is one setting of training, validation and test')
@@ -68,7 +68,7 @@ def rename_old_keys(options: Mapping[str, Any]) -> dict[str, Any]:
 def expand_options(cfg: Config, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return overrides with the full key of every place.
 
-    Three kinds of short keys are replaced: those of :data:`~mmwindow.utils.config_pipelines.SETTINGS`;
+    Three kinds of short keys are replaced: those of ``SETTINGS`` in ``utils.config_pipelines``;
     ``pipeline.PointsToPseudoBoxes.size``, an argument of a transform in every pipeline where it
     occurs; and ``dataset.data_root``, an argument of every data set. An item of a list in a full key
     may be named by its type, which stays right when another item is put before it.
@@ -142,7 +142,7 @@ def find_list_items(cfg: Config, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def adopt_old_settings(cfg: Config) -> None:
-    """Move ``input_side`` and ``window`` of the data sets of a config of version 0.1 to transforms."""
+    """Move ``input_side`` and ``window`` of data sets, as in version 0.1, to the transforms."""
     options = {}
     for key, dataset in list(find_datasets(cfg)):
         for name in OLD_KEYS:

@@ -64,10 +64,10 @@ def _inspect(path: Path, height: int, width: int,
             warnings.simplefilter('ignore')  # of large images: only the header is read
             with Image.open(path) as image:
                 size, marker, mode = stored_size(image), END_MARKERS.get(image.format), image.mode
+                tag = orientation_of(image)  # Pillow takes a TIFF's away when it loads
                 is_sure = marker is not None and _ends_with(path, marker)
                 if not is_sure:
                     image.load()  # raises where data are missing
-                tag = orientation_of(image)
     except UnidentifiedImageError:
         return 'is no image that can be read; copy it again', 1
     except Image.DecompressionBombError as error:
@@ -94,9 +94,9 @@ def stored_size(image: Image.Image) -> tuple[int, int]:
 def _describe_size(size: tuple[int, int], height: int, width: int, tag: int) -> str:
     text = f'is {size[0]} x {size[1]} (width x height), the point file says {width} x {height}; '
     if size == (height, width) and tag >= 5:
-        return (f'{text}its orientation tag ({tag}) turns it by a quarter for display, but points and '
-                'sizes are those of the stored pixels: turn the points back, or save the image turned '
-                'and without the tag')
+        return (f'{text}its orientation tag ({tag}) turns it by a quarter for display, but points '
+                'and sizes are those of the stored pixels: turn the points back, or save the image '
+                'turned and without the tag')
     return text + 'scale its points or fix its size'
 
 
@@ -132,7 +132,8 @@ def describe_problems(problems: dict[str, str]) -> str:
 
 def describe_turned(turned: dict[str, int]) -> str:
     """Return one sentence that names the images with an orientation tag."""
-    names = ', '.join(list(turned)[:SHOWN_PROBLEMS]) + (', ..' if len(turned) > SHOWN_PROBLEMS else '')
+    more = ', ..' if len(turned) > SHOWN_PROBLEMS else ''
+    names = ', '.join(list(turned)[:SHOWN_PROBLEMS]) + more
     return (f'{len(turned)} images have an orientation tag, which is not applied: points must be in '
             f'the stored rows and columns ({names})')
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmwindow.images import file_check as image_file
 from mmwindow.annotations.point_file import ImageRecord
+from mmwindow.images import file_check as image_file
 from mmwindow.images.decode import ImageSettings, read_image
 from mmwindow.images.file_check import check_image_files, describe_image_problem, describe_turned
 

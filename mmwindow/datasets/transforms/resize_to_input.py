@@ -19,8 +19,8 @@ def check_input_size(input_size: int | Sequence[int]) -> tuple[int, int]:
     if (not isinstance(sides, Sequence) or isinstance(sides, str) or len(sides) != 2
             or not all(isinstance(side, int) and not isinstance(side, bool) and side > 0
                        for side in sides)):
-        raise ValueError(f'input_size is {input_size!r}; a positive whole number of pixels, or two as '
-                         '(height, width), is expected')
+        raise ValueError(f'input_size is {input_size!r}; a positive whole number of pixels, or two '
+                         'as (height, width), is expected')
     return sides[0], sides[1]
 
 

@@ -5,6 +5,7 @@ from mmwindow.engine.hooks.progress_hook import ProgressHook
 from mmwindow.engine.hooks.settings_hook import SettingsHook
 from mmwindow.engine.hooks.training_time_hook import TrainingTimeHook
 from mmwindow.engine.hooks.validate_on_resume_hook import ValidateOnResumeHook
+from mmwindow.engine.hooks.validation_log_hook import ValidationLogHook
 
 __all__ = ['ChannelsLastHook', 'EvaluationSizeHook', 'ProgressHook', 'SettingsHook',
-           'TrainingTimeHook', 'ValidateOnResumeHook']
+           'TrainingTimeHook', 'ValidateOnResumeHook', 'ValidationLogHook']

@@ -65,8 +65,8 @@ def check_equal_classes(classes: dict[str, tuple[str, ...]]) -> None:
     """
     if len(set(classes.values())) > 1:
         found = '; '.join(f'{place}: {shorten(names)}' for place, names in classes.items())
-        raise ValueError(f'different classes, or another order of them: {found}. Give all point files '
-                         'the same categories, or --cfg-options "dataset.metainfo.classes=[..]"')
+        raise ValueError(f'different classes, or another order of them: {found}. Give all point '
+                         'files the same categories, or set dataset.metainfo.classes')
 
 
 def shorten(names: tuple[str, ...]) -> str:

@@ -28,8 +28,8 @@ def test_points_stay(points):
 
 
 def test_too_large_an_image_is_refused():
-    with pytest.raises(ValueError, match='the image is 65 x 40, larger than the input of 64 x 96; put '
-                                         'ResizeToInput right before it'):
+    with pytest.raises(ValueError, match='the image is 65 x 40, larger than the input of 64 x 96; '
+                                         'put ResizeToInput right before it'):
         PadToInput().transform(dict(img=np.zeros((40, 65, 3), np.uint8), input_size=(96, 64)))
 
 
@@ -54,5 +54,5 @@ def test_masks_are_refused(key):
 
 
 def test_a_size_is_needed():
-    with pytest.raises(ValueError, match='PadToInput: the sample has no input_size; put ResizeToInput'):
+    with pytest.raises(ValueError, match='PadToInput: the sample has no input_size; put'):
         PadToInput().transform(dict(img=np.zeros((8, 8, 3), np.uint8)))

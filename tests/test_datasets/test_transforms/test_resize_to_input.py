@@ -102,7 +102,7 @@ def test_pixels_of_an_array_are_8_bit_or_rejected():
     grey = np.random.default_rng(0).integers(0, 255, (8, 8)).astype(np.uint8)
     results = ResizeToInput(8).transform(dict(img=grey, img_path=None))
     assert np.array_equal(results['img'], np.stack([grey] * 3, axis=-1))
-    with pytest.raises(ValueError, match='the array: pixels are uint16; 8-bit ones are expected: give'):
+    with pytest.raises(ValueError, match='the array: pixels are uint16; 8-bit ones are expected'):
         ResizeToInput(8).transform(dict(img=grey.astype(np.uint16)))
     with pytest.raises(ValueError, match='x.png: pixels have the shape'):
         ResizeToInput(8).transform(dict(img=np.zeros((8, 8, 4), np.uint8), img_path='x.png'))
