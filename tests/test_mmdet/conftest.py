@@ -19,9 +19,6 @@ SIDE = 128
 def set_input_size(cfg, size):
     """Set the size of the network's input in every pipeline of a config."""
     for split in SPLITS:
-        if 'input_side' in cfg[f'{split}_dataloader'].dataset:
-            cfg[f'{split}_dataloader'].dataset.input_side = size
-            continue
         for step in cfg[f'{split}_dataloader'].dataset.pipeline:
             if step['type'] == 'ResizeToInput':
                 step['input_size'] = size
