@@ -25,7 +25,7 @@ def convert_fracatlas(source: str | Path, out: str | Path, seed: int = 0, fold: 
     """
     path, images = Path(source) / 'fractures.json', Path(source) / 'images'
     records = read_point_file(path, points_from='polygon').records
-    problems = check_image_files(records, images)
+    problems = check_image_files(records, images).problems
     if problems:
         raise ValueError(f'{path}: {len(problems)} of {len(records)} images in {images} cannot be '
                          f'used:\n{describe_problems(problems)}')
