@@ -13,6 +13,7 @@ from mmwindow.datasets.fracatlas import convert_fracatlas
 from mmwindow.datasets.splits import write_splits
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.predictions import Target, check_target
+from mmwindow.evaluation.statistics.delong import delong_interval
 from mmwindow.evaluation.statistics.resampling import find_units
 
 NOBODY = [None, float('nan'), '', '  ', np.nan, np.float32('nan')]
@@ -54,6 +55,15 @@ def test_the_units_of_the_bootstrap_follow_the_same_rule():
     assert units.names == [('group', '3'), *[('image', number) for number in range(3, 9)],
                            ('group', '4')]
     assert units.index.tolist() == [0, 0, 0, 1, 2, 3, 4, 5, 6, 7]
+
+
+def test_delong_takes_images_without_a_group_as_units_of_their_own():
+    labels, scores = [1, 1, 0, 0, 1, 0], [.9, .3, .4, .1, .8, .5]
+    alone = delong_interval(labels, scores)
+    assert delong_interval(labels, scores, groups=NOBODY) == alone
+    together = delong_interval(labels, scores, groups=['1', '1', None, None, '', 1.0])
+    assert together == delong_interval(labels, scores, groups=['a', 'a', 'b', 'c', 'd', 'a'])
+    assert together != alone
 
 
 def write_source(folder, with_polygons, num_images=60):

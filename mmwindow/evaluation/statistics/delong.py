@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import norm, rankdata
 
+from mmwindow.annotations.groups import unit_name
 from mmwindow.evaluation.roc import auroc, check_labels
 from mmwindow.evaluation.statistics.intervals import (
     Interval,
@@ -69,7 +70,8 @@ def cluster_indices(groups, num_images):
         return np.arange(num_images)
     if len(groups) != num_images:
         raise ValueError(f'there are {len(groups)} groups for {num_images} images')
-    return np.unique([str(group) for group in groups], return_inverse=True)[1].reshape(-1)
+    names = [unit_name(group, number) for number, group in enumerate(groups)]
+    return np.unique(names, return_inverse=True)[1].reshape(-1)
 
 
 def placements(scores, labels):
