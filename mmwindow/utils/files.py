@@ -80,6 +80,21 @@ def load_json(path: str | Path, what: str = 'file', *, allow_nan: bool = True) -
             raise
         raise ValueError(f'{name!r}: the {what} cannot be read (its path holds a NUL '
                          'character)') from error
+    return parse_json(data, name, what, allow_nan)
+
+
+def parse_json(data: bytes, name: str, what: str, allow_nan: bool = True) -> Any:
+    """Return the content of JSON text; a part of :func:`load_json`, for text inside other files.
+
+    Args:
+        data: UTF-8, with or without a byte order mark.
+        name: Of the file, for the messages.
+        what: What the text should be.
+        allow_nan: As in :func:`load_json`.
+
+    Raises:
+        ValueError: As in :func:`load_json`.
+    """
     try:
         return json.loads(
             data.decode('utf-8-sig'), object_pairs_hook=_make_object, parse_int=_parse_integer,
@@ -108,7 +123,22 @@ def load_own_json(path: str | Path, what: str, file_format: str, version: int, w
     Raises:
         ValueError: As :func:`load_json`; or another format, or a newer version.
     """
-    content, name = load_json(path, what, allow_nan=False), shorten(str(path))
+    content = load_json(path, what, allow_nan=False)
+    return check_head(content, shorten(str(path)), what, file_format, version, writer)
+
+
+def check_head(content: Any, name: str, what: str, file_format: str, version: int, writer: str
+               ) -> dict[str, Any]:
+    """Return content of a format and version that can be read; a part of :func:`load_own_json`.
+
+    Args:
+        content: Of the file.
+        name: Of the file, for the messages.
+        what: As in :func:`load_own_json`, and so all others.
+
+    Raises:
+        ValueError: Another format, or a newer version.
+    """
     if not isinstance(content, dict) or content.get('format') != file_format:
         raise ValueError(f'{name}: no {what} ("format" is not "{file_format}"); {writer} writes one')
     found = content.get('version')
@@ -119,8 +149,8 @@ def load_own_json(path: str | Path, what: str, file_format: str, version: int, w
         versions = content.get('versions')
         release = versions.get('mmwindow', 'unknown') if isinstance(versions, dict) else 'unknown'
         raise ValueError(
-            f'{name}: written in format version {found} by mmwindow {shorten(str(release))}; this '
-            f'one reads up to version {version}: update mmwindow, or write the {what} again')
+            f'{name}: written in format {found} by mmwindow {shorten(str(release))}; this one reads '
+            f'up to format {version}: update mmwindow, or write the {what} again')
     return content
 
 

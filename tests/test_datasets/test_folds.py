@@ -152,7 +152,7 @@ def test_changed_points_are_refused_though_the_images_are_the_same(folds, points
 @pytest.mark.parametrize('text, message', [
     ('{"format": "mmwindow-folds", "vers', 'no JSON, or cut short'),
     ('{"images": []}', 'no folds file'),
-    ('{"format": "mmwindow-folds", "version": 2}', 'format version 2'),
+    ('{"format": "mmwindow-folds", "version": 2}', 'written in format 2 by'),
     ('{"format": "mmwindow-folds", "version": 1}', '"annotations" is None'),
     ('{"format": "mmwindow-folds", "version": 1, "annotations": {"sha256": "a"}}', 'no list "folds"'),
 ])

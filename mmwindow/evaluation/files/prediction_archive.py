@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mmwindow.evaluation.files.array_files import check_regular_file, iterate_npz
 from mmwindow.evaluation.files.predictions import Prediction
 from mmwindow.evaluation.files.records import current_versions, plain
-from mmwindow.utils.files import atomic_file, write_text
+from mmwindow.utils.files import atomic_file, check_head, parse_json, write_text
 from mmwindow.utils.messages import shorten
 
 FORMAT = 'mmwindow-predictions'
@@ -94,15 +94,9 @@ def read_description(path: str | Path) -> dict[str, Any] | None:
     if beside.exists() and (not beside.is_file() or beside.read_bytes() != text):
         raise ValueError(f'{shorten(str(beside))}: not the description that {path.name} was written '
                          'with; the two belong to different tests')
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path}: its description is no JSON ({shorten(str(error))})') from error
-    if not isinstance(content, dict) or content.get('format') != FORMAT:
-        raise ValueError(f'{path}: its description is not that of "{FORMAT}"')
-    if not isinstance(content.get('version'), int) or content['version'] > VERSION:
-        raise ValueError(f'{path}: written in format {shorten(content.get("version"))}; this '
-                         f'mmwindow reads up to {VERSION}: update it, or write the file again')
+    what = 'description of predictions'
+    content = check_head(parse_json(text, str(path), what), str(path), what, FORMAT, VERSION,
+                         'tools/test.py --out')
     if not isinstance(content.get('classes'), list) or not isinstance(content.get('images'), list):
         raise ValueError(f'{path}: its description has no lists "classes" and "images"; write the '
                          'file again')

@@ -124,7 +124,7 @@ def test_a_compressed_map_of_equal_scores_is_no_bomb(tmp_path):
 
 
 @pytest.mark.parametrize('change, words', [
-    (dict(format='other'), 'is not that of'), (dict(version=9), 'reads up to 1'),
+    (dict(format='other'), '"format" is not'), (dict(version=9), 'reads up to format 1'),
     (dict(images=3), 'no lists'), (dict(images=[3]), 'needs an image_id'),
     (dict(images=[dict(image_id=1, map='map_9')]), "no entry 'map_9'"),
     (dict(images=[dict(image_id=1, num_boxes=5)]), "no entry 'boxes'"),
