@@ -10,14 +10,13 @@ No group (images[*].group) is ever divided; positive and negative images are spr
 """
 import argparse
 from pathlib import Path
-from typing import Any
 
 from mmwindow.annotations.point_file import read_point_file
 from mmwindow.datasets.folds import check_folds, make_folds, write_fold_files, write_folds
 from mmwindow.datasets.splits import describe_split, write_splits
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('points', type=Path, help='the point file (COCO JSON)')
@@ -33,14 +32,14 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def report(points: Path, folds: dict[str, Any]) -> None:
+def report(points, folds):
     """Print images and positives of each part of each fold."""
     is_positive = {record.img_id: bool(record.points) for record in read_point_file(points).records}
     for number, fold in enumerate(folds['folds']):
         print(f'fold {number}: {describe_split(fold, is_positive)}')
 
 
-def main() -> None:
+def main():
     args = parse_args()
     try:
         if args.single:
