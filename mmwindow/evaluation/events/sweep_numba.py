@@ -1,4 +1,8 @@
-"""The component sweep, compiled: one pass over the sorted cells, no tree is stored."""
+"""The component sweep, compiled: one pass over the sorted cells, no tree is stored.
+
+Only :func:`sweep_components` is called from Python; numba infers the types of the others.
+"""
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
 import numpy as np
 from numba import njit
 

@@ -1,8 +1,11 @@
 """One row per image at one threshold: what a radiologist sorts to find the films to look at."""
 import csv
 import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.utils.files import atomic_file
 
 HEAD = ('class', 'image', 'file_name', 'group', 'label', 'score', 'threshold', 'findings',
@@ -10,14 +13,15 @@ HEAD = ('class', 'image', 'file_name', 'group', 'label', 'score', 'threshold', '
 COUNTED = ('findings', 'false_alarms', 'hits', 'misses', 'false_alarm_levels')  # at the threshold
 
 
-def image_rows(events, threshold, name='finding', of_findings=True):
+def image_rows(events: Sequence[ImageEvents], threshold: float, name: str = 'finding',
+               of_findings: bool = True) -> list[dict[str, Any]]:
     """Return what each image holds at a threshold.
 
     Args:
-        events (Sequence[ImageEvents]): The images of one class.
-        threshold (float): Findings of this score or better count; inf for none, -inf for all.
-        name (str): Of the class.
-        of_findings (bool): False for a threshold of image scores that lie on a scale of their own:
+        events: The images of one class.
+        threshold: Findings of this score or better count; inf for none, -inf for all.
+        name: Of the class.
+        of_findings: False for a threshold of image scores that lie on a scale of their own:
             it says nothing of findings, so all that is counted at it is None.
 
     Returns:
@@ -47,7 +51,7 @@ def image_rows(events, threshold, name='finding', of_findings=True):
     return rows
 
 
-def write_image_table(path, rows):
+def write_image_table(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
     """Write rows of :func:`image_rows` as CSV, the worst films first: most misses and false alarms.
 
     Lists are separated by blanks; a point that is not hit has the level 'never'; the score of an
@@ -73,7 +77,7 @@ def write_image_table(path, rows):
     return path
 
 
-def _cell(value, lowest):
+def _cell(value: Any, lowest: Any) -> Any:
     """Return what a cell says; ``lowest`` in place of -inf."""
     if isinstance(value, list):
         return ' '.join('never' if entry == -math.inf else f'{entry:.6g}' for entry in value)

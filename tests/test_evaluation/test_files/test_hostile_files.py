@@ -1,4 +1,4 @@
-"""Files made to hurt: pickles that make numpy read pointers, archives that ask for gigabytes, pipes."""
+"""Files made to hurt: pickles that make numpy read pointers, archives of gigabytes, pipes."""
 import io
 import json
 import os
@@ -106,7 +106,8 @@ def test_an_archive_that_would_become_gigabytes_is_rejected_cheaply(tmp_path):
     with pytest.raises(ValueError, match="the entry 'a' has .* would become"):
         list(iterate_npz(path))
     assert time.process_time() - started < 1
-    for content, words in ((header((1 << 60,)), 'the header says'), (header((-3, 2)), 'says|shape|neg'),
+    for content, words in ((header((1 << 60,)), 'the header says'),
+                           (header((-3, 2)), 'says|shape|neg'),
                            (header((1,), '|O') + POINTER, 'of type object'), (b'junk', 'magic|read')):
         (tmp_path / 'a.npy').write_bytes(content)
         with pytest.raises(ValueError, match=words):
