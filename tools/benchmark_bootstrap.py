@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """What intervals cost: bootstrap resamples of patients, with the events of all their images.
 
-Every resample has its AUROC, recalls and FROC score, the thresholds found anew: the same numbers as
+Every resample has its AUROC, recalls and FROC score, the thresholds found again: the same numbers as
 computing them from the drawn images, which a few resamples of each case do for comparison. CPU
 time of one core, the median of several runs in turn.
 """

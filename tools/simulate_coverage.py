@@ -224,7 +224,7 @@ class Progress:
 
 
 def simulate(args):
-    """Return the whole result as plain data."""
+    """Return the complete result as plain data."""
     started = time.monotonic()
     sizes = len(AREAS) * len(CASE_CONTROL) + len(SYSTEMS) * (len(PATIENTS) + 1)
     tick = Progress(sizes * args.data_sets).tick

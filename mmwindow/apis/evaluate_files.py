@@ -2,7 +2,6 @@
 import re
 import shlex
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,13 +22,13 @@ from mmwindow.evaluation.scoring import evaluate
 from mmwindow.evaluation.statistics.bands import froc_band
 from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES
 from mmwindow.evaluation.statistics.compare import compare_systems
-from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.operating_point import (
     apply_operating_point,
     check_scale,
     choose_operating_point,
 )
 from mmwindow.evaluation.statistics.strata import evaluate_strata
+from mmwindow.utils.progress import track
 from mmwindow.visualization.curves import plot_froc, plot_roc
 
 
@@ -38,6 +37,7 @@ def evaluate_files(predictions: str | Path, annotations: str | Path, out: str | 
                    compare: str | Path | None = None, operating_point: str | Path | None = None,
                    choose: str = 'fp_budget', choose_target: float | None = None,
                    name: str | None = None, progress: bool = True, points_from: str = 'auto',
+                   classes: Sequence[str] | None = None, image_ids: str = 'auto',
                    **options: Any) -> EvaluationResult:
     """Score a file of predictions against a file of annotations and write what came out.
 
@@ -60,13 +60,16 @@ def evaluate_files(predictions: str | Path, annotations: str | Path, out: str | 
         progress: Tell on standard error how far the reading is.
         points_from: How an annotation gives its point, one of
             :data:`~mmwindow.annotations.point_rules.POINT_RULES`.
+        classes: Order of the classes in the predictions, where the file does not say it.
+        image_ids: What ``image_id`` of COCO results is; see
+            :func:`~mmwindow.evaluation.files.prediction_files.read_predictions`.
         **options: Of :func:`~mmwindow.evaluation.scoring.evaluate`.
 
     Returns:
         EvaluationResult
 
     Raises:
-        ValueError: Bad input; the message says which file, what is wrong and how to mend it.
+        ValueError: Bad input; the message says which file, what is wrong and how to fix it.
     """
     out, name = Path(out), name or Path(predictions).stem
     if out.exists() and not out.is_dir():
@@ -78,8 +81,8 @@ def evaluate_files(predictions: str | Path, annotations: str | Path, out: str | 
         raise ValueError(f'{annotations}: no image has the field {by!r}; there are {known}')
     others = {what: read_record(path) for what, path in
               (('compare', compare), ('operating_point', operating_point)) if path is not None}
-    read = read_predictions(predictions, truth)
-    result = evaluate(show_progress(read, len(truth.targets)) if progress else read, truth.targets,
+    read = read_predictions(predictions, truth, classes, image_ids)
+    result = evaluate(track(read, len(truth.targets)) if progress else read, truth.targets,
                       classes=truth.classes, num_resamples=num_resamples, seed=seed, **options)
     for record in others.values():
         check_same_scoring(record, result.settings)
@@ -134,7 +137,7 @@ def has_one_scale(events: Sequence[ImageEvents]) -> bool:
 
 def check_other_images(record: Record, chosen_on: Any, events: Sequence[ImageEvents]
                       ) -> Iterator[Any]:
-    """Refuse a threshold that would be chosen on the images it is applied to."""
+    """Reject a threshold that would be chosen on the images it is applied to."""
     def names(images: Any) -> Iterator[str]:
         for img in images:
             file_name = img.fields.get('file_name')
@@ -151,13 +154,13 @@ def check_other_images(record: Record, chosen_on: Any, events: Sequence[ImageEve
 
 
 def other_name(record: Record, name: str) -> str:
-    """Return how the system of a record is called beside one of another name."""
+    """Return how the system of a record is called next to one of another name."""
     other = record.source.get('name') or record.path.parent.name or record.path.stem
     return f'{other} ({record.path.parent.name})' if other == name else other
 
 
 def check_same_scoring(record: Record, settings: FROCSettings) -> None:
-    """Refuse a record whose events were made by another rule: they cannot be compared."""
+    """Reject a record whose events were made by another rule: they cannot be compared."""
     keys = ('rule', 'frame_side', *rule_numbers(settings['rule']))
     theirs = {key: record.settings.get(key) for key in keys}
     mine = {key: settings[key] for key in keys}
@@ -188,21 +191,7 @@ def draw_figures(out: Any, name: str, reports: Sequence[ClassReport], result: An
     return figures
 
 
-def show_progress(predictions: Any, total: Any, interval: Interval | None = 2., stream: Any = None
-                 ) -> Iterator[Any]:
-    """Pass predictions on and tell now and then how many were read and how long it will take."""
-    stream = sys.stderr if stream is None else stream
-    started = last = time.monotonic()
-    for number, prediction in enumerate(predictions, start=1):
-        yield prediction
-        now = time.monotonic()
-        if now - last >= interval:
-            left = (now - started) / number * max(total - number, 0)
-            print(f'{number} of {total} images, about {left:.0f} s left', file=stream, flush=True)
-            last = now
-
-
-def describe(result: Any) -> list[str]:
+def describe(result: EvaluationResult) -> list[str]:
     """Return the numbers of a result as lines of text."""
     width = max(len(key) for key in result.metrics)
     return [f'{key:{width}}  {"none" if np.isnan(value) else format(value, ".4f")}'

@@ -151,14 +151,14 @@ def settings_lines(result: Any) -> list[str]:
 
 def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],
                  result: EvaluationResult, figures: Sequence[str], other: str | None = None) -> Path:
-    """Write the page beside, then rename it.
+    """Write the page atomically.
 
     Args:
         path: The ``.md``.
         name: Of the system.
         reports: One per class.
         result: All classes.
-        figures: Names of the figures beside the page.
+        figures: Names of the figures next to the page.
         other: Name of the other system.
 
     Returns:

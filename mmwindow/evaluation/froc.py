@@ -10,7 +10,7 @@ from mmwindow.evaluation.events.image_events import ImageEvents
 
 DEFAULT_BUDGETS = (0.1, 0.2, 0.3, 0.4, 0.5)
 CONVENTIONS = ('first_crossing', 'best', 'interpolated')
-COUNTED_KINDS = ('hit', 'both', 'neither')  # of findings, beside false positives
+COUNTED_KINDS = ('hit', 'both', 'neither')  # of findings, besides false positives
 RATE_SLACK = 1e-9  # false positives
 
 
@@ -23,7 +23,7 @@ class FROCCurve:
         fp_rate: ``(T,)``, false positives per image at each threshold; not
             monotone, since findings merge.
         recall: ``(T,)``, recalled points over all points.
-        num_images: All images, normals included.
+        num_images: All images, negative images included.
         num_points: All points in their frames.
         floor: The curve is known down to this threshold only; None: all
             of it is.
@@ -185,14 +185,14 @@ class FROCCurve:
         return float(np.mean([self.recall_at(budget, convention) for budget in budgets]))
 
     def _check_whole(self, what: Any) -> None:
-        """Refuse what needs all of the curve where it has a floor."""
+        """Reject what needs all of the curve where it has a floor."""
         if self.floor is not None:
             raise ValueError(f'{what} depends on every threshold, but the curve is known down to '
                              f'{self.floor} only; make the events again without a floor')
 
 
 def check_budget(budget: float) -> None:
-    """Refuse a budget that is negative or NaN."""
+    """Reject a budget that is negative or NaN."""
     if not budget >= 0:
         raise ValueError(f'the budget is {budget}; false positives per image, at least 0, are '
                          'expected')
@@ -202,7 +202,7 @@ def froc_curve(events: Sequence[ImageEvents]) -> FROCCurve:
     """Return the exact FROC curve of a set of images.
 
     Args:
-        events: One per image, normals included.
+        events: One per image, negative images included.
 
     Returns:
         FROCCurve: Recall is NaN everywhere where no image has a point. It is known down to

@@ -100,11 +100,11 @@ def place_on_grid(positions: Floats, cells: Floats, edges: Floats) -> Floats:
 
     Args:
         positions: ``(N,)``, frame pixels.
-        cells: ``(N,)``, the same in units of cells: a whole number is an edge.
+        cells: ``(N,)``, the same in units of cells: an integer is an edge.
         edges: ``(n + 1,)``, from :func:`grid_edges`.
 
     Returns:
-        ndarray: ``(N,)``, equal to an edge exactly where the position is a whole number.
+        ndarray: ``(N,)``, equal to an edge exactly where the position is an integer.
     """
     below = np.floor(cells).clip(0, len(edges) - 2).astype(int)
     low, high = edges[below], edges[below + 1]
@@ -144,7 +144,7 @@ def sort_cells(scores: NDArray[np.floating], floor: float | None = None) -> Cell
         order = (order if kept is None else kept[order]).astype(np.int32)
         return Cells(order, flat[order])
     # The bits of a float, flipped so that they ascend as scores descend, and the cell's number
-    # below them: one sort of whole numbers, three times as fast as one of indices.
+    # below them: one sort of integers, three times as fast as one of indices.
     bits = values.view(np.int32)
     keys = ((bits >> 31) & 0x7fffffff) ^ bits  # ascending as the scores are
     keys = (~keys).astype(np.int64) << 32

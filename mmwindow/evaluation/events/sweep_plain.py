@@ -1,4 +1,4 @@
-"""The component sweep in numpy: the tree of components, built and walked whole arrays at a time.
+"""The component sweep in numpy: the tree of components, built and walked complete arrays at a time.
 
 Cells are numbered by age: 0 has the highest score and enters first. Every cell points to
 its oldest neighbour; following the pointers up leads to a local maximum, whose basin the
@@ -221,7 +221,7 @@ def component_boxes(cells: NDArray[Any], nodes: NDArray[Any], position: NDArray[
         own = np.zeros(len(position), np.int32)
         own[position[real]] = np.maximum.reduceat(values, starts)
         values[starts] = np.maximum(values[starts], before_node(own, position[real], size[real]))
-        # An offset that rises from segment to segment starts the maximum anew in each.
+        # An offset that rises from segment to segment restarts the maximum in each.
         offset = segment * (largest + 1)
         found.append(np.maximum.accumulate(values + offset) - offset)
     return np.stack([height - found[0], found[1], width - found[2], found[3]],

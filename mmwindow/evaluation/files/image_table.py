@@ -1,4 +1,4 @@
-"""One row per image at one threshold: what a radiologist sorts to find the films to look at."""
+"""One row per image at one threshold: what a radiologist sorts to find the images to look at."""
 import csv
 import math
 from collections.abc import Iterable, Sequence
@@ -27,10 +27,10 @@ def image_rows(events: Sequence[ImageEvents], threshold: float, name: str = 'fin
     Returns:
         list[dict]: One per image: ``label`` 1 with a point and 0 without; ``score`` of the image,
         -inf without a finding; ``findings`` and ``false_alarms`` at the threshold (a finding can
-        be a hit and a false alarm, or neither; findings are None where the events do not tell);
+        be a hit and a false positive, or neither; findings are None where the events do not tell);
         ``points``, of these ``hits`` and ``misses``; ``hit_levels``, the score at which each
         point is first hit, -inf for never; ``false_alarm_levels``, the scores at which the number
-        of false alarms changes, at the threshold or above. Fields of the images come last.
+        of false positives changes, at the threshold or above. Fields of the images come last.
     """
     keys = sorted({key for img in events for key in img.fields} - {'file_name'})
     rows = []
@@ -52,11 +52,13 @@ def image_rows(events: Sequence[ImageEvents], threshold: float, name: str = 'fin
 
 
 def write_image_table(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
-    """Write rows of :func:`image_rows` as CSV, the worst films first: most misses and false alarms.
+    """Write rows of :func:`image_rows` as CSV, the worst images first.
+
+    These have most misses and false positives together.
 
     Lists are separated by blanks; a point that is not hit has the level 'never'; the score of an
     image without a finding, and a threshold that calls nothing, are 'none', one that calls
-    everything is 'all'; what is not counted is left empty. Written beside, then renamed.
+    everything is 'all'; what is not counted is left empty. Written atomically.
 
     Returns:
         Path: The file.

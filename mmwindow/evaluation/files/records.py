@@ -32,7 +32,7 @@ class Record:
     """What a record file holds.
 
     Attributes:
-        classes: The images of each class, normals included.
+        classes: The images of each class, negative images included.
         settings: How the events were made and are read: hit rule and its numbers, frame
             side, budgets, convention, denominator of the FP rate.
         metrics: The numbers reported when it was written; NaN where there was none.
@@ -71,7 +71,7 @@ def write_record(path: str | Path, classes: dict[str, Sequence[ImageEvents]],
                  settings: Mapping[str, Any], metrics: Mapping[str, Any] | None = None,
                  source: Mapping[str, Any] | None = None,
                  intervals: Mapping[str, Any] | None = None) -> Path:
-    """Write a record beside its place, then rename it: a file under its own name is whole.
+    """Write a record atomically: a file under its own name is complete.
 
     Args:
         path: The ``.json``.
@@ -232,7 +232,7 @@ def _load(path: Path) -> dict[str, Any]:
                          'tools/evaluate.py --out and FROCMetric(outfile=...) write records')
     version = content.get('version')
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise ValueError(f'{path}: the version of the format is {version!r}; a whole number is '
+        raise ValueError(f'{path}: the version of the format is {version!r}; an integer is '
                          'expected')
     if version > VERSION:
         writer = (content.get('versions') or {}).get('mmwindow', 'unknown')

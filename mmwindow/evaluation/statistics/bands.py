@@ -15,7 +15,7 @@ from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES, bootstra
 class FROCBand:
     """Pointwise intervals of the recall, widened so that neither edge falls.
 
-    Each holds at its FP rate alone; the whole true curve lies within the band less often.
+    Each holds at its FP rate alone; the complete true curve lies within the band less often.
 
     Attributes:
         fp_rate: ``(K,)``, rising.
@@ -38,7 +38,7 @@ def froc_band(events: Sequence[ImageEvents], settings: FROCSettings | None = Non
     """Return the band around the FROC curve of some images, by bootstrap over patients.
 
     Args:
-        events: One per image, normals included.
+        events: One per image, negative images included.
         settings: Convention and denominator; the defaults if None.
         max_fp_rate: Where the band ends.
         num_rates: How many FP rates from 0 on have an interval.

@@ -73,10 +73,10 @@ def bootstrap(events: Sequence[ImageEvents], settings: FROCSettings | None = Non
     """Return AUROC, recall at each budget and FROC score with intervals over patients.
 
     Units with replacement, all images of a patient together. The threshold that spends
-    a budget is found anew in each resample, so its uncertainty is in the interval.
+    a budget is found again in each resample, so its uncertainty is in the interval.
 
     Args:
-        events: One per image, normals included. Images of an
+        events: One per image, negative images included. Images of an
             equal, non-empty ``group`` are one unit.
         settings: The defaults if None.
         num_resamples: At least 100.
@@ -124,7 +124,7 @@ def bootstrap(events: Sequence[ImageEvents], settings: FROCSettings | None = Non
 
 
 def check_request(num_resamples: int, level: float, method: str) -> None:
-    """Refuse a bootstrap that cannot give an interval."""
+    """Reject a bootstrap that cannot give an interval."""
     if method not in BOOTSTRAP_METHODS:
         raise ValueError(f'method is {method!r}; it must be one of {BOOTSTRAP_METHODS}')
     if num_resamples < 100:
@@ -242,7 +242,7 @@ def closed_interval(name: str, estimate: float, level: float, table: WeightedEve
     if name == 'auroc':
         positives, normals = table.class_units()
         closed = newcombe_auroc(estimate, positives, normals, level)
-        size = f'{positives} positive and {normals} normal units'
+        size = f'{positives} positive and {normals} negative units'
     else:
         trials = int((table.unit_points > 0).sum())
         closed = clopper_pearson(estimate * trials, trials, level)

@@ -83,7 +83,7 @@ def placements(scores: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any]:
         labels: ``(N,)`` bool.
 
     Returns:
-        ndarray: ``(N,)``; of a positive the share of normals below it, of a normal the
+        ndarray: ``(N,)``; of a positive image the share of negatives below it, of a negative the
         share of positives above it. The mean over either class is the AUROC.
     """
     ranks = rankdata(scores)

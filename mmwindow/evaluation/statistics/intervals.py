@@ -44,7 +44,7 @@ def normal_quantile(level: float) -> float:
 
 
 def check_counts(successes: float, trials: float) -> None:
-    """Refuse counts that are no proportion."""
+    """Reject counts that are no proportion."""
     if not (np.isfinite(trials) and trials > 0 and 0 <= successes <= trials):
         raise ValueError(f'{successes} successes of {trials} trials: at least one trial, and as many '
                          'successes at most, are expected')
@@ -208,7 +208,7 @@ def newcombe_auroc(area: float, num_positives: int, num_normals: int, level: flo
     # At the area itself the excess is negative, at 0 and 1 it is the distance: one sign change.
     low = brentq(excess, 0., area) if 0 < area < 1 else 0.
     high = brentq(excess, area, 1.) if 0 < area < 1 else 1.
-    inside = 1e-9  # beside the trivial root at the area itself
+    inside = 1e-9  # next to the trivial root at the area itself
     if area == 1:
         low = brentq(excess, 0., 1 - inside)
     if area == 0:

@@ -92,7 +92,7 @@ def choose_operating_point(events: Sequence[ImageEvents], rule: str = 'fp_budget
         rule: 'fp_budget': the lowest threshold before the FP rate first exceeds
             the target (first crossing). 'sensitivity': the highest with at least the
             target's share of positive images called. 'specificity': the lowest score of
-            an image with at least the target's share of normals not called. 'youden': the
+            an image with at least the target's share of negative images not called. 'youden': the
             largest sensitivity + specificity, the highest threshold among equals.
         target: FP rate 0.1, or 0.9, if None; none for 'youden'.
         fp_denominator: Of the FP rate.
@@ -150,7 +150,7 @@ def check_rule(rule: str, target: float | None, fp_denominator: str) -> float | 
 
 
 def check_scale(events: Sequence[ImageEvents]) -> None:
-    """Refuse images with a finding above their score: the two are on different scales."""
+    """Reject images with a finding above their score: the two are on different scales."""
     for event in events:
         best = max([-np.inf, *event.fp_levels, *event.recall_levels])
         if best > event.score:
@@ -200,7 +200,7 @@ def image_threshold(positives: NDArray[Any], normals: NDArray[Any], rule: str, t
         return float(candidates[called >= target * len(positives) - 1e-9][-1])
     if rule == 'specificity' and target is not None:
         return float(candidates[spared >= target * len(normals) - 1e-9][0])
-    gain = called * len(normals) + spared * len(positives)  # whole numbers: equals are equal
+    gain = called * len(normals) + spared * len(positives)  # integers: equals are equal
     return float(candidates[np.flatnonzero(gain == gain.max())[-1]])
 
 

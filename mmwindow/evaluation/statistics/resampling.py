@@ -62,7 +62,7 @@ def find_units(events: Sequence[ImageEvents]) -> Units:
 
 
 def check_units(events: Sequence[ImageEvents], units: Units) -> None:
-    """Refuse a data set of a single unit: resampling it says nothing."""
+    """Reject a data set of a single unit: resampling it says nothing."""
     if len(units) < 2:
         raise ValueError(f'the {len(events)} images are of one unit, {units.names[0]}; resampling '
                          'needs at least two patients (ImageEvents.group)')
@@ -95,7 +95,8 @@ def unit_strata(events: Sequence[ImageEvents], units: Units, stratify_by: str | 
         value = event.fields[stratify_by]
         if found.setdefault(unit, value) != value:
             raise ValueError(f'stratify_by={stratify_by!r}: the images of {units.names[unit]} have '
-                             f'{found[unit]!r} and {value!r}; a unit is drawn whole, in one stratum')
+                             f'{found[unit]!r} and {value!r}; a unit is drawn '
+                             'in one stratum, with all its images')
     values = [str(found[unit]) for unit in range(len(units))]
     return np.unique(values, return_inverse=True)[1].reshape(-1)
 

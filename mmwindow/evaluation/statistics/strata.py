@@ -141,7 +141,7 @@ def evaluate_strata(events: Sequence[ImageEvents], field: str,
     The FP rate of a stratum is that of its own images.
 
     Args:
-        events: One per image, normals included.
+        events: One per image, negative images included.
         field: An entry of ``ImageEvents.fields``, or 'group'.
         settings: The defaults if None.
         num_resamples, seed, level, method: As in
@@ -170,7 +170,7 @@ def evaluate_strata(events: Sequence[ImageEvents], field: str,
 
 
 def check_folds(folds: dict[str, Sequence[ImageEvents]]) -> None:
-    """Refuse folds that share an image or a patient.
+    """Reject folds that share an image or a patient.
 
     Args:
         folds: Test images by fold.

@@ -1,6 +1,6 @@
 """Scores of a data set under any weighting of its patients, thousands of weightings at once.
 
-A resample with replacement is a whole-number weight for each unit (patient). All events
+A resample with replacement is an integer weight for each unit (patient). All events
 are sorted once; under a weighting the FROC is then a cumulative sum, and the sweep ends
 where every resample of a block has spent the largest budget. Each value equals exactly
 what :func:`~mmwindow.evaluation.froc_curve` and :func:`~mmwindow.evaluation.auroc` give
@@ -39,8 +39,8 @@ class WeightedEvents:
     """The events of one system, sorted once, to be scored under any weights of its units.
 
     Args:
-        events (Sequence[ImageEvents]): One per image, normals included.
-        units (Units): From :func:`find_units`.
+        events: One per image, negative images included.
+        units: From :func:`find_units`.
         settings: How the FROC is read.
 
     Raises:
@@ -67,7 +67,7 @@ class WeightedEvents:
         self._sort_false_positives(events, units.index, counted)
 
     def _sort_scores(self, unit: NDArray[Any], positive: NDArray[Any], scores: NDArray[Any]) -> None:
-        """Place each positive among the sorted normals."""
+        """Place each positive among the sorted negative images."""
         order = np.flatnonzero(~positive)[np.argsort(scores[~positive], kind='stable')]
         self.normal_unit, self.positive_unit = unit[order], unit[positive]
         self.num_below = np.searchsorted(scores[order], scores[positive], 'left')
@@ -190,7 +190,7 @@ class WeightedEvents:
         return np.asarray(recall)
 
     def _check_known(self, found: Any) -> None:
-        """Refuse a resample that comes to the floor with a budget unspent."""
+        """Reject a resample that comes to the floor with a budget unspent."""
         unspent = (found.index == len(self.level_ends)).any(axis=1)
         if self.floor > -np.inf and unspent.any():
             raise ValueError(
