@@ -209,6 +209,8 @@ class DumpPredictions(BaseMetric):
         ValueError: The suffix is not ``.npz``.
     """
 
+    default_prefix = 'predictions'  # it has no numbers, but mmengine asks for one
+
     def __init__(self, out_file_path: str, settings: Mapping[str, Any] | None = None,
                  collect_device: str = 'cpu') -> None:
         super().__init__(collect_device=collect_device)
