@@ -18,12 +18,12 @@ from mmwindow.evaluation.hit_rules import HIT_RULES
 from mmwindow.evaluation.statistics.operating_point import RULES
 
 
-def parse_budgets(text):
+def parse_budgets(text: str) -> str | tuple[float, ...]:
     """Return a name of BUDGETS, or numbers that are separated by commas."""
     return text if text in BUDGETS else tuple(float(part) for part in text.split(','))
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
@@ -66,7 +66,7 @@ def parse_args():
     return parser.parse_args()
 
 
-def main():
+def main() -> None:
     args = parse_args()
     try:
         result = evaluate_files(**vars(args))
