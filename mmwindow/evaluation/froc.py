@@ -210,6 +210,17 @@ def froc_curve(events: Sequence[ImageEvents]) -> FROCCurve:
 
     Raises:
         ValueError: There is no image.
+
+    Example:
+        One image with a point, found at 0.8 after a false positive at 0.9; one without either.
+
+        >>> from mmwindow.evaluation import box_events
+        >>> found = box_events([[0, 0, 9, 9], [90, 90, 110, 110]], [0.9, 0.8], [[100, 100]])
+        >>> curve = froc_curve([found, box_events([], [], [])])
+        >>> curve.fp_rate.tolist(), curve.recall.tolist()
+        ([0.5, 0.5], [0.0, 1.0])
+        >>> curve.recall_at(0.1), curve.recall_at(0.5), curve.threshold_at(0.5)
+        (0.0, 1.0, 0.8)
     """
     events = list(events)
     if not events:

@@ -115,6 +115,16 @@ def read_record(path: str | Path) -> Record:
     Raises:
         ValueError: The file is missing, cut short, no record, of a newer format, or its events
             contradict themselves; the message names the file.
+
+    Example:
+        >>> import tempfile
+        >>> from mmwindow.evaluation import FROCSettings, box_events
+        >>> events = [box_events([[90, 90, 110, 110]], [0.9], [[100, 100]], image_id=1)]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     record = read_record(write_record(f'{folder}/record.json', {'finding': events},
+        ...                                       FROCSettings()))
+        >>> record.events()[0].recall_levels.tolist(), record.settings['rule']
+        ([0.9], 'disk_overlap')
     """
     path = Path(path)
     content = _load(path)

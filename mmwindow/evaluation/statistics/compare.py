@@ -130,6 +130,16 @@ def compare_systems(first: Sequence[ImageEvents], second: Sequence[ImageEvents],
         ValueError: As in :func:`match_images` and
             :func:`~mmwindow.evaluation.statistics.bootstrap.bootstrap`.
 
+    Example:
+        >>> from mmwindow.evaluation import box_events
+        >>> def score(good, bad):
+        ...     return [box_events([[90, 90, 110, 110]], [good if number % 2 else bad],
+        ...                        [[100, 100]] * (number % 2), image_id=number)
+        ...             for number in range(12)]
+        >>> comparison = compare_systems(score(0.9, 0.1), score(0.1, 0.9), num_resamples=100)
+        >>> comparison.first['auroc'], comparison.differences['auroc'].estimate
+        (1.0, 1.0)
+
     Source of the p-value: Davison and Hinkley, Bootstrap Methods, 1997, sections 4.4 and 5.
     """
     settings = settings or FROCSettings()

@@ -106,6 +106,15 @@ def choose_operating_point(events: Sequence[ImageEvents], rule: str = 'fp_budget
     Raises:
         ValueError: Unknown rule, a target out of range, no image of the class the rule
             needs, or a finding above its image's score although ``same_scale``.
+
+    Example:
+        >>> from mmwindow.evaluation import box_events
+        >>> events = [box_events([[90, 90, 110, 110]], [score], points, image_id=number)
+        ...           for number, (score, points) in enumerate(
+        ...               [(0.9, [[100, 100]]), (0.8, []), (0.7, [[100, 100]]), (0.2, [])])]
+        >>> point = choose_operating_point(events, 'sensitivity', 1.)
+        >>> point.threshold, point.achieved
+        (0.7, {'sensitivity': 1.0, 'specificity': 0.5})
     """
     target = check_rule(rule, target, fp_denominator)
     events = check_events(events)
