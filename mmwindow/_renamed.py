@@ -27,6 +27,7 @@ RENAMED_MODULES: dict[str, tuple[str, ...]] = {
     'mmwindow.evaluation.files.annotation_file': (
         'mmwindow.evaluation.files.ground_truth', 'mmwindow.annotations.checks',
         'mmwindow.utils.files'),
+    'mmwindow.evaluation.events.kept_events': ('mmwindow.evaluation.events.floor',),
     'mmwindow.evaluation.metrics': ('mmwindow.evaluation.froc_metric',),
     'mmwindow.evaluation.events.hit_rules': ('mmwindow.evaluation.hit_rules',),
     'mmwindow.engine.memory': ('mmwindow.engine.cpu.memory',),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """What intervals cost: bootstrap resamples of patients, with the events of all their images.
 
-Every resample has its AUROC, recalls and FROC score, the thresholds found anew: the same numbers as
+Every resample has its AUROC, recalls and FROC score, the thresholds found again: the same numbers as
 computing them from the drawn images, which a few resamples of each case do for comparison. CPU
 time of one core, the median of several runs in turn.
 """
@@ -9,7 +9,9 @@ import argparse
 import platform
 import statistics
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +22,7 @@ CASES = ((300, 1000), (4000, 2000))  # images, resamples
 LITERAL = 5  # resamples computed one by one, for the ratio
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--events', type=int, default=40, help='changes of the FP count an image')
     parser.add_argument('--repeats', type=int, default=3)
@@ -28,7 +30,8 @@ def parse_args():
     return parser.parse_args()
 
 
-def make_events(generator, num_images, num_changes):
+def make_events(generator: np.random.Generator, num_images: int, num_changes: int
+               ) -> list[ImageEvents]:
     """Return images of patients with 1 to 3 each, half of them with 1 to 3 points."""
     patients = np.repeat(np.arange(num_images), generator.integers(1, 4, num_images))[:num_images]
     events = []
@@ -44,7 +47,7 @@ def make_events(generator, num_images, num_changes):
     return events
 
 
-def resample_literally(events, generator):
+def resample_literally(events: Sequence[ImageEvents], generator: np.random.Generator) -> Any:
     """Return FROC score and AUROC of drawn images, one resample, computed from them alone."""
     drawn = [events[index] for index in generator.integers(0, len(events), len(events))]
     drawn = [replace(event, image_id=number) for number, event in enumerate(drawn)]
@@ -52,7 +55,7 @@ def resample_literally(events, generator):
     return froc_curve(drawn).score(), area
 
 
-def cpu_seconds(function, repeats):
+def cpu_seconds(function: Callable[[], object], repeats: int) -> float:
     """Return the median CPU time of a call."""
     taken = []
     for _ in range(repeats):
@@ -62,7 +65,7 @@ def cpu_seconds(function, repeats):
     return statistics.median(taken)
 
 
-def main():
+def main() -> None:
     args = parse_args()
     print(f'seed {args.seed}, {args.events} changes an image, median of {args.repeats}; '
           f'{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}\n')

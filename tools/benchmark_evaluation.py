@@ -17,9 +17,12 @@ import platform
 import statistics
 import time
 import tracemalloc
+from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import find_objects, gaussian_filter, label
 
 from mmwindow.evaluation import DEFAULT_BUDGETS, map_events, prune_events
@@ -29,7 +32,7 @@ THRESHOLDS = np.linspace(0, 1, 101)[1:]
 KINDS = ('smooth', 'noise')
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--sides', type=int, nargs='+', default=[256, 1024], help='of the maps')
     parser.add_argument('--kinds', nargs='+', default=KINDS, choices=KINDS)
@@ -39,7 +42,8 @@ def parse_args():
     return parser.parse_args()
 
 
-def make_map(generator, kind, side):
+def make_map(generator: np.random.Generator, kind: str, side: int
+            ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return a map ``(side, side)`` float32 and points ``(N, 2)`` in the frame of 1024.
 
     'smooth': low logits with coarse and fine texture, and a bump at and near each point, as a
@@ -59,24 +63,24 @@ def make_map(generator, kind, side):
     return (1 / (1 + np.exp(-logits))).astype(np.float32), points
 
 
-def sweep_scipy(scores):
+def sweep_scipy(scores: NDArray[np.float32]) -> list[Any]:
     """Return the boxes of the components at 100 thresholds, by scipy."""
     return [find_objects(label(scores >= threshold, np.ones((3, 3)))[0])
             for threshold in THRESHOLDS]
 
 
-def sweep_opencv(scores):
+def sweep_opencv(scores: NDArray[np.float32]) -> list[Any]:
     """Return the boxes of the components at 100 thresholds, by OpenCV."""
     return [cv2.connectedComponentsWithStats((scores >= threshold).astype(np.uint8))[2]
             for threshold in THRESHOLDS]
 
 
-def keep(maps, budget):
+def keep(maps: list[tuple[Any, Any]], budget: float | None) -> dict[str, Any]:
     """Reduce maps as FROCMetric does, with the identity that a data set gives an image.
 
     Args:
-        maps (list[tuple]): Map and points of each image.
-        budget (float): FP per image up to which events are kept; None for all.
+        maps: Map and points of each image.
+        budget: FP per image up to which events are kept; None for all.
 
     Returns:
         dict: ``floor`` of the events; bytes an image keeps, ``pickled`` and in ``memory`` before
@@ -98,7 +102,7 @@ def keep(maps, budget):
                 pickled=len(pickle.dumps(pruned)) / len(maps), prune_ms=1000 * taken / len(maps))
 
 
-def time_in_turn(functions, repeats):
+def time_in_turn(functions: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
     """Return each function's median CPU time in milliseconds; they take turns."""
     taken = {name: [] for name in functions}
     for function in functions.values():
@@ -111,7 +115,7 @@ def time_in_turn(functions, repeats):
     return {name: statistics.median(values) for name, values in taken.items()}
 
 
-def benchmark(kind, side, args):
+def benchmark(kind: str, side: int, args: argparse.Namespace) -> dict[str, list[str]]:
     """Measure one kind of map at one side; return the rows of both tables."""
     generator = np.random.default_rng(args.seed)
     maps = [make_map(generator, kind, side) for _ in range(args.maps)]
@@ -138,7 +142,7 @@ def benchmark(kind, side, args):
                f'| {complete["memory"]:.0f} | {kept["memory"]:.0f} | {kept["prune_ms"]:.3f} |'])
 
 
-def main():
+def main() -> None:
     args = parse_args()
     cv2.setNumThreads(1)
     print(f'seed {args.seed}, {args.maps} maps, median of {args.repeats}; {platform.machine()}, '

@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """Score saved predictions of any framework against points, boxes or polygons (COCO JSON).
 
-    tools/evaluate.py boxes.json points.json --out results     COCO results
-    tools/evaluate.py maps.npz points.json --out results       maps; also a folder of NPY or PNG
-    tools/evaluate.py out.pkl points.json --out results        tools/test.py --out
+    tools/evaluate.py predictions.npz points.json --out results    tools/test.py --out
+    tools/evaluate.py boxes.json points.json --out results         COCO results
+    tools/evaluate.py maps.npz points.json --out results           maps; also a folder of NPY or PNG
 
 Definitions, formats and a worked example: docs/evaluation.md.
 """
@@ -11,26 +11,32 @@ import argparse
 
 from mmwindow.annotations.point_rules import POINT_RULES
 from mmwindow.apis.evaluate_files import describe, evaluate_files
+from mmwindow.evaluation.files.prediction_files import IMAGE_IDS
 from mmwindow.evaluation.froc import CONVENTIONS
 from mmwindow.evaluation.froc_settings import BUDGETS, FP_DENOMINATORS, MAP_EXTENTS, MISSING
 from mmwindow.evaluation.hit_rules import HIT_RULES
 from mmwindow.evaluation.statistics.operating_point import RULES
 
 
-def parse_budgets(text):
+def parse_budgets(text: str) -> str | tuple[float, ...]:
     """Return a name of BUDGETS, or numbers that are separated by commas."""
     return text if text in BUDGETS else tuple(float(part) for part in text.split(','))
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add('predictions', help='COCO results (.json), maps (.npz, a folder of .npy or .png), or .pkl')
+    add('predictions', help='ours (.npz), COCO results (.json), maps (.npz, a folder of .npy or '
+        '.png), or .pkl')
     add('annotations', help='COCO JSON with keypoints, boxes or polygons')
     add('--out', required=True, metavar='FOLDER', help='receives record, table, report and figures')
     add('--points-from', choices=POINT_RULES, default='auto',
         help='what an annotation gives its point by; auto: keypoints, else bbox, else polygon')
+    add('--classes', type=lambda text: tuple(text.split(',')), metavar='NAME,NAME,...',
+        help='order of the classes in the predictions, where the file does not say it')
+    add('--image-ids', choices=IMAGE_IDS, default='auto',
+        help='what image_id of COCO results is: the id, or the number or stem of the file name')
     add('--name', help='of the system in report and figures')
     scoring = parser.add_argument_group('scoring')
     add = scoring.add_argument
@@ -44,9 +50,9 @@ def parse_args():
     add('--denominator', choices=FP_DENOMINATORS, default='all', dest='fp_denominator',
         help='images over which false positives are counted')
     add('--map-extent', choices=MAP_EXTENTS, default='frame',
-        help='a map covers the padded square, or the image alone')
+        help='a map covers what the network sees, padding included, or the image alone')
     add('--missing', choices=MISSING, default='refuse',
-        help='an image without a prediction is refused, or has no finding')
+        help='an image without a prediction is an error, or has no finding')
     statistics = parser.add_argument_group('statistics')
     add = statistics.add_argument
     add('--intervals', type=int, nargs='?', const=2000, default=0, dest='num_resamples',
@@ -60,7 +66,7 @@ def parse_args():
     return parser.parse_args()
 
 
-def main():
+def main() -> None:
     args = parse_args()
     try:
         result = evaluate_files(**vars(args))

@@ -13,10 +13,13 @@ import json
 import platform
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 from scipy.stats import norm
 
 from mmwindow.evaluation import ImageEvents, froc_curve
@@ -41,7 +44,8 @@ SYSTEMS = {'fair': 1.6, 'strong': 3.2}  # how far findings stand above false pos
 TRUTH_PATIENTS = 200_000
 
 
-def binormal_events(area, num_positives, num_normals, rng):
+def binormal_events(area: float, num_positives: int, num_normals: int,
+                    rng: np.random.Generator) -> list[ImageEvents]:
     """Return images with normal scores, one unit each, whose AUROC is ``area``."""
     shift = np.sqrt(2) * norm.ppf(area)
     scores = rng.normal(size=num_positives + num_normals)
@@ -50,13 +54,15 @@ def binormal_events(area, num_positives, num_normals, rng):
                        np.zeros(0, np.int32), number, '') for number, score in enumerate(scores)]
 
 
-def make_image(score, recall_levels, fp_levels, fp_changes, image_id, group):
+def make_image(score: float, recall_levels: NDArray[Any], fp_levels: NDArray[Any],
+               fp_changes: NDArray[Any], image_id: int | str, group: str) -> ImageEvents:
     return ImageEvents(
         score=float(score), recall_levels=recall_levels, fp_levels=fp_levels,
         fp_changes=fp_changes, is_positive=len(recall_levels) > 0, image_id=image_id, group=group)
 
 
-def patient_events(num_patients, separation, rng, num_systems=1):
+def patient_events(num_patients: int, separation: float, rng: np.random.Generator,
+                   num_systems: int = 1) -> list[list[ImageEvents]]:
     """Return, for each system, the images of patients: the model of the FROC.
 
     A patient has 1 to 3 images and, with 1/2 probability, findings: 1 + Poisson(0.4) of them
@@ -76,7 +82,8 @@ def patient_events(num_patients, separation, rng, num_systems=1):
     return systems
 
 
-def draw_image(ease, visible, separation, image_id, group, rng):
+def draw_image(ease: float, visible: NDArray[Any], separation: float, image_id: str, group: str,
+               rng: np.random.Generator) -> ImageEvents:
     """Return one system's events on one image."""
     found = separation + ease + visible + rng.normal(scale=np.sqrt(0.3), size=len(visible))
     found[rng.random(len(found)) < 0.05] = -np.inf
@@ -89,7 +96,7 @@ def draw_image(ease, visible, separation, image_id, group, rng):
     return make_image(score, found, levels[order], changes[order], image_id, group)
 
 
-def area_intervals(events):
+def area_intervals(events: Sequence[ImageEvents]) -> dict[tuple[str, str], Any]:
     """Return the intervals of the AUROC by name."""
     labels = [event.is_positive for event in events]
     scores = [event.score for event in events]
@@ -103,7 +110,8 @@ def area_intervals(events):
     return {('auroc', name): interval for name, interval in found.items()}
 
 
-def resampled_intervals(events, args, seed, names):
+def resampled_intervals(events: Sequence[ImageEvents], args: argparse.Namespace, seed: int,
+                        names: Sequence[str]) -> dict[tuple[str, str], Any]:
     """Return the intervals of :func:`bootstrap` by every method, from the same resamples."""
     units = find_units(events)
     table = WeightedEvents(events, units, FROCSettings())
@@ -116,7 +124,8 @@ def resampled_intervals(events, args, seed, names):
         for name in names for method in BOOTSTRAP_METHODS}
 
 
-def fixed_threshold_intervals(events, threshold):
+def fixed_threshold_intervals(events: Sequence[ImageEvents],
+                              threshold: float) -> dict[tuple[str, str], Any]:
     """Return intervals of the recall at one threshold, chosen beforehand."""
     units = {}
     for event in events:
@@ -128,12 +137,13 @@ def fixed_threshold_intervals(events, threshold):
             ('recall at a threshold', 'wilson, by patient'): clustered_proportion(hits, trials)}
 
 
-def summarise(rows, truth):
+def summarise(rows: list[dict[tuple[str, str], Any]],
+              truth: dict[str, float]) -> list[dict[str, Any]]:
     """Return coverage, misses to either side and width of each interval.
 
     Args:
-        rows (list[dict]): An interval per statistic and method, one dict per data set.
-        truth (dict[str, float]): Of each statistic.
+        rows: An interval per statistic and method, one dict per data set.
+        truth: Of each statistic.
     """
     cells = []
     for name, method in rows[0]:
@@ -151,7 +161,8 @@ def summarise(rows, truth):
     return cells
 
 
-def simulate_area(area, size, args, rng, tick):
+def simulate_area(area: float, size: tuple[int, int], args: argparse.Namespace,
+                  rng: np.random.Generator, tick: Callable[[], None]) -> dict[str, Any]:
     """Return the coverage of each interval of the AUROC of binormal scores."""
     rows = []
     for number in range(args.data_sets):
@@ -163,7 +174,7 @@ def simulate_area(area, size, args, rng, tick):
                 cells=summarise(rows, dict(auroc=area)))
 
 
-def model_truth(separation, seed):
+def model_truth(separation: float, seed: int) -> dict[str, Any]:
     """Return the statistics of the FROC's model, from one huge data set."""
     events = patient_events(TRUTH_PATIENTS, separation, np.random.default_rng(seed))[0]
     curve = froc_curve(events)
@@ -178,7 +189,8 @@ def model_truth(separation, seed):
                                 'recall at a threshold': float((levels >= threshold).mean())})
 
 
-def simulate_froc(system, num_patients, truth, args, rng, tick):
+def simulate_froc(system: str, num_patients: int, truth: dict[str, Any], args: argparse.Namespace,
+                  rng: np.random.Generator, tick: Callable[[], None]) -> dict[str, Any]:
     """Return the coverage of each interval of a system on patients of several images."""
     rows, names = [], ('auroc', 'recall@0.1', 'froc_score')
     for number in range(args.data_sets):
@@ -191,7 +203,8 @@ def simulate_froc(system, num_patients, truth, args, rng, tick):
                 cells=summarise(rows, truth))
 
 
-def simulate_null(system, num_patients, args, rng, tick):
+def simulate_null(system: str, num_patients: int, args: argparse.Namespace,
+                  rng: np.random.Generator, tick: Callable[[], None]) -> dict[str, Any]:
     """Return how often each paired test rejects at 5 % two systems of one quality."""
     p_values = {}
     for number in range(args.data_sets):
@@ -210,11 +223,11 @@ def simulate_null(system, num_patients, args, rng, tick):
 class Progress:
     """Prints how far the simulation is and how long it will take, about every 10 seconds."""
 
-    def __init__(self, total):
+    def __init__(self, total: int) -> None:
         self.total, self.done, self.started = total, 0, time.monotonic()
         self.printed = self.started
 
-    def tick(self):
+    def tick(self) -> None:
         self.done += 1
         now = time.monotonic()
         if now - self.printed > 10 or self.done == self.total:
@@ -223,8 +236,8 @@ class Progress:
             print(f'{self.done}/{self.total} data sets, about {left:.0f} s left', flush=True)
 
 
-def simulate(args):
-    """Return the whole result as plain data."""
+def simulate(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the complete result as plain data."""
     started = time.monotonic()
     sizes = len(AREAS) * len(CASE_CONTROL) + len(SYSTEMS) * (len(PATIENTS) + 1)
     tick = Progress(sizes * args.data_sets).tick
@@ -247,7 +260,7 @@ def simulate(args):
                       scipy=scipy.__version__))
 
 
-def markdown(result):
+def markdown(result: dict[str, Any]) -> str:
     """Return the tables of a result: coverage in percent and, in brackets, mean width."""
     cells = [(part, cell) for part in result['coverage'] for cell in part['cells']]
     methods = list(dict.fromkeys(cell['method'] for _, cell in cells))
@@ -270,7 +283,7 @@ def markdown(result):
     return '\n'.join(lines)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--data-sets', type=int, default=1000, help='simulated per cell')
     parser.add_argument('--resamples', type=int, default=1000, help='of each bootstrap')

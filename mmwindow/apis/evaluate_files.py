@@ -2,90 +2,74 @@
 import re
 import shlex
 import sys
-import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from mmwindow.apis.evaluation_report import write_report
+from mmwindow.apis.evaluation_report import ClassReport, write_report
+from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.ground_truth import read_annotations
 from mmwindow.evaluation.files.image_table import image_rows, write_image_table
 from mmwindow.evaluation.files.prediction_files import find_reader, read_predictions
-from mmwindow.evaluation.files.records import read_record
+from mmwindow.evaluation.files.records import Record, read_record
 from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.hit_rules import make_hit_rule, rule_numbers
-from mmwindow.evaluation.results import ClassResult, summarise_class
+from mmwindow.evaluation.results import EvaluationResult, summarise_class
 from mmwindow.evaluation.scoring import evaluate
 from mmwindow.evaluation.statistics.bands import froc_band
 from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES
-from mmwindow.evaluation.statistics.compare import Comparison, compare_systems
+from mmwindow.evaluation.statistics.compare import compare_systems
 from mmwindow.evaluation.statistics.operating_point import (
-    OperatingPoint,
-    OperatingPointResult,
     apply_operating_point,
     check_scale,
     choose_operating_point,
 )
-from mmwindow.evaluation.statistics.strata import StratifiedResult, evaluate_strata
+from mmwindow.evaluation.statistics.strata import evaluate_strata
+from mmwindow.utils.progress import track
 from mmwindow.visualization.curves import plot_froc, plot_roc
 
 
-@dataclass(frozen=True)
-class ClassReport:
-    """All that is written about one class.
-
-    Attributes:
-        name (str): Of the class.
-        result (ClassResult): Curves, numbers, intervals.
-        point (OperatingPoint): Of the table of images.
-        point_result (OperatingPointResult): What the point does on these images; None where it was
-            chosen on them.
-        strata (StratifiedResult): By a field of the images; None where none was asked for.
-        comparison (Comparison): With another system; None where none was asked for.
-        other_events (list): The other system's images.
-    """
-
-    name: str
-    result: ClassResult
-    point: OperatingPoint
-    point_result: OperatingPointResult | None
-    strata: StratifiedResult | None = None
-    comparison: Comparison | None = None
-    other_events: list | None = None
-
-
-def evaluate_files(predictions, annotations, out, *, num_resamples=0, seed=0, by=None, compare=None,
-                   operating_point=None, choose='fp_budget', choose_target=None, name=None,
-                   progress=True, points_from='auto', **options):
+def evaluate_files(predictions: str | Path, annotations: str | Path, out: str | Path, *,
+                   num_resamples: int = 0, seed: int = 0, by: str | None = None,
+                   compare: str | Path | None = None, operating_point: str | Path | None = None,
+                   choose: str = 'fp_budget', choose_target: float | None = None,
+                   name: str | None = None, progress: bool = True, points_from: str = 'auto',
+                   classes: Sequence[str] | None = None, image_ids: str = 'auto',
+                   **options: Any) -> EvaluationResult:
     """Score a file of predictions against a file of annotations and write what came out.
 
     Writes ``record.json``, ``images.csv``, ``report.md`` and for each class with points
     ``froc.png``, with both kinds of images ``roc.png``.
 
     Args:
-        predictions (str | Path): See :mod:`mmwindow.evaluation.files.prediction_files`.
-        annotations (str | Path): COCO JSON with points, boxes or polygons.
-        out (str | Path): Folder for the results.
-        num_resamples (int): Of the bootstrap behind intervals; 0 gives none.
-        seed (int): Of the bootstrap.
-        by (str, optional): A field of the images (or 'group') to report by.
-        compare (str | Path, optional): Record of another system on the same images.
-        operating_point (str | Path, optional): Record of the same system on validation images,
+        predictions: See :mod:`mmwindow.evaluation.files.prediction_files`.
+        annotations: COCO JSON with points, boxes or polygons.
+        out: Folder for the results.
+        num_resamples: Of the bootstrap behind intervals; 0 gives none.
+        seed: Of the bootstrap.
+        by: A field of the images (or 'group') to report by.
+        compare: Record of another system on the same images.
+        operating_point: Record of the same system on validation images,
             on which the threshold of the table of images is chosen; on these images if None.
-        choose (str): How, one of :data:`~mmwindow.evaluation.statistics.operating_point.RULES`.
-        choose_target (float, optional): FP rate, sensitivity or specificity; 0.1 or 0.9 if None.
-        name (str, optional): Of the system in report and figures; the file's name if None.
-        progress (bool): Tell on standard error how far the reading is.
-        points_from (str): How an annotation gives its point, one of
+        choose: How, one of :data:`~mmwindow.evaluation.statistics.operating_point.RULES`.
+        choose_target: FP rate, sensitivity or specificity; 0.1 or 0.9 if None.
+        name: Of the system in report and figures; the file's name if None.
+        progress: Tell on standard error how far the reading is.
+        points_from: How an annotation gives its point, one of
             :data:`~mmwindow.annotations.point_rules.POINT_RULES`.
+        classes: Order of the classes in the predictions, where the file does not say it.
+        image_ids: What ``image_id`` of COCO results is; see
+            :func:`~mmwindow.evaluation.files.prediction_files.read_predictions`.
         **options: Of :func:`~mmwindow.evaluation.scoring.evaluate`.
 
     Returns:
         EvaluationResult
 
     Raises:
-        ValueError: Bad input; the message says which file, what is wrong and how to mend it.
+        ValueError: Bad input; the message says which file, what is wrong and how to fix it.
     """
     out, name = Path(out), name or Path(predictions).stem
     if out.exists() and not out.is_dir():
@@ -97,8 +81,8 @@ def evaluate_files(predictions, annotations, out, *, num_resamples=0, seed=0, by
         raise ValueError(f'{annotations}: no image has the field {by!r}; there are {known}')
     others = {what: read_record(path) for what, path in
               (('compare', compare), ('operating_point', operating_point)) if path is not None}
-    read = read_predictions(predictions, truth)
-    result = evaluate(show_progress(read, len(truth.targets)) if progress else read, truth.targets,
+    read = read_predictions(predictions, truth, classes, image_ids)
+    result = evaluate(track(read, len(truth.targets)) if progress else read, truth.targets,
                       classes=truth.classes, num_resamples=num_resamples, seed=seed, **options)
     for record in others.values():
         check_same_scoring(record, result.settings)
@@ -118,7 +102,8 @@ def evaluate_files(predictions, annotations, out, *, num_resamples=0, seed=0, by
     return result
 
 
-def report_class(name, result, settings, others, *, by, choose, choose_target, num_resamples, seed):
+def report_class(name: str, result: Any, settings: FROCSettings, others: Any, *, by: Any,
+                 choose: Any, choose_target: Any, num_resamples: int, seed: int) -> ClassReport:
     """Return the :class:`ClassReport` of one class; see :func:`evaluate_files`."""
     how = FROCSettings.from_record(settings)
     resamples = num_resamples or DEFAULT_RESAMPLES
@@ -141,7 +126,7 @@ def report_class(name, result, settings, others, *, by, choose, choose_target, n
                        comparison=comparison, other_events=other_events)
 
 
-def has_one_scale(events):
+def has_one_scale(events: Sequence[ImageEvents]) -> bool:
     """Tell whether no finding beats the score of its image: one threshold then serves both."""
     try:
         check_scale(events)
@@ -150,11 +135,10 @@ def has_one_scale(events):
     return True
 
 
-def check_other_images(record, chosen_on, events):
-    """Refuse a threshold that would be chosen on the images it is applied to."""
-    def names(images):
-        # Each file of annotations numbers its images itself, and a record may hold the name
-        # without its folder: the same path is the same image, as is one name under one id.
+def check_other_images(record: Record, chosen_on: Any, events: Sequence[ImageEvents]
+                      ) -> Iterator[Any]:
+    """Reject a threshold that would be chosen on the images it is applied to."""
+    def names(images: Any) -> Iterator[str]:
         for img in images:
             file_name = img.fields.get('file_name')
             yield img.image_id, None if file_name is None else Path(file_name).name
@@ -169,14 +153,14 @@ def check_other_images(record, chosen_on, events):
                          'validation images, never on those it is reported for')
 
 
-def other_name(record, name):
-    """Return how the system of a record is called beside one of another name."""
+def other_name(record: Record, name: str) -> str:
+    """Return how the system of a record is called next to one of another name."""
     other = record.source.get('name') or record.path.parent.name or record.path.stem
     return f'{other} ({record.path.parent.name})' if other == name else other
 
 
-def check_same_scoring(record, settings):
-    """Refuse a record whose events were made by another rule: they cannot be compared."""
+def check_same_scoring(record: Record, settings: FROCSettings) -> None:
+    """Reject a record whose events were made by another rule: they cannot be compared."""
     keys = ('rule', 'frame_side', *rule_numbers(settings['rule']))
     theirs = {key: record.settings.get(key) for key in keys}
     mine = {key: settings[key] for key in keys}
@@ -185,14 +169,15 @@ def check_same_scoring(record, settings):
                          'alike')
 
 
-def draw_figures(out, name, reports, result, num_resamples, seed, other=None):
+def draw_figures(out: Any, name: str, reports: Sequence[ClassReport], result: Any,
+                 num_resamples: int, seed: int, other: str | None = None) -> list[str]:
     """Draw the curves of each class; return the figures' names, in order."""
     how, figures = result.settings, []
     for report in reports:
         suffix = '' if len(reports) == 1 else '_' + re.sub(r'[\\/:]', '-', report.name)
         froc, roc, bands = {name: report.result.froc}, {name: report.result.roc}, {}
         if report.comparison is not None:
-            theirs = summarise_class(report.other_events, result.settings)
+            theirs = summarise_class(report.other_events, replace(result.settings, num_resamples=0))
             froc[other], roc[other] = theirs.froc, theirs.roc
         right = max(1., max(how.budgets))
         if report.result.froc.num_points:
@@ -206,20 +191,7 @@ def draw_figures(out, name, reports, result, num_resamples, seed, other=None):
     return figures
 
 
-def show_progress(predictions, total, interval=2., stream=None):
-    """Pass predictions on and tell now and then how many were read and how long it will take."""
-    stream = sys.stderr if stream is None else stream
-    started = last = time.monotonic()
-    for number, prediction in enumerate(predictions, start=1):
-        yield prediction
-        now = time.monotonic()
-        if now - last >= interval:
-            left = (now - started) / number * max(total - number, 0)
-            print(f'{number} of {total} images, about {left:.0f} s left', file=stream, flush=True)
-            last = now
-
-
-def describe(result):
+def describe(result: EvaluationResult) -> list[str]:
     """Return the numbers of a result as lines of text."""
     width = max(len(key) for key in result.metrics)
     return [f'{key:{width}}  {"none" if np.isnan(value) else format(value, ".4f")}'

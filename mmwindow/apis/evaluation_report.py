@@ -1,42 +1,57 @@
 """The page that ``tools/evaluate.py`` writes: Markdown, every number with how it was made."""
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
+from mmwindow.evaluation.metric_names import AUROC, recall_name
+from mmwindow.evaluation.results import ClassResult, EvaluationResult
+from mmwindow.evaluation.statistics.compare import Comparison
+from mmwindow.evaluation.statistics.operating_point import OperatingPoint, OperatingPointResult
+from mmwindow.evaluation.statistics.strata import StratifiedResult
 from mmwindow.utils.files import write_text
+from mmwindow.utils.markdown import format_number, format_with_interval, markdown_table
 
 
-def number(value, digits=3):
-    """Return a number as text; 'none' where there is none; infinite ones are thresholds."""
-    if value is None or np.isnan(value):
-        return 'none'
-    if np.isinf(value):
-        return 'no threshold' if value > 0 else 'every score'
-    return f'{value:.{digits}f}'
+@dataclass(frozen=True)
+class ClassReport:
+    """All that is written about one class.
+
+    Attributes:
+        name: Of the class.
+        result: Curves, numbers, intervals.
+        point: Of the table of images.
+        point_result: What the point does on these images; None where it was
+            chosen on them.
+        strata: By a field of the images; None where none was asked for.
+        comparison: With another system; None where none was asked for.
+        other_events: The other system's images.
+    """
+
+    name: str
+    result: ClassResult
+    point: OperatingPoint
+    point_result: OperatingPointResult | None
+    strata: StratifiedResult | None = None
+    comparison: Comparison | None = None
+    other_events: list[Any] | None = None
 
 
-def with_interval(value, interval):
-    """Return a number with its interval as text, where it has one."""
-    if interval is None:
-        return number(value)
-    return f'{number(value)} ({number(interval.low)} to {number(interval.high)})'
-
-
-def table(head, rows):
+def table(head: Any, rows: Iterable[dict[str, Any]]) -> list[str]:
     """Return a Markdown table as lines."""
-    return ['| ' + ' | '.join(map(str, row)) + ' |' for row in
-            (head, ['---'] * len(head), *rows)] + ['']
+    return [markdown_table([head, *rows]), '']
 
 
-def metric_lines(result):
+def metric_lines(result: Any) -> list[str]:
     """Return the numbers of one class, each recall with the threshold behind it."""
     rows = []
     for key, value in result.metrics.items():
-        budget = next((entry for entry in result.thresholds if key == f'recall@{entry:g}'), None)
+        budget = next((entry for entry in result.thresholds if key == recall_name(entry)), None)
         crossings = '' if budget is None or result.froc.floor is not None else (
             result.froc.num_crossings(budget))
-        rows.append([key, with_interval(value, result.intervals.get(key)),
-                     '' if budget is None else number(result.thresholds[budget], 6), crossings])
+        rows.append([key, format_with_interval(value, result.intervals.get(key)),
+                     '' if budget is None else format_number(result.thresholds[budget], 6),
+                     crossings])
     lines = table(['', 'value (95 % interval)' if result.intervals else 'value',
                    'threshold', 'times the FP rate comes to exceed it'], rows)
     methods = sorted({interval.method for interval in result.intervals.values() if interval})
@@ -45,7 +60,7 @@ def metric_lines(result):
     return lines + note_lines(result.notes)
 
 
-def note_lines(notes):
+def note_lines(notes: Any) -> list[str]:
     """Return notes as a list, names of one text together."""
     by_text = {}
     for note in notes:
@@ -54,7 +69,7 @@ def note_lines(notes):
     return [f'- {", ".join(names)}: {text}' for text, names in by_text.items()] + [''] * bool(notes)
 
 
-def point_lines(report):
+def point_lines(report: ClassReport) -> list[str]:
     """Return what the operating point does, with where it comes from."""
     point = report.point
     target = '' if point.target is None else f' = {point.target:g}'
@@ -62,17 +77,17 @@ def point_lines(report):
         'on these very images: the numbers at it flatter, give --operating-point a record of '
         'validation images')
     lines = ['### Operating point', '',
-             f'Score {number(point.threshold, 6)}, chosen by {point.rule}{target} '
+             f'Score {format_number(point.threshold, 6)}, chosen by {point.rule}{target} '
              f'{where} ({point.num_images}).' + (f' {point.note}.' if point.note else ''), '']
     if report.point_result is None:
         # A threshold of image scores on a scale of their own counts no findings.
         counts = (report.result.froc.counts_at(point.threshold) if point.serves_findings else
-                  {f'{key} of images': number(value) for key, value in point.achieved.items()})
+                  {f'{key} of images': format_number(value) for key, value in point.achieved.items()})
         return lines + table(list(counts), [[('' if value is None else value)
                                              for value in counts.values()]])
     result = report.point_result
     rows = [[name, 'none: ' + result.reasons[name] if interval is None else
-             with_interval(interval.estimate, interval)]
+             format_with_interval(interval.estimate, interval)]
             for name, interval in (('sensitivity of images', result.sensitivity),
                                    ('specificity of images', result.specificity),
                                    ('recall of points', result.recall),
@@ -83,14 +98,14 @@ def point_lines(report):
             f'is a bootstrap, {result.num_resamples} resamples, seed {result.seed}.', '']
 
 
-def strata_lines(report):
+def strata_lines(report: ClassReport) -> list[str]:
     """Return the numbers of each value of a field, and of all images."""
     if report.strata is None:
         return []
     names = list(report.result.metrics)
     parts = [*report.strata.strata, report.strata.pooled]
     rows = [[part.name, part.num_images, part.num_positives, part.num_points,
-             *(with_interval(part.estimates[key], part.intervals[key]) for key in names)]
+             *(format_with_interval(part.estimates[key], part.intervals[key]) for key in names)]
             for part in parts]
     notes = [f'{part.name}, {key}: {part.reasons[key]}' for part in parts for key in names
              if key in part.reasons]
@@ -100,7 +115,7 @@ def strata_lines(report):
             f'{report.strata.seed}.', '', *note_lines(notes)]
 
 
-def comparison_lines(report, name, other):
+def comparison_lines(report: ClassReport, name: str, other: str | None) -> list[str]:
     """Return the differences from another system on the same images."""
     comparison = report.comparison
     if comparison is None:
@@ -109,23 +124,24 @@ def comparison_lines(report, name, other):
     for key, difference in comparison.differences.items():
         p_value = comparison.p_values[key]
         # The bootstrap's test rejects too often near AUROC 1 (results/coverage).
-        if key == 'auroc' and comparison.delong is not None:
+        if key == AUROC and comparison.delong is not None:
             difference, p_value = comparison.delong.difference, comparison.delong.p_value
-        rows.append([key, number(comparison.first[key]), number(comparison.second[key]),
+        rows.append([key, format_number(comparison.first[key]), format_number(comparison.second[key]),
                      'none: ' + comparison.reasons[key] if difference is None else
-                     with_interval(difference.estimate, difference), number(p_value)])
+                     format_with_interval(difference.estimate, difference), format_number(p_value)])
     lines = [f'### {name} minus {other}', '',
              *table(['', name, other, 'difference (95 % interval)', 'p'], rows),
              f'Paired bootstrap over {comparison.num_units} patients or images, '
              f'{comparison.num_resamples} resamples, seed {comparison.seed}.', '']
     if comparison.delong is not None:
         note = f' {comparison.delong.note}.' if comparison.delong.note else ''
-        lines += [f'AUROC: DeLong\'s interval and test instead, z {number(comparison.delong.z)}, '
-                  f'p {number(comparison.delong.p_value, 4)}.{note}', '']
+        lines += ['AUROC: DeLong\'s interval and test instead, z '
+                  f'{format_number(comparison.delong.z)}, p '
+                  f'{format_number(comparison.delong.p_value, 4)}.{note}', '']
     return lines
 
 
-def settings_lines(result):
+def settings_lines(result: Any) -> list[str]:
     """Return the settings and what was counted."""
     settings = [[key, ', '.join(f'{entry:g}' for entry in value) if isinstance(value, tuple) else
                  value] for key, value in result.settings.items()]
@@ -133,16 +149,17 @@ def settings_lines(result):
     return ['## How', '', *table(['setting', 'value'], settings), *table(['counted', ''], counts)]
 
 
-def write_report(path, name, reports, result, figures, other=None):
-    """Write the page beside, then rename it.
+def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],
+                 result: EvaluationResult, figures: Sequence[str], other: str | None = None) -> Path:
+    """Write the page atomically.
 
     Args:
-        path (str | Path): The ``.md``.
-        name (str): Of the system.
-        reports (Sequence[ClassReport]): One per class.
-        result (EvaluationResult): All classes.
-        figures (Sequence[str]): Names of the figures beside the page.
-        other (str, optional): Name of the other system.
+        path: The ``.md``.
+        name: Of the system.
+        reports: One per class.
+        result: All classes.
+        figures: Names of the figures next to the page.
+        other: Name of the other system.
 
     Returns:
         Path: The page.

@@ -22,7 +22,7 @@ def test(config, checkpoint, work_dir=None, cfg_options=None, launcher='none', o
     """
     check_checkpoint(checkpoint)
     if out is not None and Path(out).suffix not in ('.npz', '.pkl', '.pickle'):
-        raise ValueError(f'--out {out}: the file must end in .npz, .pkl or .pickle')
+        raise ValueError(f'--out {out}: the file must end in .pkl, .pickle or .npz')
     cfg = load_config(config, work_dir, cfg_options, launcher)
     cfg.load_from = str(checkpoint)
     if show_dir is not None:

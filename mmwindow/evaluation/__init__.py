@@ -10,21 +10,36 @@ from mmwindow.evaluation.files.predictions import Prediction, Target
 from mmwindow.evaluation.files.records import Record, read_record, write_record
 from mmwindow.evaluation.froc import CONVENTIONS, DEFAULT_BUDGETS, FROCCurve, froc_curve
 from mmwindow.evaluation.froc_settings import FROCSettings
-from mmwindow.evaluation.hit_rules import HIT_RULES
+from mmwindow.evaluation.hit_rules import (
+    HIT_RULES,
+    HitRule,
+    judge_findings,
+    make_hit_rule,
+    register_hit_rule,
+)
+from mmwindow.evaluation.metric_names import display_name, metric_names
+from mmwindow.evaluation.results import ClassResult, EvaluationResult
 from mmwindow.evaluation.roc import ROCCurve, auroc, roc_curve
 from mmwindow.evaluation.scoring import evaluate
 from mmwindow.evaluation.statistics.compare import compare_systems
 from mmwindow.evaluation.statistics.delong import delong_interval, delong_test
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.operating_point import (
-           apply_operating_point,
-           choose_operating_point,
+    apply_operating_point,
+    choose_operating_point,
 )
 from mmwindow.evaluation.statistics.strata import evaluate_folds, evaluate_strata
 
-__all__ = ['CONVENTIONS', 'DEFAULT_BUDGETS', 'FROCCurve', 'FROCSettings', 'HIT_RULES',
-           'ImageEvents', 'Interval', 'Prediction', 'ROCCurve', 'Record', 'RunningFloor', 'Target',
-           'apply_operating_point', 'auroc', 'box_events', 'choose_operating_point',
-           'compare_systems', 'delong_interval', 'delong_test', 'evaluate', 'evaluate_folds',
-           'evaluate_strata', 'find_floor', 'froc_curve', 'map_events', 'prune_events',
-           'read_record', 'roc_curve', 'write_record']
+__all__ = [
+    # Scoring
+    'evaluate', 'EvaluationResult', 'ClassResult', 'FROCSettings', 'Prediction', 'Target',
+    # Hit rules
+    'HIT_RULES', 'HitRule', 'judge_findings', 'make_hit_rule', 'register_hit_rule',
+    # From images to curves
+    'ImageEvents', 'box_events', 'map_events', 'FROCCurve', 'froc_curve', 'ROCCurve', 'roc_curve',
+    'auroc', 'CONVENTIONS', 'DEFAULT_BUDGETS', 'display_name', 'metric_names',
+    # Statistics
+    'Interval', 'apply_operating_point', 'choose_operating_point', 'compare_systems',
+    'delong_interval', 'delong_test', 'evaluate_folds', 'evaluate_strata',
+    # Files
+    'Record', 'read_record', 'write_record', 'RunningFloor', 'find_floor', 'prune_events']

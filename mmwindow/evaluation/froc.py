@@ -1,11 +1,16 @@
 """The exact FROC curve over images, and its operating points."""
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from mmwindow.evaluation.events.image_events import ImageEvents
 
 DEFAULT_BUDGETS = (0.1, 0.2, 0.3, 0.4, 0.5)
 CONVENTIONS = ('first_crossing', 'best', 'interpolated')
-COUNTED_KINDS = ('hit', 'both', 'neither')  # of findings, beside false positives
+COUNTED_KINDS = ('hit', 'both', 'neither')  # of findings, besides false positives
 RATE_SLACK = 1e-9  # false positives
 
 
@@ -14,31 +19,31 @@ class FROCCurve:
     """The FROC at every threshold at which anything changes.
 
     Attributes:
-        thresholds (ndarray): ``(T,)`` descending.
-        fp_rate (ndarray): ``(T,)``, false positives per image at each threshold; not
+        thresholds: ``(T,)`` descending.
+        fp_rate: ``(T,)``, false positives per image at each threshold; not
             monotone, since findings merge.
-        recall (ndarray): ``(T,)``, recalled points over all points.
-        num_images (int): All images, normals included.
-        num_points (int): All points in their frames.
-        floor (float, optional): The curve is known down to this threshold only; None: all
+        recall: ``(T,)``, recalled points over all points.
+        num_images: All images, negative images included.
+        num_points: All points in their frames.
+        floor: The curve is known down to this threshold only; None: all
             of it is.
-        counts (dict): For each kind of finding counted in all images ('hit', 'both',
+        counts: For each kind of finding counted in all images ('hit', 'both',
             'neither'): levels ``(K,)`` descending, and the number of such findings in all
             images from each level down to the next, ``(K,)``.
     """
-    thresholds: np.ndarray
-    fp_rate: np.ndarray
-    recall: np.ndarray
+    thresholds: NDArray[Any]
+    fp_rate: NDArray[Any]
+    recall: NDArray[Any]
     num_images: int
     num_points: int
     floor: float | None = None
-    counts: dict = field(default_factory=dict)
+    counts: dict[str, Any] = field(default_factory=dict)
 
-    def keeps_to(self, budget):
+    def keeps_to(self, budget: float) -> NDArray[np.bool_]:
         """Tell at which thresholds the FP rate keeps to a budget ``(T,)``.
 
         Args:
-            budget (float): False positives per image.
+            budget: False positives per image.
 
         Raises:
             ValueError: The budget is negative or NaN.
@@ -48,7 +53,7 @@ class FROCCurve:
         # that is met exactly from being lost to rounding.
         return self.fp_rate * self.num_images <= budget * self.num_images + RATE_SLACK
 
-    def crossing(self, budget):
+    def crossing(self, budget: float) -> int:
         """Return the index of the first threshold whose FP rate exceeds a budget.
 
         The number of thresholds where the rate never does.
@@ -64,7 +69,7 @@ class FROCCurve:
                              'is spent; make the events again with a lower floor, or none')
         return len(over)
 
-    def num_crossings(self, budget):
+    def num_crossings(self, budget: float) -> int:
         """Return how often the FP rate comes to exceed a budget as the threshold falls.
 
         0 where it never does; more than 1 where findings merge and the rate falls again: the
@@ -77,11 +82,11 @@ class FROCCurve:
         over = np.append(False, ~self.keeps_to(budget))
         return int((over[1:] & ~over[:-1]).sum())
 
-    def counts_at(self, threshold):
+    def counts_at(self, threshold: float) -> dict[str, Any]:
         """Return what the findings are at a threshold, over all images.
 
         Args:
-            threshold (float): Findings of this score or better count; inf: none does.
+            threshold: Findings of this score or better count; inf: none does.
 
         Returns:
             dict: Numbers: ``false_positives``, ``recalled`` targets, and where they were
@@ -98,7 +103,7 @@ class FROCCurve:
         num_fps = int(round(self.fp_rate[index] * self.num_images)) if index >= 0 else 0
         num_recalled = (int(round(self.recall[index] * self.num_points))
                         if index >= 0 and self.num_points else 0)
-        found = {kind: None for kind in COUNTED_KINDS}
+        found: dict[str, Any] = dict.fromkeys(COUNTED_KINDS)
         for kind, (levels, numbers) in self.counts.items():
             index = int(np.searchsorted(-levels, -threshold, 'right')) - 1
             found[kind] = int(numbers[index]) if index >= 0 else 0
@@ -107,17 +112,18 @@ class FROCCurve:
         return dict(false_positives=num_fps, recalled=num_recalled, hits=found['hit'],
                     both=found['both'], neither=found['neither'], findings=total)
 
-    def counts_at_budget(self, budget):
+    def counts_at_budget(self, budget: float) -> dict[str, Any]:
         """Return :meth:`counts_at` the first crossing's operating point, and its threshold."""
         threshold = self.threshold_at(budget)
-        return dict(threshold=threshold, **self.counts_at(threshold))
+        return dict(threshold=threshold, **self.counts_at(
+            np.inf if threshold is None else threshold))
 
-    def recall_at(self, budget, convention='first_crossing'):
+    def recall_at(self, budget: float, convention: str = 'first_crossing') -> float:
         """Return the recall at a budget of false positives per image.
 
         Args:
-            budget (float): False positives per image.
-            convention (str): 'first_crossing': the recall at the lowest threshold such
+            budget: False positives per image.
+            convention: 'first_crossing': the recall at the lowest threshold such
                 that the FP rate keeps to the budget there and at every higher one, the
                 operating point at which a reader lowering the threshold first spends
                 it. 'best': the highest recall at any threshold that keeps to it.
@@ -172,31 +178,31 @@ class FROCCurve:
             return None
         return float(self.thresholds[index - 1]) if index else float('inf')
 
-    def score(self, budgets=DEFAULT_BUDGETS, convention='first_crossing'):
+    def score(self, budgets: Any = DEFAULT_BUDGETS, convention: str = 'first_crossing') -> float:
         """Return the FROC score, the mean recall over budgets."""
         if not len(budgets):
             raise ValueError('there is no budget to average the recall over')
         return float(np.mean([self.recall_at(budget, convention) for budget in budgets]))
 
-    def _check_whole(self, what):
-        """Refuse what needs all of the curve where it has a floor."""
+    def _check_whole(self, what: Any) -> None:
+        """Reject what needs all of the curve where it has a floor."""
         if self.floor is not None:
             raise ValueError(f'{what} depends on every threshold, but the curve is known down to '
                              f'{self.floor} only; make the events again without a floor')
 
 
-def check_budget(budget):
-    """Refuse a budget that is negative or NaN."""
+def check_budget(budget: float) -> None:
+    """Reject a budget that is negative or NaN."""
     if not budget >= 0:
         raise ValueError(f'the budget is {budget}; false positives per image, at least 0, are '
                          'expected')
 
 
-def froc_curve(events):
+def froc_curve(events: Sequence[ImageEvents]) -> FROCCurve:
     """Return the exact FROC curve of a set of images.
 
     Args:
-        events (Sequence[ImageEvents]): One per image, normals included.
+        events: One per image, negative images included.
 
     Returns:
         FROCCurve: Recall is NaN everywhere where no image has a point. It is known down to
@@ -204,6 +210,17 @@ def froc_curve(events):
 
     Raises:
         ValueError: There is no image.
+
+    Example:
+        One image with a point, found at 0.8 after a false positive at 0.9; one without either.
+
+        >>> from mmwindow.evaluation import box_events
+        >>> found = box_events([[0, 0, 9, 9], [90, 90, 110, 110]], [0.9, 0.8], [[100, 100]])
+        >>> curve = froc_curve([found, box_events([], [], [])])
+        >>> curve.fp_rate.tolist(), curve.recall.tolist()
+        ([0.5, 0.5], [0.0, 1.0])
+        >>> curve.recall_at(0.1), curve.recall_at(0.5), curve.threshold_at(0.5)
+        (0.0, 1.0, 0.8)
     """
     events = list(events)
     if not events:
@@ -226,13 +243,14 @@ def froc_curve(events):
                      num_images=len(events), num_points=num_points, floor=floor, counts=counts)
 
 
-def sum_counts(events, kind, lowest=-np.inf):
+def sum_counts(events: Sequence[ImageEvents], kind: str, lowest: float = -np.inf
+              ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the number of findings of a kind in all images, at every level where it changes.
 
     Args:
-        events (Sequence[ImageEvents]): Images that were counted.
-        kind (str): 'fp', 'hit', 'both' or 'neither'.
-        lowest (float): Levels below are left out.
+        events: Images that were counted.
+        kind: 'fp', 'hit', 'both' or 'neither'.
+        lowest: Levels below are left out.
 
     Returns:
         tuple: Levels ``(K,)`` descending; numbers ``(K,)`` integers, from each level down.
@@ -244,7 +262,7 @@ def sum_counts(events, kind, lowest=-np.inf):
     return -negated, numbers.round().astype(np.int64)
 
 
-def _join(pairs, lowest):
+def _join(pairs: Any, lowest: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the levels and changes of all images, down to a level."""
     levels = np.concatenate([levels for levels, _ in pairs]).astype(np.float64)
     changes = np.concatenate([changes for _, changes in pairs])

@@ -132,7 +132,7 @@ class FROCMetric(BaseMetric):
             return self.truth.classes
         own = self.own_classes()
         if own is None and target is not None:
-            own = tuple(map(str, range(max([0, *map(int, target.labels)]) + 1)))  # type: ignore[union-attr,arg-type]
+            own = tuple(map(str, range(max([0, *map(int, target.labels)]) + 1)))  # type: ignore[arg-type]
         return own or ('0', )
 
     def evaluate(self, size: int) -> dict[str, float]:
@@ -147,7 +147,8 @@ class FROCMetric(BaseMetric):
                 pruned = prune_events([row[label] for row in self.results], [self.keep_up_to], size)
                 for row, events in zip(self.results, pruned, strict=True):
                     row[label] = events
-        return super().evaluate(size)
+        metrics: dict[str, float] = super().evaluate(size)
+        return metrics
 
     def compute_metrics(self, results: list[list[ImageEvents]]) -> dict[str, float]:
         """Return the numbers over all images, and write ``outfile`` if it is set."""
@@ -162,14 +163,14 @@ class FROCMetric(BaseMetric):
             for note in entry.notes:
                 print_log(f'FROCMetric, class {name}: {note}', MMLogger.get_current_instance())
         if self.outfile is not None:
-            self.write(result)
+            self.write(result, self.outfile)
         return result.metrics
 
-    def write(self, result: EvaluationResult) -> None:
+    def write(self, result: EvaluationResult, path: str) -> None:
         """Write the record (:mod:`mmwindow.evaluation.files.records`) of all images."""
         settings = {name: value for name, value in result.settings.items()
                     if name not in ('map_extent', 'missing')}  # choices of files alone
-        replace(result, settings=settings).write(self.outfile, prefix=self.prefix)
+        replace(result, settings=settings).write(path, prefix=self.prefix)
 
 
 def check_keep_up_to(keep_up_to: float | str | None, settings: FROCSettings,
@@ -207,6 +208,8 @@ class DumpPredictions(BaseMetric):
     Raises:
         ValueError: The suffix is not ``.npz``.
     """
+
+    default_prefix = 'predictions'  # it has no numbers, but mmengine asks for one
 
     def __init__(self, out_file_path: str, settings: Mapping[str, Any] | None = None,
                  collect_device: str = 'cpu') -> None:

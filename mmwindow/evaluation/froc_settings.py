@@ -42,7 +42,7 @@ class FROCSettings(Mapping[str, Any]):
         ValueError: One of them is unknown or makes no sense.
     """
 
-    budgets: Sequence[float] = DEFAULT_BUDGETS
+    budgets: Any = DEFAULT_BUDGETS
     convention: str = 'first_crossing'
     fp_denominator: str = 'all'
     rule: HitRule = field(default_factory=make_hit_rule)

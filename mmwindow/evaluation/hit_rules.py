@@ -57,7 +57,7 @@ class Judgement(NamedTuple):
     @property
     def is_hit(self) -> Bools:
         """``(K,)``, whether a finding hits any target."""
-        return self.hits.any(axis=0)
+        return np.asarray(self.hits.any(axis=0))
 
     @property
     def kinds(self) -> NDArray[np.uint8]:
@@ -212,7 +212,9 @@ class DiskOverlap(HitRule):
     def hits(self, boxes: Edges, target: Floats) -> Bools:
         """Tell which findings hold a point."""
         x, y = target[:2]
-        return (boxes.left <= x) & (x <= boxes.right) & (boxes.top <= y) & (y <= boxes.bottom)
+        found: Bools = (
+            (boxes.left <= x) & (x <= boxes.right) & (boxes.top <= y) & (y <= boxes.bottom))
+        return found
 
     def is_false_positive(self, boxes: Edges, is_hit: Bools, covered: Floats) -> Bools:
         """Tell which findings the disks cover too little of."""
@@ -238,7 +240,7 @@ class BoxIoU(HitRule):
         height = np.maximum(np.minimum(boxes.bottom, y1) - np.maximum(boxes.top, y0), 0.)
         common = width * height
         union = boxes.areas + (x1 - x0) * (y1 - y0) - common
-        return common >= self.min_iou * union - AREA_SLACK
+        return np.asarray(common >= self.min_iou * union - AREA_SLACK)
 
 
 @register_hit_rule
@@ -253,8 +255,10 @@ class CentreInBox(HitRule):
         """Tell which findings have their centre in a box."""
         x0, y0, x1, y1 = target
         x, y = (boxes.left + boxes.right) / 2, (boxes.top + boxes.bottom) / 2
-        return ((x0 - LENGTH_SLACK <= x) & (x <= x1 + LENGTH_SLACK)
+        found: Bools = (
+            (x0 - LENGTH_SLACK <= x) & (x <= x1 + LENGTH_SLACK)
                 & (y0 - LENGTH_SLACK <= y) & (y <= y1 + LENGTH_SLACK))
+        return found
 
 
 @register_hit_rule
@@ -272,7 +276,7 @@ class Distance(HitRule):
         """Tell which findings have their centre near a point."""
         x, y = (boxes.left + boxes.right) / 2, (boxes.top + boxes.bottom) / 2
         distance = np.sqrt((x - target[0]) ** 2 + (y - target[1]) ** 2)
-        return distance <= self.hit_radius + LENGTH_SLACK
+        return np.asarray(distance <= self.hit_radius + LENGTH_SLACK)
 
 
 HIT_RULES = hit_rule_names()
@@ -318,4 +322,5 @@ def judge_findings(rule: str | HitRule, boxes: ArrayLike, targets: ArrayLike,
     hits = np.zeros((len(targets), len(boxes)), dtype=bool)
     for number, target in enumerate(targets):
         hits[number] = rule.hits(edges, target)
-    return Judgement(rule.is_false_positive(edges, hits.any(axis=0), np.asarray(covered)), hits)
+    is_hit: Bools = np.asarray(hits.any(axis=0))
+    return Judgement(rule.is_false_positive(edges, is_hit, np.asarray(covered)), hits)

@@ -1,17 +1,56 @@
 """What an evaluation gives: curves, numbers and their intervals, from events alone."""
-from collections.abc import Mapping
+import html
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import write_record
+from mmwindow.evaluation.froc import FROCCurve
 from mmwindow.evaluation.froc_settings import FROCSettings, counted_curve
-from mmwindow.evaluation.roc import auroc, roc_curve
+from mmwindow.evaluation.metric_names import AUROC, FROC_SCORE, display_name, recall_name
+from mmwindow.evaluation.roc import ROCCurve, auroc, roc_curve
 from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES, bootstrap
 from mmwindow.evaluation.statistics.delong import delong_interval
+from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.resampling import find_units
+from mmwindow.utils.markdown import format_number, format_with_interval
+
+MAX_REPR = 1000  # characters
+
+
+@dataclass(frozen=True)
+class ClassResult:
+    """The numbers of one class.
+
+    Attributes:
+        events: One per image, negative ones included.
+        froc: Exact; its FP rate has the denominator of the settings.
+        roc: Of the image scores; None with one kind of image.
+        metrics: ``auroc``, ``recall@<budget>`` and ``froc_score``; NaN where there is none.
+        thresholds: The score that gives the recall at each budget, as
+            :meth:`~mmwindow.evaluation.FROCCurve.threshold_at`: inf where no finding is called,
+            None where no threshold has the recall.
+        intervals: By metric; None where there is no number. Empty where none were asked for.
+            AUROC: DeLong's; all else: bootstrap over patients.
+        notes: Why a number or an interval is missing.
+    """
+
+    events: list[ImageEvents]
+    froc: FROCCurve
+    roc: ROCCurve | None
+    metrics: dict[str, float]
+    thresholds: dict[float, float | None]
+    intervals: dict[str, Interval | None]
+    notes: list[str]
+
+    def __repr__(self) -> str:
+        values = ', '.join(f'{name}={format_number(value)}' for name, value in self.metrics.items())
+        return _shorten(f'ClassResult({len(self.events)} images, {values})')
 
 
 @dataclass(frozen=True)
@@ -19,20 +58,19 @@ class EvaluationResult:
     """All classes, how they were scored, and what was counted on the way.
 
     Attributes:
-        classes (dict[str, ClassResult]): By name.
-        metrics (dict[str, float]): As those of a class; with several classes the mean over those
-            that have a number, then one set for each, ``<class>_<metric>``.
-        settings (dict): Hit rule and its numbers, frame side, budgets, convention, denominator,
-            extent of the maps, what was done with missing images, seed and resamples.
-        counts (dict[str, int]): ``images``, ``positives`` (images with a point), ``points``,
-            ``missing`` (images without a prediction, counted as without a finding) and
-            ``boxes_left_out`` (wholly outside their image, or without area).
+        classes: By name.
+        metrics: As those of a class; with several classes the mean over those that have a number,
+            then one set for each, ``<class>_<metric>``.
+        settings: FROC settings; ``settings['budgets']`` and so on.
+        counts: ``images``, ``positives`` (images with a point), ``points``, ``missing`` (images
+            without a prediction, counted as without a finding) and ``boxes_left_out`` (outside
+            their image, or without area).
     """
 
-    classes: dict
-    metrics: dict
-    settings: dict
-    counts: dict = field(default_factory=dict)
+    classes: dict[str, ClassResult]
+    metrics: dict[str, float]
+    settings: Mapping[str, Any]
+    counts: dict[str, int] = field(default_factory=dict)
 
     def write(self, path: str | Path, source: Mapping[str, Any] | None = None,
               prefix: str = '') -> Path:
@@ -51,102 +89,156 @@ class EvaluationResult:
             intervals={name: {key: interval_dict(value) for key, value in entry.intervals.items()}
                        for name, entry in self.classes.items() if entry.intervals})
 
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield one row per class and number, as :meth:`to_frame` shows them."""
+        for class_name, entry in self.classes.items():
+            thresholds = {recall_name(budget): value for budget, value in entry.thresholds.items()}
+            for name, value in entry.metrics.items():
+                interval = entry.intervals.get(name)
+                yield {'class': class_name, 'metric': name, 'value': value,
+                       'low': None if interval is None else interval.low,
+                       'high': None if interval is None else interval.high,
+                       'threshold': thresholds.get(name)}
 
-@dataclass(frozen=True)
-class ClassResult:
-    """The numbers of one class.
+    def to_frame(self) -> Any:
+        """Return the numbers as a data frame of pandas, one row per class and number.
 
-    Attributes:
-        events (list[ImageEvents]): One per image, normals included.
-        froc (FROCCurve): Exact; its FP rate has the denominator of the settings.
-        roc (ROCCurve): Of the image scores; None with one kind of image.
-        metrics (dict[str, float]): ``auroc``, ``recall@<budget>`` and ``froc_score``; NaN where
-            there is none.
-        thresholds (dict[float, float]): The score behind each budget: the lowest threshold such
-            that the FP rate keeps to it there and at every higher one; inf where none does.
-        intervals (dict[str, Interval]): By metric; None where there is no number. Empty where
-            none were asked for. AUROC: DeLong's; all else: bootstrap over patients.
-        notes (list[str]): Why a number or an interval is missing.
-    """
+        Raises:
+            ValueError: pandas is not installed.
+        """
+        try:
+            pandas = import_module('pandas')
+        except ImportError as error:
+            raise ValueError('to_frame needs pandas, which is not installed: pip install pandas'
+                             ) from error
+        return pandas.DataFrame(list(self.rows()))
 
-    events: list
-    froc: object
-    roc: object
-    metrics: dict
-    thresholds: dict
-    intervals: dict
-    notes: list
+    def plot_froc(self, path: str | Path) -> Path:
+        """Draw the FROC curve of each class into a figure (.png, .jpg, .pdf or .svg).
+
+        Raises:
+            ValueError: No class has a point, or matplotlib is not installed.
+        """
+        curves = {name: entry.froc for name, entry in self.classes.items() if entry.froc.num_points}
+        return Path(_plotter('plot_froc', curves)(
+            curves, path, self.settings['budgets'], convention=self.settings['convention']))
+
+    def plot_roc(self, path: str | Path) -> Path:
+        """Draw the ROC curve of each class into a figure (.png, .jpg, .pdf or .svg).
+
+        Raises:
+            ValueError: No class has both kinds of images, or matplotlib is not installed.
+        """
+        curves = {name: entry.roc for name, entry in self.classes.items() if entry.roc is not None}
+        return Path(_plotter('plot_roc', curves)(curves, path))
+
+    def __repr__(self) -> str:
+        counts = ', '.join(f'{value} {key}' for key, value in self.counts.items())
+        values = ', '.join(f'{name}={format_number(value)}' for name, value in self.metrics.items())
+        return _shorten(f'EvaluationResult({values}; {counts})')
+
+    def _repr_html_(self) -> str:
+        """Return the numbers as a table for notebooks."""
+        lines = [''.join(f'<th>{name}</th>' for name in ('class', '', 'value', 'threshold'))]
+        for row in self.rows():
+            interval = self.classes[row['class']].intervals.get(row['metric'])
+            cells = (row['class'], display_name(row['metric']),
+                     format_with_interval(row['value'], interval),
+                     '' if row['threshold'] is None else format_number(row['threshold'], 6))
+            lines.append(''.join(f'<td>{html.escape(str(cell))}</td>' for cell in cells))
+        return '<table>' + ''.join(f'<tr>{line}</tr>' for line in lines) + '</table>'
 
 
-def interval_dict(interval):
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_REPR else text[:MAX_REPR - 4] + '...)'
+
+
+def _plotter(name: str, curves: Mapping[str, Any]) -> Any:
+    """Return a function of the part that draws, which no number depends on."""
+    if not curves:
+        raise ValueError(f'{name}: no class has a curve; a FROC needs points, a ROC images with and '
+                         'without')
+    try:
+        return getattr(import_module('mmwindow.visualization.curves'), name)
+    except ImportError as error:
+        raise ValueError(f'{name} needs matplotlib ({error}); install it: pip install '
+                         '"mmwindow[plots]"') from error
+
+
+def interval_dict(interval: Interval | None) -> dict[str, Any] | None:
     """Return an interval as plain data; None stays."""
     return None if interval is None else dict(
         estimate=interval.estimate, low=interval.low, high=interval.high, level=interval.level,
         method=interval.method, note=interval.note)
 
 
-def summarise(classes, settings, counts=None):
+def summarise(classes: Mapping[str, Sequence[ImageEvents]], settings: Mapping[str, Any],
+              counts: Mapping[str, int] | None = None) -> EvaluationResult:
     """Return the result of images that are reduced to events already.
 
     Args:
-        classes (dict[str, list[ImageEvents]]): As in a record.
-        settings (FROCSettings): With the resamples of the bootstrap; 0 gives no intervals.
-        counts (dict, optional): As in :class:`EvaluationResult`.
+        classes: As in a record.
+        settings: FROC settings, or those of a record; with resamples of the bootstrap there are
+            intervals.
+        counts: As in :class:`EvaluationResult`.
     """
     settings = FROCSettings.from_record(settings)
-    results = {name: summarise_class(events, settings, settings.num_resamples, settings.seed)
-               for name, events in classes.items()}
+    results = {name: summarise_class(events, settings) for name, events in classes.items()}
     return EvaluationResult(classes=results, metrics=merge_metrics(results), settings=settings,
                             counts=dict(counts or {}))
 
 
-def summarise_class(events, settings, num_resamples=0, seed=0):
+def summarise_class(events: Sequence[ImageEvents], settings: Mapping[str, Any]) -> ClassResult:
     """Return the curves and numbers of one class (docs/method.md, sections 6 to 8)."""
-    how, notes = FROCSettings.from_record(settings), []
+    settings, notes = FROCSettings.from_record(settings), []
     labels, scores = [img.is_positive for img in events], [img.score for img in events]
-    curve = counted_curve(events, how)
+    curve, roc = counted_curve(events, settings), None
+    metrics = {AUROC: float('nan')}
     try:
-        metrics, roc = dict(auroc=auroc(labels, scores)), roc_curve(labels, scores)
+        metrics[AUROC], roc = auroc(labels, scores), roc_curve(labels, scores)
     except ValueError as error:
-        metrics, roc = dict(auroc=float('nan')), None
         notes.append(f'no AUROC: {error}')
     if curve.num_points == 0:
         notes.append(f'no recall: the {len(events)} images have no point')
-    for budget in how.budgets:
-        metrics[f'recall@{budget:g}'] = curve.recall_at(budget, how.convention)
-    metrics['froc_score'] = curve.score(how.budgets, how.convention)
-    intervals = class_intervals(events, how, num_resamples, seed) if num_resamples else {}
-    if num_resamples and intervals['auroc'] is None and roc is not None:
+    for budget in settings.budgets:
+        metrics[recall_name(budget)] = curve.recall_at(budget, settings.convention)
+    metrics[FROC_SCORE] = curve.score(settings.budgets, settings.convention)
+    intervals = {} if not settings.num_resamples else class_intervals(
+        events, settings, settings.num_resamples, settings.seed)
+    if intervals and intervals[AUROC] is None and roc is not None:
         notes.append('auroc: no interval, as DeLong\'s needs two patients of each kind of image')
     notes += [f'{name}: {interval.note}' for name, interval in intervals.items()
               if interval is not None and interval.note]
     return ClassResult(
         events=list(events), froc=curve, roc=roc, metrics=metrics, intervals=intervals, notes=notes,
-        thresholds={budget: curve.threshold_at(budget, how.convention)
-                    for budget in how.budgets})
+        thresholds={budget: curve.threshold_at(budget, settings.convention)
+                    for budget in settings.budgets})
 
 
-def class_intervals(events, how, num_resamples=DEFAULT_RESAMPLES, seed=0):
+def class_intervals(events: Sequence[ImageEvents], settings: FROCSettings,
+                    num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0
+                    ) -> dict[str, Interval | None]:
     """Return the 95 % interval of each number of one class, by name; None where there is none.
 
     AUROC: DeLong's, by patient; all else: bootstrap over patients (docs/method.md, section 8).
 
     Args:
-        events (Sequence[ImageEvents]): One per image.
-        how (FROCSettings): How the FROC is read.
-        num_resamples, seed (int): Of the bootstrap.
+        events: One per image.
+        settings: How the FROC is read.
+        num_resamples: Of the bootstrap.
+        seed: Of the bootstrap.
     """
-    intervals = dict(bootstrap(events, how, num_resamples=num_resamples, seed=seed).intervals)
-    if intervals['auroc'] is not None:
+    intervals = dict(bootstrap(events, settings, num_resamples=num_resamples, seed=seed).intervals)
+    if intervals[AUROC] is not None:
         # Two patients of each kind at least, or there is no variance and no interval.
         units, positive = find_units(events), np.array([bool(img.is_positive) for img in events])
         enough = all(len(np.unique(units.index[kind])) > 1 for kind in (positive, ~positive))
-        intervals['auroc'] = delong_interval(
+        intervals[AUROC] = delong_interval(
             positive, [img.score for img in events], groups=units.index.tolist()) if enough else None
     return intervals
 
 
-def merge_metrics(results):
+def merge_metrics(results: Mapping[str, ClassResult]) -> dict[str, float]:
     """Return the mean of each metric over the classes that have it, then each class's own."""
     rows = {name: result.metrics for name, result in results.items()}
     metrics = {}

@@ -2,6 +2,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 
@@ -10,16 +11,17 @@ class ROCCurve:
     """The ROC at every distinct score.
 
     Attributes:
-        thresholds (ndarray): ``(T,)`` descending, the first infinite.
-        false_positive_rate (ndarray): ``(T,)``, 1 - specificity.
-        true_positive_rate (ndarray): ``(T,)``, sensitivity.
+        thresholds: ``(T,)`` descending, the first infinite.
+        false_positive_rate: ``(T,)``, 1 - specificity.
+        true_positive_rate: ``(T,)``, sensitivity.
     """
-    thresholds: np.ndarray
-    false_positive_rate: np.ndarray
-    true_positive_rate: np.ndarray
+    thresholds: NDArray[np.float64]
+    false_positive_rate: NDArray[np.float64]
+    true_positive_rate: NDArray[np.float64]
 
 
-def check_labels(labels, scores):
+def check_labels(labels: ArrayLike, scores: ArrayLike
+                 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Return labels as bool and scores as float64.
 
     Raises:
@@ -43,26 +45,30 @@ def check_labels(labels, scores):
     return labels, scores
 
 
-def auroc(labels, scores):
+def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
     """Return the area under the ROC curve; ties count half.
 
     Args:
-        labels (array): ``(N,)``, true or 1 where the image has a finding.
-        scores (array): ``(N,)``; infinite ones are allowed.
+        labels: ``(N,)``, true or 1 where the image has a finding.
+        scores: ``(N,)``; infinite ones are allowed.
 
     Raises:
         ValueError: Lengths differ, a label is neither 0 nor 1, a score is NaN, or there is only
             one class.
+
+    Example:
+        >>> auroc([1, 1, 0, 0], [0.9, 0.4, 0.4, 0.1])
+        0.875
     """
     labels, scores = check_labels(labels, scores)
     num_positives = int(labels.sum())
-    num_normals = len(labels) - num_positives
+    num_negatives = len(labels) - num_positives
     rank_sum = rankdata(scores)[labels].sum()
     return float((rank_sum - num_positives * (num_positives + 1) / 2)
-                 / (num_positives * num_normals))
+                 / (num_positives * num_negatives))
 
 
-def roc_curve(labels, scores):
+def roc_curve(labels: ArrayLike, scores: ArrayLike) -> ROCCurve:
     """Return the ROC curve; equal scores enter together.
 
     Args and errors as in :func:`auroc`.
@@ -70,8 +76,8 @@ def roc_curve(labels, scores):
     labels, scores = check_labels(labels, scores)
     negated, index = np.unique(-scores, return_inverse=True)
     positives = np.bincount(index, weights=labels, minlength=len(negated)).cumsum()
-    normals = np.bincount(index, weights=~labels, minlength=len(negated)).cumsum()
+    negatives = np.bincount(index, weights=~labels, minlength=len(negated)).cumsum()
     return ROCCurve(
         thresholds=np.concatenate([[np.inf], -negated]),
-        false_positive_rate=np.concatenate([[0.], normals / normals[-1]]),
+        false_positive_rate=np.concatenate([[0.], negatives / negatives[-1]]),
         true_positive_rate=np.concatenate([[0.], positives / positives[-1]]))

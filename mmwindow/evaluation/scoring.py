@@ -192,13 +192,13 @@ def check_frame(frame: tuple[int, ...] | None, prediction: Prediction, target: T
     Raises:
         ValueError: A map has another rectangular shape than those before it.
     """
-    shape = np.shape(prediction.maps)[-2:]
+    shape = np.asarray(prediction.maps).shape[-2:] if prediction.maps is not None else ()
     if settings.map_extent == 'image' or len(shape) < 2 or shape[0] == shape[1]:
         return frame
     if frame not in (None, shape):
         raise ValueError(
             f'{target.name}: the map has {shape[0]} x {shape[1]} cells, one before it '
-            f'{frame[0]} x {frame[1]}; the frame of a network has one shape (rows x columns). '  # type: ignore[index]
+            f'{frame[0]} x {frame[1]}; the frame of a network has one shape (rows x columns). '
             "Are maps over the image alone (map_extent='image')?")
     return shape
 
@@ -260,14 +260,15 @@ def frame_targets(target: Target, label: int, rule: HitRule) -> Floats:
     Raises:
         ValueError: The rule asks for boxes and the points have none.
     """
-    return _image_targets(target, label, rule) * target.scale
+    targets: Floats = _image_targets(target, label, rule) * target.scale
+    return targets
 
 
 def _image_targets(target: Target, label: int, rule: HitRule) -> Floats:
     """Return the points ``(N, 2)`` or boxes ``(N, 4)`` of one class in pixels of the image."""
     points, own = np.asarray(target.points).reshape(-1, 2), np.asarray(target.labels) == label
     if not rule.needs_boxes:
-        return points[own]
+        return np.asarray(points[own])
     if target.boxes is None and len(points):
         raise ValueError(f'the hit rule {rule.name} asks for target boxes, and the points have none; '
                          "use 'disk_overlap' or 'distance', or annotations with a bbox")
@@ -305,4 +306,4 @@ def _image_scores(prediction: Prediction, num_classes: int) -> list[float | None
     scores: NDArray[np.float64] = np.asarray(prediction.image_scores, dtype=np.float64).reshape(-1)
     if len(scores) != num_classes:
         raise ValueError(f'there are {len(scores)} image scores for {num_classes} classes')
-    return scores.tolist()
+    return [float(score) for score in scores]

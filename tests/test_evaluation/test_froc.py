@@ -356,7 +356,8 @@ def test_the_threshold_of_each_convention_has_its_recall(seed, budget):
                          rule=rule, hit_radius=150.) for num in (0, 1, 2)]
     curve = froc_curve(events)
     for convention in CONVENTIONS:
-        threshold, recall = curve.threshold_at(budget, convention), curve.recall_at(budget, convention)
+        threshold = curve.threshold_at(budget, convention)
+        recall = curve.recall_at(budget, convention)
         if threshold is not None:
             assert curve.counts_at(threshold)['recalled'] == round(3 * recall)
             assert sum(event.num_recalled(threshold) for event in events) == round(3 * recall)

@@ -1,4 +1,4 @@
-"""The runner, tools/evaluate.py and Python give one model the same digits: there is one way to them."""
+"""The runner, tools/evaluate.py and Python give one model the same digits: one way leads there."""
 import json
 from pathlib import Path
 

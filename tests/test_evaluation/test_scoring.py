@@ -1,5 +1,7 @@
 """The functional interface: numbers worked by hand, and every bad input refused by name."""
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from mmwindow.evaluation.files.predictions import Prediction, Target
 from mmwindow.evaluation.files.records import read_record
+from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.scoring import BUDGETS, evaluate
 
 
@@ -431,3 +434,50 @@ def test_one_normal_leaves_the_auroc_without_an_interval():
     assert finding.metrics['auroc'] == .5  # of .9 and .5 against .7
     assert finding.intervals['auroc'] is None and finding.intervals['froc_score'] is not None
     assert any(note.startswith('auroc: no interval') for note in finding.notes)
+
+
+def test_a_result_shows_itself_briefly():
+    classes = tuple(f'finding {number}' for number in range(60))
+    empty = evaluate([], TARGETS[2:3], classes=classes, missing='empty')
+    for result in (evaluate(PREDICTIONS, TARGETS), empty):
+        assert len(repr(result)) <= 1000 and repr(result).startswith('EvaluationResult(auroc=')
+        assert len(repr(next(iter(result.classes.values())))) <= 1000
+    result = evaluate(PREDICTIONS, TARGETS, classes='<b>', num_resamples=100)
+    assert '4 images' in repr(result) and 'froc_score=' in repr(result)
+    table = result._repr_html_()
+    assert table.count('<tr>') == 8 and '&lt;b&gt;' in table and ' to ' in table
+    rows = list(result.rows())
+    assert [row['metric'] for row in rows] == list(result.metrics)
+    assert rows[1]['threshold'] == result.classes['<b>'].thresholds[0.1]
+    assert rows[-1]['low'] <= rows[-1]['value'] <= rows[-1]['high']
+    assert rows[0]['threshold'] is rows[-1]['threshold'] is None
+
+
+def test_a_result_as_a_frame_and_as_figures(tmp_path, monkeypatch):
+    result = evaluate(PREDICTIONS, TARGETS)
+    pytest.importorskip('matplotlib')
+    for plot in (result.plot_froc, result.plot_roc):
+        assert plot(tmp_path / f'{plot.__name__}.png').stat().st_size > 1000
+    normals = evaluate([], TARGETS[2:3], missing='empty')
+    for plot in (normals.plot_froc, normals.plot_roc):
+        with pytest.raises(ValueError, match='no class has a curve'):
+            plot(tmp_path / 'none.png')
+    frames = SimpleNamespace(DataFrame=lambda rows: rows)
+    monkeypatch.setitem(sys.modules, 'pandas', frames)
+    assert result.to_frame() == list(result.rows())
+    for name in ('pandas', 'mmwindow.visualization.curves'):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ValueError, match='pip install pandas'):
+        result.to_frame()
+    with pytest.raises(ValueError, match=r'mmwindow\[plots\]'):
+        result.plot_froc(tmp_path / 'a.png')
+
+
+def test_settings_answer_as_a_dict_does():
+    settings = evaluate(PREDICTIONS, TARGETS, rule='distance', budgets=(.5,)).settings
+    assert settings['rule'] == 'distance' and settings['hit_radius'] == 50.
+    assert dict(settings) == settings.as_dict() and 'max_overlap' not in settings
+    assert settings.get('seed') is None and len(settings) == 8
+    assert FROCSettings.from_record(dict(settings)) == settings
+    with pytest.raises(KeyError):
+        settings['colour']

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmwindow.apis.evaluate_files import evaluate_files, show_progress
+from mmwindow.apis.evaluate_files import evaluate_files
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.evaluation.statistics.delong import delong_test
 
@@ -288,10 +288,3 @@ def test_two_classes_have_a_figure_each(tmp_path):
     assert list(record.classes) == ['fracture', 'plate/screw']
     # The findings are all called fractures, so nothing recalls the other.
     assert record.metrics['plate/screw_froc_score'] == 0
-
-
-def test_progress_tells_how_long_it_will_take(capsys):
-    assert list(show_progress('abc', 3, interval=0.)) == ['a', 'b', 'c']
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith('1 of 3 images, about ') and len(lines) == 3
-    assert list(show_progress([], 0, interval=0.)) == []

@@ -40,12 +40,14 @@ def find_sweep(method: str = 'auto') -> Sweep:
         raise ValueError(f'method is {method!r}; it must be one of {METHODS}')
     if method != 'plain':
         try:
-            return import_module('mmwindow.evaluation.events.sweep_numba').sweep_components
+            sweep: Sweep = import_module('mmwindow.evaluation.events.sweep_numba').sweep_components
+            return sweep
         except ImportError as error:  # also raised where numba rejects the numpy installed
             if method == 'numba':
                 raise ValueError(f'numba cannot be imported ({error}); install it (pip install '
                                  "numba), or use method='plain'") from error
-    return import_module('mmwindow.evaluation.events.sweep_plain').sweep_components
+    sweep = import_module('mmwindow.evaluation.events.sweep_plain').sweep_components
+    return sweep
 
 
 def check_scores(scores: ArrayLike, what: str) -> NDArray[Any]:
@@ -128,7 +130,7 @@ def map_events(scores: ArrayLike, targets: ArrayLike, hit_radius: float = 50.,
                      cells_along)
     cells = sort_cells(scores, floor)
     found = judge_states(sweep(cells, grid.shape) if len(cells.order) else NO_STATES, grid)
-    recalled = {} if found.recalled is None else dict(
+    recalled: dict[str, Any] = {} if found.recalled is None else dict(
         recalled_levels=found.recalled.levels, recalled_changes=found.recalled.changes)
     return ImageEvents(
         score=float(scores.max()) if image_score is None else check_score(image_score),

@@ -32,7 +32,7 @@ def find_floor(events: Sequence[ImageEvents], budgets: Sequence[float],
     Args:
         events: All images, or those seen so far.
         budgets: False positives per image; the largest decides.
-        num_images: Of the whole set, if more are to come; one too large only
+        num_images: Of the complete set, if more are to come; one too large only
             makes the floor lower. The number of events if None.
 
     Returns:
@@ -57,7 +57,7 @@ def allowed_false_positives(budgets: Sequence[float], num_images: int, num_seen:
                          'image, none negative')
     if num_images < num_seen:
         raise ValueError(f'there are events of {num_seen} images but num_images is {num_images}; '
-                         'give the number of images of the whole set')
+                         'give the number of images of the complete set')
     return max(budgets) * num_images + RATE_SLACK
 
 

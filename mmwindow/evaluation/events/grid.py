@@ -1,6 +1,6 @@
 """What a sweep needs of one image: its cells by score, their edges, the targets, the rule."""
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,8 +55,10 @@ class Grid:
         column0, column1 = ((cells[:, side] - self.table_column).clip(0, width - 1)
                             for side in (2, 3))
         table = self.table.ravel()
-        return (table[row1 + column1] - table[row0 + column1]
+        found: Floats = (
+            table[row1 + column1] - table[row0 + column1]
                 - table[row1 + column0] + table[row0 + column0])
+        return found
 
 
 def grid_edges(num: int, cells_along: float, frame_side: float = FRAME_SIDE) -> Floats:
@@ -69,7 +71,7 @@ def grid_edges(num: int, cells_along: float, frame_side: float = FRAME_SIDE) -> 
     """
     edges = np.arange(num + 1) * (frame_side / cells_along)
     edges[np.arange(num + 1) == cells_along] = frame_side  # to the digit, whatever the rounding
-    return edges
+    return np.asarray(edges, np.float64)
 
 
 def make_grid(shape: tuple[int, int], targets: Floats, rule: HitRule,
@@ -98,11 +100,11 @@ def place_on_grid(positions: Floats, cells: Floats, edges: Floats) -> Floats:
 
     Args:
         positions: ``(N,)``, frame pixels.
-        cells: ``(N,)``, the same in units of cells: a whole number is an edge.
+        cells: ``(N,)``, the same in units of cells: an integer is an edge.
         edges: ``(n + 1,)``, from :func:`grid_edges`.
 
     Returns:
-        ndarray: ``(N,)``, equal to an edge exactly where the position is a whole number.
+        ndarray: ``(N,)``, equal to an edge exactly where the position is an integer.
     """
     below = np.floor(cells).clip(0, len(edges) - 2).astype(int)
     low, high = edges[below], edges[below + 1]
@@ -133,6 +135,7 @@ def sort_cells(scores: NDArray[np.floating], floor: float | None = None) -> Cell
     """
     flat = np.ascontiguousarray(scores).ravel()
     kept, values = None, flat
+    order: Any
     if floor is not None:
         kept = np.flatnonzero(flat >= round_up(floor, flat.dtype)).astype(np.uint32)
         values = flat[kept]
@@ -141,7 +144,7 @@ def sort_cells(scores: NDArray[np.floating], floor: float | None = None) -> Cell
         order = (order if kept is None else kept[order]).astype(np.int32)
         return Cells(order, flat[order])
     # The bits of a float, flipped so that they ascend as scores descend, and the cell's number
-    # below them: one sort of whole numbers, three times as fast as one of indices.
+    # below them: one sort of integers, three times as fast as one of indices.
     bits = values.view(np.int32)
     keys = ((bits >> 31) & 0x7fffffff) ^ bits  # ascending as the scores are
     keys = (~keys).astype(np.int64) << 32
@@ -155,4 +158,6 @@ def round_up(value: float, dtype: np.dtype) -> np.floating:
     """Return the smallest number of a floating type that is not below a value."""
     with np.errstate(over='ignore'):
         rounded = dtype.type(value)
-    return rounded if float(rounded) >= value else np.nextafter(rounded, dtype.type(np.inf))
+    found: np.floating = (
+        rounded if float(rounded) >= value else np.nextafter(rounded, dtype.type(np.inf)))
+    return found

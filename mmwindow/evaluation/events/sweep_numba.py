@@ -1,13 +1,22 @@
-"""The component sweep, compiled: one pass over the sorted cells, no tree is stored."""
+"""The component sweep, compiled: one pass over the sorted cells, no tree is stored.
+
+Only :func:`sweep_components` is called from Python; numba infers the types of the others.
+"""
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from mmwindow.evaluation.events.grid import Cells
 from mmwindow.evaluation.events.neighbourhood import REPRESENTATIVES, STEPS
 from mmwindow.evaluation.events.states import States
 
+Array = NDArray[Any]
 
-def compile_function(function):
+
+def compile_function(function: Callable[..., Any]) -> Any:
     """Compile at the first call and keep the result on disk where a place can be written."""
     try:
         return njit(cache=True)(function)
@@ -16,7 +25,7 @@ def compile_function(function):
 
 
 @compile_function
-def find_root(parent, cell):
+def find_root(parent: Array, cell: int) -> int:
     """Return the root of a cell's component, halving the path on the way."""
     while parent[cell] != cell:
         parent[cell] = parent[parent[cell]]
@@ -25,7 +34,7 @@ def find_root(parent, cell):
 
 
 @compile_function
-def extend(boxes, root, row0, row1, column0, column1):
+def extend(boxes: Array, root: int, row0: int, row1: int, column0: int, column1: int) -> Any:
     """Make a component's box hold another one; tell whether it grew."""
     grew = (row0 < boxes[root, 0] or row1 > boxes[root, 1] or column0 < boxes[root, 2]
             or column1 > boxes[root, 3])
@@ -38,7 +47,8 @@ def extend(boxes, root, row0, row1, column0, column1):
 
 
 @compile_function
-def merge(one, other, level, parent, boxes, states, ends):
+def merge(one: int, other: int, level: float, parent: Array, boxes: Array, states: Array,
+          ends: Array) -> int:
     """Merge two components; the older one stays, and is returned. The other's state is over."""
     one, other = min(one, other), max(one, other)
     parent[other] = one
@@ -49,7 +59,8 @@ def merge(one, other, level, parent, boxes, states, ends):
 
 
 @compile_function
-def begin_states(touched, parent, boxes, states, level, found, firsts, ends, previous, num):
+def begin_states(touched: Array, parent: Array, boxes: Array, states: Array, level: float,
+                 found: Array, firsts: Array, ends: Array, previous: Array, num: int) -> int:
     """Begin a state of each component that has grown in a level, now that all of it is in.
 
     Returns:
@@ -71,7 +82,8 @@ def begin_states(touched, parent, boxes, states, level, found, firsts, ends, pre
 
 
 @compile_function
-def sweep(levels, order, rows, columns, steps, representatives):
+def sweep(levels: Array, order: Array, rows: int, columns: int, steps: Array,
+          representatives: Array) -> tuple[Array, Array, Array, Array]:
     """Add cells from the highest score down; see :func:`sweep_components`.
 
     Equal scores enter together: states begin when the last cell of a level is in.

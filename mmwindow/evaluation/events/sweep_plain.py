@@ -1,4 +1,4 @@
-"""The component sweep in numpy: the tree of components, built and walked whole arrays at a time.
+"""The component sweep in numpy: the tree of components, built and walked complete arrays at a time.
 
 Cells are numbered by age: 0 has the highest score and enters first. Every cell points to
 its oldest neighbour; following the pointers up leads to a local maximum, whose basin the
@@ -8,7 +8,10 @@ are components between two merges. Each cell enters the one node that is alive a
 sorted by node and age, a running maximum gives the box of every component after every
 cell. The events that follow are those of the compiled sweep, number for number.
 """
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
@@ -35,16 +38,17 @@ def sweep_components(cells: Cells, shape: tuple[int, int]) -> States:
     return find_states(ages, nodes, boxes, ups, births, levels)
 
 
-def find_states(ages, nodes, boxes, ups, births, levels) -> States:
+def find_states(ages: NDArray[Any], nodes: NDArray[Any], boxes: NDArray[Any], ups: NDArray[Any],
+                births: NDArray[Any], levels: NDArray[Any]) -> States:
     """Return the boxes that components have, and from which level to which.
 
     Most cells fall into the box of the component they enter, and start no state.
 
     Args:
-        ages, nodes (ndarray): ``(n,)``, of the cells, by node, then by age.
-        boxes (ndarray): ``(n, 4)``, from :func:`component_boxes`.
-        ups, births (ndarray): ``(2 m - 1,)``, from :func:`merge_basins`.
-        levels (ndarray): ``(n,)``, by age.
+        ages, nodes: ``(n,)``, of the cells, by node, then by age.
+        boxes: ``(n, 4)``, from :func:`component_boxes`.
+        ups, births: ``(2 m - 1,)``, from :func:`merge_basins`.
+        levels: ``(n,)``, by age.
     """
     grew = np.append(True, nodes[1:] != nodes[:-1])
     grew[1:] |= (boxes[1:] != boxes[:-1]).any(axis=1)
@@ -61,11 +65,12 @@ def find_states(ages, nodes, boxes, ups, births, levels) -> States:
                   np.where(before, np.arange(len(nodes)) - 1, -1).astype(np.int32))
 
 
-def find_basins(order, height, width):
+def find_basins(order: NDArray[Any], height: int, width: int
+               ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return to which local maximum each cell belongs, and where basins touch.
 
     Args:
-        order (ndarray): ``(n,)``, cells by age; those left out never enter.
+        order: ``(n,)``, cells by age; those left out never enter.
 
     Returns:
         tuple: Basin of each cell by age ``(n,)``; age of each basin's maximum ``(m,)``;
@@ -104,13 +109,13 @@ def find_basins(order, height, width):
     return basins, births, np.stack([saddle[at], touched[at, 0], touched[at, which]], axis=1)
 
 
-def oldest_saddles(num, saddles, never):
+def oldest_saddles(num: int, saddles: NDArray[Any], never: int) -> NDArray[Any]:
     """Return only the saddles that merge two components: a minimum spanning tree.
 
     Args:
-        num (int): Number of basins m.
-        saddles (ndarray): ``(S, 3)``, ascending by age.
-        never (int): The age at which what is not merged by then is: none that a cell has.
+        num: Number of basins m.
+        saddles: ``(S, 3)``, ascending by age.
+        never: The age at which what is not merged by then is: none that a cell has.
 
     Returns:
         ndarray: ``(m - 1, 3)``, ascending by age.
@@ -127,13 +132,14 @@ def oldest_saddles(num, saddles, never):
     return np.concatenate([merges, rest])
 
 
-def merge_basins(births, saddles, never):
+def merge_basins(births: NDArray[Any], saddles: NDArray[Any], never: int
+                ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Merge basins at their saddles, oldest first.
 
     Args:
-        births (ndarray): ``(m,)``, ages of the maxima, ascending.
-        saddles (ndarray): ``(S, 3)``, from :func:`find_basins`.
-        never (int): As in :func:`oldest_saddles`.
+        births: ``(m,)``, ages of the maxima, ascending.
+        saddles: ``(S, 3)``, from :func:`find_basins`.
+        never: As in :func:`oldest_saddles`.
 
     Returns:
         tuple, each ``(2 m - 1,)``, the basins first, then the merges as they happen: the
@@ -173,12 +179,12 @@ def merge_basins(births, saddles, never):
     return np.array(ups, np.int32), births, position, position - position[starts] + 1
 
 
-def node_of_cells(basins, ups, births):
+def node_of_cells(basins: NDArray[Any], ups: NDArray[Any], births: NDArray[Any]) -> NDArray[Any]:
     """Return the node that each cell enters: of those above its basin the last begun.
 
     Args:
-        basins (ndarray): ``(n,)``, by age.
-        ups, births (ndarray): ``(2 m - 1,)``, from :func:`merge_basins`.
+        basins: ``(n,)``, by age.
+        ups, births: ``(2 m - 1,)``, from :func:`merge_basins`.
     """
     jumps = [ups]
     while (jumps[-1] != len(ups) - 1).any():
@@ -191,12 +197,13 @@ def node_of_cells(basins, ups, births):
     return nodes
 
 
-def component_boxes(cells, nodes, position, size, height, width):
+def component_boxes(cells: NDArray[Any], nodes: NDArray[Any], position: NDArray[Any],
+                    size: NDArray[Any], height: int, width: int) -> NDArray[Any]:
     """Return the box of each cell's component right after the cell has entered.
 
     Args:
-        cells, nodes (ndarray): ``(n,)``, by node, then by age.
-        position, size (ndarray): ``(2 m - 1,)``, from :func:`merge_basins`.
+        cells, nodes: ``(n,)``, by node, then by age.
+        position, size: ``(2 m - 1,)``, from :func:`merge_basins`.
 
     Returns:
         ndarray: ``(n, 4)``: first row, last row + 1, first column, last column + 1.
@@ -214,19 +221,19 @@ def component_boxes(cells, nodes, position, size, height, width):
         own = np.zeros(len(position), np.int32)
         own[position[real]] = np.maximum.reduceat(values, starts)
         values[starts] = np.maximum(values[starts], before_node(own, position[real], size[real]))
-        # An offset that rises from segment to segment starts the maximum anew in each.
+        # An offset that rises from segment to segment restarts the maximum in each.
         offset = segment * (largest + 1)
         found.append(np.maximum.accumulate(values + offset) - offset)
     return np.stack([height - found[0], found[1], width - found[2], found[3]],
                     axis=1).astype(np.int32)
 
 
-def before_node(own, position, size):
+def before_node(own: NDArray[Any], position: NDArray[Any], size: NDArray[Any]) -> NDArray[Any]:
     """Return the largest of the values below each node, itself left out; 0 where there is none.
 
     Args:
-        own (ndarray): ``(2 m - 1,)``, each node's value, in the order of positions.
-        position, size (ndarray): ``(q,)``, the nodes asked for.
+        own: ``(2 m - 1,)``, each node's value, in the order of positions.
+        position, size: ``(q,)``, the nodes asked for.
     """
     largest = np.zeros(len(position), np.int32)
     start, stop = position - size + 1, position

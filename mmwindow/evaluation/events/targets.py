@@ -104,7 +104,7 @@ class DiskMask:
             self.mask[y0 - self.top:y1 - self.top, x0 - self.left:x1 - self.left] |= (
                 x ** 2 + y[:, None] ** 2 <= radius ** 2)
 
-    def corner_areas(self, x: ArrayLike, y: ArrayLike) -> Floats:
+    def corner_areas(self, x: Floats, y: Floats) -> Floats:
         """Return the mask's area left of each x and above each y, as a table.
 
         Args:
@@ -162,5 +162,5 @@ class DiskMask:
         below = np.floor(positions).astype(int).clip(0, len(values) - 1)
         share = (positions - below)[:, None]
         if not (share % 1).any():  # integer pixels: exact, and a third of the work
-            return sums[positions.astype(int)].astype(np.float64)
-        return sums[below] * (1 - share) + sums[below + 1] * share
+            return np.asarray(sums[positions.astype(int)], np.float64)
+        return np.asarray(sums[below] * (1 - share) + sums[below + 1] * share)

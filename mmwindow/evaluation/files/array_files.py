@@ -94,7 +94,7 @@ def _read_array(stream: IO[bytes], size: int) -> NDArray[Any]:
     return np.frombuffer(data, dtype).reshape(shape, order='F' if is_fortran else 'C')
 
 
-def load_png(path: Path) -> NDArray[np.float32]:
+def load_png(path: Path) -> NDArray[Any]:
     """Return a grey PNG of 8 or 16 bits as float32 scores in [0, 1].
 
     Equal grey values are equal scores, and enter together: 8 bits have at most 256 thresholds.
@@ -113,4 +113,4 @@ def load_png(path: Path) -> NDArray[np.float32]:
     if mode not in ('L', 'I;16', 'I;16B', 'I'):
         raise ValueError(f'{path}: the map is a PNG of mode {mode}; one grey channel of 8 or 16 bits '
                          'is expected (a coloured heat map is a picture, not scores)')
-    return values.astype(np.float32) / (255 if mode == 'L' else 65535)
+    return np.asarray(values.astype(np.float32) / (255 if mode == 'L' else 65535))

@@ -1,8 +1,11 @@
-"""One row per image at one threshold: what a radiologist sorts to find the films to look at."""
+"""One row per image at one threshold: what a radiologist sorts to find the images to look at."""
 import csv
 import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.utils.files import atomic_file
 
 HEAD = ('class', 'image', 'file_name', 'group', 'label', 'score', 'threshold', 'findings',
@@ -10,23 +13,24 @@ HEAD = ('class', 'image', 'file_name', 'group', 'label', 'score', 'threshold', '
 COUNTED = ('findings', 'false_alarms', 'hits', 'misses', 'false_alarm_levels')  # at the threshold
 
 
-def image_rows(events, threshold, name='finding', of_findings=True):
+def image_rows(events: Sequence[ImageEvents], threshold: float, name: str = 'finding',
+               of_findings: bool = True) -> list[dict[str, Any]]:
     """Return what each image holds at a threshold.
 
     Args:
-        events (Sequence[ImageEvents]): The images of one class.
-        threshold (float): Findings of this score or better count; inf for none, -inf for all.
-        name (str): Of the class.
-        of_findings (bool): False for a threshold of image scores that lie on a scale of their own:
+        events: The images of one class.
+        threshold: Findings of this score or better count; inf for none, -inf for all.
+        name: Of the class.
+        of_findings: False for a threshold of image scores that lie on a scale of their own:
             it says nothing of findings, so all that is counted at it is None.
 
     Returns:
         list[dict]: One per image: ``label`` 1 with a point and 0 without; ``score`` of the image,
         -inf without a finding; ``findings`` and ``false_alarms`` at the threshold (a finding can
-        be a hit and a false alarm, or neither; findings are None where the events do not tell);
+        be a hit and a false positive, or neither; findings are None where the events do not tell);
         ``points``, of these ``hits`` and ``misses``; ``hit_levels``, the score at which each
         point is first hit, -inf for never; ``false_alarm_levels``, the scores at which the number
-        of false alarms changes, at the threshold or above. Fields of the images come last.
+        of false positives changes, at the threshold or above. Fields of the images come last.
     """
     keys = sorted({key for img in events for key in img.fields} - {'file_name'})
     rows = []
@@ -47,12 +51,14 @@ def image_rows(events, threshold, name='finding', of_findings=True):
     return rows
 
 
-def write_image_table(path, rows):
-    """Write rows of :func:`image_rows` as CSV, the worst films first: most misses and false alarms.
+def write_image_table(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
+    """Write rows of :func:`image_rows` as CSV, the worst images first.
+
+    These have most misses and false positives together.
 
     Lists are separated by blanks; a point that is not hit has the level 'never'; the score of an
     image without a finding, and a threshold that calls nothing, are 'none', one that calls
-    everything is 'all'; what is not counted is left empty. Written beside, then renamed.
+    everything is 'all'; what is not counted is left empty. Written atomically.
 
     Returns:
         Path: The file.
@@ -73,7 +79,7 @@ def write_image_table(path, rows):
     return path
 
 
-def _cell(value, lowest):
+def _cell(value: Any, lowest: Any) -> Any:
     """Return what a cell says; ``lowest`` in place of -inf."""
     if isinstance(value, list):
         return ' '.join('never' if entry == -math.inf else f'{entry:.6g}' for entry in value)

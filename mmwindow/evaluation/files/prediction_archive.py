@@ -90,9 +90,9 @@ def read_description(path: str | Path) -> dict[str, Any] | None:
         if 'there is no entry' in str(error):
             return None
         raise
-    beside = path.with_suffix('.json')
-    if beside.exists() and (not beside.is_file() or beside.read_bytes() != text):
-        raise ValueError(f'{shorten(str(beside))}: not the description that {path.name} was written '
+    copy = path.with_suffix('.json')
+    if copy.exists() and (not copy.is_file() or copy.read_bytes() != text):
+        raise ValueError(f'{shorten(str(copy))}: not the description that {path.name} was written '
                          'with; the two belong to different tests')
     what = 'description of predictions'
     content = check_head(parse_json(text, str(path), what), str(path), what, FORMAT, VERSION,

@@ -9,13 +9,14 @@ import math
 import os
 import platform
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 
 from mmwindow.evaluation.events.image_events import EVENT_PAIRS, ImageEvents
 from mmwindow.evaluation.froc import CONVENTIONS
@@ -31,27 +32,27 @@ class Record:
     """What a record file holds.
 
     Attributes:
-        classes (dict[str, list[ImageEvents]]): The images of each class, normals included.
-        settings (dict): How the events were made and are read: hit rule and its numbers, frame
+        classes: The images of each class, negative images included.
+        settings: How the events were made and are read: hit rule and its numbers, frame
             side, budgets, convention, denominator of the FP rate.
-        metrics (dict): The numbers reported when it was written; NaN where there was none.
-        intervals (dict): For each class, metric to ``low``, ``high``, ``level`` and ``method``.
-        versions (dict): Of the software that wrote it.
-        source (dict): What was scored: names of files, the command.
-        version (int): Of the format.
-        path (Path): Where it was read.
+        metrics: The numbers reported when it was written; NaN where there was none.
+        intervals: For each class, metric to ``low``, ``high``, ``level`` and ``method``.
+        versions: Of the software that wrote it.
+        source: What was scored: names of files, the command.
+        version: Of the format.
+        path: Where it was read.
     """
 
-    classes: dict
-    settings: dict
-    metrics: dict = field(default_factory=dict)
-    intervals: dict = field(default_factory=dict)
-    versions: dict = field(default_factory=dict)
-    source: dict = field(default_factory=dict)
+    classes: dict[str, list[ImageEvents]]
+    settings: dict[str, Any]
+    metrics: dict[str, Any] = field(default_factory=dict)
+    intervals: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, Any] = field(default_factory=dict)
+    source: dict[str, Any] = field(default_factory=dict)
     version: int = VERSION
     path: Path | None = None
 
-    def events(self, name=None):
+    def events(self, name: str | None = None) -> list[ImageEvents]:
         """Return the images of a class; of the only one if ``name`` is None.
 
         Raises:
@@ -66,16 +67,19 @@ class Record:
         return self.classes[name]
 
 
-def write_record(path, classes, settings, metrics=None, source=None, intervals=None):
-    """Write a record beside its place, then rename it: a file under its own name is whole.
+def write_record(path: str | Path, classes: dict[str, Sequence[ImageEvents]],
+                 settings: Mapping[str, Any], metrics: Mapping[str, Any] | None = None,
+                 source: Mapping[str, Any] | None = None,
+                 intervals: Mapping[str, Any] | None = None) -> Path:
+    """Write a record atomically: a file under its own name is complete.
 
     Args:
-        path (str | Path): The ``.json``.
-        classes (dict[str, Sequence[ImageEvents]]): The images of each class.
-        settings (dict): Plain data, with ``budgets`` and ``convention``; see :class:`Record`.
-        metrics (dict, optional): Name to number.
-        source (dict, optional): Plain data.
-        intervals (dict, optional): For each class, metric to plain data.
+        path: The ``.json``.
+        classes: The images of each class.
+        settings: Plain data, with ``budgets`` and ``convention``; see :class:`Record`.
+        metrics: Name to number.
+        source: Plain data.
+        intervals: For each class, metric to plain data.
 
     Returns:
         Path: Where it lies.
@@ -98,11 +102,11 @@ def write_record(path, classes, settings, metrics=None, source=None, intervals=N
     return path
 
 
-def read_record(path):
+def read_record(path: str | Path) -> Record:
     """Read and check a record.
 
     Args:
-        path (str | Path): What :func:`write_record`, ``FROCMetric(outfile=...)`` or
+        path: What :func:`write_record`, ``FROCMetric(outfile=...)`` or
             ``tools/evaluate.py`` wrote.
 
     Returns:
@@ -111,12 +115,22 @@ def read_record(path):
     Raises:
         ValueError: The file is missing, cut short, no record, of a newer format, or its events
             contradict themselves; the message names the file.
+
+    Example:
+        >>> import tempfile
+        >>> from mmwindow.evaluation import FROCSettings, box_events
+        >>> events = [box_events([[90, 90, 110, 110]], [0.9], [[100, 100]], image_id=1)]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     record = read_record(write_record(f'{folder}/record.json', {'finding': events},
+        ...                                       FROCSettings()))
+        >>> record.events()[0].recall_levels.tolist(), record.settings['rule']
+        ([0.9], 'disk_overlap')
     """
     path = Path(path)
     content = _load(path)
     if not isinstance(content.get('classes'), list) or not content['classes']:
         raise ValueError(f'{path}: the record has no class; write it again')
-    classes = {}
+    classes: dict[str, list[ImageEvents]] = {}
     for entry in content['classes']:
         if not isinstance(entry, dict) or not isinstance(entry.get('images'), list):
             raise ValueError(f'{path}: classes[{len(classes)}] has no list of images; write the '
@@ -156,7 +170,7 @@ def current_versions() -> dict[str, str]:
                 numpy=np.__version__, scipy=scipy.__version__)
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """Return data of dicts, sequences, arrays and numbers as JSON knows it.
 
     -inf and NaN become None: the one is the level of what never happens, the other the number
@@ -183,7 +197,8 @@ def plain(value):
                      'strings, lists and dicts are expected')
 
 
-def _describe_class(name, events, settings):
+def _describe_class(name: str, events: Sequence[ImageEvents],
+                    settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return one class as plain data; its operating points are there for human readers."""
     events = list(events)
     curve = counted_curve(events, FROCSettings(
@@ -197,7 +212,7 @@ def _describe_class(name, events, settings):
                 operating_points=plain(points), images=[_describe_image(img) for img in events])
 
 
-def _describe_image(events):
+def _describe_image(events: ImageEvents) -> dict[str, Any]:
     """Return one image's events as plain data; what has its default value is left out."""
     content = {}
     for attribute in fields(events):
@@ -213,7 +228,7 @@ def _describe_image(events):
     return content
 
 
-def _load(path):
+def _load(path: Path) -> dict[str, Any]:
     """Return the content of a record file, whose head is right."""
     try:
         content = json.loads(path.read_text(encoding='utf-8'), parse_constant=_refuse_constant)
@@ -227,7 +242,7 @@ def _load(path):
                          'tools/evaluate.py --out and FROCMetric(outfile=...) write records')
     version = content.get('version')
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise ValueError(f'{path}: the version of the format is {version!r}; a whole number is '
+        raise ValueError(f'{path}: the version of the format is {version!r}; an integer is '
                          'expected')
     if version > VERSION:
         writer = (content.get('versions') or {}).get('mmwindow', 'unknown')
@@ -241,11 +256,11 @@ def _load(path):
     return content
 
 
-def _refuse_constant(name):
+def _refuse_constant(name: str) -> None:
     raise ValueError(f'it holds {name}, which no record does')
 
 
-def _read_events(path, name, content):
+def _read_events(path: Path, name: str, content: Any) -> ImageEvents:
     """Return the events of one image of a record, checked."""
     img_id = content.get('image_id') if isinstance(content, dict) else content
     where = f'{path}: class {name}, image {img_id!r}'
@@ -274,7 +289,7 @@ def _read_events(path, name, content):
     return ImageEvents(**values)
 
 
-def _check_pair(where, values, levels, changes):
+def _check_pair(where: str, values: Any, levels: Any, changes: Any) -> None:
     if values.get(levels) is None:
         return
     if len(values[levels]) != len(values.get(changes, ())):
@@ -290,7 +305,7 @@ def _check_pair(where, values, levels, changes):
                          f'0 to {most} are expected; write the record again')
 
 
-def _read_numbers(where, key, values, dtype):
+def _read_numbers(where: str, key: str, values: Any, dtype: type) -> NDArray[Any]:
     """Return a list of numbers as an array; a level that is null is -inf."""
     kinds, with_null = (int | float, True) if dtype is np.float64 else (int, False)
     if not isinstance(values, list) or not all(

@@ -27,7 +27,7 @@ def to_numpy(value: Any) -> NDArray[Any]:
         is_low = value.is_floating_point() and value.element_size() < 4
         value = (value.float() if is_low else value).numpy()
     value = np.asarray(value)
-    return value.astype(np.float32) if value.dtype == np.float16 else value
+    return np.asarray(value.astype(np.float32) if value.dtype == np.float16 else value)
 
 
 def scores_to_numpy(value: Any, what: str) -> NDArray[Any]:
@@ -144,10 +144,10 @@ def sample_target(sample: Sample) -> Target:
     if len(labels) != len(points):
         raise ValueError(f'{len(points)} points have the labels {labels.tolist()}; one each is '
                          'expected')
-    name = Path(sample['img_path']).name if sample.get('img_path') else None
+    file_name = Path(sample['img_path']).name if sample.get('img_path') else None
     return Target(
         sample['img_id'], height, width, points, labels, boxes, group=sample.get('group'),
-        fields={**({'file_name': name} if name else {}), **(sample.get('fields') or {})})
+        fields={**({'file_name': file_name} if file_name else {}), **(sample.get('fields') or {})})
 
 
 def _sample_boxes(sample: Sample) -> tuple[NDArray[Any], NDArray[Any]]:

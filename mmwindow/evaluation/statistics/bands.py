@@ -1,8 +1,12 @@
 """The band around a FROC curve: an interval of the recall at each of many FP rates."""
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES, bootstrap
 
@@ -11,34 +15,35 @@ from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES, bootstra
 class FROCBand:
     """Pointwise intervals of the recall, widened so that neither edge falls.
 
-    Each holds at its FP rate alone; the whole true curve lies within the band less often.
+    Each holds at its FP rate alone; the complete true curve lies within the band less often.
 
     Attributes:
-        fp_rate (ndarray): ``(K,)``, rising.
-        low, high (ndarray): ``(K,)``, ends of the interval.
-        level (float): Nominal confidence of each.
-        num_resamples, seed (int): Of the bootstrap.
+        fp_rate: ``(K,)``, rising.
+        low, high: ``(K,)``, ends of the interval.
+        level: Nominal confidence of each.
+        num_resamples, seed: Of the bootstrap.
     """
 
-    fp_rate: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    fp_rate: NDArray[Any]
+    low: NDArray[Any]
+    high: NDArray[Any]
     level: float
     num_resamples: int
     seed: int
 
 
-def froc_band(events, settings=None, max_fp_rate=1., num_rates=51, num_resamples=DEFAULT_RESAMPLES,
-              seed=0, level=0.95):
+def froc_band(events: Sequence[ImageEvents], settings: FROCSettings | None = None,
+              max_fp_rate: float = 1., num_rates: int = 51, num_resamples: int = DEFAULT_RESAMPLES,
+              seed: int = 0, level: float = 0.95) -> FROCBand:
     """Return the band around the FROC curve of some images, by bootstrap over patients.
 
     Args:
-        events (Sequence[ImageEvents]): One per image, normals included.
-        settings (FROCSettings, optional): Convention and denominator; the defaults if None.
-        max_fp_rate (float): Where the band ends.
-        num_rates (int): How many FP rates from 0 on have an interval.
-        num_resamples, seed (int): Of the bootstrap.
-        level (float): Nominal confidence.
+        events: One per image, negative images included.
+        settings: Convention and denominator; the defaults if None.
+        max_fp_rate: Where the band ends.
+        num_rates: How many FP rates from 0 on have an interval.
+        num_resamples, seed: Of the bootstrap.
+        level: Nominal confidence.
 
     Returns:
         FROCBand

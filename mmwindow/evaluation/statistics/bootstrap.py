@@ -1,9 +1,14 @@
 """Bootstrap intervals over patients: AUROC, recall at each budget, FROC score."""
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import norm
 
+from mmwindow.evaluation.events.image_events import ImageEvents
+from mmwindow.evaluation.events.targets import Floats
 from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.statistics.intervals import (
     Interval,
@@ -15,6 +20,7 @@ from mmwindow.evaluation.statistics.intervals import (
     wilson,
 )
 from mmwindow.evaluation.statistics.resampling import (
+    Units,
     check_events,
     check_units,
     draw_weights,
@@ -33,25 +39,25 @@ class BootstrapResult:
     """Statistics of one system, their resamples and intervals.
 
     Attributes:
-        estimates (dict[str, float]): ``auroc``, ``recall@0.1`` and so on, ``froc_score``;
+        estimates: ``auroc``, ``recall@0.1`` and so on, ``froc_score``;
             NaN where there is no number.
-        intervals (dict[str, Interval]): None where there is no number.
-        reasons (dict[str, str]): For each statistic without a number, why.
-        replicates (dict[str, ndarray]): ``(num_resamples,)``; NaN where a resample had
+        intervals: None where there is no number.
+        reasons: For each statistic without a number, why.
+        replicates: ``(num_resamples,)``; NaN where a resample had
             only one class, or no point.
-        num_resamples (int): Drawn.
-        num_undefined (dict[str, int]): Of these, without a number.
-        seed (int): Of numpy's default generator.
-        num_units, num_images, num_positives, num_points (int): What was drawn from.
-        stratify_by (str): As asked for.
-        settings (FROCSettings): Budgets, convention, denominator of the FP rate.
+        num_resamples: Drawn.
+        num_undefined: Of these, without a number.
+        seed: Of numpy's default generator.
+        num_units, num_images, num_positives, num_points: What was drawn from.
+        stratify_by: As asked for.
+        settings: Budgets, convention, denominator of the FP rate.
     """
-    estimates: dict
-    intervals: dict
-    reasons: dict
-    replicates: dict
+    estimates: dict[str, Any]
+    intervals: dict[str, Any]
+    reasons: dict[str, Any]
+    replicates: dict[str, Any]
     num_resamples: int
-    num_undefined: dict
+    num_undefined: dict[str, Any]
     seed: int
     num_units: int
     num_images: int
@@ -61,27 +67,28 @@ class BootstrapResult:
     settings: FROCSettings
 
 
-def bootstrap(events, settings=None, num_resamples=DEFAULT_RESAMPLES, seed=0, level=0.95,
-              method='bca', stratify_by=None):
+def bootstrap(events: Sequence[ImageEvents], settings: FROCSettings | None = None,
+              num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0, level: float = 0.95,
+              method: str = 'bca', stratify_by: str | None = None) -> BootstrapResult:
     """Return AUROC, recall at each budget and FROC score with intervals over patients.
 
     Units with replacement, all images of a patient together. The threshold that spends
-    a budget is found anew in each resample, so its uncertainty is in the interval.
+    a budget is found again in each resample, so its uncertainty is in the interval.
 
     Args:
-        events (Sequence[ImageEvents]): One per image, normals included. Images of an
+        events: One per image, negative images included. Images of an
             equal, non-empty ``group`` are one unit.
-        settings (FROCSettings, optional): The defaults if None.
-        num_resamples (int): At least 100.
-        seed (int): Of the resamples.
-        level (float): Nominal confidence.
-        method (str): 'bca' (bias corrected and accelerated; Efron, J Am Stat Assoc 82
+        settings: The defaults if None.
+        num_resamples: At least 100.
+        seed: Of the resamples.
+        level: Nominal confidence.
+        method: 'bca' (bias corrected and accelerated; Efron, J Am Stat Assoc 82
             (1987) 171), 'percentile', or 'wilson' (Wilson's with the effective number of
             trials that the resamples' variance tells). The default covers best in
             results/coverage; 'percentile' misses about twice as often as it should near
             1. Where all resamples agree, as at AUROC 1, all are empty: an exact or
             score interval with the number of units is given instead, with a note.
-        stratify_by (str, optional): As in
+        stratify_by: As in
             :func:`~mmwindow.evaluation.statistics.resampling.unit_strata`.
 
     Returns:
@@ -91,7 +98,7 @@ def bootstrap(events, settings=None, num_resamples=DEFAULT_RESAMPLES, seed=0, le
         ValueError: No image, an image twice, fewer than two units, or settings that make
             no sense.
 
-    Assumption (docs/method.md section 8): the unit is the patient, else the image.
+    Assumption: the unit is the patient, else the image.
     """
     settings = settings or FROCSettings()
     check_request(num_resamples, level, method)
@@ -116,8 +123,8 @@ def bootstrap(events, settings=None, num_resamples=DEFAULT_RESAMPLES, seed=0, le
         settings=settings)
 
 
-def check_request(num_resamples, level, method):
-    """Refuse a bootstrap that cannot give an interval."""
+def check_request(num_resamples: int, level: float, method: str) -> None:
+    """Reject a bootstrap that cannot give an interval."""
     if method not in BOOTSTRAP_METHODS:
         raise ValueError(f'method is {method!r}; it must be one of {BOOTSTRAP_METHODS}')
     if num_resamples < 100:
@@ -126,19 +133,20 @@ def check_request(num_resamples, level, method):
     normal_quantile(level)
 
 
-def point_estimates(table, units):
+def point_estimates(table: WeightedEvents, units: Units) -> dict[str, float]:
     """Return each statistic of the images as they are: every unit once."""
     values = table.statistics(np.ones((1, len(units)), np.int32))
     return {name: float(value[0]) for name, value in values.items()}
 
 
-def collect(table, blocks):
+def collect(table: WeightedEvents, blocks: Any) -> dict[str, NDArray[Any]]:
     """Return each statistic over all blocks of weights, ``(B,)`` per name."""
     parts = [table.statistics(weights) for weights in blocks]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def missing_reasons(events, settings, estimates):
+def missing_reasons(events: Sequence[ImageEvents], settings: FROCSettings, estimates: Any
+                   ) -> dict[str, str]:
     """Return in words why a statistic has no number, by name."""
     positives = sum(bool(event.is_positive) for event in events)
     normals = len(events) - positives
@@ -157,17 +165,19 @@ def missing_reasons(events, settings, estimates):
     return reasons
 
 
-def statistic_interval(name, estimate, replicates, jackknife, level, method, table):
+def statistic_interval(name: str, estimate: float, replicates: NDArray[Any],
+                       jackknife: NDArray[Any] | None, level: float, method: str,
+                       table: WeightedEvents) -> Interval:
     """Return the interval of one statistic from its resamples.
 
     Args:
-        name (str): Of the statistic.
-        estimate (float): On all images; no NaN.
-        replicates (ndarray): ``(B,)``, NaN where undefined.
-        jackknife (ndarray, optional): ``(U,)``, each unit left out once; for 'bca'.
-        level (float): Nominal confidence.
-        method (str): As in :func:`bootstrap`.
-        table (WeightedEvents): Counts units where the resamples say nothing.
+        name: Of the statistic.
+        estimate: On all images; no NaN.
+        replicates: ``(B,)``, NaN where undefined.
+        jackknife: ``(U,)``, each unit left out once; for 'bca'.
+        level: Nominal confidence.
+        method: As in :func:`bootstrap`.
+        table: Counts units where the resamples say nothing.
     """
     defined = replicates[~np.isnan(replicates)]
     note = '' if len(defined) == len(replicates) else (
@@ -190,7 +200,8 @@ def statistic_interval(name, estimate, replicates, jackknife, level, method, tab
     return Interval(estimate, float(low), float(high), level, f'bootstrap_{method}', note)
 
 
-def bca_tails(estimate, replicates, jackknife, level):
+def bca_tails(estimate: float, replicates: Floats, jackknife: Floats | None, level: float
+             ) -> NDArray[Any]:
     """Return the two tail probabilities of the BCa interval.
 
     Replicates equal to the estimate count half, as a recall is a lumpy number. Where the
@@ -201,15 +212,16 @@ def bca_tails(estimate, replicates, jackknife, level):
     if not 0 < share < 1:
         return tails
     bias = norm.ppf(share)
+    jackknife = np.asarray(jackknife)
     deviations = np.nanmean(jackknife) - jackknife[~np.isnan(jackknife)]
     scale = (deviations ** 2).sum() ** 1.5
     acceleration = (deviations ** 3).sum() / (6 * scale) if scale > 0 else 0.
     moved = bias + norm.ppf(tails)
     # |acceleration| is 1/6 at most, so only extreme levels come near the pole.
-    return norm.cdf(bias + moved / np.maximum(1 - acceleration * moved, 1e-9))
+    return np.asarray(norm.cdf(bias + moved / np.maximum(1 - acceleration * moved, 1e-9)))
 
 
-def wilson_interval(estimate, replicates, level):
+def wilson_interval(estimate: float, replicates: Floats, level: float) -> Interval:
     """Return Wilson's interval with as many trials as give the variance of the resamples.
 
     A proportion p of n independent trials has the variance p (1 - p) / n; the n that fits
@@ -221,7 +233,7 @@ def wilson_interval(estimate, replicates, level):
     return wilson(estimate * trials, trials, level)
 
 
-def closed_interval(name, estimate, level, table):
+def closed_interval(name: str, estimate: float, level: float, table: WeightedEvents) -> Interval:
     """Return the interval where all resamples agree: at 0 and 1, and of constant scores.
 
     AUROC: Newcombe's score interval. Recall and FROC score: Clopper and Pearson's, with
@@ -230,7 +242,7 @@ def closed_interval(name, estimate, level, table):
     if name == 'auroc':
         positives, normals = table.class_units()
         closed = newcombe_auroc(estimate, positives, normals, level)
-        size = f'{positives} positive and {normals} normal units'
+        size = f'{positives} positive and {normals} negative units'
     else:
         trials = int((table.unit_points > 0).sum())
         closed = clopper_pearson(estimate * trials, trials, level)
@@ -239,23 +251,24 @@ def closed_interval(name, estimate, level, table):
                     f'the resamples say nothing at {estimate:g}; an interval from {size} is given '
                     'instead')
 
-def rate_interval(counts, images, level, num_resamples, seed):
+def rate_interval(counts: NDArray[Any], images: NDArray[Any], level: float, num_resamples: int,
+                  seed: int) -> Interval:
     """Return a rate over units and its BCa interval.
 
     Where all resamples agree, as without any false positive: the exact Poisson interval of
     as many events as the units, each taken for one image, would have at that rate.
 
     Args:
-        counts, images (ndarray): ``(U,)``, of each unit.
-        level (float): Nominal confidence.
-        num_resamples, seed (int): Of the bootstrap.
+        counts, images: ``(U,)``, of each unit.
+        level: Nominal confidence.
+        num_resamples, seed: Of the bootstrap.
     """
     rate, exposed = float(counts.sum() / images.sum()), int((images > 0).sum())
 
-    def rates(blocks):
+    def rates(blocks: Any) -> NDArray[Any]:
         with np.errstate(invalid='ignore'):
             values = np.concatenate([(block @ counts) / (block @ images) for block in blocks])
-        return values[~np.isnan(values)]
+        return np.asarray(values[~np.isnan(values)])
 
     replicates = rates(draw_weights(np.zeros(len(counts), int), num_resamples,
                                     np.random.default_rng(seed)))

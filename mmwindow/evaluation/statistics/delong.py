@@ -5,9 +5,12 @@ DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837, in O(N log N) by mi
 clustered form of Obuchowski, Biometrics 53 (1997) 567, which is DeLong's own where each
 patient has one image.
 """
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 from scipy.stats import norm, rankdata
 
@@ -29,14 +32,14 @@ class DeLongEstimate:
     """AUROCs of systems on the same images, and their covariance.
 
     Attributes:
-        areas (ndarray): ``(S,)``.
-        covariance (ndarray): ``(S, S)``.
-        num_positives, num_normals (int): Images.
-        positive_units, normal_units (int): Independent units (patients) that have a positive
+        areas: ``(S,)``.
+        covariance: ``(S, S)``.
+        num_positives, num_normals: Images.
+        positive_units, normal_units: Independent units (patients) that have a positive
             image, and a normal one.
     """
-    areas: np.ndarray
-    covariance: np.ndarray
+    areas: NDArray[Any]
+    covariance: NDArray[Any]
     num_positives: int
     num_normals: int
     positive_units: int
@@ -48,12 +51,12 @@ class DeLongTest:
     """Two AUROCs on the same images compared.
 
     Attributes:
-        first, second (Interval): The two AUROCs.
-        difference (Interval): First minus second.
-        variance (float): Of the difference.
-        z (float): The statistic; None where the variance is 0 and the difference is not.
-        p_value (float): Two-sided; None where z is.
-        note (str): Says why where there is none.
+        first, second: The two AUROCs.
+        difference: First minus second.
+        variance: Of the difference.
+        z: The statistic; None where the variance is 0 and the difference is not.
+        p_value: Two-sided; None where z is.
+        note: Says why where there is none.
     """
     first: Interval
     second: Interval
@@ -64,7 +67,7 @@ class DeLongTest:
     note: str = ''
 
 
-def cluster_indices(groups, num_images):
+def cluster_indices(groups: Sequence[Any] | None, num_images: int) -> NDArray[np.int_]:
     """Return ``(N,)`` integers that number the clusters; each image its own if None."""
     if groups is None:
         return np.arange(num_images)
@@ -74,15 +77,15 @@ def cluster_indices(groups, num_images):
     return np.unique(names, return_inverse=True)[1].reshape(-1)
 
 
-def placements(scores, labels):
+def placements(scores: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any]:
     """Return each image's share of images of the other class that it beats, ties half.
 
     Args:
-        scores (ndarray): ``(N,)`` float64, infinite allowed, no NaN.
-        labels (ndarray): ``(N,)`` bool.
+        scores: ``(N,)`` float64, infinite allowed, no NaN.
+        labels: ``(N,)`` bool.
 
     Returns:
-        ndarray: ``(N,)``; of a positive the share of normals below it, of a normal the
+        ndarray: ``(N,)``; of a positive image the share of negatives below it, of a negative the
         share of positives above it. The mean over either class is the AUROC.
     """
     ranks = rankdata(scores)
@@ -92,13 +95,14 @@ def placements(scores, labels):
     return share
 
 
-def delong_covariance(labels, scores, groups=None):
+def delong_covariance(labels: ArrayLike, scores: ArrayLike, groups: Sequence[Any] | None = None
+                     ) -> DeLongEstimate:
     """Return the AUROCs of systems on the same images, and their covariance.
 
     Args:
-        labels (array): ``(N,)``, true or 1 where the image has a finding.
-        scores (array): ``(S, N)``, one row per system; infinite ones are allowed.
-        groups (Sequence, optional): ``(N,)``, the patient of each image. Images of one
+        labels: ``(N,)``, true or 1 where the image has a finding.
+        scores: ``(S, N)``, one row per system; infinite ones are allowed.
+        groups: ``(N,)``, the patient of each image. Images of one
             patient are then not taken for independent.
 
     Returns:
@@ -139,7 +143,7 @@ def delong_covariance(labels, scores, groups=None):
                           normal_units=sides[1])
 
 
-def area_interval(estimate, index, level, method):
+def area_interval(estimate: DeLongEstimate, index: int, level: float, method: str) -> Interval:
     """Return the interval of one system of a :class:`DeLongEstimate`."""
     if method not in DELONG_METHODS:
         raise ValueError(f'method is {method!r}; it must be one of {DELONG_METHODS}')
@@ -162,19 +166,20 @@ def area_interval(estimate, index, level, method):
                     'delong_logit', note)
 
 
-def delong_interval(labels, scores, level=0.95, method='logit', groups=None):
+def delong_interval(labels: ArrayLike, scores: ArrayLike, level: float = 0.95,
+                    method: str = 'logit', groups: Sequence[Any] | None = None) -> Interval:
     """Return the AUROC and its confidence interval.
 
     Args:
-        labels (array): ``(N,)``, true or 1 where the image has a finding.
-        scores (array): ``(N,)``; infinite ones are allowed.
-        level (float): Nominal confidence.
-        method (str): 'logit': DeLong's variance on the logit scale, inside [0, 1]
+        labels: ``(N,)``, true or 1 where the image has a finding.
+        scores: ``(N,)``; infinite ones are allowed.
+        level: Nominal confidence.
+        method: 'logit': DeLong's variance on the logit scale, inside [0, 1]
             (Pepe, The Statistical Evaluation of Medical Tests, 2003, section 5.2.5);
             where the variance is 0, as at AUROC 0 and 1, Newcombe's score interval and a
             note. 'newcombe': that one always. 'wald': DeLong's own, unclipped and
             empty at AUROC 1: for comparison with other software.
-        groups (Sequence, optional): As in :func:`delong_covariance`.
+        groups: As in :func:`delong_covariance`.
 
     Raises:
         ValueError: As in :func:`delong_covariance`, or an unknown method.
@@ -182,18 +187,20 @@ def delong_interval(labels, scores, level=0.95, method='logit', groups=None):
     return area_interval(delong_covariance(labels, scores, groups), 0, level, method)
 
 
-def delong_test(labels, first_scores, second_scores, level=0.95, method='mover', groups=None):
+def delong_test(labels: ArrayLike, first_scores: Sequence[float], second_scores: Sequence[float],
+                level: float = 0.95, method: str = 'mover', groups: Sequence[Any] | None = None
+               ) -> DeLongTest:
     """Compare the AUROCs of two systems on the same images.
 
     Args:
-        labels (array): ``(N,)``.
-        first_scores, second_scores (array): ``(N,)``; infinite ones are allowed.
-        level (float): Nominal confidence.
-        method (str): Interval of the difference. 'mover': from the two logit intervals
+        labels: ``(N,)``.
+        first_scores, second_scores: ``(N,)``; infinite ones are allowed.
+        level: Nominal confidence.
+        method: Interval of the difference. 'mover': from the two logit intervals
             and the correlation of the areas (Zou, Psychol Methods 12 (2007) 399); it is
             inside [-1, 1] and has a width at AUROC 1. 'wald': DeLong's own, unclipped.
             The p-value is that of DeLong's z in both cases.
-        groups (Sequence, optional): As in :func:`delong_covariance`.
+        groups: As in :func:`delong_covariance`.
 
     Returns:
         DeLongTest
@@ -228,24 +235,27 @@ def delong_test(labels, first_scores, second_scores, level=0.95, method='mover',
                       None if z is None else float(2 * norm.sf(abs(z))), note)
 
 
-def correlation(covariance):
+def correlation(covariance: NDArray[Any]) -> float:
     """Return the correlation of two areas; 0 where one of them has no variance."""
     scale = np.sqrt(max(covariance[0, 0], 0) * max(covariance[1, 1], 0))
     return float(np.clip(covariance[0, 1] / scale, -1, 1)) if scale > 1e-24 else 0.
 
 
-def mover_difference(first, second, correlation, level=0.95):
+def mover_difference(first: Interval, second: Interval, correlation: float, level: float = 0.95
+                    ) -> Interval:
     """Return the interval of a difference from the intervals of its two terms.
 
     Args:
-        first, second (Interval): The terms.
-        correlation (float): Of the two estimates.
-        level (float): That of both intervals.
+        first, second: The terms.
+        correlation: Of the two estimates.
+        level: That of both intervals.
 
     Source: Zou, Psychol Methods 12 (2007) 399, equations 15 and 16.
     """
-    def reach(one, other):
-        return np.sqrt(max(one ** 2 - 2 * correlation * one * other + other ** 2, 0.))
+    def reach(one: float, other: float) -> float:
+        found: float = (
+            np.sqrt(max(one ** 2 - 2 * correlation * one * other + other ** 2, 0.)))
+        return found
 
     difference = first.estimate - second.estimate
     below = reach(first.estimate - first.low, second.high - second.estimate)

@@ -3,8 +3,10 @@
 All stay inside the range of what they estimate, at its ends too.
 """
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import beta, chi2, norm
 
@@ -16,11 +18,11 @@ class Interval:
     """A number and its confidence interval.
 
     Attributes:
-        estimate (float): The number.
-        low, high (float): Ends of the two-sided interval.
-        level (float): Nominal confidence.
-        method (str): How the interval was made.
-        note (str): What a reader should know about it; mostly empty.
+        estimate: The number.
+        low, high: Ends of the two-sided interval.
+        level: Nominal confidence.
+        method: How the interval was made.
+        note: What a reader should know about it; mostly empty.
     """
     estimate: float
     low: float
@@ -30,7 +32,7 @@ class Interval:
     note: str = ''
 
 
-def normal_quantile(level):
+def normal_quantile(level: float) -> float:
     """Return the two-sided quantile of the normal distribution, 1.96 for 0.95.
 
     Raises:
@@ -41,20 +43,20 @@ def normal_quantile(level):
     return float(norm.isf((1 - level) / 2))
 
 
-def check_counts(successes, trials):
-    """Refuse counts that are no proportion."""
+def check_counts(successes: float, trials: float) -> None:
+    """Reject counts that are no proportion."""
     if not (np.isfinite(trials) and trials > 0 and 0 <= successes <= trials):
         raise ValueError(f'{successes} successes of {trials} trials: at least one trial, and as many '
                          'successes at most, are expected')
 
 
-def wilson(successes, trials, level=0.95):
+def wilson(successes: float, trials: float, level: float = 0.95) -> Interval:
     """Return Wilson's score interval of a proportion.
 
     Args:
-        successes (float): May be fractional, for an effective number of trials.
-        trials (float): At least 1 success or failure.
-        level (float): Nominal confidence.
+        successes: May be fractional, for an effective number of trials.
+        trials: At least 1 success or failure.
+        level: Nominal confidence.
 
     Raises:
         ValueError: The counts are no proportion, or the level no fraction.
@@ -72,7 +74,7 @@ def wilson(successes, trials, level=0.95):
                     1. if successes == trials else float(centre + half), level, 'wilson')
 
 
-def clopper_pearson(successes, trials, level=0.95):
+def clopper_pearson(successes: float, trials: float, level: float = 0.95) -> Interval:
     """Return the exact binomial interval of a proportion; it covers at least the level.
 
     Args and errors as in :func:`wilson`. Without failures the low end is
@@ -92,7 +94,8 @@ def clopper_pearson(successes, trials, level=0.95):
 PROPORTION_METHODS = {'wilson': wilson, 'clopper_pearson': clopper_pearson}
 
 
-def clustered_proportion(successes, trials, level=0.95, method='wilson'):
+def clustered_proportion(successes: NDArray[Any], trials: NDArray[Any], level: float = 0.95,
+                         method: str = 'wilson') -> Interval:
     """Return the interval of a proportion whose trials come in independent clusters.
 
     The number of trials is replaced by the effective one, ``p (1 - p) / variance`` with
@@ -101,9 +104,9 @@ def clustered_proportion(successes, trials, level=0.95, method='wilson'):
     narrower than the plain interval.
 
     Args:
-        successes, trials (ndarray): ``(C,)``, counts of each cluster (patient).
-        level (float): Nominal confidence.
-        method (str): 'wilson' or 'clopper_pearson'.
+        successes, trials: ``(C,)``, counts of each cluster (patient).
+        level: Nominal confidence.
+        method: 'wilson' or 'clopper_pearson'.
 
     Raises:
         ValueError: Unknown method, no trial, or counts that are no proportion.
@@ -128,13 +131,13 @@ def clustered_proportion(successes, trials, level=0.95, method='wilson'):
                     1. if share == 1 else plain.high, level, method, note)
 
 
-def poisson_rate(count, exposure, level=0.95):
+def poisson_rate(count: float, exposure: float, level: float = 0.95) -> Interval:
     """Return the exact interval of a rate of independent events.
 
     Args:
-        count (float): Events seen; may be fractional, for an effective number.
-        exposure (float): Over how many images (units).
-        level (float): Nominal confidence.
+        count: Events seen; may be fractional, for an effective number.
+        exposure: Over how many images (units).
+        level: Nominal confidence.
 
     Raises:
         ValueError: A negative count, or no exposure.
@@ -152,7 +155,7 @@ def poisson_rate(count, exposure, level=0.95):
     return Interval(count / exposure, low / exposure, high / exposure, level, 'poisson')
 
 
-def few_units_note(area, num_positives, num_normals):
+def few_units_note(area: Any, num_positives: Any, num_normals: Any) -> str:
     """Return a warning of an AUROC interval that its variance may leave too short, or ''.
 
     With a few findings far harder than the rest, and few patients, most samples hold hardly any
@@ -166,7 +169,7 @@ def few_units_note(area, num_positives, num_normals):
             "harder than the rest; delong_interval(method='newcombe') is safer")
 
 
-def hanley_mcneil_variance(area, num_positives, num_normals):
+def hanley_mcneil_variance(area: Any, num_positives: Any, num_normals: Any) -> Any:
     """Return the variance of an AUROC from its value and the two numbers alone.
 
     Newcombe's form of Hanley and McNeil's, with the mean of the two numbers in the
@@ -177,15 +180,16 @@ def hanley_mcneil_variance(area, num_positives, num_normals):
         1 + other * ((1 - area) / (2 - area) + area / (1 + area)))
 
 
-def newcombe_auroc(area, num_positives, num_normals, level=0.95):
+def newcombe_auroc(area: float, num_positives: int, num_normals: int, level: float = 0.95
+                  ) -> Interval:
     """Return the score interval of an AUROC: it needs no variance and holds at 0 and 1.
 
     The ends are the areas A with ``|A - area| = z sqrt(variance(A))``.
 
     Args:
-        area (float): The AUROC, in [0, 1].
-        num_positives, num_normals (int): Independent images (units) of each class.
-        level (float): Nominal confidence.
+        area: The AUROC, in [0, 1].
+        num_positives, num_normals: Independent images (units) of each class.
+        level: Nominal confidence.
 
     Raises:
         ValueError: The area is outside [0, 1], or a class is empty.
@@ -197,14 +201,14 @@ def newcombe_auroc(area, num_positives, num_normals, level=0.95):
                          'number in [0, 1] and at least one of each are expected')
     z = normal_quantile(level)
 
-    def excess(guess):
+    def excess(guess: Any) -> Any:
         return abs(guess - area) - z * np.sqrt(
             hanley_mcneil_variance(guess, num_positives, num_normals))
 
     # At the area itself the excess is negative, at 0 and 1 it is the distance: one sign change.
     low = brentq(excess, 0., area) if 0 < area < 1 else 0.
     high = brentq(excess, area, 1.) if 0 < area < 1 else 1.
-    inside = 1e-9  # beside the trivial root at the area itself
+    inside = 1e-9  # next to the trivial root at the area itself
     if area == 1:
         low = brentq(excess, 0., 1 - inside)
     if area == 0:

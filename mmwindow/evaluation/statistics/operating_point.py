@@ -1,8 +1,12 @@
 """A threshold chosen on validation images, and what it does on test images."""
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.froc_settings import (
     FP_DENOMINATORS,
     FROCSettings,
@@ -22,30 +26,30 @@ class OperatingPoint:
     """A threshold and where it comes from.
 
     Attributes:
-        threshold (float): Findings and images of this score or better are called. inf: none
+        threshold: Findings and images of this score or better are called. inf: none
             is; -inf: all are.
-        rule (str): One of :data:`RULES`.
-        target (float): Of the rule; None for 'youden'.
-        same_scale (bool): Whether image scores and finding scores are on one scale, so that
+        rule: One of :data:`RULES`.
+        target: Of the rule; None for 'youden'.
+        same_scale: Whether image scores and finding scores are on one scale, so that
             one threshold serves both.
-        fp_denominator (str): 'all' or 'normals', as in
+        fp_denominator: 'all' or 'normals', as in
             :class:`~mmwindow.evaluation.froc_settings.FROCSettings`.
-        achieved (dict[str, float]): On the images it was chosen on: ``fp_rate`` and
+        achieved: On the images it was chosen on: ``fp_rate`` and
             ``recall``, or ``sensitivity`` and ``specificity`` (None without that class).
-        num_images (int): Of those.
-        note (str): Says where the target was out of reach.
+        num_images: Of those.
+        note: Says where the target was out of reach.
     """
     threshold: float
     rule: str
     target: float | None
     same_scale: bool
     fp_denominator: str
-    achieved: dict
+    achieved: dict[str, Any]
     num_images: int
     note: str = ''
 
     @property
-    def serves_findings(self):
+    def serves_findings(self) -> bool:
         """Whether the threshold is one of findings too, not of image scores alone."""
         return self.same_scale or self.rule == 'fp_budget'
 
@@ -55,43 +59,44 @@ class OperatingPointResult:
     """What a threshold does on images it was not chosen on.
 
     Attributes:
-        point (OperatingPoint): The threshold.
-        sensitivity, specificity (Interval): Of images; None with a reason.
-        recall (Interval): Of points; None with a reason.
-        fp_rate (Interval): False positives per image of the denominator; None with a reason.
-        counts (dict[str, int]): Images (``true_positives``, ``false_negatives``,
+        point: The threshold.
+        sensitivity, specificity: Of images; None with a reason.
+        recall: Of points; None with a reason.
+        fp_rate: False positives per image of the denominator; None with a reason.
+        counts: Images (``true_positives``, ``false_negatives``,
             ``true_negatives``, ``false_positives``), ``recalled_points`` of ``points``,
             ``false_positive_findings`` on ``counted_images``.
-        reasons (dict[str, str]): For each number that there is not, why.
-        seed, num_resamples (int): Of the interval of the FP rate.
-        num_units (int): Patients, or images where these are unnamed.
+        reasons: For each number that there is not, why.
+        seed, num_resamples: Of the interval of the FP rate.
+        num_units: Patients, or images where these are unnamed.
     """
     point: OperatingPoint
     sensitivity: Interval | None
     specificity: Interval | None
     recall: Interval | None
     fp_rate: Interval | None
-    counts: dict
-    reasons: dict
+    counts: dict[str, Any]
+    reasons: dict[str, Any]
     seed: int
     num_resamples: int
     num_units: int
 
 
-def choose_operating_point(events, rule='fp_budget', target=None, fp_denominator='all',
-                           same_scale=True):
+def choose_operating_point(events: Sequence[ImageEvents], rule: str = 'fp_budget',
+                           target: float | None = None, fp_denominator: str = 'all',
+                           same_scale: bool = True) -> OperatingPoint:
     """Choose a threshold on validation images.
 
     Args:
-        events (Sequence[ImageEvents]): The validation images, never those it is tested on.
-        rule (str): 'fp_budget': the lowest threshold before the FP rate first exceeds
+        events: The validation images, never those it is tested on.
+        rule: 'fp_budget': the lowest threshold before the FP rate first exceeds
             the target (first crossing). 'sensitivity': the highest with at least the
             target's share of positive images called. 'specificity': the lowest score of
-            an image with at least the target's share of normals not called. 'youden': the
+            an image with at least the target's share of negative images not called. 'youden': the
             largest sensitivity + specificity, the highest threshold among equals.
-        target (float, optional): FP rate 0.1, or 0.9, if None; none for 'youden'.
-        fp_denominator (str): Of the FP rate.
-        same_scale (bool): Whether an image's score is that of its best finding, as of the
+        target: FP rate 0.1, or 0.9, if None; none for 'youden'.
+        fp_denominator: Of the FP rate.
+        same_scale: Whether an image's score is that of its best finding, as of the
             maximum of a map. False for a classifier with a score of its own: a threshold
             then serves either findings ('fp_budget') or images (the other rules).
 
@@ -101,14 +106,24 @@ def choose_operating_point(events, rule='fp_budget', target=None, fp_denominator
     Raises:
         ValueError: Unknown rule, a target out of range, no image of the class the rule
             needs, or a finding above its image's score although ``same_scale``.
+
+    Example:
+        >>> from mmwindow.evaluation import box_events
+        >>> events = [box_events([[90, 90, 110, 110]], [score], points, image_id=number)
+        ...           for number, (score, points) in enumerate(
+        ...               [(0.9, [[100, 100]]), (0.8, []), (0.7, [[100, 100]]), (0.2, [])])]
+        >>> point = choose_operating_point(events, 'sensitivity', 1.)
+        >>> point.threshold, point.achieved
+        (0.7, {'sensitivity': 1.0, 'specificity': 0.5})
     """
     target = check_rule(rule, target, fp_denominator)
     events = check_events(events)
     if same_scale:
         check_scale(events)
-    common = dict(rule=rule, target=target, same_scale=same_scale, fp_denominator=fp_denominator,
-                  num_images=len(events))
-    if rule == 'fp_budget':
+    common: dict[str, Any] = dict(
+        rule=rule, target=target, same_scale=same_scale, fp_denominator=fp_denominator,
+        num_images=len(events))
+    if rule == 'fp_budget' and target is not None:
         return OperatingPoint(**budget_threshold(events, target, fp_denominator), **common)
     scores = np.array([event.score for event in events], dtype=np.float64)
     positive = np.array([bool(event.is_positive) for event in events])
@@ -126,7 +141,7 @@ def choose_operating_point(events, rule='fp_budget', target=None, fp_denominator
         specificity=share(scores[~positive] < threshold)), note=note, **common)
 
 
-def check_rule(rule, target, fp_denominator):
+def check_rule(rule: str, target: float | None, fp_denominator: str) -> float | None:
     """Return the target of a rule, its default if None."""
     if rule not in RULES:
         raise ValueError(f'rule is {rule!r}; it must be one of {RULES}')
@@ -138,13 +153,13 @@ def check_rule(rule, target, fp_denominator):
             raise ValueError(f"rule='youden' has no target, but {target} came")
         return None
     target = DEFAULT_TARGETS[rule] if target is None else float(target)
-    if rule != 'fp_budget' and not 0 < target <= 1:
+    if target is not None and rule != 'fp_budget' and not 0 < target <= 1:
         raise ValueError(f'rule={rule!r}: the target is {target}; a share in (0, 1] is expected')
     return target
 
 
-def check_scale(events):
-    """Refuse images with a finding above their score: the two are on different scales."""
+def check_scale(events: Sequence[ImageEvents]) -> None:
+    """Reject images with a finding above their score: the two are on different scales."""
     for event in events:
         best = max([-np.inf, *event.fp_levels, *event.recall_levels])
         if best > event.score:
@@ -154,12 +169,13 @@ def check_scale(events):
                 'images or findings alone')
 
 
-def share(called):
+def share(called: Any) -> float | None:
     """Return the share of true values; None of nothing."""
     return float(np.mean(called)) if len(called) else None
 
 
-def budget_threshold(events, budget, fp_denominator):
+def budget_threshold(events: Sequence[ImageEvents], budget: float, fp_denominator: str
+                    ) -> dict[str, Any]:
     """Return threshold, achieved numbers and note of the rule 'fp_budget'."""
     curve = counted_curve(events, FROCSettings((budget,), fp_denominator=fp_denominator))
     index = curve.crossing(budget)
@@ -175,29 +191,31 @@ def budget_threshold(events, budget, fp_denominator):
         fp_rate=float(curve.fp_rate[index - 1]) if index else 0., recall=recall))
 
 
-def image_threshold(positives, normals, rule, target):
+def image_threshold(positives: NDArray[Any], normals: NDArray[Any], rule: str, target: float | None
+                   ) -> float:
     """Return the threshold of a rule on image scores.
 
     Args:
-        positives, normals (ndarray): ``(P,)`` and ``(N,)`` float64, infinite allowed; not
+        positives, normals: ``(P,)`` and ``(N,)`` float64, infinite allowed; not
             empty where the rule reads them.
-        rule (str): 'sensitivity', 'specificity' or 'youden'.
-        target (float): Share of one of the two; None for 'youden'.
+        rule: 'sensitivity', 'specificity' or 'youden'.
+        target: Share of one of the two; None for 'youden'.
     """
     candidates = np.append(np.unique(np.concatenate([positives, normals])), np.inf)  # rising
     called = len(positives) - np.searchsorted(np.sort(positives), candidates, 'left')
     spared = np.searchsorted(np.sort(normals), candidates, 'left')
     # A billionth of an image of slack: a share that is met exactly stays met.
-    if rule == 'sensitivity':
+    if rule == 'sensitivity' and target is not None:
         return float(candidates[called >= target * len(positives) - 1e-9][-1])
-    if rule == 'specificity':
+    if rule == 'specificity' and target is not None:
         return float(candidates[spared >= target * len(normals) - 1e-9][0])
-    gain = called * len(normals) + spared * len(positives)  # whole numbers: equals are equal
+    gain = called * len(normals) + spared * len(positives)  # integers: equals are equal
     return float(candidates[np.flatnonzero(gain == gain.max())[-1]])
 
 
-def apply_operating_point(point, events, level=0.95, num_resamples=DEFAULT_RESAMPLES, seed=0,
-                          proportion_method='wilson'):
+def apply_operating_point(point: OperatingPoint, events: Sequence[ImageEvents],
+                          level: float = 0.95, num_resamples: int = DEFAULT_RESAMPLES,
+                          seed: int = 0, proportion_method: str = 'wilson') -> OperatingPointResult:
     """Return what a threshold does on test images, with intervals over patients.
 
     Sensitivity, specificity and recall are proportions at a fixed threshold: Wilson's (or
@@ -208,11 +226,11 @@ def apply_operating_point(point, events, level=0.95, num_resamples=DEFAULT_RESAM
     finitely many is not in them.
 
     Args:
-        point (OperatingPoint): From :func:`choose_operating_point`.
-        events (Sequence[ImageEvents]): The test images.
-        level (float): Nominal confidence.
-        num_resamples, seed (int): Of the bootstrap.
-        proportion_method (str): 'wilson' or 'clopper_pearson'.
+        point: From :func:`choose_operating_point`.
+        events: The test images.
+        level: Nominal confidence.
+        num_resamples, seed: Of the bootstrap.
+        proportion_method: 'wilson' or 'clopper_pearson'.
 
     Returns:
         OperatingPointResult
@@ -258,14 +276,14 @@ def apply_operating_point(point, events, level=0.95, num_resamples=DEFAULT_RESAM
                                 num_resamples=num_resamples, num_units=len(units), **numbers)
 
 
-def out_of_scale(point):
+def out_of_scale(point: OperatingPoint) -> tuple[str, ...]:
     """Return the numbers that a threshold does not give where images have a scale of their own."""
     if point.same_scale:
         return ()
     return ('sensitivity', 'specificity') if point.serves_findings else ('recall', 'fp_rate')
 
 
-def image_counts(point, events):
+def image_counts(point: OperatingPoint, events: Sequence[ImageEvents]) -> dict[str, NDArray[Any]]:
     """Return what each image adds to each count, ``(N,)`` integers by name."""
     positive = np.array([bool(event.is_positive) for event in events])
     called = np.array([event.score >= point.threshold for event in events])

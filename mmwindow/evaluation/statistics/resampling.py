@@ -1,9 +1,13 @@
 """Units of resampling (patients, else images), their strata, and seeded resamples of them."""
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmwindow.annotations.groups import group_name
+from mmwindow.evaluation.events.image_events import ImageEvents
 
 BLOCK = 64  # resamples at a time
 
@@ -13,17 +17,17 @@ class Units:
     """The units that are drawn: patients, where an image names one, else images.
 
     Attributes:
-        index (ndarray): ``(N,)`` integers, the unit of each image.
-        names (list): ``(U,)``: ``('group', name)``, or ``('image', image_id)``.
+        index: ``(N,)`` integers, the unit of each image.
+        names: ``(U,)``: ``('group', name)``, or ``('image', image_id)``.
     """
-    index: np.ndarray
-    names: list
+    index: NDArray[Any]
+    names: list[Any]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.names)
 
 
-def check_events(events):
+def check_events(events: Iterable[ImageEvents]) -> list[ImageEvents]:
     """Return events as a list.
 
     Raises:
@@ -42,9 +46,11 @@ def check_events(events):
     return events
 
 
-def find_units(events):
+def find_units(events: Sequence[ImageEvents]) -> Units:
     """Return the units of images: those of one group are one, one without a group is its own."""
-    numbers, index, names = {}, [], []
+    numbers: dict[tuple[str, Any], int] = {}
+    index: list[int] = []
+    names: list[tuple[str, Any]] = []
     for position, event in enumerate(events):
         group = group_name(event.group)
         key = ('image', position) if group is None else ('group', group)
@@ -55,20 +61,21 @@ def find_units(events):
     return Units(index=np.array(index), names=names)
 
 
-def check_units(events, units):
-    """Refuse a data set of a single unit: resampling it says nothing."""
+def check_units(events: Sequence[ImageEvents], units: Units) -> None:
+    """Reject a data set of a single unit: resampling it says nothing."""
     if len(units) < 2:
         raise ValueError(f'the {len(events)} images are of one unit, {units.names[0]}; resampling '
                          'needs at least two patients (ImageEvents.group)')
 
 
-def unit_strata(events, units, stratify_by):
+def unit_strata(events: Sequence[ImageEvents], units: Units, stratify_by: str | None
+               ) -> NDArray[np.int_]:
     """Return ``(U,)`` integers, the stratum in which each unit is drawn.
 
     Args:
-        events (Sequence[ImageEvents]): The images.
-        units (Units): Their units.
-        stratify_by (str, optional): None: all units are drawn together. 'is_positive':
+        events: The images.
+        units: Their units.
+        stratify_by: None: all units are drawn together. 'is_positive':
             units with a positive image apart from those without. Else the name of a
             field, equal for all images of a unit.
 
@@ -80,7 +87,7 @@ def unit_strata(events, units, stratify_by):
     if stratify_by == 'is_positive':
         positive = [bool(event.is_positive) for event in events]
         return (np.bincount(units.index, weights=positive, minlength=len(units)) > 0).astype(int)
-    found = {}
+    found: dict[int, Any] = {}
     for event, unit in zip(events, units.index, strict=True):
         if stratify_by not in event.fields:
             raise ValueError(f'stratify_by={stratify_by!r}: image {event.image_id!r} has no such '
@@ -88,19 +95,21 @@ def unit_strata(events, units, stratify_by):
         value = event.fields[stratify_by]
         if found.setdefault(unit, value) != value:
             raise ValueError(f'stratify_by={stratify_by!r}: the images of {units.names[unit]} have '
-                             f'{found[unit]!r} and {value!r}; a unit is drawn whole, in one stratum')
+                             f'{found[unit]!r} and {value!r}; a unit is drawn '
+                             'in one stratum, with all its images')
     values = [str(found[unit]) for unit in range(len(units))]
     return np.unique(values, return_inverse=True)[1].reshape(-1)
 
 
-def draw_weights(strata, num_resamples, rng, block=BLOCK):
+def draw_weights(strata: NDArray[Any], num_resamples: int, rng: np.random.Generator,
+                 block: int = BLOCK) -> Iterator[NDArray[np.int32]]:
     """Yield resamples as weights ``(B, U)`` int32, at most ``block`` at a time.
 
     Args:
-        strata (ndarray): ``(U,)``, from :func:`unit_strata`; each keeps its size.
-        num_resamples (int): In all.
-        rng (numpy.random.Generator): Its draws depend on neither block nor machine.
-        block (int): Resamples at a time.
+        strata: ``(U,)``, from :func:`unit_strata`; each keeps its size.
+        num_resamples: In all.
+        rng: Its draws depend on neither block nor machine.
+        block: Resamples at a time.
     """
     members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
     for start in range(0, num_resamples, block):
@@ -117,7 +126,7 @@ def draw_weights(strata, num_resamples, rng, block=BLOCK):
         yield weights
 
 
-def leave_one_out(num_units, block=BLOCK):
+def leave_one_out(num_units: int, block: int = BLOCK) -> Iterator[NDArray[np.int32]]:
     """Yield the weights ``(B, U)`` of the jackknife: each unit left out once."""
     for start in range(0, num_units, block):
         left_out = np.arange(start, min(start + block, num_units))

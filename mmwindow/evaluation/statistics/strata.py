@@ -1,8 +1,11 @@
 """Results by stratum (body part, hardware, ...), and by fold."""
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.statistics.bootstrap import (
     DEFAULT_RESAMPLES,
@@ -21,10 +24,10 @@ class StratumResult:
 
     Attributes:
         name: Value of the field, or 'pooled'.
-        num_images, num_positives, num_normals, num_points, num_units (int): What is in it.
-        estimates (dict[str, float]): ``auroc``, ``recall@0.1`` and so on, ``froc_score``.
-        intervals (dict[str, Interval]): Of these.
-        reasons (dict[str, str]): For each number or interval that there is not, why.
+        num_images, num_positives, num_normals, num_points, num_units: What is in it.
+        estimates: ``auroc``, ``recall@0.1`` and so on, ``froc_score``.
+        intervals: Of these.
+        reasons: For each number or interval that there is not, why.
     """
     name: object
     num_images: int
@@ -32,9 +35,9 @@ class StratumResult:
     num_normals: int
     num_points: int
     num_units: int
-    estimates: dict
-    intervals: dict
-    reasons: dict
+    estimates: dict[str, Any]
+    intervals: dict[str, Any]
+    reasons: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,14 @@ class StratifiedResult:
     """Results by a field of the images.
 
     Attributes:
-        field (str): The field.
-        strata (list[StratumResult]): By the value's name.
-        pooled (StratumResult): All images.
-        num_resamples, seed (int): Of every bootstrap.
-        settings (FROCSettings): Budgets, convention, denominator of the FP rate.
+        field: The field.
+        strata: By the value's name.
+        pooled: All images.
+        num_resamples, seed: Of every bootstrap.
+        settings: Budgets, convention, denominator of the FP rate.
     """
     field: str
-    strata: list
+    strata: list[Any]
     pooled: StratumResult
     num_resamples: int
     seed: int
@@ -61,31 +64,32 @@ class FoldedResult:
     """Results of a cross-validation.
 
     Attributes:
-        folds (list[StratumResult]): Each fold, in the order given.
-        mean (dict[str, float]): Over the folds that have the number; None where none has.
-        standard_deviation (dict[str, float]): Of a sample (n - 1); None below two folds.
-        pooled (StratumResult): All images, each tested once, with intervals.
-        reasons (dict[str, str]): What a mean leaves out, and why there is none.
-        num_resamples, seed (int): Of every bootstrap.
-        settings (FROCSettings): Budgets, convention, denominator of the FP rate.
+        folds: Each fold, in the order given.
+        mean: Over the folds that have the number; None where none has.
+        standard_deviation: Of a sample (n - 1); None below two folds.
+        pooled: All images, each tested once, with intervals.
+        reasons: What a mean leaves out, and why there is none.
+        num_resamples, seed: Of every bootstrap.
+        settings: Budgets, convention, denominator of the FP rate.
     """
-    folds: list
-    mean: dict
-    standard_deviation: dict
+    folds: list[Any]
+    mean: dict[str, Any]
+    standard_deviation: dict[str, Any]
     pooled: StratumResult
-    reasons: dict
+    reasons: dict[str, Any]
     num_resamples: int
     seed: int
     settings: FROCSettings
 
 
-def summarise_images(name, events, settings, num_resamples, seed, level, method):
+def summarise_images(name: str, events: Sequence[ImageEvents], settings: FROCSettings,
+                     num_resamples: int, seed: int, level: float, method: str) -> StratumResult:
     """Return the statistics of some images and their bootstrap intervals.
 
     Args:
         name: Of the result.
-        events (Sequence[ImageEvents]): At least one.
-        settings (FROCSettings): How the FROC is read.
+        events: At least one.
+        settings: How the FROC is read.
         num_resamples, seed, level, method: As in
             ``bootstrap``.
 
@@ -113,7 +117,7 @@ def summarise_images(name, events, settings, num_resamples, seed, level, method)
         intervals=intervals, reasons=reasons)
 
 
-def stratum_of(event, field):
+def stratum_of(event: Any, field: str) -> Any:
     """Return the value of a field of one image; 'group' and 'is_positive' are fields too.
 
     Raises:
@@ -129,16 +133,17 @@ def stratum_of(event, field):
                      f'{sorted(event.fields)}. Give every image a value, such as "unknown"')
 
 
-def evaluate_strata(events, field, settings=None, num_resamples=DEFAULT_RESAMPLES, seed=0,
-                    level=0.95, method='bca'):
+def evaluate_strata(events: Sequence[ImageEvents], field: str,
+                    settings: FROCSettings | None = None, num_resamples: int = DEFAULT_RESAMPLES,
+                    seed: int = 0, level: float = 0.95, method: str = 'bca') -> StratifiedResult:
     """Return the statistics for each value of a field, and for all images.
 
     The FP rate of a stratum is that of its own images.
 
     Args:
-        events (Sequence[ImageEvents]): One per image, normals included.
-        field (str): An entry of ``ImageEvents.fields``, or 'group'.
-        settings (FROCSettings, optional): The defaults if None.
+        events: One per image, negative images included.
+        field: An entry of ``ImageEvents.fields``, or 'group'.
+        settings: The defaults if None.
         num_resamples, seed, level, method: As in
             ``bootstrap``.
 
@@ -153,7 +158,7 @@ def evaluate_strata(events, field, settings=None, num_resamples=DEFAULT_RESAMPLE
     settings = settings or FROCSettings()
     check_request(num_resamples, level, method)
     events = check_events(events)
-    strata = {}
+    strata: dict[Any, list[ImageEvents]] = {}
     for event in events:
         strata.setdefault(stratum_of(event, field), []).append(event)
     how = (settings, num_resamples, seed, level, method)
@@ -164,11 +169,11 @@ def evaluate_strata(events, field, settings=None, num_resamples=DEFAULT_RESAMPLE
         settings=settings)
 
 
-def check_folds(folds):
-    """Refuse folds that share an image or a patient.
+def check_folds(folds: dict[str, Sequence[ImageEvents]]) -> None:
+    """Reject folds that share an image or a patient.
 
     Args:
-        folds (dict[str, Sequence[ImageEvents]]): Test images by fold.
+        folds: Test images by fold.
 
     Raises:
         ValueError: No fold, or an image or a group in two of them; named.
@@ -176,7 +181,7 @@ def check_folds(folds):
     if not folds:
         raise ValueError('there is no fold; give the test images of each, fold name to events')
     for what in ('image_id', 'group'):
-        seen = {}
+        seen: dict[Any, str] = {}
         for fold, events in folds.items():
             for event in events:
                 key = getattr(event, what)
@@ -187,16 +192,17 @@ def check_folds(folds):
                                      'each is tested once')
 
 
-def evaluate_folds(folds, settings=None, num_resamples=DEFAULT_RESAMPLES, seed=0, level=0.95,
-                   method='bca'):
+def evaluate_folds(folds: dict[str, Sequence[ImageEvents]], settings: FROCSettings | None = None,
+                   num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0, level: float = 0.95,
+                   method: str = 'bca') -> FoldedResult:
     """Return the statistics of each fold, their mean and spread, and those of all images.
 
     Pooled, scores of the folds' models are ranked together; where these are on different
     scales the pooled numbers fall below the mean of the folds.
 
     Args:
-        folds (dict[str, Sequence[ImageEvents]]): Test images by fold; each image once.
-        settings (FROCSettings, optional): The defaults if None.
+        folds: Test images by fold; each image once.
+        settings: The defaults if None.
         num_resamples, seed, level, method: As in
             ``bootstrap``.
 

@@ -1,14 +1,21 @@
 """Scores of a data set under any weighting of its patients, thousands of weightings at once.
 
-A resample with replacement is a whole-number weight for each unit (patient). All events
+A resample with replacement is an integer weight for each unit (patient). All events
 are sorted once; under a weighting the FROC is then a cumulative sum, and the sweep ends
 where every resample of a block has spent the largest budget. Each value equals exactly
 what :func:`~mmwindow.evaluation.froc_curve` and :func:`~mmwindow.evaluation.auroc` give
 for the images repeated so often.
 """
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from mmwindow.evaluation.events.image_events import ImageEvents
+from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.statistics.resampling import Units
 
 CHUNK = 4096  # events swept at a time: with 64 resamples they stay in a core's cache
 
@@ -18,29 +25,29 @@ class Crossings:
     """Where counts of false positives cross limits.
 
     Attributes:
-        index (ndarray): ``(B, budgets)``, the level of the FP events that ends the
+        index: ``(B, budgets)``, the level of the FP events that ends the
             stretch; the number of levels where none does.
-        before, at (ndarray): ``(B, budgets)``, the count just above that level and at it
+        before, at: ``(B, budgets)``, the count just above that level and at it
             (of the convention 'first_crossing' and 'interpolated' only).
     """
-    index: np.ndarray
-    before: np.ndarray
-    at: np.ndarray
+    index: NDArray[Any]
+    before: NDArray[Any]
+    at: NDArray[Any]
 
 
 class WeightedEvents:
     """The events of one system, sorted once, to be scored under any weights of its units.
 
     Args:
-        events (Sequence[ImageEvents]): One per image, normals included.
-        units (Units): From :func:`find_units`.
-        settings (FROCSettings): How the FROC is read.
+        events: One per image, negative images included.
+        units: From :func:`find_units`.
+        settings: How the FROC is read.
 
     Raises:
         ValueError: The convention 'best' on events that have a floor: it needs all of them.
     """
 
-    def __init__(self, events, units, settings):
+    def __init__(self, events: Sequence[ImageEvents], units: Units, settings: FROCSettings) -> None:
         self.settings = settings
         floors = [event.floor for event in events if event.floor is not None]
         self.floor = max(floors, default=-np.inf)
@@ -59,14 +66,14 @@ class WeightedEvents:
         self._sort_hits(events, units.index)
         self._sort_false_positives(events, units.index, counted)
 
-    def _sort_scores(self, unit, positive, scores):
-        """Place each positive among the sorted normals."""
+    def _sort_scores(self, unit: NDArray[Any], positive: NDArray[Any], scores: NDArray[Any]) -> None:
+        """Place each positive among the sorted negative images."""
         order = np.flatnonzero(~positive)[np.argsort(scores[~positive], kind='stable')]
         self.normal_unit, self.positive_unit = unit[order], unit[positive]
         self.num_below = np.searchsorted(scores[order], scores[positive], 'left')
         self.num_not_above = np.searchsorted(scores[order], scores[positive], 'right')
 
-    def _sort_hits(self, events, unit):
+    def _sort_hits(self, events: Sequence[ImageEvents], unit: Any) -> None:
         """Sort the changes of the number of points recalled, the highest level first."""
         pairs = [event.recall_events() for event in events]
         levels = np.concatenate([levels for levels, _ in pairs]).astype(np.float64)
@@ -78,7 +85,7 @@ class WeightedEvents:
         self.hit_changes = changes[order].astype(np.int32)
         self.hits_are_nested = not (self.hit_changes < 0).any()
 
-    def _sort_false_positives(self, events, unit, counted):
+    def _sort_false_positives(self, events: Sequence[ImageEvents], unit: Any, counted: Any) -> None:
         """Sort the changes of the number of false positives, one per unit and level."""
         kept = [event for event, inside in zip(events, counted, strict=True) if inside]
         levels = np.concatenate([[], *(event.fp_levels for event in kept)])
@@ -101,11 +108,11 @@ class WeightedEvents:
         self.hits_at = np.append(np.searchsorted(-self.hit_levels, -fp_levels, 'right'),
                                  len(self.hit_levels))
 
-    def statistics(self, weights):
+    def statistics(self, weights: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Return each statistic under each weighting.
 
         Args:
-            weights (ndarray): ``(B, U)`` int32, at least 0: how often each unit is there.
+            weights: ``(B, U)`` int32, at least 0: how often each unit is there.
 
         Returns:
             dict[str, ndarray]: ``(B,)`` float64 for each name of the settings; NaN where a
@@ -118,11 +125,11 @@ class WeightedEvents:
         result['froc_score'] = recalls.mean(axis=1)
         return result
 
-    def class_units(self):
+    def class_units(self) -> list[int]:
         """Return how many units have a positive image, and how many a normal one."""
         return [len(np.unique(unit)) for unit in (self.positive_unit, self.normal_unit)]
 
-    def aurocs(self, weights):
+    def aurocs(self, weights: NDArray[np.int32]) -> NDArray[Any]:
         """Return ``(B,)``, the AUROC under each weighting; ties count half."""
         below = np.zeros((len(weights), len(self.normal_unit) + 1), dtype=np.int64)
         np.cumsum(np.take(weights, self.normal_unit, axis=1), axis=1, out=below[:, 1:])
@@ -131,9 +138,9 @@ class WeightedEvents:
         doubled += np.take(below, self.num_not_above, axis=1)
         wins = np.einsum('ij,ij->i', positives, doubled) / 2
         with np.errstate(invalid='ignore'):
-            return wins / (positives.sum(axis=1) * below[:, -1])
+            return np.asarray(wins / (positives.sum(axis=1) * below[:, -1]))
 
-    def recalls(self, weights):
+    def recalls(self, weights: NDArray[np.int32]) -> NDArray[Any]:
         """Return ``(B, budgets)``, the recall at each budget under each weighting."""
         settings = self.settings
         images, points = weights @ self.unit_images, weights @ self.unit_points
@@ -155,16 +162,17 @@ class WeightedEvents:
                 weight = np.maximum(np.array(settings.budgets) - rate, 0) / (rate_at - rate)
                 recall = np.where(crossed, recall + weight * (at - recall), recall)
         recall[images == 0] = np.nan
-        return recall
+        return np.asarray(recall)
 
-    def _best_recalls(self, weights, hits, limits, images, points):
+    def _best_recalls(self, weights: NDArray[Any], hits: NDArray[Any], limits: NDArray[Any],
+                      images: NDArray[Any], points: NDArray[Any]) -> NDArray[Any]:
         """Return the highest recall at any threshold within each limit, where recall can fall.
 
         Args:
-            weights (ndarray): ``(B, U)``.
-            hits (ndarray): ``(B, H + 1)``, running number of recalled points.
-            limits (ndarray): ``(B, budgets)``; a count above exceeds it.
-            images, points (ndarray): ``(B,)``, of each weighting.
+            weights: ``(B, U)``.
+            hits: ``(B, H + 1)``, running number of recalled points.
+            limits: ``(B, budgets)``; a count above exceeds it.
+            images, points: ``(B,)``, of each weighting.
         """
         fp_levels = np.repeat(self.fp_levels, np.diff(self.level_ends, prepend=-1))
         negated = np.unique(-np.concatenate([fp_levels, self.hit_levels]))
@@ -179,10 +187,10 @@ class WeightedEvents:
         with np.errstate(invalid='ignore', divide='ignore'):
             recall = best / points[:, None]
         recall[images == 0] = np.nan
-        return recall
+        return np.asarray(recall)
 
-    def _check_known(self, found):
-        """Refuse a resample that comes to the floor with a budget unspent."""
+    def _check_known(self, found: Any) -> None:
+        """Reject a resample that comes to the floor with a budget unspent."""
         unspent = (found.index == len(self.level_ends)).any(axis=1)
         if self.floor > -np.inf and unspent.any():
             raise ValueError(
@@ -191,15 +199,15 @@ class WeightedEvents:
                 'matters to them. Make the events without a floor, or prune them for budgets '
                 'several times as large')
 
-    def find_crossings(self, weights, limits):
+    def find_crossings(self, weights: NDArray[Any], limits: NDArray[Any]) -> Crossings:
         """Return where the number of false positives first exceeds each limit.
 
         With the convention 'best' instead: where the lowest stretch of thresholds that
         keeps to the limit ends.
 
         Args:
-            weights (ndarray): ``(B, U)``.
-            limits (ndarray): ``(B, budgets)`` integers; a count above exceeds it.
+            weights: ``(B, U)``.
+            limits: ``(B, budgets)`` integers; a count above exceeds it.
 
         Returns:
             Crossings
@@ -230,7 +238,8 @@ class WeightedEvents:
             start_level = stop_level
         return found
 
-    def _find_first_excess(self, counts, limits, start_level, last, found):
+    def _find_first_excess(self, counts: Any, limits: Any, start_level: Any, last: Any, found: Any
+                          ) -> bool:
         """Enter the crossings of a chunk; true when there is none left to find."""
         largest = counts.max(axis=1)
         for number in range(limits.shape[1]):
@@ -245,7 +254,7 @@ class WeightedEvents:
         return bool((found.index < len(self.level_ends)).all())
 
     @staticmethod
-    def _find_last_allowed(counts, limits, start_level, found):
+    def _find_last_allowed(counts: Any, limits: Any, start_level: Any, found: Any) -> None:
         """Enter the last level of a chunk that keeps to each limit."""
         smallest = counts.min(axis=1)  # mostly above every limit: one look for all budgets
         for number in range(limits.shape[1]):
