@@ -27,9 +27,9 @@ class SettingsHook(Hook):
         classes = {}
         for name in ('train', 'val', 'test'):
             loader = getattr(getattr(runner, f'_{name}_loop'), 'dataloader', None)
-            metainfo = getattr(getattr(loader, 'dataset', None), 'metainfo', {})
-            if metainfo.get('classes'):
-                classes[f'{name}_dataloader'] = tuple(metainfo['classes'])
+            names = read_class_names(getattr(loader, 'dataset', None), f'{name}_dataloader')
+            if names:
+                classes[f'{name}_dataloader'] = names
         check_equal_classes(classes)
         for place, names in classes.items():
             for name, head in runner.model.named_modules():
@@ -48,10 +48,28 @@ class SettingsHook(Hook):
             ValueError: It has others, or another order of them.
         """
         loader = getattr(runner._test_loop, 'dataloader', None)
-        ours = getattr(getattr(loader, 'dataset', None), 'metainfo', {}).get('classes')
+        ours = read_class_names(getattr(loader, 'dataset', None), 'test_dataloader')
         theirs = ((checkpoint.get('meta') or {}).get('dataset_meta') or {}).get('classes')
         if ours and theirs:
-            check_equal_classes({'the checkpoint': tuple(theirs), 'test_dataloader': tuple(ours)})
+            check_equal_classes({'the checkpoint': tuple(theirs), 'test_dataloader': ours})
+
+
+def read_class_names(dataset: Any, place: str) -> tuple[str, ...]:
+    """Return the class names of a data set; none where it names none.
+
+    mmdet concatenates data sets whatever their classes are, and its ``ConcatDataset`` then has a list
+    of metainfos where one is expected.
+
+    Raises:
+        ValueError: The parts of a ``ConcatDataset`` differ in their classes or another entry.
+    """
+    metainfo = getattr(dataset, 'metainfo', {})
+    if isinstance(metainfo, list):
+        check_equal_classes({f'{place}.dataset.datasets.{index}': tuple(part.get('classes') or ())
+                             for index, part in enumerate(metainfo)})
+        raise ValueError(f'{place}: the parts of its ConcatDataset have the same classes but differ '
+                         'in another entry of their metainfo; give all the same metainfo')
+    return tuple(metainfo.get('classes') or ())
 
 
 def check_equal_classes(classes: dict[str, tuple[str, ...]]) -> None:
