@@ -148,8 +148,8 @@ def load_weights(model: torch.nn.Module, checkpoint: str | Path) -> tuple[str, .
     try:
         content = load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True)
     except RuntimeError as error:
-        raise ValueError(f'checkpoint {checkpoint}: its weights are not those of the config\'s model: '
-                         f'{" ".join(str(error).split())[:200]}') from error
+        raise ValueError(f'checkpoint {checkpoint}: its weights are not those of the config\'s '
+                         f'model: {" ".join(str(error).split())[:200]}') from error
     classes = (content.get('meta') or {}).get('dataset_meta', {}).get('classes')
     if not classes:
         raise ValueError(f'checkpoint {checkpoint}: it has no class names (meta.dataset_meta); take '

@@ -84,7 +84,7 @@ def films(tmp_path):
 @pytest.mark.parametrize('backbone', ['lite0', 'r50'])
 @pytest.mark.parametrize('system', SYSTEMS)
 def test_each_system_predicts_a_path_an_array_and_a_folder(system, backbone, films, tmp_path, seen):
-    """Through mmdet's two interfaces and ours, without an annotation file or a change of the config."""
+    """Through mmdet's two interfaces and ours, without an annotation file or another config."""
     config = write_config(tmp_path, find_config(system, backbone))
     path = str(films / 'a.jpg')
     array = read_image(path).to_bgr()
@@ -101,7 +101,7 @@ def test_each_system_predicts_a_path_an_array_and_a_folder(system, backbone, fil
     ours = PointInferencer(config, weights, device='cpu')
     predictions = ours([path, array, films], batch_size=2)
     assert [Path(each.name).name for each in predictions] == ['a.jpg', 'array 1', 'a.jpg', 'b.png']
-    # a.jpg as: path and array of inference_detector; path, array and folder of DetInferencer and ours.
+    # a.jpg: path and array of inference_detector; path, array and folder of DetInferencer and ours.
     assert len(seen) == 10
     for index in (1, 2, 3, 4, 6, 7, 8):
         assert np.array_equal(seen[index], seen[0])
