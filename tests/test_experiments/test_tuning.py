@@ -164,7 +164,8 @@ def test_a_failed_run_gives_no_choice(tmp_path, own_tiny_dataset, fake_worker):
 def test_command_line_refuses(arguments, message, tmp_path):
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', ROOT / 'tools/choose_settings.py',
-         ROOT / 'configs/windowloss/wl_kld_lite0_fpn_fracatlas.py', '--out', tmp_path / 'runs', *arguments],
+         ROOT / 'configs/windowloss/wl_kld_lite0_fpn_fracatlas.py', '--out', tmp_path / 'runs',
+         *arguments],
         capture_output=True, text=True, cwd=ROOT)
     assert done.returncode != 0 and message in done.stderr
     assert not (tmp_path / 'runs').exists()
