@@ -1,5 +1,6 @@
 """Every config builds, stays readable, and differs from its neighbours only where it should."""
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from mmwindow.utils.config_pipelines import find_steps, input_size_of
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / 'configs'
 OLD_PATHS = sorted([*CONFIGS.glob('fracatlas/*.py'), *CONFIGS.glob('synthetic/*.py')])
-LEAVES = sorted(path for path in CONFIGS.rglob('*.py')
+CONFIG_FILES = sorted(path for path in CONFIGS.rglob('*.py')
                 if '_base_' not in path.parts and path not in OLD_PATHS)
 SYSTEMS = {'chexnet', 'wspl', 'ufdet', 'faster_rcnn', 'retinanet', 'fcos', 'wl_mse', 'wl_kld'}
 BOX_DETECTORS = {'faster_rcnn', 'retinanet', 'fcos'}
@@ -23,12 +24,12 @@ RATES = {'chexnet': 1e-4, 'wspl': 1e-4, 'ufdet': 1e-4, 'wl_mse': 2e-4}  # CPU-si
 CHOSEN = {('fracatlas', 'chexnet'): 2e-4}  # on validation: results/fracatlas/choices
 
 
-def leaf_name(path):
+def config_name(path):
     return f'{path.parent.relative_to(CONFIGS)}/{path.stem}'
 
 
 def system_of(path):
-    """Return the system of Table 1 that a leaf trains."""
+    """Return the system of Table 1 that a config file trains."""
     return re.match('|'.join(sorted(SYSTEMS)), path.stem)[0]
 
 
@@ -62,8 +63,8 @@ def steps(cfg):
     return [step.type for step in cfg.train_dataloader.dataset.pipeline]
 
 
-@pytest.mark.parametrize('path', LEAVES, ids=leaf_name)
-def test_leaf_is_short_and_its_model_builds(path):
+@pytest.mark.parametrize('path', CONFIG_FILES, ids=config_name)
+def test_config_file_is_short_and_its_model_builds(path):
     assert len(path.read_text().splitlines()) <= 15
     assert chain_length(path) <= 3
     cfg = Config.fromfile(str(path))
@@ -74,21 +75,21 @@ def test_leaf_is_short_and_its_model_builds(path):
 
 
 def test_each_config_lies_in_the_folder_of_its_system():
-    for path in LEAVES:
+    for path in CONFIG_FILES:
         system = system_of(path)
         folder = path.relative_to(CONFIGS).parts[0]
         assert folder == ('windowloss' if system.startswith('wl_') else system)
         assert re.fullmatch(rf'{system}_(r50|lite0)(_fpn)?(_[a-z0-9_]+)?', path.stem)
 
 
-@pytest.mark.parametrize('path', OLD_PATHS, ids=leaf_name)
+@pytest.mark.parametrize('path', OLD_PATHS, ids=config_name)
 def test_an_old_path_gives_the_config_that_has_moved(path):
-    new = [leaf for leaf in LEAVES if leaf.stem == f'{path.stem}_{path.parent.name}']
+    new = [each for each in CONFIG_FILES if each.stem == f'{path.stem}_{path.parent.name}']
     assert len(new) == 1 and len(path.read_text().splitlines()) == 1
     assert Config.fromfile(str(path)).to_dict() == Config.fromfile(str(new[0])).to_dict()
 
 
-@pytest.mark.parametrize('path', LEAVES, ids=leaf_name)
+@pytest.mark.parametrize('path', CONFIG_FILES, ids=config_name)
 def test_lengths_stand_once(path):
     """Training, validation and test share one input size; a data file names it once."""
     cfg = Config.fromfile(str(path))
@@ -100,7 +101,7 @@ def test_lengths_stand_once(path):
     assert cfg.val_evaluator == cfg.test_evaluator == dict(type='FROCMetric', hit_radius=50)
 
 
-@pytest.mark.parametrize('path', LEAVES, ids=leaf_name)
+@pytest.mark.parametrize('path', CONFIG_FILES, ids=config_name)
 def test_a_system_learns_from_what_the_paper_says(path):
     """Bounds, pseudo-boxes or image labels; all geometry comes before, packing last."""
     system, names = system_of(path), steps(Config.fromfile(str(path)))
@@ -114,12 +115,12 @@ def test_a_system_learns_from_what_the_paper_says(path):
 
 @pytest.mark.parametrize('data', ['paper', 'own', 'synthetic', 'fracatlas'])
 def test_the_eight_systems_share_all_but_model_and_targets(data):
-    """Data, augmentation, schedule, evaluation: one value over the eight leaves of a data set.
+    """Data, augmentation, schedule, evaluation: one value over the eight files of a data set.
 
     Of the CPU-sized ones the classifiers and WL-MSE have learning rates of their own, CheXNet on
     FracAtlas the one that validation chose, and WL-MSE a shorter memory of its gradients.
     """
-    paths = [path for path in LEAVES if data_of(path) == data]
+    paths = [path for path in CONFIG_FILES if data_of(path) == data]
     assert {system_of(path) for path in paths} == SYSTEMS and len(paths) == 8
     shared = []
     for path in paths:
@@ -145,7 +146,7 @@ def test_the_eight_systems_share_all_but_model_and_targets(data):
     ('paper', 'ResNet'), ('own', 'EfficientNetLite'), ('synthetic', 'EfficientNetLite'),
     ('fracatlas', 'EfficientNetLite')])
 def test_the_eight_systems_share_backbone_and_preprocessing(data, backbone):
-    paths = [path for path in LEAVES if data_of(path) == data]
+    paths = [path for path in CONFIG_FILES if data_of(path) == data]
     kept = []
     for path in paths:
         model = Config.fromfile(str(path)).model.to_dict()
@@ -218,7 +219,8 @@ def test_ablations_are_the_rows_of_the_paper(divergence, table):
 
 def test_the_nightly_command_runs_every_synthetic_config():
     script = (ROOT / 'tools/nightly_synthetic.sh').read_text()
-    named = {f'{system}{ending}'
-             for systems, ending in re.findall(r'configs/synthetic/\{([a-z_,]+)\}(\S+)', script)
-             for system in systems.split(',')}
-    assert named == {path.name for path in (CONFIGS / 'synthetic').glob('*.py')}
+    patterns = re.findall(r'configs/\S+', script)
+    named = subprocess.run(['bash', '-c', f'echo {" ".join(patterns)}'], capture_output=True,
+                           text=True, check=True, cwd=ROOT).stdout.split()
+    assert {ROOT / path for path in named} == {
+        path for path in CONFIG_FILES if data_of(path) == 'synthetic'} and len(named) == 8

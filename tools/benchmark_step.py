@@ -24,7 +24,7 @@ from mmwindow.structures.bounds import point_bounds
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--config', default='configs/synthetic/wl_kld_lite0_fpn.py')
+    parser.add_argument('--config', default='configs/windowloss/wl_kld_lite0_fpn_synthetic.py')
     parser.add_argument('--side', type=int, default=256, help='of the input, in pixels')
     parser.add_argument('--batch', type=int, default=4)
     parser.add_argument('--steps', type=int, default=8, help='timed steps of each kind')

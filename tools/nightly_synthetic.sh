@@ -17,8 +17,9 @@ python="${MMWINDOW_VENV:-$venv}/bin/python -W ignore"
 $python tools/make_synthetic.py "${MMWINDOW_SYNTHETIC:-data/synthetic}"
 # In the order of Table 1. Three epochs, validated at their end: less than half an hour for all on two
 # slow cores.
-$python tools/run_folds.py configs/synthetic/{chexnet,wspl,ufdet}_lite0.py \
-  configs/synthetic/{faster_rcnn,retinanet,fcos,wl_mse,wl_kld}_lite0_fpn.py --out "$out/runs" \
+$python tools/run_folds.py configs/{chexnet/chexnet,wspl/wspl,ufdet/ufdet}_lite0_synthetic.py \
+  configs/{faster_rcnn/faster_rcnn,retinanet/retinanet,fcos/fcos}_lite0_fpn_synthetic.py \
+  configs/windowloss/{wl_mse,wl_kld}_lite0_fpn_synthetic.py --out "$out/runs" \
   --cfg-options train_cfg.max_epochs=3 train_cfg.val_interval=3
 $python tools/make_tables.py "$out/runs" --out "$out/tables" --results "$out/results"
 printf 'nightly_synthetic: done in %d min\n' $(((SECONDS + 30) / 60))

@@ -7,7 +7,7 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     # The paper keeps the epoch with the best validation AUROC. The rule is named because
     # mmengine cannot guess it for a key that ends in auroc.
-    # Two are kept: mmengine deletes the older before the newer is whole.
+    # Two are kept: mmengine deletes the older before the newer is complete.
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2,
                     save_best='froc/auroc', rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),

@@ -277,5 +277,5 @@ def test_missing_config_and_checkpoint_are_named(tmp_path):
 
 def test_auto_scale_needs_a_base_batch_size(tiny_dataset, tmp_path):
     with pytest.raises(ValueError, match='auto_scale_lr.base_batch_size'):
-        train(ROOT / 'configs/synthetic/wl_kld_lite0_fpn.py', work_dir=tmp_path,
+        train(ROOT / 'configs/windowloss/wl_kld_lite0_fpn_synthetic.py', work_dir=tmp_path,
               auto_scale_lr=True)

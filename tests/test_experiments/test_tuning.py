@@ -159,12 +159,13 @@ def test_a_failed_run_gives_no_choice(tmp_path, own_tiny_dataset, fake_worker):
     (['--setting', 'a', 'x=1'], '1 settings are given'),
     (['--setting', 'a'], 'a name and one or more KEY=VALUE are expected'),
     (['--setting', 'x=1', 'y=2'], 'a name and one or more KEY=VALUE are expected'),
-    (['--setting', 'a', 'window.softness=1', '--setting', 'b', 'window.softness=2'],
-     'window is a variable that only the config file reads')])
+    (['--setting', 'a', 'bounds.softness=1', '--setting', 'b', 'bounds.softness=2'],
+     'nothing reads bounds after the config file')])
 def test_command_line_refuses(arguments, message, tmp_path):
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', ROOT / 'tools/choose_settings.py',
-         ROOT / 'configs/fracatlas/wl_kld_lite0_fpn.py', '--out', tmp_path / 'runs', *arguments],
+         ROOT / 'configs/windowloss/wl_kld_lite0_fpn_fracatlas.py', '--out', tmp_path / 'runs',
+         *arguments],
         capture_output=True, text=True, cwd=ROOT)
     assert done.returncode != 0 and message in done.stderr
     assert not (tmp_path / 'runs').exists()
@@ -173,7 +174,7 @@ def test_command_line_refuses(arguments, message, tmp_path):
 def test_every_word_of_a_setting_reaches_its_run(tmp_path):
     """Lists keep their other items: one transform of the pipeline is changed by its type."""
     from mmwindow.apis import load_config
-    config = ROOT / 'configs/fracatlas/fcos_lite0_fpn.py'
+    config = ROOT / 'configs/fcos/fcos_lite0_fpn_fracatlas.py'
     plain = load_config(config).train_dataloader.dataset.pipeline
     changed = load_config(config, cfg_options={
         'train_dataloader.dataset.pipeline.PointsToPseudoBoxes.size': 60

@@ -28,7 +28,7 @@ def write(folder, content, name='film'):
 
 @pytest.mark.parametrize('kind, dtype', [('JPEG', np.uint8), ('PNG', np.uint8), ('PNG', np.uint16),
                                          ('TIFF', np.uint16), ('BMP', np.uint8)])
-def test_whole_images_pass(tmp_path, kind, dtype):
+def test_complete_images_pass(tmp_path, kind, dtype):
     assert describe_image_problem(write(tmp_path, encode(kind, dtype)), 48, 64) is None
 
 
@@ -58,10 +58,10 @@ def test_bytes_appended_by_a_camera_do_no_harm(tmp_path):
     assert describe_image_problem(path, 48, 64) is None
 
 
-def test_whole_images_are_not_decoded(tmp_path, monkeypatch):
+def test_complete_images_are_not_decoded(tmp_path, monkeypatch):
     path = write(tmp_path, encode('PNG'))
     monkeypatch.setattr(image_file.Image.Image, 'load',
-                        lambda self: pytest.fail('a whole image was decoded'))
+                        lambda self: pytest.fail('a complete image was decoded'))
     assert describe_image_problem(path, 48, 64) is None
 
 
@@ -133,7 +133,7 @@ def test_turned_images_are_named(tmp_path):
 
 
 def test_an_unreasonable_size_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 1000)  # refused above twice as many
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 1000)  # rejected above twice as many
     problem = describe_image_problem(write(tmp_path, encode('PNG')), 48, 64)
     assert problem.startswith('is unreasonably large (')
 

@@ -1,4 +1,4 @@
-# An image classifier for machines without a GPU and without a model hub; leaves name the head.
+# An image classifier for machines without a GPU and without a model hub; config files name the head.
 _base_ = './classifier_r50.py'
 model = dict(
     data_preprocessor=dict(mean=[127., 127., 127.], std=[128., 128., 128.]),

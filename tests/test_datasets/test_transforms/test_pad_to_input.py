@@ -27,7 +27,7 @@ def test_points_stay(points):
     assert results['gt_bboxes'].tensor.tolist() == points
 
 
-def test_too_large_an_image_is_refused():
+def test_too_large_an_image_is_rejected():
     with pytest.raises(ValueError, match='the image is 65 x 40, larger than the input of 64 x 96; '
                                          'put ResizeToInput right before it'):
         PadToInput().transform(dict(img=np.zeros((40, 65, 3), np.uint8), input_size=(96, 64)))
@@ -48,7 +48,7 @@ def test_a_rectangle():
 
 
 @pytest.mark.parametrize('key', ['gt_masks', 'gt_seg_map'])
-def test_masks_are_refused(key):
+def test_masks_are_rejected(key):
     with pytest.raises(ValueError, match="load no masks, or use mmdet's Pad"):
         PadToInput().transform({'img': np.zeros((8, 8, 3), np.uint8), key: object()})
 

@@ -77,7 +77,7 @@ def test_what_came_in_is_as_it_was():
 
 
 @pytest.mark.parametrize('boxes', [None, HorizontalBoxes(torch.zeros(1, 4))])
-def test_boxes_are_refused(boxes):
+def test_boxes_are_rejected(boxes):
     with pytest.raises(ValueError, match="points are needed: .*box_type='point'"):
         transform(make(gt_bboxes=boxes))
 
@@ -102,6 +102,6 @@ def test_the_number_of_classes_is_the_data_sets():
     (dict(WINDOW, lower_radius=201), 'lower_radius 201 is larger than upper_radius 200'),
     (dict(WINDOW, softness=-1), 'softness is -1'), (dict(strides=()), r'strides are \(\)'),
     (dict(strides=(4, 0)), r'strides are \(4, 0\); expected one or more positive')])
-def test_a_bad_config_is_refused_when_it_is_built(options, says):
+def test_a_bad_config_is_rejected_when_it_is_built(options, says):
     with pytest.raises(ValueError, match=says):
         PointToBoundTransform(**options)

@@ -63,7 +63,7 @@ def test_own_size_is_scaled_by_the_longer_side():
     assert results['gt_bboxes'].tensor.tolist() == [[84, 84, 116, 116]]
 
 
-def test_twice_is_refused():
+def test_twice_is_rejected():
     transform = PointsToPseudoBoxes()
     with pytest.raises(ValueError, match='gt_bboxes is HorizontalBoxes; points are needed'):
         transform.transform(transform.transform(make([[100, 100]])))

@@ -84,7 +84,7 @@ def test_a_cached_draw_is_repeated():
     assert np.array_equal(first, second)
 
 
-def test_other_types_are_refused():
+def test_other_types_are_rejected():
     with pytest.raises(ValueError, match='the image is float32; uint8 is expected'):
         RandomIntensity().transform(dict(img=make_film().astype(np.float32)))
 

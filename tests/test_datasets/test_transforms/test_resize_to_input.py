@@ -76,7 +76,7 @@ def test_shrinking_averages():
 
 
 @pytest.mark.parametrize('key', ['gt_masks', 'gt_seg_map'])
-def test_masks_are_refused(key):
+def test_masks_are_rejected(key):
     with pytest.raises(ValueError, match='moves points and boxes only; load no masks'):
         ResizeToInput(64).transform({'img': np.zeros((8, 8, 3), np.uint8), key: object()})
 

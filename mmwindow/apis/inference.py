@@ -1,0 +1,176 @@
+"""Predictions of a trained model for images without annotations."""
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmdet.utils import get_test_pipeline_cfg
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+
+from mmwindow.apis.config import load_config
+from mmwindow.datasets.coco_point import image_settings
+from mmwindow.images.decode import GrayImage, read_image
+
+IMAGE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
+Source = str | Path | np.ndarray
+
+
+@dataclass(frozen=True)
+class ImagePrediction:
+    """What a model says about one image.
+
+    Attributes:
+        name: Path of the image; 'array 0' and so on for arrays.
+        classes: Names of the classes, in the order of scores and labels.
+        image_size: Height and width in pixels.
+        image_scores: ``(C,)``: for each class, how probable a finding anywhere in the image is: the
+            classifier's output, the maximum of the map, or the score of the best box.
+        boxes: ``(N, 4)`` findings: x1, y1, x2, y2 in pixels of the image.
+        scores: ``(N,)`` of the findings.
+        labels: ``(N,)`` of the findings, index into ``classes``.
+        heatmap: ``(C, h, w)`` scores over the network's input, which the image fills from the
+            top-left corner; None for detectors of boxes.
+        orientation: Tag of the file, 1 to 8; it was not applied.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    image_size: tuple[int, int]
+    image_scores: np.ndarray
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+    heatmap: np.ndarray | None = None
+    orientation: int = 1
+
+    @property
+    def image_score(self) -> float:
+        """The highest of the image's scores."""
+        return float(self.image_scores.max())
+
+
+class PointInferencer:
+    """Predict images with a config and its trained weights; no annotation file is needed.
+
+    Images are read, scaled and padded as in ``tools/test.py``. ``mmdet.apis.DetInferencer`` and
+    ``inference_detector`` work with the same configs and give the network the same pixels; this class
+    also reads arrays of 16 bits and returns scores of the image and maps.
+
+    Args:
+        config: The config file.
+        checkpoint: The weights; all of the model's are needed.
+        device: 'cpu', 'cuda:0' and so on; None for a GPU where there is one.
+        cfg_options: Overrides of the config, as for ``tools/test.py``.
+
+    Raises:
+        ValueError: A file is missing, or the weights are not those of the config's model.
+    """
+
+    def __init__(self, config: str | Path, checkpoint: str | Path, device: str | None = None,
+                 cfg_options: dict[str, Any] | None = None) -> None:
+        cfg = load_config(config, cfg_options=cfg_options)
+        init_default_scope(cfg.get('default_scope', 'mmdet'))
+        steps = Compose(get_test_pipeline_cfg(cfg)).transforms
+        self.settings = image_settings(steps)
+        self.pipeline = Compose(steps[1:])  # images are read here
+        self.model = MODELS.build(cfg.model)
+        self.classes = load_weights(self.model, checkpoint)
+        self.model.to(device or ('cuda:0' if torch.cuda.is_available() else 'cpu')).eval()
+
+    def __call__(self, inputs: Source | Sequence[Source], batch_size: int = 1,
+                 with_maps: bool = True) -> list[ImagePrediction]:
+        """Predict images.
+
+        Args:
+            inputs: An image file, a folder of them, an array as
+                :func:`~mmwindow.images.decode.read_image` takes it, or a list of these.
+            batch_size: Images that the network gets at once.
+            with_maps: Keep the maps, about 64 kB an image and class at an input of 512.
+
+        Raises:
+            ValueError: An input is missing, no image or of an unknown bit depth; the folder is empty.
+        """
+        predictions, images = [], iter(list_images(inputs))
+        while batch := list(islice(images, batch_size)):
+            read = [(name, read_image(source, self.settings, name)) for name, source in batch]
+            data = pseudo_collate([self.pipeline(to_sample(*each)) for each in read])
+            with torch.no_grad():
+                samples = self.model.test_step(data)
+            predictions += [
+                to_prediction(name, image, sample.cpu(), self.classes, with_maps)
+                for (name, image), sample in zip(read, samples, strict=True)]
+        return predictions
+
+
+def list_images(inputs: Source | Iterable[Source]) -> Iterator[tuple[str, Source]]:
+    """Yield the name and the source of each image of some inputs; folders are read by name.
+
+    Raises:
+        ValueError: A folder holds no image.
+    """
+    if isinstance(inputs, str | Path | np.ndarray):
+        inputs = [inputs]
+    for index, source in enumerate(inputs):
+        if isinstance(source, np.ndarray):
+            yield f'array {index}', source
+        elif Path(source).is_dir():
+            paths = sorted(path for path in Path(source).iterdir()
+                           if path.suffix.lower() in IMAGE_ENDINGS)
+            if not paths:
+                raise ValueError(f'{source}: no images in this folder; expected are files that end '
+                                 f'in {", ".join(IMAGE_ENDINGS)}')
+            yield from ((str(path), path) for path in paths)
+        else:
+            yield str(source), source
+
+
+def to_sample(name: str, image: GrayImage) -> dict[str, Any]:
+    """Return an image as the sample that a test pipeline has after its first step."""
+    return dict(img=image.to_bgr(), img_path=name, img_id=0, img_shape=image.shape,
+                ori_shape=image.shape)
+
+
+def load_weights(model: torch.nn.Module, checkpoint: str | Path) -> tuple[str, ...]:
+    """Load all weights of a model; return the names of the classes that it was trained for.
+
+    Raises:
+        ValueError: The file is missing, has no class names, or its weights are of another model.
+    """
+    if not Path(checkpoint).is_file():
+        raise ValueError(f'checkpoint {checkpoint}: there is no such file')
+    try:
+        content = load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True)
+    except RuntimeError as error:
+        raise ValueError(f'checkpoint {checkpoint}: its weights are not those of the config\'s '
+                         f'model: {" ".join(str(error).split())[:200]}') from error
+    classes = (content.get('meta') or {}).get('dataset_meta', {}).get('classes')
+    if not classes:
+        raise ValueError(f'checkpoint {checkpoint}: it has no class names (meta.dataset_meta); take '
+                         'one that a training wrote')
+    return tuple(classes)
+
+
+def to_prediction(name: str, image: GrayImage, sample: DetDataSample, classes: tuple[str, ...],
+                  with_maps: bool) -> ImagePrediction:
+    """Return what a model's data sample says about an image."""
+    boxes, scores, labels = (sample.pred_instances[key].float().numpy()
+                             for key in ('bboxes', 'scores', 'labels'))
+    heatmap = sample.pred_heatmap.scores.numpy() if 'pred_heatmap' in sample else None
+    if 'image_score' in sample:
+        image_scores = sample.image_score.numpy()
+    elif heatmap is not None:
+        image_scores = heatmap.max(axis=(1, 2))
+    else:
+        image_scores = np.array([scores[labels == label].max(initial=0.)
+                                 for label in range(len(classes))])
+    return ImagePrediction(
+        name=name, classes=classes, image_size=image.shape, image_scores=image_scores, boxes=boxes,
+        scores=scores, labels=labels.astype(int), heatmap=heatmap if with_maps else None,
+        orientation=image.orientation)
