@@ -163,6 +163,40 @@ def test_images_are_not_looked_at_when_asked(own_tiny_dataset):
     assert len(build(own_tiny_dataset, check_images=False)) == 6
 
 
+def test_coco_boxes_train_as_their_centres(own_tiny_dataset):
+    """A data set with boxes alone gives what one with points gives, through the pipeline as well."""
+    expected = [sample['ori_points'] for sample in build(own_tiny_dataset)]
+
+    def use_boxes(content):
+        for annotation in content['annotations']:
+            x, y, _ = annotation.pop('keypoints')
+            annotation.pop('num_keypoints')
+            annotation['bbox'] = [x - 6, y - 4, 12, 8]
+    spoil(own_tiny_dataset, use_boxes)
+    for rule in ('auto', 'bbox'):
+        centres = [sample['ori_points'] for sample in build(own_tiny_dataset, points_from=rule)]
+        assert [len(points) for points in centres] == [1, 0] * 3
+        for points, others in zip(centres, expected, strict=True):
+            assert sum(points, []) == pytest.approx(sum(others, []))
+    with pytest.raises(ValueError, match='has no keypoints'):
+        build(own_tiny_dataset, points_from='keypoints')
+    with pytest.raises(ValueError, match="points_from is 'box'"):
+        build(own_tiny_dataset, points_from='box')
+
+
+def test_training_without_a_point_is_said(own_tiny_dataset, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmwindow.datasets.coco_point.print_log',
+                        lambda message, *arguments, **options: said.append(message))
+    build(own_tiny_dataset)
+    assert said == []
+    spoil(own_tiny_dataset, lambda content: content['annotations'].clear())
+    build(own_tiny_dataset, test_mode=True)
+    assert said == []
+    build(own_tiny_dataset)
+    assert len(said) == 1 and 'train.json: none of the 6 images has a point' in said[0]
+
+
 def test_a_point_file_that_is_no_json(own_tiny_dataset):
     points_of(own_tiny_dataset).write_text('image,x,y')
     message = rejection(own_tiny_dataset)
