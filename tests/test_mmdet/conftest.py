@@ -45,6 +45,8 @@ def write_config(path, data, base='windowloss/wl_kld_lite0_fpn.py', options=None
     cfg.train_cfg.max_epochs = 1
     cfg.default_hooks.logger.interval = 1
     cfg.work_dir = str(path.parent / 'work')
+    # mmengine keeps one visualizer per name and process, with the folder of its first run.
+    cfg.visualizer.name = str(path)
     cfg.merge_from_dict(options or {})
     cfg.dump(path)
     return path

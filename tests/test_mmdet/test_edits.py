@@ -50,8 +50,6 @@ def write_two_classes(data):
 
 @pytest.mark.parametrize('name', EDITS)
 def test_an_edit_trains_two_steps_and_is_validated(name, own_tiny_dataset, tmp_path):
-    if name == 'rectangle':
-        pytest.importorskip('mmwindow.evaluation.files.samples')  # rectangular maps from there on
     if name == 'two_classes':
         write_two_classes(own_tiny_dataset)
     runner = train_edit(EDITS[name], own_tiny_dataset, tmp_path)

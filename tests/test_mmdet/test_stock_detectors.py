@@ -9,8 +9,6 @@ from mmengine.utils import get_installed_path
 
 from mmwindow.evaluation import auroc, read_record
 
-pytest.importorskip('mmwindow.evaluation.files.samples')  # FROCMetric reads boxes from there on
-
 
 @pytest.fixture(scope='module')
 def box_dataset(tiny_dataset, tmp_path_factory):
