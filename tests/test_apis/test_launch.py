@@ -20,6 +20,7 @@ from mmwindow.apis.config import COPIED_VARIABLES, find_list_items
 from mmwindow.apis.runner import check_checkpoint
 from mmwindow.apis.train import use_mixed_precision
 from mmwindow.engine.hooks import EvaluationSizeHook
+from mmwindow.engine.run_file import read_run
 
 ROOT = Path(__file__).parents[2]
 PAPER_CONFIGS = ['windowloss/wl_kld_r50_fpn.py', 'windowloss/wl_mse_r50_fpn.py']
@@ -63,6 +64,11 @@ def run_tool(*command, env=None):
     return result.stdout + result.stderr
 
 
+def read_logs(work_dir):
+    """Return mmengine's log files, in order of time."""
+    return ''.join(path.read_text() for path in sorted(Path(work_dir).rglob('*.log')))
+
+
 def free_port():
     """Return a port that nobody listens on: several test runs may share a machine."""
     with socket.socket() as listener:
@@ -73,7 +79,7 @@ def free_port():
 def read_metrics(work_dir):
     """Return the last line with froc/ numbers among the scalars a runner wrote under work_dir."""
     lines = [json.loads(line) for path in sorted(Path(work_dir).rglob('*.json'))
-             for line in path.read_text().splitlines() if '"froc/' in line]
+             if path.name != 'run.json' for line in path.read_text().splitlines() if '"froc/' in line]
     return {key: value for key, value in lines[-1].items() if key.startswith('froc/')}
 
 
@@ -193,7 +199,12 @@ def test_resume_goes_on_after_a_cut(tiny_dataset, tmp_path):
     longer = {**options, 'train_cfg.max_epochs': 2}
     output = run_tool(sys.executable, ROOT / 'tools/train.py', config, '--work-dir', tmp_path,
                       '--resume', '--cfg-options', *as_arguments(longer))
-    assert 'resumed epoch: 1, iter: 2' in output
+    assert 'resumed epoch: 1, iter: 2' in read_logs(tmp_path)
+    assert len(output.splitlines()) < 20 and '2 images' not in output and '6 images to train' in output
+    run = read_run(tmp_path)
+    assert (run.epoch, run.is_finished, run.classes, run.input_size) == (
+        2, True, ('fracture',), (128, 128))
+    assert (tmp_path / run.best.checkpoint).exists() and 'froc/auroc' in output
     assert (tmp_path / 'epoch_2.pth').exists()
 
 
@@ -220,7 +231,7 @@ def test_resume_passes_over_a_checkpoint_that_was_cut(
     class Started(Exception):
         pass
 
-    def build_runner(cfg):
+    def build_runner(cfg, verbose):
         assert cfg.resume and cfg.load_from is None
         raise Started((tmp_path / 'last_checkpoint').read_text())
 
@@ -240,7 +251,7 @@ def test_weights_of_the_config_are_taken_where_there_is_nothing_to_go_on_from(
     torch.save({}, tmp_path / 'pretrained.pth')
     started = []
 
-    def build_runner(cfg):
+    def build_runner(cfg, verbose):
         started.append((bool(cfg.resume), cfg.load_from))
         raise InterruptedError
 
@@ -258,7 +269,7 @@ def test_a_cut_checkpoint_is_named(tmp_path):
     config = ROOT / 'configs' / PAPER_CONFIGS[0]
     for call in (lambda: evaluate(config, tmp_path / 'epoch_2.pth'),
                  lambda: train(config, work_dir=tmp_path, resume=tmp_path / 'epoch_2.pth')):
-        with pytest.raises(ValueError, match='epoch_2.pth: it is cut short'):
+        with pytest.raises(ValueError, match='epoch_2.pth: it is incomplete'):
             call()
     check_checkpoint(tmp_path / 'epoch_1.pth')
     torch.save({}, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
@@ -277,10 +288,9 @@ def test_amp_switches_the_optimizer_wrapper(monkeypatch):
 
 @pytest.mark.smoke
 def test_amp_trains_in_bfloat16_without_a_gpu(tiny_dataset, tmp_path):
-    output = run_tool(sys.executable, ROOT / 'tools/train.py', ROOT / 'configs' / PAPER_CONFIGS[0],
-                      '--work-dir', tmp_path, '--amp', '--cfg-options',
-                      *as_arguments(shrunk(tiny_dataset)))
-    losses = [float(value) for value in re.findall(r'  loss: ([0-9.a-z]+)', output)]
+    run_tool(sys.executable, ROOT / 'tools/train.py', ROOT / 'configs' / PAPER_CONFIGS[0],
+             '--work-dir', tmp_path, '--amp', '--cfg-options', *as_arguments(shrunk(tiny_dataset)))
+    losses = [float(value) for value in re.findall(r'  loss: ([0-9.a-z]+)', read_logs(tmp_path))]
     assert 'BFloat16OptimWrapper' in next(tmp_path.glob('*.py')).read_text()
     assert len(losses) == 2
     assert all(0 < value < 10 for value in losses)

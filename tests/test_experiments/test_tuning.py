@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mmwindow.experiments import cross_validation as folds_api
-from mmwindow.experiments.arguments import parse_gpus
+from mmwindow.experiments.commands.run_arguments import parse_gpus
+from mmwindow.experiments.devices import choose_devices
 from mmwindow.experiments.results import load_systems
 from mmwindow.experiments.tuning import (
     Candidate,
@@ -80,7 +81,7 @@ def write_config(folder, name, data):
 
 def call(configs, tmp_path, **options):
     return choose_settings(configs, SETTINGS, tmp_path / 'runs', command_line='choose',
-                           line=ProgressDisplay(stream=io.StringIO()), **options)
+                           display=ProgressDisplay(stream=io.StringIO()), **options)
 
 
 def test_the_rule_by_hand():
@@ -112,7 +113,7 @@ def test_no_setting_is_shared_where_each_lacks_a_number():
 def test_a_gpu_named_twice_is_refused(text):
     assert parse_gpus('0,2') == [0, 2]
     with pytest.raises(ValueError, match='names a GPU twice'):
-        folds_api.choose_devices(gpus=parse_gpus(text))
+        choose_devices(gpus=parse_gpus(text))
 
 
 def test_without_a_number_nothing_is_chosen():

@@ -2,8 +2,9 @@
 from mmwindow.engine.hooks.channels_last_hook import ChannelsLastHook
 from mmwindow.engine.hooks.evaluation_size_hook import EvaluationSizeHook
 from mmwindow.engine.hooks.progress_hook import ProgressHook
-from mmwindow.engine.hooks.training_time_hook import TrainingTimeHook
+from mmwindow.engine.hooks.run_file_hook import RunFileHook
 from mmwindow.engine.hooks.validate_on_resume_hook import ValidateOnResumeHook
 
-__all__ = ['ChannelsLastHook', 'EvaluationSizeHook', 'ProgressHook', 'TrainingTimeHook',
-           'ValidateOnResumeHook']
+TrainingTimeHook = RunFileHook  # its name in version 0.1
+__all__ = ['ChannelsLastHook', 'EvaluationSizeHook', 'ProgressHook', 'RunFileHook',
+           'TrainingTimeHook', 'ValidateOnResumeHook']
