@@ -15,11 +15,13 @@ from mmwindow.utils.files import read_json
 SHARED_ENTRIES = ('settings_mark', 'seed', 'divergence', 'window')
 
 
-def find_run_folders(folder):
-    """Return the folders of runs in a folder, or the folder itself where it is a run."""
-    return sorted({path.parent for name in ('run.json', 'result.json')
-                   for path in Path(folder).rglob(name)
-                   if name == 'run.json' or 'records' in (read_json(path) or {})})
+def find_run_folders(folder: str | Path) -> list[Path]:
+    """Return the folders of runs in a folder, or the folder itself where it is a run.
+
+    ``run.json`` of a work dir alone, as tools/train.py writes it, is no run of an experiment.
+    """
+    return sorted({path.parent for name, entry in (('run.json', 'system'), ('result.json', 'records'))
+                   for path in Path(folder).rglob(name) if entry in (read_json(path) or {})})
 
 
 def load_systems(folders, class_name=None, only=None, replaced=None):
