@@ -24,6 +24,9 @@ RENAMED_MODULES: dict[str, tuple[str, ...]] = {
     'mmwindow.datasets.image_file': ('mmwindow.images.file_check',),
     'mmwindow.datasets.fold_file': ('mmwindow.datasets.folds',),
     'mmwindow.datasets.synthetic': ('mmwindow.synthetic',),
+    'mmwindow.evaluation.files.annotation_file': (
+        'mmwindow.evaluation.files.ground_truth', 'mmwindow.annotations.checks',
+        'mmwindow.utils.files'),
     'mmwindow.evaluation.metrics': ('mmwindow.evaluation.froc_metric',),
     'mmwindow.evaluation.events.hit_rules': ('mmwindow.evaluation.hit_rules',),
     'mmwindow.engine.hooks.training_time_hook': ('mmwindow.engine.run_file',

@@ -1,13 +1,27 @@
-"""Data sets for tests: one small enough to be written, and FracAtlas where it is there."""
+"""What tests in several folders use: marks by folder, a tiny data set, FracAtlas."""
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
+TESTS = Path(__file__).parent
+# Folders whose tests start programs and assert files, not numbers. Every other test is `numeric`.
+WITHOUT_NUMBERS = ('test_apis', 'test_experiments', 'test_mmdet', 'test_tools')
+
+if os.environ.get('MMWINDOW_TEST_NUMBA') == 'off':  # as where it is not installed
+    sys.modules['numba'] = None
+
+
+def pytest_collection_modifyitems(items):
+    """Mark as ``numeric`` what tools/run_tests.sh runs a second time, on other instructions."""
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder.startswith('test_') and '.' not in folder and folder not in WITHOUT_NUMBERS:
+            item.add_marker('numeric')
 
 
 def write_tiny_dataset(folder, num_imgs=(6, 5, 5), height=80, width=96, seed=0):
@@ -52,8 +66,9 @@ def own_tiny_dataset(tmp_path):
 
 @pytest.fixture(scope='session')
 def fracatlas():
-    """FracAtlas' folder (the variable that configs/_base_/datasets/fracatlas.py reads), or a skip."""
-    folder = ROOT / os.environ.get('MMWINDOW_FRACATLAS', '../shared/fracatlas')
+    """The folder of FracAtlas, which is no part of the project, or a skip with the reason."""
+    # The variable that configs/_base_/datasets/fracatlas.py reads.
+    folder = TESTS.parent / os.environ.get('MMWINDOW_FRACATLAS', '../shared/fracatlas')
     if not (folder / 'fractures.json').is_file():
         pytest.skip(f'{folder}: FracAtlas is not there; set MMWINDOW_FRACATLAS to its folder')
     return folder

@@ -9,10 +9,13 @@ from mmengine.registry import init_default_scope
 from mmengine.utils import get_installed_path
 
 import mmwindow  # noqa: F401
+from mmwindow.utils.config_pipelines import find_steps, input_size_of
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / 'configs'
-LEAVES = sorted(path for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts)
+OLD_PATHS = sorted([*CONFIGS.glob('fracatlas/*.py'), *CONFIGS.glob('synthetic/*.py')])
+LEAVES = sorted(path for path in CONFIGS.rglob('*.py')
+                if '_base_' not in path.parts and path not in OLD_PATHS)
 SYSTEMS = {'chexnet', 'wspl', 'ufdet', 'faster_rcnn', 'retinanet', 'fcos', 'wl_mse', 'wl_kld'}
 BOX_DETECTORS = {'faster_rcnn', 'retinanet', 'fcos'}
 CLASSIFIERS = {'chexnet', 'wspl', 'ufdet'}
@@ -27,6 +30,16 @@ def leaf_name(path):
 def system_of(path):
     """Return the system of Table 1 that a leaf trains."""
     return re.match('|'.join(sorted(SYSTEMS)), path.stem)[0]
+
+
+def data_of(path):
+    """Return what a config file is for: 'paper', 'ablations', 'own', 'fracatlas' or 'synthetic'."""
+    if path.parent.name == 'ablations':
+        return 'ablations'
+    ending = path.stem.rsplit('_', 1)[1]
+    if ending in ('fracatlas', 'synthetic'):
+        return ending
+    return 'own' if 'lite0' in path.stem else 'paper'
 
 
 def base_file(path, base):
@@ -56,17 +69,33 @@ def test_leaf_is_short_and_its_model_builds(path):
     cfg = Config.fromfile(str(path))
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model)
-    assert cfg.train_dataloader.dataset.input_side % 32 == 0
+    assert all(side % 32 == 0 for side in input_size_of(cfg))
     assert sum(parameter.numel() for parameter in model.parameters()) > 1e6
+
+
+def test_each_config_lies_in_the_folder_of_its_system():
+    for path in LEAVES:
+        system = system_of(path)
+        folder = path.relative_to(CONFIGS).parts[0]
+        assert folder == ('windowloss' if system.startswith('wl_') else system)
+        assert re.fullmatch(rf'{system}_(r50|lite0)(_fpn)?(_[a-z0-9_]+)?', path.stem)
+
+
+@pytest.mark.parametrize('path', OLD_PATHS, ids=leaf_name)
+def test_an_old_path_gives_the_config_that_has_moved(path):
+    new = [leaf for leaf in LEAVES if leaf.stem == f'{path.stem}_{path.parent.name}']
+    assert len(new) == 1 and len(path.read_text().splitlines()) == 1
+    assert Config.fromfile(str(path)).to_dict() == Config.fromfile(str(new[0])).to_dict()
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=leaf_name)
 def test_lengths_stand_once(path):
-    """Training, validation and test share the input side and the window of one variable."""
+    """Training, validation and test share one input size; a data file names it once."""
     cfg = Config.fromfile(str(path))
     loaders = [cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader]
-    assert len({loader.dataset.input_side for loader in loaders}) == 1
-    assert len({tuple(sorted(loader.dataset.window.items())) for loader in loaders}) == 1
+    assert input_size_of(cfg) == {'paper': (1024, 1024), 'ablations': (1024, 1024), 'own': (384, 384),
+                                  'fracatlas': (384, 384), 'synthetic': (256, 256)}[data_of(path)]
+    assert len(list(find_steps(cfg, 'ResizeToInput'))) == 3
     assert not loaders[0].dataset.get('filter_cfg')
     assert cfg.val_evaluator == cfg.test_evaluator == dict(type='FROCMetric', hit_radius=50)
 
@@ -79,32 +108,30 @@ def test_a_system_learns_from_what_the_paper_says(path):
                [] if system in CLASSIFIERS else ['PointToBoundTransform'])
     assert names[-1 - len(targets):] == [*targets, 'PackPointInputs']
     assert names[:-1 - len(targets)] == [
-        'LoadRadiograph', 'LoadAnnotations', 'ResizeToInput', 'RandomIntensity', 'RandomFlip',
+        'LoadImageFromFile', 'LoadAnnotations', 'ResizeToInput', 'RandomIntensity', 'RandomFlip',
         'Rotate', 'PadToInput']
 
 
-@pytest.mark.parametrize('folder', ['.', 'synthetic', 'fracatlas'])
-def test_the_eight_systems_share_all_but_model_and_targets(folder):
+@pytest.mark.parametrize('data', ['paper', 'own', 'synthetic', 'fracatlas'])
+def test_the_eight_systems_share_all_but_model_and_targets(data):
     """Data, augmentation, schedule, evaluation: one value over the eight leaves of a data set.
 
     Of the CPU-sized ones the classifiers and WL-MSE have learning rates of their own, CheXNet on
     FracAtlas the one that validation chose, and WL-MSE a shorter memory of its gradients.
     """
-    paths = [path for path in LEAVES if (
-        path.parent.name in {*SYSTEMS, 'windowloss'} if folder == '.' else
-        path.parent.name == folder)]
+    paths = [path for path in LEAVES if data_of(path) == data]
     assert {system_of(path) for path in paths} == SYSTEMS and len(paths) == 8
     shared = []
     for path in paths:
         cfg = Config.fromfile(str(path)).to_dict()
         loader = cfg['train_dataloader']
         pipeline = loader['dataset'].pop('pipeline')
-        if folder != '.':
+        if data != 'paper':
             optimizer = cfg['optim_wrapper']['optimizer']
             assert ('betas' in optimizer) == (system_of(path) == 'wl_mse')
             optimizer.pop('betas', None)
             rate = optimizer.pop('lr')
-            assert rate == CHOSEN.get((folder, system_of(path)), RATES.get(system_of(path), 8e-4))
+            assert rate == CHOSEN.get((data, system_of(path)), RATES.get(system_of(path), 8e-4))
         shared.append(dict(
             augmentation=pipeline[:7], train=loader, val=cfg['val_dataloader'],
             test=cfg['test_dataloader'], metric=cfg['val_evaluator'],
@@ -114,12 +141,11 @@ def test_the_eight_systems_share_all_but_model_and_targets(folder):
         assert other == shared[0]
 
 
-@pytest.mark.parametrize('folder, backbone', [('.', 'ResNet'), ('synthetic', 'EfficientNetLite'),
-                                              ('fracatlas', 'EfficientNetLite')])
-def test_the_eight_systems_share_backbone_and_preprocessing(folder, backbone):
-    paths = [path for path in LEAVES if (
-        path.parent.name in {*SYSTEMS, 'windowloss'} if folder == '.' else
-        path.parent.name == folder)]
+@pytest.mark.parametrize('data, backbone', [
+    ('paper', 'ResNet'), ('own', 'EfficientNetLite'), ('synthetic', 'EfficientNetLite'),
+    ('fracatlas', 'EfficientNetLite')])
+def test_the_eight_systems_share_backbone_and_preprocessing(data, backbone):
+    paths = [path for path in LEAVES if data_of(path) == data]
     kept = []
     for path in paths:
         model = Config.fromfile(str(path)).model.to_dict()
@@ -170,21 +196,22 @@ PAPER_ROWS = [(2, 50, 200), (2, 100, 200), (2, 150, 200), (0.4, 50, 200), (5, 50
 @pytest.mark.parametrize('divergence, table', [('mse', 2), ('kld', 3)])
 def test_ablations_are_the_rows_of_the_paper(divergence, table):
     """Each differs from the main config by its window alone, and its name says the window."""
-    main = Config.fromfile(str(CONFIGS / f'windowloss/wl_{divergence}_r50_fpn.py')).to_dict()
+    main_path = CONFIGS / f'windowloss/wl_{divergence}_r50_fpn.py'
     paths = sorted((CONFIGS / 'windowloss/ablations').glob(f'wl_{divergence}_*.py'))
     rows = set()
     for path in paths:
-        cfg = Config.fromfile(str(path)).to_dict()
-        window = cfg['train_dataloader']['dataset']['window']
+        cfg, main = (Config.fromfile(str(each)).to_dict() for each in (path, main_path))
+        (_, window), = find_steps(cfg, 'PointToBoundTransform')
         row = window['softness'], window['lower_radius'], window['upper_radius']
         rows.add(row)
+        pipelines = [content['train_dataloader']['dataset']['pipeline'] for content in (cfg, main)]
+        assert pipelines[0][:7] == pipelines[1][:7] and pipelines[0][8:] == pipelines[1][8:]
         name = 'tau{}_lower{}_upper{}'.format(*row).replace('.', 'p')
         assert path.stem == f'wl_{divergence}_r50_fpn_{name}'
         assert f'# Table {table}: AUROC .9' in path.read_text()
         for content in (cfg, main):
-            content.pop('dataset', None), content.pop('window', None)
-            for split in ('train', 'val', 'test'):
-                content[f'{split}_dataloader']['dataset'].pop('window', None)
+            content.pop('bounds')
+            content['train_dataloader']['dataset'].pop('pipeline')
         assert cfg == main
     assert rows == set(PAPER_ROWS) and len(paths) == 8
 

@@ -17,7 +17,7 @@ import mmwindow.engine  # noqa: F401  (allows own checkpoints before the first o
 from mmwindow.engine.checkpoint import check_checkpoint  # noqa: F401  (its place in version 0.1)
 from mmwindow.engine.cpu.distributed import init_cpu_process_group
 from mmwindow.engine.cpu.memory import keep_freed_memory
-from mmwindow.engine.hooks import EvaluationSizeHook, ProgressHook
+from mmwindow.engine.hooks import ProgressHook
 from mmwindow.utils.environment import describe_machine
 
 
@@ -52,7 +52,6 @@ def build_runner(cfg: Config, verbose: bool = True) -> Runner:
     if not verbose:
         runner.logger.handlers[:] = [handler for handler in runner.logger.handlers
                                      if isinstance(handler, logging.FileHandler)]
-    register_once(runner, EvaluationSizeHook())
     register_once(runner, ProgressHook())
     return runner
 

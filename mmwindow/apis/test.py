@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.dist import is_main_process
+from mmengine.evaluator import BaseMetric
 
 from mmwindow.apis.config import load_config
 from mmwindow.apis.runner import build_runner, config_errors, describe_place, say
@@ -24,15 +25,16 @@ def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None
         work_dir: Where the log goes.
         cfg_options: Overrides of the config.
         launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
-        out: A ``.pkl`` that receives every prediction, for evaluation offline.
+        out: An ``.npz`` that receives every prediction, for evaluation offline, with a ``.json``
+            next to it that describes it; or a ``.pkl`` as mmdet writes it.
         show_dir: Where mmdet's visualizer paints the findings.
         verbose: Show mmengine's complete log on the screen, too.
 
     Raises:
         ValueError: The config, an override or the checkpoint cannot be used.
     """
-    if out is not None and Path(out).suffix not in ('.pkl', '.pickle'):
-        raise ValueError(f'--out {out}: the file must end in .pkl or .pickle')
+    if out is not None and Path(out).suffix not in ('.npz', '.pkl', '.pickle'):
+        raise ValueError(f'--out {out}: the file must end in .npz, .pkl or .pickle')
     cfg = load_config(config, work_dir, cfg_options, launcher)
     if str(checkpoint) == 'best':
         checkpoint = find_best_checkpoint(Path(cfg.work_dir))
@@ -43,8 +45,8 @@ def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None
         hook.update(draw=True, test_out_dir=str(show_dir))
     runner = build_runner(cfg, verbose)
     if out is not None:
-        from mmdet.evaluation import DumpDetResults
-        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=str(out)))
+        runner.test_evaluator.metrics.append(dump_metric(out, config, checkpoint))
+        runner.test_evaluator.dataset_meta = runner.test_dataloader.dataset.metainfo
     with config_errors(cfg):  # the loader is built when it is asked for
         num_images = len(runner.test_dataloader.dataset)
     if not verbose:
@@ -68,3 +70,12 @@ def describe_metrics(metrics: Mapping[str, float | None]) -> str:
     width = max(map(len, metrics))
     return ''.join(f'  {name:{width}}  {format_number(value, 4)}\n'
                    for name, value in metrics.items())
+
+
+def dump_metric(out: str | Path, config: str | Path, checkpoint: str | Path) -> BaseMetric:
+    """Return the metric that writes every prediction into a file, by its suffix."""
+    if Path(out).suffix != '.npz':
+        from mmdet.evaluation import DumpDetResults
+        return DumpDetResults(out_file_path=str(out))
+    from mmwindow.evaluation.froc_metric import DumpPredictions
+    return DumpPredictions(str(out), dict(config=Path(config).name, checkpoint=Path(checkpoint).name))

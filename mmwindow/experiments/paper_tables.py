@@ -3,7 +3,8 @@ import csv
 import io
 import math
 
-from mmwindow.experiments.summaries import METRIC_NAMES, METRICS
+from mmwindow.evaluation.metric_names import display_name
+from mmwindow.experiments.summaries import METRICS
 from mmwindow.utils.markdown import format_number, format_p_value, format_with_interval
 
 WINDOW_KEYS = ('softness', 'lower_radius', 'upper_radius')
@@ -28,7 +29,7 @@ def metric_head(has_folds):
     """Return the head of the columns that each metric has in Markdown."""
     head = []
     for metric in METRICS:
-        head += [METRIC_NAMES[metric]] + ['mean ± sd'] * has_folds + ['paper']
+        head += [display_name(metric)] + ['mean ± sd'] * has_folds + ['paper']
     return head
 
 
@@ -165,6 +166,6 @@ def describe_losses(reference, comparisons, labels):
                  for name, comparison in comparisons.items()
                  if comparison.second[metric] > comparison.first[metric]]
         own = next(iter(comparisons.values())).first[metric]
-        lines.append(f'- {METRIC_NAMES[metric]}: {reference} ({format_number(own)}) is '
+        lines.append(f'- {display_name(metric)}: {reference} ({format_number(own)}) is '
                      + (f'behind {", ".join(ahead)}.' if ahead else 'behind none.'))
     return lines

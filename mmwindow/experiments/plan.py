@@ -11,6 +11,7 @@ from mmwindow.apis.config_parts import files_digest, find_froc_metric, innermost
 from mmwindow.datasets.folds import SPLITS, file_checksum
 from mmwindow.engine.checkpoint import check_checkpoint
 from mmwindow.evaluation.froc import DEFAULT_BUDGETS
+from mmwindow.utils.config_pipelines import find_steps
 from mmwindow.utils.environment import fingerprint
 
 SINGLE = 'single'  # folder of a run on the config's own split
@@ -135,8 +136,10 @@ def describe_system(cfg: Config, config: str | Path) -> dict[str, Any]:
     """
     head = cfg.model.get('bbox_head') or {}
     loss = head.get('loss') or {}
-    window = innermost_dataset(cfg.train_dataloader.dataset).get('window')
     is_window_loss = loss.get('type') == 'WindowLoss'
+    bounds = next((step for _, step in find_steps(cfg, 'PointToBoundTransform')), None)
+    window = bounds and {name: value for name, value in bounds.items()
+                         if name in ('lower_radius', 'upper_radius', 'softness')}
     return dict(divergence=loss.get('divergence', 'kld') if is_window_loss else None,
                 window=dict(window) if is_window_loss and window else None,
                 is_ablation=Path(config).parent.name.startswith('ablation'))

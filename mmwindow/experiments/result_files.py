@@ -21,6 +21,7 @@ SYSTEM_ENTRIES = ('divergence', 'window', 'is_ablation')
 RUN_ENTRIES = ('fold', 'seed', 'command', 'checkpoint', 'training_seconds', 'starts', 'num_images',
                'validation_metrics', 'machine', 'versions', 'earlier_starts', 'test_machine',
                'test_versions', 'training_command', 'points_digest', 'settings_mark')
+CODE_ENTRIES = ('training_code', 'scoring_code', 'accepted_code')  # runs before version 0.2 lack them
 
 
 def shorten_events(system):
@@ -94,7 +95,8 @@ def describe_summary(system, summary):
         data=dict(num_images=pooled.num_images, num_positives=pooled.num_positives,
                   num_points=pooled.num_points),
         settings=plain(system.settings),
-        runs=[{entry: result.get(entry) for entry in RUN_ENTRIES}
+        runs=[{**{entry: result.get(entry) for entry in RUN_ENTRIES},
+               **{entry: result[entry] for entry in CODE_ENTRIES if entry in result}}
               for result in system.results.values()])
 
 

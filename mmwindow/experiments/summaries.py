@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmwindow.evaluation.froc_settings import counted_curve
+from mmwindow.evaluation.metric_names import PAPER_METRICS
 from mmwindow.evaluation.roc import auroc
 from mmwindow.evaluation.statistics.bootstrap import BootstrapResult, bootstrap
 from mmwindow.evaluation.statistics.compare import compare_systems
 from mmwindow.evaluation.statistics.delong import delong_interval
 from mmwindow.evaluation.statistics.resampling import find_units
 
-METRICS = ('auroc', 'recall@0.1', 'froc_score')
-METRIC_NAMES = {'auroc': 'AUROC', 'recall@0.1': 'recall@0.1', 'froc_score': 'FROC score'}
+METRICS = PAPER_METRICS
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name
 from mmwindow.experiments.cross_validation import run_plans
 from mmwindow.experiments.devices import choose_devices
 from mmwindow.experiments.plan import RunSettings, plan_runs
@@ -16,7 +17,7 @@ from mmwindow.experiments.run_folders import is_finished
 from mmwindow.utils.files import read_json, write_json
 from mmwindow.utils.markdown import format_number, markdown_table
 
-SHOWN = {'froc/auroc': 'AUROC', 'froc/recall@0.1': 'recall@0.1', 'froc/froc_score': 'FROC score'}
+SHOWN = {f'froc/{name}': display_name(name) for name in PAPER_METRICS}
 RULE = 'the highest mean of validation AUROC and FROC score; of equals the first named'
 NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]*')
 

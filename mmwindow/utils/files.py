@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import quote, shorten
 
 PART = '.part'  # suffix of a file that is being written
 MAX_DIGITS = 308  # a float holds integers of at most so many
@@ -94,12 +94,42 @@ def load_json(path: str | Path, what: str = 'file', *, allow_nan: bool = True) -
         raise ValueError(f'{name}: the {what} cannot be used: {error}') from error
 
 
+def load_own_json(path: str | Path, what: str, file_format: str, version: int, writer: str
+                  ) -> dict[str, Any]:
+    """Read a JSON file that mmwindow itself wrote, and check its head.
+
+    Args:
+        path: The file.
+        what: As in :func:`load_json`.
+        file_format: What its entry ``format`` must say.
+        version: The newest ``version`` of the format that can be read.
+        writer: What writes such files, for the messages.
+
+    Raises:
+        ValueError: As :func:`load_json`; or another format, or a newer version.
+    """
+    content, name = load_json(path, what, allow_nan=False), shorten(str(path))
+    if not isinstance(content, dict) or content.get('format') != file_format:
+        raise ValueError(f'{name}: no {what} ("format" is not "{file_format}"); {writer} writes one')
+    found = content.get('version')
+    if isinstance(found, bool) or not isinstance(found, int) or found < 1:
+        raise ValueError(f'{name}: the version of the format is {quote(found)}; a whole number '
+                         f'is expected: write the {what} again with {writer}')
+    if found > version:
+        versions = content.get('versions')
+        release = versions.get('mmwindow', 'unknown') if isinstance(versions, dict) else 'unknown'
+        raise ValueError(
+            f'{name}: written in format version {found} by mmwindow {shorten(str(release))}; this '
+            f'one reads up to version {version}: update mmwindow, or write the {what} again')
+    return content
+
+
 def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f'an object has the key {shorten(repr(twice))} twice; keep one')
+        raise ValueError(f'an object has the key {quote(twice)} twice; keep one')
     return content
 
 

@@ -21,6 +21,11 @@ def shorten(value: object, max_characters: int = MAX_CHARACTERS) -> str:
     return f'{text[:max_characters]}... ({len(text)} characters)'
 
 
+def quote(value: object, max_characters: int = MAX_CHARACTERS) -> str:
+    """Return the ``repr`` of a value in bounded length: a string has its quotation marks."""
+    return shorten(repr(value) if isinstance(value, str) else value, max_characters)
+
+
 def name_some(values: Collection[object], max_names: int = MAX_NAMES) -> str:
     """Return the first values in order as text, and how many more there are.
 
@@ -30,4 +35,4 @@ def name_some(values: Collection[object], max_names: int = MAX_NAMES) -> str:
     """
     ordered = sorted(values, key=str)
     more = f' and {len(ordered) - max_names} more' if len(ordered) > max_names else ''
-    return ', '.join(shorten(repr(value)) for value in ordered[:max_names]) + more
+    return ', '.join(quote(value) for value in ordered[:max_names]) + more
