@@ -29,8 +29,9 @@ ROOT = Path(__file__).parents[2]
 
 CONFIG = """
 model = dict(type='Any', bbox_head=dict(loss=dict(type='WindowLoss', divergence='{divergence}')))
-dataset = dict(data_root='{root}/', window=dict(lower_radius=50, upper_radius=200, softness=2))
-train_dataloader = dict(dataset=dict(ann_file='annotations/train.json', **dataset))
+dataset = dict(data_root='{root}/')
+bounds = dict(type='PointToBoundTransform', lower_radius=50, upper_radius=200, softness=2)
+train_dataloader = dict(dataset=dict(ann_file='annotations/train.json', pipeline=[bounds], **dataset))
 val_dataloader = dict(dataset=dict(ann_file='annotations/val.json', **dataset))
 test_dataloader = dict(dataset=dict(ann_file='annotations/test.json', **dataset))
 val_evaluator = dict(type='FROCMetric')

@@ -160,8 +160,8 @@ def test_a_failed_run_gives_no_choice(tmp_path, own_tiny_dataset, fake_worker):
     (['--setting', 'a', 'x=1'], '1 settings are given'),
     (['--setting', 'a'], 'a name and one or more KEY=VALUE are expected'),
     (['--setting', 'x=1', 'y=2'], 'a name and one or more KEY=VALUE are expected'),
-    (['--setting', 'a', 'window.softness=1', '--setting', 'b', 'window.softness=2'],
-     'window is a variable that only the config file reads')])
+    (['--setting', 'a', 'channels=1', '--setting', 'b', 'channels=2'],
+     'nothing reads channels after the config file')])
 def test_command_line_refuses(arguments, message, tmp_path):
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', ROOT / 'tools/choose_settings.py',
