@@ -78,6 +78,7 @@ setup(
     package_data={'mmwindow': ['py.typed']},
     install_requires=read_requirements('core'),
     extras_require={name: read_requirements(name) for name in EXTRAS},
+    entry_points={'console_scripts': ['mmwindow=mmwindow.cli:main']},
     cmdclass={'build_py': BuildWithConfigs},
     zip_safe=False,
 )

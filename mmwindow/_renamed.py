@@ -30,12 +30,14 @@ RENAMED_MODULES: dict[str, tuple[str, ...]] = {
     'mmwindow.evaluation.events.kept_events': ('mmwindow.evaluation.events.floor',),
     'mmwindow.evaluation.metrics': ('mmwindow.evaluation.froc_metric',),
     'mmwindow.evaluation.events.hit_rules': ('mmwindow.evaluation.hit_rules',),
+    'mmwindow.engine.hooks.training_time_hook': ('mmwindow.engine.run_file',
+                                                 'mmwindow.engine.hooks'),
     'mmwindow.engine.memory': ('mmwindow.engine.cpu.memory',),
     'mmwindow.engine.optim': ('mmwindow.engine.cpu.bfloat16',),
     'mmwindow.engine.distributed': ('mmwindow.engine.cpu.distributed',),
     **{f'mmwindow.apis.experiments.{old}': (f'mmwindow.experiments.{new}',) for old, new in {
         'run_plan': 'plan', 'run_worker': 'worker', 'folds': 'cross_validation', 'choice': 'tuning',
-        'run_results': 'results', 'tables': 'paper_tables', 'arguments': 'arguments',
+        'run_results': 'results', 'tables': 'paper_tables', 'arguments': 'commands.run_arguments',
         'job_queue': 'job_queue', 'paper_report': 'paper_report', 'result_files': 'result_files',
         'retest': 'retest', 'summaries': 'summaries', 'systems': 'systems'}.items()},
     **{f'mmwindow.datasets.synthetic.{name}': (f'mmwindow.synthetic.{name}',) for name in (
@@ -44,7 +46,9 @@ RENAMED_MODULES: dict[str, tuple[str, ...]] = {
 }
 PACKAGES = ('mmwindow.apis.experiments', 'mmwindow.datasets.synthetic')
 # Names that changed with their module.
-RENAMED_NAMES: dict[str, str] = {'whole_file': 'atomic_file', 'ProgressLine': 'ProgressDisplay'}
+RENAMED_NAMES: dict[str, str] = {
+    'whole_file': 'atomic_file', 'ProgressLine': 'ProgressDisplay',
+    'is_whole_checkpoint': 'is_complete_checkpoint', 'mend_last_checkpoint': 'fix_last_checkpoint'}
 
 
 class RenamedModule(ModuleType):

@@ -29,6 +29,7 @@ ALLOWED = {
 BELOW = set(ALLOWED)
 ALLOWED['apis'] = BELOW
 ALLOWED['experiments'] = BELOW | {'apis'}
+ALLOWED['cli'] = ALLOWED['__main__'] = BELOW | {'apis', 'cli', 'experiments'}
 # What every part may use of the package's own head: its version, the hook for renamed modules.
 ALLOWED['_registration'] = ALLOWED['_renamed'] = ALLOWED['registry'] = set()
 # Imported without torch and mmdet, even where these are installed.

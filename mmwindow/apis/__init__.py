@@ -2,7 +2,9 @@
 
 :mod:`mmwindow.apis.evaluate_files` needs neither mmdet nor torch, and is here without them.
 """
+import sys
 from importlib import import_module
+from types import ModuleType
 
 # Names are looked up when they are asked for: scoring files imports no training stack.
 _HOMES = {'load_config': 'mmwindow.apis.config', 'train': 'mmwindow.apis.train',
@@ -13,9 +15,19 @@ _HOMES = {'load_config': 'mmwindow.apis.config', 'train': 'mmwindow.apis.train',
 __all__ = list(_HOMES)
 
 
+class _Package(ModuleType):
+    """Keep a function in place of the submodule of the same name, whatever is imported first."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _HOMES and isinstance(value, ModuleType):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value  # in place of the submodule of the same name
-    return value
+    return getattr(import_module(_HOMES[name]), name)
+
+
+sys.modules[__name__].__class__ = _Package

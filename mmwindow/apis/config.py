@@ -176,7 +176,11 @@ def load_config(config: str | Path, work_dir: str | Path | None = None,
     """
     if not Path(config).is_file():
         raise ValueError(f'config {config}: there is no such file; the configs lie in configs/')
-    cfg = Config.fromfile(str(config))
+    try:
+        cfg = Config.fromfile(str(config))
+    except Exception as error:  # the file is executed: anything may go wrong in it
+        raise ValueError(f'config {config}: it cannot be read: {type(error).__name__}: {error}'
+                         ) from error
     cfg.launcher = launcher
     adopt_old_settings(cfg)
     merge_options(cfg, {name: cfg.pop(name) for name in SETTINGS if name in cfg})

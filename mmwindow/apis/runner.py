@@ -1,48 +1,87 @@
-"""Building mmengine's runner, and what is checked before it."""
+"""Building mmengine's runner, and what it tells the screen."""
+import contextlib
+import io
+import logging
 import os
-import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from mmdet.utils import setup_cache_size_limit_of_dynamo
+from mmengine.config import Config
+from mmengine.dist import is_main_process
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 import mmwindow.engine  # noqa: F401  (allows own checkpoints before the first one is read)
+from mmwindow.engine.checkpoint import check_checkpoint  # noqa: F401  (its place in version 0.1)
 from mmwindow.engine.cpu.distributed import init_cpu_process_group
 from mmwindow.engine.cpu.memory import keep_freed_memory
+from mmwindow.engine.hooks import ProgressHook
+from mmwindow.utils.environment import describe_machine
 
 
-def check_checkpoint(path):
-    """Refuse a checkpoint path that cannot be loaded, before anything is built."""
-    if '://' not in str(path) and not Path(path).is_file():
-        raise ValueError(f'checkpoint {path}: there is no such file; training writes '
-                         'best_*.pth and epoch_*.pth into its work_dir')
-    if '://' in str(path):
-        return
-    with open(path, 'rb') as stream:
-        is_archive = stream.read(2) == b'PK'  # torch's format since 1.6; its index comes last
-    if is_archive and not zipfile.is_zipfile(path):
-        raise ValueError(f'checkpoint {path}: it is cut short, as a kill while it was written leaves '
-                         'it; delete it and take another, or --resume without a path for the newest '
-                         'whole one')
-
-
-def is_first_process():
+def is_first_process() -> bool:
     """Return whether this is rank 0, before any process group says so."""
     names = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
     return next((os.environ[name] for name in names if name in os.environ), '0') == '0'
 
 
-def build_runner(cfg):
-    """Build the runner; on a machine without GPUs with a gloo process group."""
+def build_runner(cfg: Config, verbose: bool = True) -> Runner:
+    """Build the runner; on a machine without GPUs with a gloo process group.
+
+    Args:
+        cfg: Complete.
+        verbose: Let mmengine's log go to the screen as well as to its file; without it the screen
+            gets a line of progress.
+
+    Raises:
+        ValueError: The config names a type or an argument that is not known.
+    """
     setup_cache_size_limit_of_dynamo()
     if not torch.cuda.is_available():
         keep_freed_memory()
     if init_cpu_process_group(cfg.launcher):
-        # mmengine hands the wrapper device_ids, which it refuses on a CPU.
+        # mmengine hands the wrapper device_ids, which it rejects on a CPU.
         cfg.setdefault('model_wrapper_cfg', dict(
             type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
             find_unused_parameters=cfg.get('find_unused_parameters', False)))
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    with config_errors(cfg), contextlib.nullcontext() if verbose else contextlib.redirect_stdout(
+            io.StringIO()):
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    if not verbose:
+        runner.logger.handlers[:] = [handler for handler in runner.logger.handlers
+                                     if isinstance(handler, logging.FileHandler)]
+    register_once(runner, ProgressHook())
     return runner
+
+
+@contextlib.contextmanager
+def config_errors(cfg: Config) -> Iterator[None]:
+    """Name the config in the error of a type or an argument that is not known."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ImportError) as error:
+        raise ValueError(f'{cfg.filename}: nothing can be built of it: '
+                         f'{str(error).strip(chr(34))}') from error
+
+
+def register_once(runner: Runner, hook: object) -> None:
+    """Register a hook, unless the config has one of its type."""
+    if not any(type(other) is type(hook) for other in runner.hooks):
+        runner.register_hook(hook)
+
+
+def say(runner: Runner, lines: dict[str, str]) -> None:
+    """Print a short head of named lines, on the first process."""
+    if is_main_process():
+        width = max(map(len, lines))
+        print('\n'.join(f'{name:{width}}  {text}' for name, text in lines.items()), flush=True)
+
+
+def describe_place(runner: Runner) -> dict[str, str]:
+    """Return the lines of a head that trainings and tests share."""
+    processes = f'{runner.world_size} processes, ' if runner.world_size > 1 else ''
+    log = Path(runner.log_dir) / f'{runner.timestamp}.log'
+    return dict(device=processes + describe_machine(),
+                 output=f'{runner.work_dir}, complete log in {log}')

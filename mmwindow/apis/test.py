@@ -1,43 +1,78 @@
 """Testing a checkpoint, as mmdet's tools/test.py does it."""
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.evaluator import BaseMetric
 
 from mmwindow.apis.config import load_config
-from mmwindow.apis.runner import build_runner, check_checkpoint
+from mmwindow.apis.runner import build_runner, config_errors, describe_place, say
+from mmwindow.engine.checkpoint import check_checkpoint, find_best_checkpoint
 from mmwindow.engine.cpu.distributed import close_process_group
+from mmwindow.utils.markdown import format_number
 
 
-def test(config, checkpoint, work_dir=None, cfg_options=None, launcher='none', out=None,
-         show_dir=None):
-    """Test a checkpoint; return the metrics as a dict.
+def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None = None,
+         cfg_options: dict[str, Any] | None = None, launcher: str = 'none',
+         out: str | Path | None = None, show_dir: str | Path | None = None,
+         verbose: bool = False) -> dict[str, float]:
+    """Test a checkpoint; return the metrics.
 
     Args:
-        config (str | Path): The config file.
-        checkpoint (str | Path): The weights.
-        work_dir (str | Path, optional): Where the log goes.
-        cfg_options (dict, optional): Overrides of the config.
-        launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
-        out (str | Path, optional): An ``.npz`` that receives every prediction, for evaluation
-            offline, with a ``.json`` next to it that describes it; or a ``.pkl`` as mmdet writes it.
-        show_dir (str | Path, optional): Where mmdet's visualizer paints the findings.
+        config: The config file.
+        checkpoint: The weights; 'best' for the best checkpoint of the config's work dir.
+        work_dir: Where the log goes.
+        cfg_options: Overrides of the config.
+        launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
+        out: An ``.npz`` that receives every prediction, for evaluation offline, with a ``.json``
+            next to it that describes it; or a ``.pkl`` as mmdet writes it.
+        show_dir: Where mmdet's visualizer paints the findings.
+        verbose: Show mmengine's complete log on the screen, too.
+
+    Raises:
+        ValueError: The config, an override or the checkpoint cannot be used.
     """
-    check_checkpoint(checkpoint)
     if out is not None and Path(out).suffix not in ('.npz', '.pkl', '.pickle'):
         raise ValueError(f'--out {out}: the file must end in .pkl, .pickle or .npz')
     cfg = load_config(config, work_dir, cfg_options, launcher)
+    if str(checkpoint) == 'best':
+        checkpoint = find_best_checkpoint(Path(cfg.work_dir))
+    check_checkpoint(checkpoint)
     cfg.load_from = str(checkpoint)
     if show_dir is not None:
         hook = cfg.default_hooks.setdefault('visualization', dict(type='DetVisualizationHook'))
         hook.update(draw=True, test_out_dir=str(show_dir))
-    runner = build_runner(cfg)
+    runner = build_runner(cfg, verbose)
     if out is not None:
         runner.test_evaluator.metrics.append(dump_metric(out, config, checkpoint))
         runner.test_evaluator.dataset_meta = runner.test_dataloader.dataset.metainfo
+    with config_errors(cfg):  # the loader is built when it is asked for
+        num_images = len(runner.test_dataloader.dataset)
+    if not verbose:
+        say(runner, dict(test=f'{config} ({cfg.model.type}), weights {checkpoint}',
+                         data=f'{num_images} images',
+                         **describe_place(runner)))
     metrics = runner.test()
     close_process_group()
     return metrics
 
 
-def dump_metric(out, config, checkpoint):
+def describe_metrics(metrics: Mapping[str, float | None]) -> str:
+    """Return numbers as lines of text, one a metric; nothing on other ranks.
+
+    >>> print(describe_metrics({'froc/auroc': 0.5, 'froc/froc_score': None}), end='')
+      froc/auroc       0.5000
+      froc/froc_score  none
+    """
+    if not metrics or not is_main_process():
+        return ''
+    width = max(map(len, metrics))
+    return ''.join(f'  {name:{width}}  {format_number(value, 4)}\n'
+                   for name, value in metrics.items())
+
+
+def dump_metric(out: str | Path, config: str | Path, checkpoint: str | Path) -> BaseMetric:
     """Return the metric that writes every prediction into a file, by its suffix."""
     if Path(out).suffix != '.npz':
         from mmdet.evaluation import DumpDetResults

@@ -1,15 +1,43 @@
 """Training the model of a config, as mmdet's tools/train.py does it."""
+import contextlib
 from pathlib import Path
+from typing import Any
 
 import torch
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
 
 from mmwindow.apis.config import load_config
-from mmwindow.apis.runner import build_runner, check_checkpoint, is_first_process
-from mmwindow.engine.checkpoint import find_newest_checkpoint, mend_last_checkpoint
+from mmwindow.apis.config_parts import files_digest
+from mmwindow.apis.runner import (
+    build_runner,
+    config_errors,
+    describe_place,
+    is_first_process,
+    register_once,
+    say,
+)
+from mmwindow.apis.test import describe_metrics
+from mmwindow.engine.checkpoint import (
+    check_checkpoint,
+    find_newest_checkpoint,
+    fix_last_checkpoint,
+)
 from mmwindow.engine.cpu.distributed import close_process_group
+from mmwindow.engine.hooks import RunFileHook, ValidateOnResumeHook
+from mmwindow.engine.run_file import TrainingRun, read_run
+from mmwindow.utils.environment import (
+    describe_machine,
+    describe_versions,
+    fingerprint,
+    training_code,
+)
+
+SPLITS = ('train', 'val', 'test')
 
 
-def use_mixed_precision(cfg):
+def use_mixed_precision(cfg: Config) -> None:
     """Switch the optimizer wrapper of ``cfg`` to mixed precision (``--amp``).
 
     Raises:
@@ -25,7 +53,7 @@ def use_mixed_precision(cfg):
         cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
 
 
-def scale_learning_rate(cfg):
+def scale_learning_rate(cfg: Config) -> None:
     """Switch on mmengine's linear scaling of the learning rate (``--auto-scale-lr``)."""
     if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
         raise ValueError('--auto-scale-lr: the config has no auto_scale_lr.base_batch_size; add '
@@ -34,20 +62,28 @@ def scale_learning_rate(cfg):
     cfg.auto_scale_lr.enable = True
 
 
-def train(config, work_dir=None, cfg_options=None, launcher='none', amp=False, resume=None,
-          auto_scale_lr=False):
+def train(config: str | Path, work_dir: str | Path | None = None,
+          cfg_options: dict[str, Any] | None = None, launcher: str = 'none', amp: bool = False,
+          resume: str | Path | None = None, auto_scale_lr: bool = False,
+          verbose: bool = False) -> Runner:
     """Train the model of a config; return the runner when it is done.
 
+    The work dir receives ``run.json`` (:mod:`mmwindow.engine.run_file`) besides what mmengine writes.
+
     Args:
-        config (str | Path): The config file.
-        work_dir (str | Path, optional): Where logs and checkpoints go.
-        cfg_options (dict, optional): Overrides of the config.
-        launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
-        amp (bool): Mixed precision: float16 with a loss scale on GPUs, bfloat16 on CPUs.
-        resume (str, optional): 'auto' for the newest whole checkpoint in ``work_dir`` (a fresh
-            start, or one from the config's ``load_from``, where there is none; one that a kill
-            cut short is deleted), or a checkpoint's path.
-        auto_scale_lr (bool): Scale the learning rate with the global batch size.
+        config: The config file.
+        work_dir: Where logs and checkpoints go; the config's, or ``work_dirs/<config>``, if None.
+        cfg_options: Overrides of the config.
+        launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
+        amp: Mixed precision: float16 with a loss scale on GPUs, bfloat16 on CPUs.
+        resume: 'auto' for the newest complete checkpoint in ``work_dir`` (a fresh start, or one from
+            the config's ``load_from``, where there is none; incomplete ones are deleted), or a
+            checkpoint's path.
+        auto_scale_lr: Scale the learning rate with the global batch size.
+        verbose: Show mmengine's complete log on the screen, too.
+
+    Raises:
+        ValueError: The config, an override or a checkpoint cannot be used.
     """
     cfg = load_config(config, work_dir, cfg_options, launcher)
     if amp:
@@ -57,14 +93,50 @@ def train(config, work_dir=None, cfg_options=None, launcher='none', amp=False, r
     if resume == 'auto':
         if launcher == 'none' or is_first_process():
             # The others read it after the process group has formed, so after this.
-            mend_last_checkpoint(Path(cfg.work_dir))
+            fix_last_checkpoint(Path(cfg.work_dir))
         if find_newest_checkpoint(cfg.work_dir) is not None:
             cfg.resume, cfg.load_from = True, None
     elif resume is not None:
         cfg.resume, cfg.load_from = True, str(resume)
     if cfg.get('load_from') is not None:
-        check_checkpoint(cfg.load_from)
-    runner = build_runner(cfg)
+        check_checkpoint(cfg.load_from, 'checkpoint' if cfg.get('resume') else 'load_from')
+    run = describe_run(cfg, config)
+    runner = build_runner(cfg, verbose)
+    register_once(runner, RunFileHook(run))
+    register_once(runner, ValidateOnResumeHook())
+    with config_errors(cfg):  # the loaders are built when they are asked for
+        sizes = [f'{len(loader.dataset)} images to {verb}' for loader, verb in (
+            (runner.train_dataloader, 'train'), (runner.val_dataloader, 'validate'))
+            if loader is not None]
+    if not verbose:
+        say(runner, dict(train=f'{config} ({cfg.model.type})', data=', '.join(sizes),
+                         **describe_place(runner)))
     runner.train()
     close_process_group()
     return runner
+
+
+def describe_run(cfg: Config, config: str | Path) -> TrainingRun:
+    """Return what is known of a training before it begins."""
+    seed = (cfg.get('randomness') or {}).get('seed')
+    data = {}
+    for split in SPLITS:
+        with contextlib.suppress(ValueError):  # a file that is missing is named by its data set
+            data[split] = files_digest(cfg, split)
+    return TrainingRun(
+        config=str(config), seed=seed, mark=fingerprint(cfg, seed, str(data)),
+        training_code=training_code(), data=data, versions=describe_versions(),
+        machine=describe_machine(), preprocessing=Config(dict(
+            pipeline=((cfg.get('test_dataloader') or {}).get('dataset') or {}).get('pipeline'),
+            data_preprocessor=cfg.model.get('data_preprocessor')))._cfg_dict.to_dict())
+
+
+def describe_training(runner: Runner) -> str:
+    """Return the best epoch of a finished training as lines of text; nothing on other ranks."""
+    run = read_run(runner.work_dir) if is_main_process() else None
+    if run is None:
+        return ''
+    if run.best is None:
+        return f'no best checkpoint: no validation gave a number; the last is in {runner.work_dir}\n'
+    return (f'best epoch by {run.best.metric}: {run.best.epoch} of {run.epoch}, '
+            f'{Path(runner.work_dir) / run.best.checkpoint}\n{describe_metrics(run.best.metrics)}')

@@ -1,20 +1,23 @@
-"""Resuming under torch >= 2.6, where ``torch.load`` refuses unknown types by default."""
+"""Checkpoints: reading them safely, the newest to resume from, the best to test."""
+import math
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 
+from mmwindow.engine.run_file import read_run
 from mmwindow.utils.files import write_text
 
-RESUMABLE = re.compile(r'(?:epoch|iter)_(\d+)\.pth')  # a checkpoint that a training can go on from
+RESUMABLE = re.compile(r'(?:epoch|iter)_(\d+)\.pth')  # can be resumed from
 
 STATISTICS = ('min', 'max', 'current', 'mean')
 
 
-def history_buffer_method(owner, name):
+def history_buffer_method(owner: Any, name: str) -> Any:
     """Stand in for ``getattr`` while unpickling: only ``HistoryBuffer``'s four statistics.
 
     A pickled ``HistoryBuffer`` names its methods through ``getattr``. Allowing the real one
@@ -29,8 +32,8 @@ def history_buffer_method(owner, name):
     return getattr(owner, name)
 
 
-def own_checkpoint_types():
-    """Return what mmengine's checkpoints hold beside tensors and builtins.
+def own_checkpoint_types() -> list[type]:
+    """Return what mmengine's checkpoints hold besides tensors and builtins.
 
     The message hub keeps its curves in ``HistoryBuffer`` objects around numpy
     arrays, and some of its scalars are numpy's. None of these runs code when it is
@@ -42,7 +45,7 @@ def own_checkpoint_types():
     return [HistoryBuffer, *numpy_types, *dtypes]
 
 
-def allow_own_checkpoints():
+def allow_own_checkpoints() -> None:
     """Let ``torch.load(weights_only=True)`` read mmengine's own checkpoints.
 
     mmengine 0.10.7 calls bare ``torch.load``; since torch 2.6 that means
@@ -62,43 +65,66 @@ def allow_own_checkpoints():
     torch.serialization.add_safe_globals(types)
 
 
-def find_best_checkpoint(folder):
-    """Return the newest best_*.pth of a training."""
-    checkpoints = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
+def find_best_checkpoint(folder: Path) -> Path:
+    """Return the best checkpoint of a training by its recorded score.
+
+    ``run.json`` names it. Where that is missing or behind, as after a cut, each ``best_*.pth`` is
+    asked for the score that mmengine wrote into it.
+
+    Raises:
+        ValueError: There is none.
+    """
+    run = read_run(folder)
+    if run is not None and run.best is not None and (folder / run.best.checkpoint).is_file():
+        return folder / run.best.checkpoint
+    every = sorted(folder.glob('best_*.pth'))
+    checkpoints = [path for path in every if is_complete_checkpoint(path)] or every
     if not checkpoints:
-        raise ValueError(f'{folder}: there is no best_*.pth though the training ended; delete '
-                         'the folder and start again')
-    return checkpoints[-1]
+        raise ValueError(f'{folder}: there is no best_*.pth; was the training validated, '
+                         'and does its config set default_hooks.checkpoint.save_best?')
+    if len(checkpoints) == 1:
+        return checkpoints[0]
+    return max(checkpoints, key=read_best_score)
 
 
-def is_whole_checkpoint(path):
+def read_best_score(path: Path) -> float:
+    """Return the score that mmengine wrote into a best checkpoint; minus infinity without one."""
+    content = torch.load(path, map_location='cpu', weights_only=True)
+    info = content.get('message_hub', {}).get('runtime_info', {})
+    # As many indicators, as many scores: best_score_<key>, in the file best_<key>_epoch_1.pth.
+    scores = [score for name, score in info.items() if name == 'best_score' or (
+        name.startswith('best_score_')
+        and path.name.startswith(f'best_{name[11:]}_'.replace('/', '_')))]
+    return float(scores[0]) if scores else -math.inf
+
+
+def is_complete_checkpoint(path: str | Path) -> bool:
     """Return whether a checkpoint was written to its end: torch's archive ends in its index."""
     return Path(path).is_file() and zipfile.is_zipfile(path)
 
 
-def find_newest_checkpoint(folder):
-    """Return the newest whole checkpoint that a training can go on from, or None."""
+def find_newest_checkpoint(folder: str | Path) -> Path | None:
+    """Return the newest complete checkpoint that a training can resume from, or None."""
     saved = {path: int(match[1]) for path in Path(folder).glob('*.pth')
-             if (match := RESUMABLE.fullmatch(path.name))
-             and is_whole_checkpoint(path)}
-    return max(saved, key=saved.get, default=None)
+             if (match := RESUMABLE.fullmatch(path.name)) and is_complete_checkpoint(path)}
+    return max(saved, key=lambda path: saved[path], default=None)
 
 
-def mend_last_checkpoint(folder):
-    """Let ``resume='auto'`` find the newest checkpoint that is whole.
+def fix_last_checkpoint(folder: Path) -> Path | None:
+    """Let ``resume='auto'`` find the newest complete checkpoint.
 
     mmengine writes a checkpoint under its own name and removes the one before first: a
-    kill in between leaves ``last_checkpoint`` naming a file that is gone or cut short.
+    kill in between leaves ``last_checkpoint`` naming a file that is gone or incomplete.
 
     Args:
-        folder (Path): Work dir of the training; need not exist.
+        folder: Work dir of the training; need not exist.
 
     Returns:
-        Path | None: Where the training will go on; None: from the start.
+        Where the training will resume; None: it starts from the beginning.
     """
     pointer = folder / 'last_checkpoint'
     for path in folder.glob('*.pth'):
-        if RESUMABLE.fullmatch(path.name) and not is_whole_checkpoint(path):
+        if RESUMABLE.fullmatch(path.name) and not is_complete_checkpoint(path):
             path.unlink(missing_ok=True)
     newest = find_newest_checkpoint(folder)
     if newest is None:
@@ -106,3 +132,28 @@ def mend_last_checkpoint(folder):
     else:
         write_text(pointer, str(newest.absolute()))
     return newest
+
+
+def check_checkpoint(path: str | Path, what: str = 'checkpoint') -> None:
+    """Reject a checkpoint that cannot be loaded, before anything is built.
+
+    Args:
+        path: A file, or an address, which is not looked at.
+        what: Where the path comes from, for the message.
+
+    Raises:
+        ValueError: There is no such file, it is empty, or it is incomplete.
+    """
+    if '://' in str(path):
+        return
+    if not Path(path).is_file():
+        raise ValueError(f'{what} {path}: there is no such file; a training writes best_*.pth and '
+                         'epoch_*.pth into its work dir')
+    with open(path, 'rb') as stream:
+        start = stream.read(2)
+    if start not in (b'PK', b'\x80\x02'):  # torch's formats since 1.6 and before
+        raise ValueError(f'{what} {path}: this is no checkpoint of torch')
+    if start == b'PK' and not zipfile.is_zipfile(path):  # the index of the archive comes last
+        raise ValueError(f'{what} {path}: it is incomplete, as a kill while it was written leaves '
+                         'it; delete it and take another, or --resume without a path for the newest '
+                         'complete one')

@@ -1,4 +1,5 @@
 """``torchvision://`` weights without torchvision, and a way out where they cannot be fetched."""
+from typing import Any
 from urllib.error import URLError
 
 from mmengine.runner.checkpoint import (
@@ -17,12 +18,12 @@ TORCHVISION_URLS = {
 
 
 @CheckpointLoader.register_scheme(prefixes='torchvision://', force=True)
-def load_torchvision_weights(filename, map_location=None):
+def load_torchvision_weights(filename: str, map_location: Any = None) -> dict[str, Any]:
     """Load ``torchvision://NAME``; torchvision need not be installed for the ResNets.
 
     Args:
-        filename (str): For example ``torchvision://resnet50``.
-        map_location (str, optional): As in ``torch.load``.
+        filename: For example ``torchvision://resnet50``.
+        map_location: As in ``torch.load``.
 
     Raises:
         ValueError: The weights cannot be fetched, or the name needs torchvision; the

@@ -4,9 +4,10 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mmwindow.utils.progress import ProgressDisplay, describe_seconds
 
@@ -21,21 +22,21 @@ class Job:
     """One command.
 
     Attributes:
-        name (str): Names it in messages.
-        kind (str): Jobs of one kind take about as long as each other.
-        command (tuple[str]): The command and its arguments.
-        log (Path): Receives all that the command prints.
-        seconds (float, optional): How long it took where it is done already.
-        measure (callable, optional): Returns how long all of it took, once it has succeeded: more
-            than its process's time where that went on after a cut.
+        name: What messages call it.
+        kind: Jobs of one kind take about as long as each other.
+        command: The command and its arguments.
+        log: Receives all that the command prints.
+        seconds: How long it took where it is done already.
+        measure: Returns how long all of it took, once it has succeeded: more than its process's
+            time where that resumed after a cut.
     """
 
     name: str
     kind: str
-    command: tuple
+    command: tuple[str, ...]
     log: Path
     seconds: float | None = None
-    measure: Callable | None = None
+    measure: Callable[[], float] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class Outcome:
     """How a job ended.
 
     Attributes:
-        job (Job): Which.
-        returncode (int): 0 where it succeeded.
-        seconds (float): Wall time of all of it, as far as that is known.
+        job: Which.
+        returncode: 0 where it succeeded.
+        seconds: Wall time of all of it, as far as that is known.
     """
 
     job: Job
@@ -58,13 +59,13 @@ class Running:
     """A job at work.
 
     Attributes:
-        job (Job): Which.
-        process (subprocess.Popen): Its process.
-        device (int): Index of its device.
-        started (float): When it began, monotonic seconds.
-        log_start (int): Length of its log then: a job may go on after a cut.
-        base (float, optional): The fraction done that it began with.
-        fraction (float): The fraction done now.
+        job: Which.
+        process: Its process.
+        device: Index of its device.
+        started: When it began, monotonic seconds.
+        log_start: Length of its log then: a job may resume after a cut.
+        base: The fraction done that it began with.
+        fraction: The fraction done now.
     """
 
     job: Job
@@ -75,7 +76,7 @@ class Running:
     base: float | None = None
     fraction: float = 0.
 
-    def look(self):
+    def look(self) -> None:
         """Read from the log how far the job is."""
         num_bytes = os.path.getsize(self.job.log) - self.log_start
         fraction = read_fraction(read_tail(self.job.log, min(num_bytes, TAIL_BYTES)))
@@ -83,13 +84,29 @@ class Running:
             self.base = read_first_epoch(read_head(self.job.log, self.log_start))
         self.fraction = max(self.fraction, fraction)
 
-    def describe(self):
+    def pace(self) -> 'Pace':
         """Return what :func:`estimate_left` reads."""
-        return dict(kind=self.job.kind, seconds=time.monotonic() - self.started,
-                    gained=self.fraction - (self.base or 0.), missing=1 - self.fraction)
+        return Pace(self.job.kind, time.monotonic() - self.started,
+                    self.fraction - (self.base or 0.), 1 - self.fraction)
 
 
-def read_tail(path, num_bytes=TAIL_BYTES):
+class Pace(NamedTuple):
+    """How fast a job at work is.
+
+    Attributes:
+        kind: Of the job.
+        seconds: Since it began.
+        gained: The fraction of the complete job done in these.
+        missing: The fraction still to do.
+    """
+
+    kind: str
+    seconds: float
+    gained: float
+    missing: float
+
+
+def read_tail(path: str | Path, num_bytes: int = TAIL_BYTES) -> str:
     """Return the end of a text file; nothing where there is none yet."""
     if not Path(path).exists():
         return ''
@@ -98,7 +115,7 @@ def read_tail(path, num_bytes=TAIL_BYTES):
         return stream.read().decode('utf-8', errors='replace')
 
 
-def read_fraction(text):
+def read_fraction(text: str) -> float:
     """Return how much of a training is done, 0 to 1, from the end of its log.
 
     The last line by ``ProgressHook`` counts; 0 where there is none.
@@ -110,52 +127,53 @@ def read_fraction(text):
     return (int(epoch) - 1 + (1. if state == 'done' else len(bar) / 20)) / int(num_epochs)
 
 
-def read_head(path, start, num_bytes=2**20):
+def read_head(path: str | Path, start: int, num_bytes: int = 2**20) -> str:
     """Return the beginning of what was written to a text file from a position on."""
     with open(path, 'rb') as stream:
         stream.seek(start)
         return stream.read(num_bytes).decode('utf-8', errors='replace')
 
 
-def read_first_epoch(text):
-    """Return how much of a training was done when it began or went on; None if none has begun.
+def read_first_epoch(text: str) -> float | None:
+    """Return how much of a training was done when it began or resumed; None if none has begun.
 
-    A training goes on where an epoch ended; its first line is of the epoch's first step, or of the
+    A training resumes where an epoch ended; its first line is of the epoch's first step, or of the
     validation that a cut had missed.
     """
     match = PROGRESS.search(text)
     return None if match is None else (int(match[1]) - (match[3] != 'done')) / int(match[2])
 
 
-def estimate_left(done, running, waiting, num_devices):
+def estimate_left(done: Sequence[tuple[str, float]], running: Sequence[Pace],
+                  waiting: Sequence[str], num_devices: int) -> float | None:
     """Return the seconds that a list of jobs still takes, or None while nothing is known.
 
     A job is expected to take the mean of what is known of its kind, else of all kinds.
 
     Args:
-        done (Sequence[tuple[str, float]]): Kind and seconds of each job that succeeded.
-        running (Sequence[dict]): Of each that is at work its ``kind``, ``seconds`` so far, and
-            the fractions of the whole ``gained`` in these and still ``missing``.
-        waiting (Sequence[str]): Kind of each that has not begun.
-        num_devices (int): Jobs at work at once.
+        done: Kind and seconds of each job that succeeded.
+        running: Of each that is at work.
+        waiting: Kind of each that has not begun.
+        num_devices: Jobs at work at once.
     """
-    known = {}
-    paced = [work for work in running if work['gained'] >= PACE_FROM]
-    for kind, seconds in [*done, *((work['kind'], work['seconds'] / work['gained'])
+    known: dict[str, list[float]] = {}
+    paced = [work for work in running if work.gained >= PACE_FROM]
+    for kind, seconds in [*done, *((work.kind, work.seconds / work.gained)
                                    for work in paced)]:
         known.setdefault(kind, []).append(seconds)
     if not known:
         return None
     means = {kind: sum(values) / len(values) for kind, values in known.items()}
     overall = sum(means.values()) / len(means)
-    at_work = [work['missing'] * (work['seconds'] / work['gained'] if work in paced
-                                  else means.get(work['kind'], overall)) for work in running]
+    at_work = [work.missing * (work.seconds / work.gained if work in paced
+                                  else means.get(work.kind, overall)) for work in running]
     to_come = [means.get(kind, overall) for kind in waiting]
     # No device works on two jobs, and no job on two devices.
     return max([0., (sum(at_work) + sum(to_come)) / num_devices, *at_work, *to_come])
 
 
-def describe_progress(done, failed, running, waiting, left):
+def describe_progress(done: int, failed: int, running: Sequence[tuple[str, float]], waiting: int,
+                      left: float | None) -> str:
     """Return the progress line of a list of jobs."""
     total = done + failed + len(running) + waiting
     words = [f'{done} of {total} runs done'] + ([f'{failed} failed'] if failed else [])
@@ -164,22 +182,23 @@ def describe_progress(done, failed, running, waiting, left):
         f'about {describe_seconds(left)} left' if left is not None else 'no estimate yet')
 
 
-def run_jobs(jobs, devices, line=None, poll_seconds=0.5):
+def run_jobs(jobs: Sequence[Job], devices: Sequence[Mapping[str, str]],
+             display: ProgressDisplay | None = None, poll_seconds: float = 0.5) -> list[Outcome]:
     """Run every job in a subprocess, as many at once as there are devices.
 
     A job that fails does not stop the others. A child sees the end of its standard input
-    when this process dies, whatever the cause (a worker of :mod:`.run_worker` then ends).
+    when this process dies, whatever the cause (:mod:`.worker` then ends).
 
     Args:
-        jobs (Sequence[Job]): In this order; those with ``seconds`` are done and only counted.
-        devices (Sequence[dict]): Variables added to the environment of a job on each device.
-        line (ProgressDisplay, optional): Where progress is shown.
-        poll_seconds (float): How often the processes are looked at.
+        jobs: In this order; those with ``seconds`` are done and only counted.
+        devices: Variables added to the environment of a job on each device.
+        display: Where progress is shown.
+        poll_seconds: How often the processes are looked at.
 
     Returns:
-        list[Outcome]: Of the jobs that were run, in the order of their ends.
+        Of the jobs that were run, in the order of their ends.
     """
-    line = line or ProgressDisplay()
+    display = display or ProgressDisplay()
     known = [(job.kind, job.seconds) for job in jobs if job.seconds is not None]
     waiting = [job for job in jobs if job.seconds is None]
     running, outcomes = [], []
@@ -188,19 +207,19 @@ def run_jobs(jobs, devices, line=None, poll_seconds=0.5):
             free = set(range(len(devices))) - {work.device for work in running}
             for device in sorted(free)[:len(waiting)]:
                 running.append(start_job(waiting.pop(0), device, devices[device]))
-                line.say(f'{running[-1].job.name}: started, log in {running[-1].job.log}')
+                display.say(f'{running[-1].job.name}: started, log in {running[-1].job.log}')
             time.sleep(poll_seconds)
             for work in [work for work in running if work.process.poll() is not None]:
                 running.remove(work)
-                outcomes.append(finish_job(work, line))
-            show_progress(line, known, outcomes, running, waiting, len(devices))
+                outcomes.append(finish_job(work, display))
+            show_progress(display, known, outcomes, running, waiting, len(devices))
     finally:  # also on Ctrl-C: no orphan trains on
         for work in running:
             stop_job(work)
     return outcomes
 
 
-def start_job(job, device, variables):
+def start_job(job: Job, device: int, variables: Mapping[str, str]) -> Running:
     """Start a job's process; its output goes to the end of its log."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with open(job.log, 'ab') as log:
@@ -211,22 +230,22 @@ def start_job(job, device, variables):
     return Running(job, process, device, time.monotonic(), log_start)
 
 
-def finish_job(work, line):
+def finish_job(work: Running, display: ProgressDisplay) -> Outcome:
     """Say how a job ended and return its outcome."""
     work.process.stdin.close()
     seconds = time.monotonic() - work.started
-    whole = work.job.measure() if work.job.measure and not work.process.returncode else None
-    outcome = Outcome(work.job, work.process.returncode, seconds if whole is None else whole)
+    complete = work.job.measure() if work.job.measure and not work.process.returncode else None
+    outcome = Outcome(work.job, work.process.returncode, seconds if complete is None else complete)
     if outcome.returncode:
         last = [text for text in read_tail(work.job.log).splitlines() if text.strip()][-1:]
-        line.say(f'{work.job.name}: FAILED with status {outcome.returncode}; see {work.job.log}: '
+        display.say(f'{work.job.name}: FAILED with status {outcome.returncode}; see {work.job.log}: '
                  + ''.join(last)[:300])
     else:
-        line.say(f'{work.job.name}: done in {describe_seconds(seconds)}')
+        display.say(f'{work.job.name}: done in {describe_seconds(seconds)}')
     return outcome
 
 
-def stop_job(work, patience=10.):
+def stop_job(work: Running, patience: float = 10.) -> None:
     """End a job's process, by force where it does not end by itself."""
     work.process.terminate()
     with contextlib.suppress(OSError):
@@ -238,14 +257,16 @@ def stop_job(work, patience=10.):
         work.process.wait()
 
 
-def show_progress(line, known, outcomes, running, waiting, num_devices):
+def show_progress(display: ProgressDisplay, known: Sequence[tuple[str, float]],
+                  outcomes: Sequence[Outcome], running: Sequence[Running], waiting: Sequence[Job],
+                  num_devices: int) -> None:
     """Show how far a list of jobs is."""
-    done = known + [(outcome.job.kind, outcome.seconds) for outcome in outcomes
+    done = [*known] + [(outcome.job.kind, outcome.seconds) for outcome in outcomes
                     if outcome.returncode == 0]
     failed = sum(outcome.returncode != 0 for outcome in outcomes)
     for work in running:
         work.look()
-    left = estimate_left(done, [work.describe() for work in running],
+    left = estimate_left(done, [work.pace() for work in running],
                          [job.kind for job in waiting], num_devices)
-    line.show(describe_progress(len(done), failed, [(work.job.name, work.fraction)
-                                                    for work in running], len(waiting), left))
+    display.show(describe_progress(len(done), failed, [(work.job.name, work.fraction)
+                                                       for work in running], len(waiting), left))

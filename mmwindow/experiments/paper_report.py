@@ -1,5 +1,7 @@
 """From finished systems to the paper's tables and figures; see ``tools/make_tables.py``."""
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from mmwindow.evaluation.events.targets import FRAME_SIDE
 from mmwindow.evaluation.froc import DEFAULT_BUDGETS
@@ -7,6 +9,7 @@ from mmwindow.evaluation.froc_settings import counted_curve
 from mmwindow.evaluation.hit_rules import DiskOverlap, rule_numbers
 from mmwindow.evaluation.roc import roc_curve
 from mmwindow.experiments.paper_tables import (
+    Table,
     comma_separated,
     comparison_table,
     describe_losses,
@@ -15,8 +18,8 @@ from mmwindow.experiments.paper_tables import (
 )
 from mmwindow.experiments.result_files import write_result_files
 from mmwindow.experiments.results import load_systems
-from mmwindow.experiments.summaries import METRICS, compare_with, summarise
-from mmwindow.experiments.systems import paper_key
+from mmwindow.experiments.summaries import METRICS, Summary, compare_with, summarise
+from mmwindow.experiments.systems import System, paper_key
 from mmwindow.utils.files import read_json, write_text
 from mmwindow.utils.markdown import markdown_table
 from mmwindow.visualization.paper_figures import plot_figure4, plot_figure5
@@ -30,7 +33,7 @@ TITLES = {
     'table3': 'Table 3: ablations with KLD'}
 
 
-def read_paper(path):
+def read_paper(path: str | Path | None) -> dict[str, Any]:
     """Return the paper's numbers, or an empty dict where no file is given."""
     if path is None:
         return {}
@@ -41,17 +44,17 @@ def read_paper(path):
     return content
 
 
-def comparable_numbers(paper, settings):
-    """Return the paper's numbers without those that another hit rule or reading makes incomparable.
+def comparable_numbers(paper: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the paper's numbers that the hit rule and FROC settings of records leave comparable.
 
     Args:
-        paper (dict): From :func:`read_paper`.
-        settings (dict): Of the records.
+        paper: From :func:`read_paper`.
+        settings: Of the records.
     """
     papers = {**DiskOverlap().settings, 'frame_side': FRAME_SIDE, 'budgets': list(DEFAULT_BUDGETS),
               'convention': 'first_crossing', 'fp_denominator': 'all'}
-    mine = {**settings, 'budgets': list(settings['budgets'])}
-    if all(mine.get(name, value) == value for name, value in papers.items()):
+    own = {**settings, 'budgets': list(settings['budgets'])}
+    if all(own.get(name, value) == value for name, value in papers.items()):
         return paper
     by_rule = set(METRICS) - {'auroc'}
     return {table: [{name: value for name, value in row.items() if name not in by_rule}
@@ -59,7 +62,7 @@ def comparable_numbers(paper, settings):
             for table, rows in paper.items()}
 
 
-def choose_reference(names, reference=None):
+def choose_reference(names: Iterable[str], reference: str | None = None) -> str | None:
     """Return the system that the others are compared with: WL-KLD where it is there.
 
     Args:
@@ -81,7 +84,14 @@ def choose_reference(names, reference=None):
     return found[0] if len(found) == 1 else None
 
 
-def label_systems(systems, paper):
+class Naming(NamedTuple):
+    """What tables call the systems: name -> label in order of rows, and -> the paper's numbers."""
+
+    labels: dict[str, str]
+    paper: dict[str, dict[str, float]]
+
+
+def label_systems(systems: Iterable[str], paper: Mapping[str, Any]) -> Naming:
     """Return name -> label and order of rows: the paper's where it has them, then by name.
 
     Two systems of one paper's name keep their own names, so that each row says which it is.
@@ -93,34 +103,37 @@ def label_systems(systems, paper):
             list(published).index(keys[name]) if keys[name] else len(published), name)):
         alone = sum(key == keys[name] for key in keys.values()) == 1
         labels[name] = published[keys[name]]['label'] if keys[name] and alone else name
-    return dict(labels=labels, paper={name: pick_metrics(published.get(key, {}))
-                                      for name, key in keys.items()})
+    return Naming(labels, {name: pick_metrics(published.get(key, {})) for name, key in keys.items()})
 
 
-def pick_metrics(row):
+def pick_metrics(row: Mapping[str, Any]) -> dict[str, float]:
     """Return the metrics among the entries of a row of the paper."""
     return {metric: row[metric] for metric in METRICS if metric in row}
 
 
-def make_report(folders, out, paper=None, results=None, reference=None, class_name=None, only=None,
-                num_resamples=2000, seed=0, command_line='', say=print):
+def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Path | None = None,
+                results: str | Path | None = None, reference: str | None = None,
+                class_name: str | None = None, only: Sequence[int] | None = None,
+                num_resamples: int = 2000, seed: int = 0, command_line: str = '',
+                say: Callable[[str], Any] = print) -> dict[str, Table]:
     """Write the paper's tables and figures from run folders or result files.
 
     Args:
-        folders (Sequence[str | Path]): As in
-            :func:`~mmwindow.experiments.results.load_systems`.
-        out (str | Path): Folder; receives ``tables.md``, ``table1.csv`` and ``.md`` and so on,
+        folders: As in :func:`~mmwindow.experiments.results.load_systems`.
+        out: Folder; receives ``tables.md``, ``table1.csv`` and ``.md`` and so on,
             ``figure4`` (ROC) and ``figure5`` (FROC) as ``.png`` and ``.svg``.
-        paper (str | Path, optional): The paper's numbers, ``results/paper.json``.
-        results (str | Path, optional): Folder for small result files, one for each system.
-        reference (str, optional): As in :func:`choose_reference`.
-        class_name, only: As in :func:`~mmwindow.experiments.results.load_systems`.
-        num_resamples, seed (int): Of the bootstrap.
-        command_line (str): Is written into the tables.
-        say (callable): Takes a line of progress.
+        paper: The paper's numbers, ``results/paper.json``.
+        results: Folder for small result files, one for each system.
+        reference: As in :func:`choose_reference`.
+        class_name: As in :func:`~mmwindow.experiments.results.load_systems`.
+        only: As ``class_name``.
+        num_resamples: Of the bootstrap.
+        seed: Of the bootstrap.
+        command_line: Is written into the tables.
+        say: Takes a line of progress.
 
     Returns:
-        dict[str, dict]: The tables by name, each ``markdown`` and ``csv``.
+        The tables by name, each ``markdown`` and ``csv``.
 
     Raises:
         ValueError: Runs without result, or that cannot be compared; see ``load_systems``.
@@ -130,19 +143,19 @@ def make_report(folders, out, paper=None, results=None, reference=None, class_na
     paper = comparable_numbers(paper, next(iter(systems.values())).settings)
     main = {name: system for name, system in systems.items() if not system.first['is_ablation']}
     naming = label_systems(main or systems, paper)
-    labels = {**{name: name for name in systems}, **naming['labels']}
+    labels = {**{name: name for name in systems}, **naming.labels}
     summaries = {}
-    for number, name in enumerate([*naming['labels'], *(set(systems) - set(main))], start=1):
+    for number, name in enumerate([*naming.labels, *(set(systems) - set(main))], start=1):
         say(f'{number} of {len(systems)}: {labels[name]}, {num_resamples} resamples')
-        summaries[name] = summarise(systems[name], labels[name], naming['paper'].get(name),
+        summaries[name] = summarise(systems[name], labels[name], naming.paper.get(name),
                                     num_resamples, seed)
     has_folds = len(next(iter(systems.values())).events) > 1
-    rows = [summaries[name] for name in naming['labels']]
+    rows = [summaries[name] for name in naming.labels]
     tables = {'table1': system_table(rows, has_folds)}
-    reference = choose_reference(naming['labels'], reference)
+    reference = choose_reference(naming.labels, reference)
     comparisons = {}
     if reference and len(rows) > 1:
-        others = [systems[name] for name in naming['labels'] if name != reference]
+        others = [systems[name] for name in naming.labels if name != reference]
         say(f'{labels[reference]} compared with {len(others)} others')
         comparisons = compare_with(systems[reference], others, num_resamples, seed)
         tables['comparisons'] = comparison_table(labels[reference], comparisons, labels)
@@ -150,7 +163,7 @@ def make_report(folders, out, paper=None, results=None, reference=None, class_na
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     remove_stale(out)
-    draw_figures({labels[name]: systems[name] for name in naming['labels']}, out)
+    draw_figures({labels[name]: systems[name] for name in naming.labels}, out)
     write_tables(out, tables, describe_data(rows[0], systems, command_line),
                  describe_losses(labels[reference], comparisons, labels) if comparisons else [])
     if results is not None:
@@ -158,25 +171,26 @@ def make_report(folders, out, paper=None, results=None, reference=None, class_na
     return tables
 
 
-def ablation_tables(systems, summaries, paper, has_folds):
+def ablation_tables(systems: Mapping[str, System], summaries: Mapping[str, Summary],
+                    paper: Mapping[str, Any], has_folds: bool) -> dict[str, Table]:
     """Return Tables 2 and 3, each where an ablation of its divergence was run."""
     tables = {}
     for table, divergence in ABLATIONS.items():
-        mine = [summaries[name] for name, system in systems.items()
+        rows = [summaries[name] for name, system in systems.items()
                 if system.first['divergence'] == divergence]
-        if any(systems[summary.name].first['is_ablation'] for summary in mine):
-            mine.sort(key=lambda summary: systems[summary.name].first['is_ablation'])
+        if any(systems[summary.name].first['is_ablation'] for summary in rows):
+            rows.sort(key=lambda summary: systems[summary.name].first['is_ablation'])
             tables[table] = window_table(
-                mine, {summary.name: systems[summary.name].first['window'] for summary in mine},
+                rows, {summary.name: systems[summary.name].first['window'] for summary in rows},
                 paper.get(table, []), has_folds)
     return tables
 
 
-def draw_figures(systems, out):
+def draw_figures(systems: Mapping[str, System], out: Path) -> None:
     """Draw Figures 4 and 5 of systems by label; one without both kinds of images has no ROC."""
-    reading = next(iter(systems.values())).reading()
+    froc_settings = next(iter(systems.values())).froc_settings()
     rocs = {}
-    frocs = {label: counted_curve(system.pooled, reading) for label, system in systems.items()}
+    frocs = {label: counted_curve(system.pooled, froc_settings) for label, system in systems.items()}
     for label, system in systems.items():
         labels = [event.is_positive for event in system.pooled]
         if 0 < sum(labels) < len(labels):
@@ -185,26 +199,28 @@ def draw_figures(systems, out):
         if rocs:
             plot_figure4(rocs, out / f'figure4.{suffix}')
         if all(curve.num_points for curve in frocs.values()):
-            plot_figure5(frocs, out / f'figure5.{suffix}', reading.budgets, reading.convention)
+            plot_figure5(frocs, out / f'figure5.{suffix}', froc_settings.budgets,
+                         froc_settings.convention)
 
 
-def describe_data(summary, systems, command_line):
+def describe_data(summary: Summary, systems: Mapping[str, System], command_line: str) -> list[str]:
     """Return what the numbers of all tables have in common, as lines."""
     first = next(iter(systems.values()))
     folds = 'one split' if list(first.events) == [None] else (
         f'folds {", ".join(str(fold) for fold in first.events)}')
-    pooled, reading = summary.pooled, first.reading()
+    pooled, froc_settings = summary.pooled, first.froc_settings()
     return [
         f'Made by `{command_line}`.', '',
         f'Tested on {pooled.num_images} images of {pooled.num_units} patients or other units, '
         f'{pooled.num_positives} with a point, {pooled.num_points} points; {folds}. In brackets: '
         f'95 % interval of the pooled images, bootstrap over patients, {pooled.num_resamples} '
         f'resamples, seed {pooled.seed}. Hit rule {describe_rule(first.settings)}, FROC convention '
-        f'{reading.convention}, false positives counted on {reading.fp_denominator} images. '
-        '"paper": its numbers, on other data that are not public.']
+        f'{froc_settings.convention}, false positives counted on '
+        f'{froc_settings.fp_denominator} images. "paper": its numbers, on other data that are not '
+        'public.']
 
 
-def remove_stale(out):
+def remove_stale(out: Path) -> None:
     """Delete the tables and figures of an earlier call: one that this call cannot make would stay."""
     for name, suffixes in ({**dict.fromkeys(TITLES, ('md', 'csv')),
                             **dict.fromkeys(('figure4', 'figure5'), ('png', 'svg'))}).items():
@@ -212,7 +228,7 @@ def remove_stale(out):
             (out / f'{name}.{suffix}').unlink(missing_ok=True)
 
 
-def describe_rule(settings):
+def describe_rule(settings: Mapping[str, Any]) -> str:
     """Return the hit rule of a record's settings in words, with the numbers that it reads."""
     rule = settings.get('rule', DiskOverlap().name)
     numbers = ', '.join(f'{name.replace("_", " ")} {settings[name]:g}'
@@ -220,7 +236,8 @@ def describe_rule(settings):
     return rule + (f' ({numbers})' if numbers else '')
 
 
-def write_tables(out, tables, description, losses):
+def write_tables(out: Path, tables: Mapping[str, Table], description: Sequence[str],
+                 losses: Sequence[str]) -> None:
     """Write each table as ``.md`` and ``.csv``, and ``tables.md`` with all and the figures."""
     lines = ['# Tables and figures', '', *description, '']
     for name, table in tables.items():

@@ -2,19 +2,25 @@
 import csv
 import io
 import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from mmwindow.experiments.summaries import METRIC_NAMES, METRICS
+from mmwindow.evaluation.metric_names import display_name
+from mmwindow.evaluation.statistics.compare import Comparison
+from mmwindow.evaluation.statistics.intervals import Interval
+from mmwindow.experiments.summaries import METRICS, Summary
 from mmwindow.utils.markdown import format_number, format_p_value, format_with_interval
 
+Table = dict[str, list[list[Any]]]  # 'markdown' and 'csv': rows of cells with their heads
 WINDOW_KEYS = ('softness', 'lower_radius', 'upper_radius')
 
 
-def format_interval(interval, signed=False):
+def format_interval(interval: Interval | None, signed: bool = False) -> str:
     """Return 'estimate (low to high)' of an Interval; 'none' for None."""
     return format_with_interval(interval and interval.estimate, interval, signed=signed)
 
 
-def comma_separated(rows):
+def comma_separated(rows: Iterable[Sequence[Any]]) -> str:
     """Return rows of cells, the first of them the head, as CSV; no number is an empty cell."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator='\n')
@@ -24,15 +30,15 @@ def comma_separated(rows):
     return stream.getvalue()
 
 
-def metric_head(has_folds):
+def metric_head(has_folds: bool) -> list[str]:
     """Return the head of the columns that each metric has in Markdown."""
-    head = []
+    head: list[str] = []
     for metric in METRICS:
-        head += [METRIC_NAMES[metric]] + ['mean ± sd'] * has_folds + ['paper']
+        head += [display_name(metric)] + ['mean ± sd'] * has_folds + ['paper']
     return head
 
 
-def metric_cells(summary, has_folds):
+def metric_cells(summary: Summary, has_folds: bool) -> list[str]:
     """Return the cells of one summary, or of a row that was not run (None), in Markdown."""
     cells = []
     for metric in METRICS:
@@ -44,7 +50,7 @@ def metric_cells(summary, has_folds):
     return cells
 
 
-def paper_only_cells(paper, has_folds):
+def paper_only_cells(paper: Mapping[str, float], has_folds: bool) -> list[str]:
     """Return the cells of a row of the paper that was not run."""
     cells = []
     for metric in METRICS:
@@ -56,13 +62,13 @@ def paper_only_cells(paper, has_folds):
 CSV_PARTS = ('', '_low', '_high', '_mean', '_sd', '_paper')
 
 
-def csv_head():
+def csv_head() -> list[str]:
     """Return the head of the columns of a summary in CSV."""
     return [f'{metric}{part}' for metric in METRICS for part in CSV_PARTS] + [
         'num_folds', 'num_images', 'num_positives', 'num_points', 'seed', 'num_resamples']
 
 
-def csv_cells(summary):
+def csv_cells(summary: Summary) -> list[Any]:
     """Return the cells of one summary in CSV: plain numbers."""
     cells = []
     for metric in METRICS:
@@ -75,15 +81,15 @@ def csv_cells(summary):
             pooled.seed, pooled.num_resamples]
 
 
-def system_table(summaries, has_folds):
+def system_table(summaries: Sequence[Summary], has_folds: bool) -> Table:
     """Return Table 1, one row for each system, in the order given.
 
     Args:
-        summaries (Sequence[Summary]): The rows.
-        has_folds (bool): Whether there are several folds to give mean and spread of.
+        summaries: The rows.
+        has_folds: Whether there are several folds to give mean and spread of.
 
     Returns:
-        dict: ``markdown`` and ``csv``, lists of rows with their heads.
+        ``markdown`` and ``csv``, lists of rows with their heads.
     """
     return dict(
         markdown=[['system', *metric_head(has_folds)],
@@ -92,49 +98,50 @@ def system_table(summaries, has_folds):
              *([summary.label, summary.name, *csv_cells(summary)] for summary in summaries)])
 
 
-def window_table(summaries, windows, paper, has_folds):
+def window_table(summaries: Sequence[Summary], windows: Mapping[str, Mapping[str, float]],
+                 paper: Sequence[Mapping[str, Any]], has_folds: bool) -> Table:
     """Return Table 2 or 3: the rows of the paper in its order, then any other window.
 
     Args:
-        summaries (Sequence[Summary]): Of one divergence.
-        windows (dict[str, dict]): Name of a summary -> its window, lengths in pixels of a
-            frame of side 1024.
-        paper (Sequence[dict]): The paper's rows; one that was not run says so.
-        has_folds (bool): As in :func:`system_table`.
+        summaries: Of one divergence.
+        windows: Name of a summary -> its window, lengths in pixels of a frame of side 1024.
+        paper: The paper's rows; one that was not run says so.
+        has_folds: As in :func:`system_table`.
 
     Returns:
-        dict: ``markdown`` and ``csv``, lists of rows with their heads.
+        ``markdown`` and ``csv``, lists of rows with their heads.
     """
-    def key(window):
+    def key(window: Mapping[str, Any]) -> tuple[float, ...]:
         return tuple(float(window[name]) for name in WINDOW_KEYS)
 
-    mine = {}
+    by_window: dict[tuple[float, ...], Summary] = {}
     for summary in summaries:  # an ablation comes after the main config of the same window
-        mine.setdefault(key(windows[summary.name]), summary)
-    order = list(dict.fromkeys([*(key(row) for row in paper), *sorted(mine)]))
+        by_window.setdefault(key(windows[summary.name]), summary)
+    order = list(dict.fromkeys([*(key(row) for row in paper), *sorted(by_window)]))
     published = {key(row): row for row in paper}
     rows = [['tau', 'lower', 'upper', *metric_head(has_folds)]]
     table = [[*WINDOW_KEYS, 'config', *csv_head()]]
     for window in order:
         shown = [f'{value:g}' for value in window]
-        if window in mine:
-            rows.append([*shown, *metric_cells(mine[window], has_folds)])
-            table.append([*shown, mine[window].name, *csv_cells(mine[window])])
+        if window in by_window:
+            rows.append([*shown, *metric_cells(by_window[window], has_folds)])
+            table.append([*shown, by_window[window].name, *csv_cells(by_window[window])])
         else:
             rows.append([*shown, *paper_only_cells(published[window], has_folds)])
     return dict(markdown=rows, csv=table)
 
 
-def comparison_table(reference, comparisons, labels):
+def comparison_table(reference: str, comparisons: Mapping[str, Comparison],
+                     labels: Mapping[str, str]) -> Table:
     """Return the differences of the reference to each other system.
 
     Args:
-        reference (str): Label of the reference.
-        comparisons (dict[str, Comparison]): By name of the other; reference minus other.
-        labels (dict[str, str]): Name -> label.
+        reference: Label of the reference.
+        comparisons: By name of the other; reference minus other.
+        labels: Name -> label.
 
     Returns:
-        dict: ``markdown`` and ``csv``, lists of rows with their heads.
+        ``markdown`` and ``csv``, lists of rows with their heads.
     """
     rows = [[f'{reference} minus', 'AUROC', 'p (DeLong)', 'recall@0.1', 'p (bootstrap)',
              'FROC score', 'p (bootstrap)']]
@@ -144,7 +151,7 @@ def comparison_table(reference, comparisons, labels):
         cells, plain = [labels[name]], [labels[name]]
         for metric in METRICS:
             interval, p_value = comparison.differences[metric], comparison.p_values[metric]
-            if metric == 'auroc':  # DeLong's, whose p-value stands beside it
+            if metric == 'auroc':  # DeLong's, whose p-value is next to it
                 test = comparison.delong
                 interval, p_value = (None, None) if test is None else (test.difference,
                                                                        test.p_value)
@@ -157,7 +164,8 @@ def comparison_table(reference, comparisons, labels):
     return dict(markdown=rows, csv=table)
 
 
-def describe_losses(reference, comparisons, labels):
+def describe_losses(reference: str, comparisons: Mapping[str, Comparison],
+                    labels: Mapping[str, str]) -> list[str]:
     """Return in plain words in what the reference is behind, one line for each metric."""
     lines = []
     for metric in METRICS:
@@ -165,6 +173,6 @@ def describe_losses(reference, comparisons, labels):
                  for name, comparison in comparisons.items()
                  if comparison.second[metric] > comparison.first[metric]]
         own = next(iter(comparisons.values())).first[metric]
-        lines.append(f'- {METRIC_NAMES[metric]}: {reference} ({format_number(own)}) is '
+        lines.append(f'- {display_name(metric)}: {reference} ({format_number(own)}) is '
                      + (f'behind {", ".join(ahead)}.' if ahead else 'behind none.'))
     return lines

@@ -1,12 +1,15 @@
 """What a list of configs over folds comes to: one plan for each run, checked before any begins."""
-import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
 from mmwindow.apis.config import load_config
+from mmwindow.apis.config_parts import files_digest, find_froc_metric, innermost_dataset
 from mmwindow.datasets.folds import SPLITS, file_checksum
+from mmwindow.engine.checkpoint import check_checkpoint
 from mmwindow.evaluation.froc import DEFAULT_BUDGETS
 from mmwindow.utils.config_pipelines import find_steps
 from mmwindow.utils.environment import fingerprint
@@ -19,17 +22,17 @@ class RunPlan:
     """One training with its tests.
 
     Attributes:
-        system (str): Name of the config file.
-        config (Path): The config file.
-        fold (int, optional): None: the config's own split.
-        folder (Path): Of the run.
-        cfg (Config): Complete, fold and options merged.
-        mark (str): Fingerprint of config, data, seed and number of processes.
-        settings_mark (str, optional): The same for all folds of one system: what they may be pooled
-            by. None where it is not known.
-        seed (int): Of the training.
-        splits (tuple[str]): What the best checkpoint is tested on.
-        trains (bool): Whether the run is trained too.
+        system: Name of the config file.
+        config: The config file.
+        fold: None: the config's own split.
+        folder: Of the run.
+        cfg: Complete, fold and options merged.
+        mark: Fingerprint of config, data, seed and number of processes.
+        settings_mark: The same for all folds of one system: what they may be pooled by. None where
+            it is not known.
+        seed: Of the training.
+        splits: What the best checkpoint is tested on.
+        trains: Whether the run is trained, too.
     """
 
     system: str
@@ -40,68 +43,61 @@ class RunPlan:
     mark: str
     settings_mark: str | None
     seed: int
-    splits: tuple = ('test', 'val')
+    splits: tuple[str, ...] = ('test', 'val')
     trains: bool = True
 
     @property
-    def name(self):
-        """Names the run in messages."""
+    def name(self) -> str:
+        """What messages call the run."""
         return self.system if self.fold is None else f'{self.system} fold {self.fold}'
 
 
-def innermost_dataset(dataset):
-    """Return the part of a data set's config that names the annotation file.
+@dataclass(frozen=True)
+class PlacedFolds:
+    """Folds whose point files are written.
 
-    Raises:
-        ValueError: There is none, as in a concatenation.
+    Attributes:
+        content: From ``check_folds``.
+        files: Fold -> split -> point file, from ``write_fold_files``.
     """
-    while 'ann_file' not in dataset and isinstance(dataset.get('dataset'), dict):
-        dataset = dataset['dataset']
-    if 'ann_file' not in dataset:
-        raise ValueError(f'a data set of type {dataset.get("type")!r} has no ann_file; the folds are '
-                         'set there: one data set with an ann_file, wrapped or not, is expected')
-    return dataset
+
+    content: Mapping[str, Any]
+    files: Mapping[int, Mapping[str, Path]]
 
 
-def set_annotation_files(cfg, files):
-    """Let each split of a config read its file.
+@dataclass(frozen=True)
+class RunSettings:
+    """How every run of a list is trained.
 
-    Args:
-        cfg (Config): Changed in place.
-        files (dict[str, Path]): ``train``, ``val`` and ``test``.
+    Attributes:
+        cfg_options: Overrides of every config.
+        seed: Overrides the config's.
+        amp: Train in mixed precision.
+        num_processes: Of each run; the global batch grows with it.
+        splits: What the best checkpoint is tested on; not part of the mark.
     """
+
+    cfg_options: Mapping[str, Any] | None = None
+    seed: int | None = None
+    amp: bool = False
+    num_processes: int = 1
+    splits: tuple[str, ...] = ('test', 'val')
+
+
+def set_annotation_files(cfg: Config, files: Mapping[str, Path]) -> None:
+    """Let each split of a config, changed in place, read its file of ``files``."""
     for split in SPLITS:
         # An absolute path stays as it is where mmengine joins it to data_root.
         innermost_dataset(cfg[f'{split}_dataloader'].dataset)['ann_file'] = str(
             Path(files[split]).absolute())
 
 
-def annotation_file(cfg, split):
-    """Return the annotation file of a split of a config."""
-    dataset = innermost_dataset(cfg[f'{split}_dataloader'].dataset)
-    return Path(os.path.join(dataset.get('data_root') or '', dataset['ann_file']))
-
-
-def find_froc_metric(evaluator):
-    """Return the config of the one FROCMetric of an evaluator's config.
-
-    Raises:
-        ValueError: There is none, or several.
-    """
-    metrics = evaluator if isinstance(evaluator, list) else [evaluator]
-    mine = [metric for metric in metrics if metric.get('type') == 'FROCMetric']
-    if len(mine) != 1:
-        raise ValueError(f'the evaluator has {len(mine)} FROCMetric; one is needed, its record is '
-                         'the result of a run')
-    return mine[0]
-
-
-def check_config(config, cfg):
-    """Refuse a config whose run could only fail, or give no table, after its training.
+def check_config(config: str | Path, cfg: Config) -> None:
+    """Reject a config whose run could only fail, or give no table, after its training.
 
     Args:
-        config (str | Path): Its file, for the message.
-        cfg (Config): Complete.
+        config: Its file, for the message.
+        cfg: Complete.
 
     Raises:
         ValueError: A split has no FROCMetric, 0.1 is none of its budgets, no best checkpoint would
@@ -119,11 +115,11 @@ def check_config(config, cfg):
     if not (cfg.get('default_hooks') or {}).get('checkpoint', {}).get('save_best'):
         raise ValueError(f'{config}: default_hooks.checkpoint has no save_best, so that no best '
                          "checkpoint would be there to test; set it, as to 'froc/auroc'")
-    if cfg.get('load_from') and '://' not in cfg.load_from and not Path(cfg.load_from).is_file():
-        raise ValueError(f'{config}: load_from is {cfg.load_from}; there is no such file')
+    if cfg.get('load_from'):
+        check_checkpoint(cfg.load_from, f'{config}: load_from')
 
 
-def fix_seed(cfg):
+def fix_seed(cfg: Config) -> int:
     """Return the seed of a config; 0 is set where it leaves it to chance."""
     seed = (cfg.get('randomness') or {}).get('seed')
     if seed is None:
@@ -131,7 +127,7 @@ def fix_seed(cfg):
     return cfg.randomness.seed
 
 
-def describe_system(cfg, config):
+def describe_system(cfg: Config, config: str | Path) -> dict[str, Any]:
     """Return what the tables need to know of a config: loss and window, and if it ablates.
 
     Returns:
@@ -149,20 +145,15 @@ def describe_system(cfg, config):
                 is_ablation=Path(config).parent.name.startswith('ablation'))
 
 
-def plan_runs(configs, out, folds=None, files=None, cfg_options=None, seed=None, amp=False,
-              num_processes=1, splits=('test', 'val')):
+def plan_runs(configs: Sequence[str | Path], out: str | Path, settings: RunSettings = RunSettings(),
+              folds: PlacedFolds | None = None) -> list[RunPlan]:
     """Return the plan of every run: every config on every fold, folds outermost.
 
     Args:
-        configs (Sequence[str | Path]): Config files of different names.
-        out (str | Path): Folder for all runs.
-        folds (dict, optional): From ``check_folds``; None: each config's own split.
-        files (dict[int, dict[str, Path]], optional): From ``write_fold_files``.
-        cfg_options (dict, optional): Overrides of every config.
-        seed (int, optional): Overrides the config's.
-        amp (bool): Train in mixed precision.
-        num_processes (int): Of each run; the global batch grows with it.
-        splits (Sequence[str]): What the best checkpoint is tested on; not part of the mark.
+        configs: Config files of different names.
+        out: Folder for all runs.
+        settings: Of all of them.
+        folds: None: each config's own split.
 
     Raises:
         ValueError: Two configs of one name, a config or its annotation file is missing, or its run
@@ -173,28 +164,32 @@ def plan_runs(configs, out, folds=None, files=None, cfg_options=None, seed=None,
         if systems.count(system) > 1:
             raise ValueError(f'{systems.count(system)} configs are named {system}; a run\'s folder '
                              'has its config\'s name: give each list an --out of its own')
-    options = {**(cfg_options or {}), **({} if seed is None else {'randomness.seed': seed})}
-    plans = []
-    for fold in [None] if folds is None else sorted(files):
-        for system, config in zip(systems, configs, strict=True):
-            cfg = load_config(config, cfg_options=options)
-            check_config(config, cfg)
-            data = [f'processes {num_processes} amp {amp}']
-            if cfg.get('load_from') and '://' not in cfg.load_from:
-                data += [f'from {file_checksum(cfg.load_from)}']
-            if fold is None:
-                mine = shared = [file_checksum(annotation_file(cfg, split)) for split in SPLITS]
-            else:
-                mine = [folds['annotations']['sha256'], str(folds['folds'][fold])]
-                shared = [folds['annotations']['sha256'], str(folds['folds'])]
-            # The marks are made before paths of this machine enter the config.
-            run_seed = fix_seed(cfg)
-            mark = fingerprint(cfg, run_seed, ' '.join(data + mine))
-            settings_mark = fingerprint(cfg, run_seed, ' '.join(data + shared))
-            if fold is not None:
-                set_annotation_files(cfg, files[fold])
-            plans.append(RunPlan(
-                system, Path(config), fold, Path(out) / system / (
-                    SINGLE if fold is None else f'fold{fold}'), cfg, mark, settings_mark, run_seed,
-                tuple(splits)))
-    return plans
+    return [plan_run(config, Path(out), settings, fold, folds)
+            for fold in ([None] if folds is None else sorted(folds.files)) for config in configs]
+
+
+def plan_run(config: str | Path, out: Path, settings: RunSettings, fold: int | None,
+             folds: PlacedFolds | None) -> RunPlan:
+    """Return the plan of one config on one fold; see :func:`plan_runs`."""
+    options = {**(settings.cfg_options or {}),
+               **({} if settings.seed is None else {'randomness.seed': settings.seed})}
+    cfg = load_config(config, cfg_options=options)
+    check_config(config, cfg)
+    data = [f'processes {settings.num_processes} amp {settings.amp}']
+    if cfg.get('load_from') and '://' not in cfg.load_from:
+        data += [f'from {file_checksum(cfg.load_from)}']
+    if folds is None:
+        own = shared = [files_digest(cfg, split) for split in SPLITS]
+    else:
+        checksum, divided = folds.content['annotations']['sha256'], folds.content['folds']
+        own, shared = [checksum, str(divided[fold])], [checksum, str(divided)]
+    # The marks are made before paths of this machine enter the config.
+    seed = fix_seed(cfg)
+    mark = fingerprint(cfg, seed, ' '.join(data + own))
+    settings_mark = fingerprint(cfg, seed, ' '.join(data + shared))
+    if folds is not None:
+        set_annotation_files(cfg, folds.files[fold])
+    system = Path(config).stem
+    folder = out / system / (SINGLE if fold is None else f'fold{fold}')
+    return RunPlan(system, Path(config), fold, folder, cfg, mark, settings_mark, seed,
+                   tuple(settings.splits))

@@ -1,29 +1,35 @@
 """Small result files to commit: what a README table and a reviewer need of each system.
 
-A system can be read back from its file and its events, so that the tables and figures are made anew,
+A system can be read back from its file and its events, so that the tables and figures are made again,
 or a later system is compared with it, where the run folders are gone.
 """
 import math
 import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mmwindow.evaluation.events.floor import cut_events, find_floor
+from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import plain, read_record, write_record
-from mmwindow.experiments.summaries import METRICS, fold_metrics
+from mmwindow.evaluation.statistics.compare import Comparison
+from mmwindow.evaluation.statistics.intervals import Interval
+from mmwindow.experiments.summaries import METRICS, Summary, fold_metrics
 from mmwindow.experiments.systems import System
 from mmwindow.utils.files import read_json, write_json
 
-MAX_EVENTS_BYTES = 300_000  # a map whose floor is low has many: 213 kB at 624 films
+MAX_EVENTS_BYTES = 300_000  # a map whose floor is low has many: 213 kB at 624 images
 FOLD = 'fold'  # field of an image's events: the fold that it was tested in
 # What result.json says of a config, and what of a run.
 SYSTEM_ENTRIES = ('divergence', 'window', 'is_ablation')
 RUN_ENTRIES = ('fold', 'seed', 'command', 'checkpoint', 'training_seconds', 'starts', 'num_images',
                'validation_metrics', 'machine', 'versions', 'earlier_starts', 'test_machine',
                'test_versions', 'training_command', 'points_digest', 'settings_mark')
+CODE_ENTRIES = ('training_code', 'scoring_code', 'accepted_code')  # runs before version 0.2 lack them
 
 
-def shorten_events(system):
+def shorten_events(system: System) -> list[ImageEvents]:
     """Return the pooled events without what cannot change a recall at any of the budgets.
 
     Neither over all images nor over those of one fold (docs/evaluation.md). What lies below
@@ -32,45 +38,45 @@ def shorten_events(system):
     crossing over all images.
 
     Args:
-        system (System): With the events of each fold.
+        system: With the events of each fold.
     """
-    reading = system.reading()
+    froc_settings = system.froc_settings()
     folds = {fold: [replace(event.without_other_counts(),
                             fields={} if fold is None else {FOLD: fold}) for event in events]
              for fold, events in system.events.items()}
     pooled = [event for events in folds.values() for event in events]
-    if reading.convention == 'best' or reading.fp_denominator != 'all':
+    if froc_settings.convention == 'best' or froc_settings.fp_denominator != 'all':
         return pooled
-    budget = [2 * max(reading.budgets)]
+    budget = [2 * max(froc_settings.budgets)]
     floor = min(find_floor(events, budget) for events in (pooled, *folds.values()))
     return [cut_events(event, floor) for event in pooled]
 
 
-def write_events(path, system, source):
+def write_events(path: Path, system: System, source: Mapping[str, Any]) -> int:
     """Write the events of all folds as one record; leave it out where it would be too large.
 
     Returns:
-        int: Bytes of the record; the file is there where they are below ``MAX_EVENTS_BYTES``.
+        Bytes of the record; the file is there where they are below ``MAX_EVENTS_BYTES``.
     """
-    beside = path.with_name(path.name + '.large')
-    write_record(beside, {system.class_name: shorten_events(system)}, system.settings,
+    temporary = path.with_name(path.name + '.large')
+    write_record(temporary, {system.class_name: shorten_events(system)}, system.settings,
                  source=source)
-    size = beside.stat().st_size
+    size = temporary.stat().st_size
     if size < MAX_EVENTS_BYTES:
-        os.replace(beside, path)
+        os.replace(temporary, path)
     else:
-        beside.unlink()
+        temporary.unlink()
         path.unlink(missing_ok=True)  # of an earlier, smaller result
     return size
 
 
-def describe_interval(interval):
+def describe_interval(interval: Interval | None) -> dict[str, Any] | None:
     """Return an Interval as plain data, or None."""
     return None if interval is None else dict(low=interval.low, high=interval.high,
                                               level=interval.level, method=interval.method)
 
 
-def describe_summary(system, summary):
+def describe_summary(system: System, summary: Summary) -> dict[str, Any]:
     """Return what a result file holds: numbers, where they come from, and what made them.
 
     ``system`` and ``metrics`` are what ``tools/update_readme.py`` reads; metrics are over the
@@ -94,11 +100,12 @@ def describe_summary(system, summary):
         data=dict(num_images=pooled.num_images, num_positives=pooled.num_positives,
                   num_points=pooled.num_points),
         settings=plain(system.settings),
-        runs=[{entry: result.get(entry) for entry in RUN_ENTRIES}
+        runs=[{**{entry: result.get(entry) for entry in RUN_ENTRIES},
+               **{entry: result[entry] for entry in CODE_ENTRIES if entry in result}}
               for result in system.results.values()])
 
 
-def describe_comparison(comparison):
+def describe_comparison(comparison: Comparison) -> dict[str, Any]:
     """Return a paired comparison as plain data; the differences are reference minus this system."""
     test = comparison.delong
     return dict(
@@ -111,16 +118,20 @@ def describe_comparison(comparison):
         num_resamples=comparison.num_resamples, seed=comparison.seed)
 
 
-def write_result_files(folder, systems, summaries, comparisons, reference, command_line, say=print):
+def write_result_files(folder: str | Path, systems: Mapping[str, System],
+                       summaries: Mapping[str, Summary], comparisons: Mapping[str, Comparison],
+                       reference: str | None, command_line: str,
+                       say: Callable[[str], Any] = print) -> None:
     """Write ``<folder>/<config>.json`` and, where small, ``<folder>/events/<config>.json``.
 
     Args:
-        folder (str | Path): Such as ``results/fracatlas``.
-        systems (dict[str, System]), summaries (dict[str, Summary]): By name.
-        comparisons (dict[str, Comparison]): By name of the other system.
-        reference (str, optional): Name of the system they are compared with.
-        command_line (str): What makes the files.
-        say (callable): Takes a line for the reader.
+        folder: Such as ``results/fracatlas``.
+        systems: By name.
+        summaries: By name.
+        comparisons: By name of the other system.
+        reference: Name of the system they are compared with.
+        command_line: What makes the files.
+        say: Takes a line for the reader.
     """
     folder = Path(folder)
     (folder / 'events').mkdir(parents=True, exist_ok=True)
@@ -139,7 +150,7 @@ def write_result_files(folder, systems, summaries, comparisons, reference, comma
         write_json(folder / f'{name}.json', content)
 
 
-def find_result_files(folder):
+def find_result_files(folder: str | Path) -> list[Path]:
     """Return the files in a folder that :func:`write_result_files` wrote, in order of their names."""
     found = []
     for path in sorted(Path(folder).glob('*.json')):
@@ -149,13 +160,14 @@ def find_result_files(folder):
     return found
 
 
-def read_system(path, class_name=None, only=None):
+def read_system(path: Path, class_name: str | None = None, only: Sequence[int] | None = None
+                ) -> System | None:
     """Return a system from its result file.
 
     Args:
-        path (Path): One of :func:`find_result_files`.
-        class_name (str, optional): Which class.
-        only (Sequence[int], optional): Which folds; all if None.
+        path: One of :func:`find_result_files`.
+        class_name: Which class.
+        only: Which folds; all if None.
 
     Returns:
         System | None: None where it has none of the folds.
@@ -184,13 +196,13 @@ def read_system(path, class_name=None, only=None):
     return system if results else None
 
 
-def check_numbers(path, content, system):
-    """Refuse events that do not give the numbers of their result file: of another system, or run.
+def check_numbers(path: Path, content: Mapping[str, Any], system: System) -> None:
+    """Reject events that do not give the numbers of their result file: of another system, or run.
 
     Raises:
         ValueError: The message names the file and the number.
     """
-    found = fold_metrics(system.pooled, system.reading())
+    found = fold_metrics(system.pooled, system.froc_settings())
     for name, value in found.items():
         written = content['metrics'].get(f'froc/{name}', math.nan)
         if not (math.isnan(value) and math.isnan(written)) and abs(value - written) > 1e-9:

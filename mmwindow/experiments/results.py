@@ -1,5 +1,7 @@
 """Finished systems read back, from the folders of their runs or from result files."""
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments.result_files import find_result_files, read_system
@@ -15,32 +17,40 @@ from mmwindow.utils.files import read_json
 SHARED_ENTRIES = ('settings_mark', 'seed', 'divergence', 'window')
 
 
-def find_run_folders(folder):
-    """Return the folders of runs in a folder, or the folder itself where it is a run."""
-    return sorted({path.parent for name in ('run.json', 'result.json')
-                   for path in Path(folder).rglob(name)
-                   if name == 'run.json' or 'records' in (read_json(path) or {})})
+def find_run_folders(folder: str | Path) -> list[Path]:
+    """Return the folders of runs in a folder, or the folder itself where it is a run.
+
+    ``run.json`` of a work dir alone, as tools/train.py writes it, is no run of an experiment.
+    """
+    return sorted({path.parent for name, entry in (('run.json', 'system'), ('result.json', 'records'))
+                   for path in Path(folder).rglob(name) if entry in (read_json(path) or {})})
 
 
-def load_systems(folders, class_name=None, only=None, replaced=None):
+Runs: TypeAlias = dict[int | None, tuple[Path, Mapping[str, Any]]]  # fold -> folder and result
+
+
+def load_systems(folders: Sequence[str | Path], class_name: str | None = None,
+                 only: Sequence[int] | None = None, replaced: str | Path | None = None
+                 ) -> dict[str, System]:
     """Read the systems of folders and refuse what cannot be compared.
 
     Args:
-        folders (Sequence[str | Path]): From ``tools/run_folds.py --out``, or of result files, from
+        folders: From ``tools/run_folds.py --out``, or of result files, from
             ``tools/make_tables.py --results``.
-        class_name (str, optional): Which class; needed where there are several.
-        only (Sequence[int], optional): Which folds; all if None.
-        replaced (str | Path, optional): A folder of result files that will be written anew: where
+        class_name: Which class; needed where there are several.
+        only: Which folds; all if None.
+        replaced: A folder of result files that will be written again: where
             there are runs of a system, its file there is passed over.
 
     Returns:
-        dict[str, System]: By name, in order of the names.
+        By name, in order of the names.
 
     Raises:
         ValueError: A run without result, a system or an image twice, or systems tested on
             different images or with different settings; the message says what differs.
     """
-    runs, filed = {}, {}
+    runs: dict[str, Runs] = {}
+    filed: dict[str, tuple[Path, System | None]] = {}
     for folder in folders:
         run_folders, files = find_run_folders(folder), find_result_files(folder)
         if not run_folders and not files:
@@ -69,7 +79,8 @@ def load_systems(folders, class_name=None, only=None, replaced=None):
     return systems
 
 
-def read_runs(folders, runs, only=None):
+def read_runs(folders: Sequence[Path], runs: dict[str, Runs], only: Sequence[int] | None = None
+              ) -> None:
     """Add the result of each run to ``runs``: system -> fold -> (folder, result).
 
     Raises:
@@ -85,19 +96,19 @@ def read_runs(folders, runs, only=None):
                              'made of tested runs, which tools/run_folds.py makes in another folder')
         if only is not None and result['fold'] not in only:
             continue
-        mine = runs.setdefault(result['system'], {})
-        if result['fold'] in mine:
-            raise ValueError(f'{path} and {mine[result["fold"]][0]} are both '
+        folds = runs.setdefault(result['system'], {})
+        if result['fold'] in folds:
+            raise ValueError(f'{path} and {folds[result["fold"]][0]} are both '
                              f'{describe_fold(result["fold"])} of {result["system"]}; give one')
-        mine[result['fold']] = (path, result)
+        folds[result['fold']] = (path, result)
 
 
-def check_same_training(name, results):
-    """Refuse to pool folds that were trained with different settings.
+def check_same_training(name: str, results: Mapping[int | None, Mapping[str, Any]]) -> None:
+    """Reject to pool folds that were trained with different settings.
 
     Args:
-        name (str): Of the system.
-        results (dict): fold -> content of ``result.json``.
+        name: Of the system.
+        results: Fold -> content of ``result.json``.
 
     Raises:
         ValueError: The message names the folds and what differs.
@@ -114,7 +125,7 @@ def check_same_training(name, results):
                                  'run both with one command')
 
 
-def load_system(name, runs, class_name=None):
+def load_system(name: str, runs: Runs, class_name: str | None = None) -> System:
     """Return a system from its runs, fold -> (folder, result).
 
     Raises:
@@ -125,7 +136,7 @@ def load_system(name, runs, class_name=None):
     records = {fold: read_record(runs[fold][0] / runs[fold][1]['records']['test'])
                for fold in order}
     events = {fold: records[fold].events(class_name) for fold in order}
-    homes = {}
+    homes: dict[Any, int | None] = {}
     for fold in order:
         if records[fold].settings != records[order[0]].settings:
             raise ValueError(describe_settings(

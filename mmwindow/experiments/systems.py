@@ -1,10 +1,12 @@
 """One system, a config over its folds, and which systems can be compared."""
 import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.froc_settings import FROCSettings
-
-SHOWN = 5  # a message names this many images, then counts
+from mmwindow.utils.messages import name_some
 
 
 @dataclass(frozen=True)
@@ -12,49 +14,43 @@ class System:
     """One config and its runs.
 
     Attributes:
-        name (str): Of its config file.
-        results (dict): fold (None: the config's own split) -> content of ``result.json``.
-        events (dict): fold -> list of ImageEvents of the test split.
-        settings (dict): Of the records: hit rule, frame side, budgets, convention.
-        class_name (str): The class that the events are of.
+        name: Of its config file.
+        results: Fold (None: the config's own split) -> content of ``result.json``.
+        events: Fold -> images of the test split.
+        settings: Of the records: hit rule, frame side, budgets, convention.
+        class_name: The class that the events are of.
     """
 
     name: str
-    results: dict
-    events: dict
-    settings: dict
+    results: Mapping[int | None, Mapping[str, Any]]
+    events: Mapping[int | None, Sequence[ImageEvents]]
+    settings: Mapping[str, Any]
     class_name: str = ''
 
     @property
-    def first(self):
+    def first(self) -> Mapping[str, Any]:
         """The result of the first fold; what it says of the config holds for all."""
         return next(iter(self.results.values()))
 
     @property
-    def pooled(self):
+    def pooled(self) -> list[ImageEvents]:
         """The events of all folds; each image is tested once."""
         return [event for fold in self.events for event in self.events[fold]]
 
-    def reading(self):
-        """Return how the FROC is read, as the records say."""
+    def froc_settings(self) -> FROCSettings:
+        """Return the settings of the FROC that the records name."""
         return FROCSettings(
             budgets=tuple(self.settings['budgets']), convention=self.settings['convention'],
             fp_denominator=self.settings.get('fp_denominator', 'all'))
 
 
-def name_images(ids):
-    """Return a few image ids as text, and how many more there are."""
-    ids = sorted(ids, key=str)
-    return ', '.join(repr(name) for name in ids[:SHOWN]) + (
-        f' and {len(ids) - SHOWN} more' if len(ids) > SHOWN else '')
-
-
-def describe_fold(fold):
+def describe_fold(fold: int | None) -> str:
     """Return a fold in words."""
     return 'the single split' if fold is None else f'fold {fold}'
 
 
-def describe_settings(first, settings, second, others):
+def describe_settings(first: str, settings: Mapping[str, Any], second: str,
+                      others: Mapping[str, Any]) -> str:
     """Return in words how the settings of two records differ."""
     differing = [f'{key} {settings.get(key)!r} and {others.get(key)!r}'
                  for key in sorted({*settings, *others}) if settings.get(key) != others.get(key)]
@@ -62,8 +58,8 @@ def describe_settings(first, settings, second, others):
             'them again with one metric')
 
 
-def check_comparable(systems):
-    """Refuse systems that were not tested on the same images, fold by fold, or alike.
+def check_comparable(systems: Sequence[System]) -> None:
+    """Reject systems that were not tested on the same images, fold by fold, or alike.
 
     Raises:
         ValueError: The message says what differs.
@@ -88,10 +84,11 @@ def check_comparable(systems):
                                  'annotation file')
 
 
-def check_same_images(where, events, others):
-    """Refuse events of different images, or of images whose labels or points differ."""
+def check_same_images(where: str, events: Iterable[ImageEvents], others: Iterable[ImageEvents]
+                      ) -> None:
+    """Reject events of different images, or of images whose labels or points differ."""
     mine, theirs = ({event.image_id: event for event in side} for side in (events, others))
-    differing = [f'{what} {name_images(ids)}' for what, ids in (
+    differing = [f'{what} {name_some(ids)}' for what, ids in (
         ('only the first has images', set(mine) - set(theirs)),
         ('only the second has images', set(theirs) - set(mine))) if ids]
     if differing:
@@ -102,11 +99,11 @@ def check_same_images(where, events, others):
                         ('groups', lambda event: event.group)):
         wrong = [key for key in mine if len({value(mine[key]), value(theirs[key])} - {None}) > 1]
         if wrong:
-            raise ValueError(f'{where}: the {what} differ on images {name_images(wrong)}; test them '
+            raise ValueError(f'{where}: the {what} differ on images {name_some(wrong)}; test them '
                              'again on one annotation file')
 
 
-def paper_key(name, keys):
+def paper_key(name: str, keys: Collection[str]) -> str | None:
     """Return the key of the paper's system that a config is named after, or None.
 
     ``wl_kld_lite0_fpn`` is named after ``wl_kld``.

@@ -4,17 +4,24 @@ See ``tools/choose_settings.py``.
 """
 import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
-from mmwindow.experiments.cross_validation import choose_devices, is_finished, run_plans
-from mmwindow.experiments.plan import plan_runs
+from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name
+from mmwindow.experiments.cross_validation import run_plans
+from mmwindow.experiments.devices import choose_devices
+from mmwindow.experiments.plan import RunSettings, plan_runs
+from mmwindow.experiments.run_folders import is_finished
 from mmwindow.utils.files import read_json, write_json
 from mmwindow.utils.markdown import format_number, markdown_table
 
-SHOWN = {'froc/auroc': 'AUROC', 'froc/recall@0.1': 'recall@0.1', 'froc/froc_score': 'FROC score'}
+SHOWN = {f'froc/{name}': display_name(name) for name in PAPER_METRICS}
 RULE = 'the highest mean of validation AUROC and FROC score; of equals the first named'
 NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]*')
+
+Settings: TypeAlias = Sequence[tuple[str, Mapping[str, Any]]]  # names, and overrides
 
 
 @dataclass(frozen=True)
@@ -22,29 +29,29 @@ class Candidate:
     """One setting of one system, trained and validated.
 
     Attributes:
-        system (str): Name of the config.
-        setting (str): Name of the setting.
-        metrics (dict): Of the validation split at its best epoch; None where there is no number.
-        result (dict): Content of ``result.json``.
+        system: Name of the config.
+        setting: Name of the setting.
+        metrics: Of the validation split at its best epoch; None where there is no number.
+        result: Content of ``result.json``.
     """
 
     system: str
     setting: str
-    metrics: dict
-    result: dict
+    metrics: Mapping[str, float | None]
+    result: Mapping[str, Any]
 
     @property
-    def merit(self):
+    def merit(self) -> float:
         """Mean of AUROC and FROC score; minus infinity where one has no number."""
         values = [self.metrics['froc/auroc'], self.metrics['froc/froc_score']]
         return -math.inf if None in values else sum(values) / 2
 
 
-def check_settings(settings):
-    """Refuse settings that cannot be told apart or cannot name a folder.
+def check_settings(settings: Settings) -> None:
+    """Reject settings that cannot be told apart or cannot name a folder.
 
     Args:
-        settings (Sequence[tuple[str, dict]]): Name, and overrides of the config.
+        settings: Names, and overrides of the config.
 
     Raises:
         ValueError: The message names the setting.
@@ -63,7 +70,7 @@ def check_settings(settings):
             raise ValueError(f'--setting {name} and {twin} say the same: {overrides}')
 
 
-def choose(candidates):
+def choose(candidates: Sequence[Candidate]) -> Candidate:
     """Return the candidate of the highest merit, the first of equals.
 
     Raises:
@@ -71,24 +78,23 @@ def choose(candidates):
     """
     best = max(candidates, key=lambda candidate: candidate.merit)
     if best.merit == -math.inf:
-        raise ValueError(f'{best.system}: no setting has both an AUROC and a FROC score; is there a '
-                         'film with and one without findings in the validation split?')
+        raise ValueError(f'{best.system}: no setting has both an AUROC and a FROC score; is there an '
+                         'image with and one without findings in the validation split?')
     return best
 
 
-def choose_each(candidates):
+def choose_each(candidates: Sequence[Candidate]) -> dict[str, Candidate]:
     """Return the chosen candidate of each system, by its name, in order of the candidates."""
-    systems = {}
+    systems: dict[str, list[Candidate]] = {}
     for candidate in candidates:
         systems.setdefault(candidate.system, []).append(candidate)
-    return {system: choose(mine) for system, mine in systems.items()}
+    return {system: choose(entries) for system, entries in systems.items()}
 
 
-def choose_shared(candidates, settings):
+def choose_shared(candidates: Sequence[Candidate], settings: Settings) -> str | None:
     """Return the name of the setting with the highest mean merit over all systems.
 
-    Returns:
-        str | None: None where no setting has a number for each of them.
+    None where no setting has a number for each of them.
     """
     merits = {name: [candidate.merit for candidate in candidates if candidate.setting == name]
               for name, _ in settings}
@@ -97,12 +103,8 @@ def choose_shared(candidates, settings):
     return None if means[best] == -math.inf else best
 
 
-def describe_choice(candidates, settings):
-    """Return the table of all candidates; the chosen setting of each system is marked.
-
-    Returns:
-        str: Markdown.
-    """
+def describe_choice(candidates: Sequence[Candidate], settings: Settings) -> str:
+    """Return the Markdown table of all candidates; each system's chosen setting is marked."""
     rows = [['system', 'setting', *SHOWN.values(), 'mean of AUROC and FROC score', 'chosen']]
     chosen = choose_each(candidates)
     for candidate in candidates:
@@ -118,21 +120,25 @@ def describe_choice(candidates, settings):
     return text
 
 
-def choose_settings(configs, settings, out, results=None, cfg_options=None, seed=None, gpus=None,
-                    overwrite=False, command_line='', line=None):
+def choose_settings(configs: Sequence[str | Path], settings: Settings, out: str | Path,
+                    results: str | Path | None = None, cfg_options: Mapping[str, Any] | None = None,
+                    seed: int | None = None, gpus: Sequence[int] | None = None,
+                    **how: Any) -> list[Candidate] | None:
     """Train every config with every setting, validate, and say which setting is best.
 
     Args:
-        configs (Sequence[str | Path]): Config files.
-        settings (Sequence[tuple[str, dict]]): Name, and overrides, keys dotted.
-        out (str | Path): Folder; receives ``<setting>/<config>/single/`` for each run.
-        results (str | Path, optional): JSON file that receives the numbers.
-        cfg_options (dict, optional): Overrides of every run, such as a shorter training.
-        seed, gpus, overwrite, command_line, line: As in
-            :func:`~mmwindow.experiments.cross_validation.run_folds`.
+        configs: Config files.
+        settings: Names, and overrides, keys dotted.
+        out: Folder; receives ``<setting>/<config>/single/`` for each run.
+        results: JSON file that receives the numbers.
+        cfg_options: Overrides of every run, such as a shorter training.
+        seed: Of the trainings; the config's if None.
+        gpus: As in :func:`~mmwindow.experiments.devices.choose_devices`.
+        **how: ``command_line``, ``overwrite``, ``accept`` and ``display`` of
+            :func:`~mmwindow.experiments.cross_validation.run_plans`.
 
     Returns:
-        list[Candidate] | None: System by system; None where a run failed, which is said.
+        System by system; None where a run failed, which is said.
 
     Raises:
         ValueError: Anything wrong that can be known before the first training, or no run gives a
@@ -140,11 +146,10 @@ def choose_settings(configs, settings, out, results=None, cfg_options=None, seed
     """
     check_settings(settings)
     devices = choose_devices(gpus)
-    plans = {name: plan_runs(configs, Path(out) / name, seed=seed, splits=('val',),
-                             cfg_options={**(cfg_options or {}), **overrides})
-             for name, overrides in settings}
-    by_system = [plan for same in zip(*plans.values(), strict=True) for plan in same]
-    run_plans(by_system, devices, command_line, overwrite=overwrite, line=line)
+    plans = [plan_runs(configs, Path(out) / name, RunSettings(
+        {**(cfg_options or {}), **overrides}, seed, splits=('val',))) for name, overrides in settings]
+    by_system = [plan for same in zip(*plans, strict=True) for plan in same]
+    run_plans(by_system, devices, **how)
     if not all(is_finished(plan) for plan in by_system):
         return None
     candidates = []
@@ -153,11 +158,12 @@ def choose_settings(configs, settings, out, results=None, cfg_options=None, seed
         candidates.append(Candidate(plan.system, plan.folder.parents[1].name,
                                     result['validation_metrics'], result))
     if results is not None:
-        write_json(Path(results), describe_candidates(candidates, settings, command_line))
+        write_json(results, describe_candidates(candidates, settings, how.get('command_line', '')))
     return candidates
 
 
-def describe_candidates(candidates, settings, command_line):
+def describe_candidates(candidates: Sequence[Candidate], settings: Settings, command_line: str
+                        ) -> dict[str, Any]:
     """Return what the file of a choice holds: rule, settings, numbers and where they come from."""
     return dict(
         command=command_line, rule=RULE, split='val', settings=dict(settings),

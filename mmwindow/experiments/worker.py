@@ -1,9 +1,9 @@
 """One run in a process of its own: ``python -m mmwindow.experiments.worker FOLDER``.
 
-Trains, or goes on after a cut, then tests the best checkpoint on the splits that ``run.json``
-names; :mod:`.folds` writes FOLDER and starts this. A training on several GPUs has processes of
-its own, under torchrun; the tests stay here, on the first GPU: the metric is the
-same, and a process group cannot be left and entered again.
+Trains, or resumes after a cut, then tests the best checkpoint on the splits that ``run.json``
+names; :mod:`.cross_validation` writes FOLDER and starts this. A training on several GPUs has
+processes of its own, under torchrun; the tests stay here, on the first GPU: the metric is the same,
+and a process group cannot be left and entered again.
 """
 import argparse
 import os
@@ -11,40 +11,44 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
 from mmwindow.annotations.point_file import points_digest
+from mmwindow.apis.config_parts import annotation_files, find_froc_metric
 from mmwindow.apis.test import test
 from mmwindow.apis.train import train
 from mmwindow.engine.checkpoint import find_best_checkpoint
-from mmwindow.engine.hooks.training_time_hook import read_training_seconds
+from mmwindow.engine.run_file import read_training_seconds
 from mmwindow.evaluation.files.records import read_record
-from mmwindow.experiments.plan import annotation_file, find_froc_metric
-from mmwindow.utils.environment import describe_machine, describe_versions
+from mmwindow.utils.command_line import one_line_errors
+from mmwindow.utils.environment import describe_machine, describe_versions, scoring_code
 from mmwindow.utils.files import read_json, replace_nan, write_json
 
 RECORDS = dict(test='test.json', val='val.json')
 # What result.json has besides the entries of run.json.
 RESULT_ENTRIES = ('checkpoint', 'records', 'test_seconds', 'test_machine', 'test_versions',
-                  'points_digest', 'num_images', 'validation_metrics', 'metrics')
+                  'points_digest', 'scoring_code', 'num_images', 'validation_metrics', 'metrics')
 
 
-def end_with_parent(descriptor=0, leave=os._exit):
+def end_with_parent(descriptor: int = 0, leave: Callable[[int], Any] = os._exit
+                    ) -> threading.Thread:
     """End this process when standard input ends, a pipe that breaks when the parent dies.
 
     Without this a killed list of runs would leave a training behind that a second
     start would meet in the same folder.
 
     Args:
-        descriptor (int): File descriptor of the pipe.
-        leave (callable): Is called with the exit status.
+        descriptor: File descriptor of the pipe.
+        leave: Is called with the exit status.
 
     Returns:
-        Thread: The one that waits.
+        The thread that waits.
     """
-    def wait():
+    def wait() -> None:
         while os.read(descriptor, 1024):
             pass
         leave(1)
@@ -53,20 +57,20 @@ def end_with_parent(descriptor=0, leave=os._exit):
     return thread
 
 
-def set_outfile(evaluator, path):
+def set_outfile(evaluator: Any, path: str | Path) -> None:
     """Let the FROCMetric of an evaluator's config write its record to ``path``, of all events."""
     metric = find_froc_metric(evaluator)
     metric['outfile'] = str(path)
     metric.pop('keep_up_to', None)  # the tables' intervals need all events
 
 
-def write_split_config(config, split, folder):
+def write_split_config(config: Path, split: str, folder: Path) -> Path:
     """Write the config that tests one split and records it; return its path.
 
     Args:
-        config (Path): The config of the run.
-        split (str): 'test' or 'val'.
-        folder (Path): Where; the record goes into its parent, as ``RECORDS`` says.
+        config: The config of the run.
+        split: 'test' or 'val'.
+        folder: Where; the record goes into its parent, as ``RECORDS`` says.
     """
     cfg = Config.fromfile(str(config))
     cfg.test_dataloader = cfg[f'{split}_dataloader']
@@ -78,7 +82,7 @@ def write_split_config(config, split, folder):
     return path
 
 
-def train_in_processes(folder, num_processes, amp):
+def train_in_processes(folder: Path, num_processes: int, amp: bool) -> None:
     """Train a run in several processes, one a GPU; return when all are done.
 
     Raises:
@@ -95,19 +99,21 @@ def train_in_processes(folder, num_processes, amp):
                          f'{process.returncode}; the lines above say why')
 
 
-def train_run(folder, launcher='none', amp=False):
+def train_run(folder: Path, launcher: str = 'none', amp: bool = False) -> None:
     """Train a run, from its newest checkpoint where there is one."""
     train(folder / 'config.py', work_dir=folder / 'training', launcher=launcher, amp=amp,
           resume='auto')
 
 
-def run(folder, num_processes=1, amp=False):
+def run(folder: Path, num_processes: int = 1, amp: bool = False,
+        predictions: str | None = None) -> None:
     """Do all that is missing in a run's folder, and write ``result.json`` last.
 
     Args:
-        folder (Path): With ``config.py`` and ``run.json``.
-        num_processes (int): Of the training.
-        amp (bool): Train in mixed precision.
+        folder: With ``config.py`` and ``run.json``.
+        num_processes: Of the training.
+        amp: Train in mixed precision.
+        predictions: Name of a file in the folder that receives every prediction of the test.
     """
     state = read_json(folder / 'run.json')
     if not state['trained']:
@@ -125,13 +131,14 @@ def run(folder, num_processes=1, amp=False):
     started = time.monotonic()
     for split in state['splits']:
         test(write_split_config(folder / 'config.py', split, folder / split), checkpoint,
-             work_dir=folder / split)
+             work_dir=folder / split,
+             out=folder / predictions if predictions and split == 'test' else None)
     write_json(folder / 'result.json', describe_result(
         folder, state, checkpoint, round(time.monotonic() - started, 1)))
 
 
-def note_start(state):
-    """Return the state of a run that begins or goes on here: with which code, on which machine.
+def note_start(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the state of a run that begins or resumes here: with which code, on which machine.
 
     ``versions`` and ``machine`` are of this start; those of earlier ones, where they were others,
     are kept in ``earlier_starts``.
@@ -143,22 +150,29 @@ def note_start(state):
             'earlier_starts': earlier + [before] * bool(before and before != here)}
 
 
-def describe_result(folder, state, checkpoint, test_seconds):
+def describe_result(folder: Path, state: dict[str, Any], checkpoint: Path, test_seconds: float
+                    ) -> dict[str, Any]:
     """Return what ``result.json`` holds: where the run comes from, and its numbers."""
     names = {split: RECORDS[split] for split in state['splits']}
     records = {split: read_record(folder / name) for split, name in names.items()}
     return {**{key: value for key, value in state.items() if key not in ('trained', 'splits')},
             'checkpoint': checkpoint.name, 'records': names, 'test_seconds': test_seconds,
             'test_machine': describe_machine(), 'test_versions': describe_versions(),
-            'points_digest': points_digest(annotation_file(
-                Config.fromfile(str(folder / 'config.py')), state['splits'][0])),
+            'points_digest': digest_points(Config.fromfile(str(folder / 'config.py')),
+                                           state['splits'][0]),
+            'scoring_code': scoring_code(),
             'num_images': {split: len(next(iter(record.classes.values())))
                            for split, record in records.items()},
             'validation_metrics': replace_nan(records['val'].metrics) if 'val' in records else None,
             'metrics': replace_nan(records['test'].metrics) if 'test' in records else None}
 
 
-def main():
+def digest_points(cfg: Config, split: str) -> str:
+    """Return the digest of the points of a split; of several files the digests in turn."""
+    return ' '.join(points_digest(path) for path in annotation_files(cfg, split))
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('folder', type=Path)
     parser.add_argument('--amp', action='store_true')
@@ -170,10 +184,11 @@ def main():
     args = parser.parse_args()
     if args.end_with_stdin:
         end_with_parent()
-    if args.launcher == 'none':
-        run(args.folder, args.processes, args.amp)
-    else:
-        train_run(args.folder, args.launcher, args.amp)
+    with one_line_errors(str(args.folder)):
+        if args.launcher == 'none':
+            run(args.folder, args.processes, args.amp)
+        else:
+            train_run(args.folder, args.launcher, args.amp)
 
 
 if __name__ == '__main__':

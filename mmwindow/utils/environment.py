@@ -1,26 +1,37 @@
-"""What a result depends on: versions, commit, machine, and a fingerprint of all of it."""
+"""What a result depends on: versions, commit, machine, code, and fingerprints of all of it."""
+import ast
 import contextlib
 import hashlib
 import platform
 import subprocess
+from collections.abc import Collection, Iterator
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import mmwindow
 
 VERSIONED = ('torch', 'mmengine', 'mmcv', 'mmdet', 'numpy')  # modules whose versions a result names
 
 
-def fingerprint(cfg, seed, data=''):
-    """Return a hash of all that decides what a training gives.
+# Modules that training imports through mmdet's registries, and the folders that decide weights.
+TRAINING_ROOTS = ('mmwindow.models', 'mmwindow.engine', 'mmwindow.engine.hooks', 'mmwindow.datasets')
+TRAINING_FOLDERS = ('models', 'datasets', 'engine', 'structures', 'images', 'annotations')
+SCORING_ROOTS = ('mmwindow.evaluation.froc_metric',)
+SCORING_FOLDERS = ('evaluation',)
+
+
+def fingerprint(cfg: Any, seed: int | None, data: str = '') -> str:
+    """Return a hash of the settings that decide what a training gives; of code see below.
 
     Args:
-        cfg (Config): With all overrides.
-        seed (int): Of the training.
-        data (str): What the config does not say: checksums of files, number of processes.
+        cfg: A ``Config`` with all overrides.
+        seed: Of the training.
+        data: What the config does not say: checksums of files, number of processes.
 
     Returns:
-        str: 64 hexadecimal digits.
+        64 hexadecimal digits.
     """
     import torch  # here: utils are imported where torch is not wanted
 
@@ -28,7 +39,85 @@ def fingerprint(cfg, seed, data=''):
     return hashlib.sha256((text + data).encode()).hexdigest()
 
 
-def describe_processor():
+@lru_cache
+def training_code() -> str:
+    """Return a mark of the code that a training executes.
+
+    It is a hash of the modules that the models, data sets and hooks import, without comments,
+    docstrings and type hints: what changes it can change the weights.
+    """
+    return code_mark(TRAINING_ROOTS, TRAINING_FOLDERS)
+
+
+@lru_cache
+def scoring_code() -> str:
+    """Return a mark of the code that turns predictions into numbers, as :func:`training_code`."""
+    return code_mark(SCORING_ROOTS, SCORING_FOLDERS)
+
+
+def code_mark(roots: Collection[str], folders: Collection[str], package: Path | None = None) -> str:
+    """Return a hash of the modules that some modules import, directly or not.
+
+    Args:
+        roots: Dotted names to begin with.
+        folders: Of the package; modules in other folders are not looked at.
+        package: Folder of the package; this one's if None.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    package = package or Path(mmwindow.__file__).parent
+    waiting, sources = list(roots), {}
+    while waiting:
+        name = waiting.pop()
+        path = _module_path(name, package)
+        if path is None or path in sources or path.relative_to(package).parts[0] not in folders:
+            continue
+        tree = ast.parse(path.read_text(encoding='utf-8'))
+        waiting += _imported_names(tree, path, package)
+        sources[path] = _normalised(tree)
+    lines = [f'{path.relative_to(package).as_posix()} {sources[path]}' for path in sorted(sources)]
+    return hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:16]
+
+
+def _module_path(name: str, package: Path) -> Path | None:
+    """Return the file of a module of the package; None for any other name."""
+    first, *rest = name.split('.')
+    if first != package.name or not rest:
+        return None
+    place = package.joinpath(*rest)
+    return next((path for path in (place.with_suffix('.py'), place / '__init__.py')
+                 if path.is_file()), None)
+
+
+def _imported_names(tree: ast.AST, path: Path, package: Path) -> Iterator[str]:
+    """Yield the absolute names that a file imports; each may be a module or an object."""
+    here = [package.name, *path.relative_to(package).parts[:-1]]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = '.'.join([*(here[:len(here) - node.level + 1] if node.level else []),
+                             *([node.module] if node.module else [])])
+            yield base
+            yield from (f'{base}.{alias.name}' for alias in node.names)
+
+
+def _normalised(tree: ast.AST) -> str:
+    """Return a file's code without comments, docstrings and the hints of its functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+        elif isinstance(node, ast.arg):
+            node.annotation = None
+        body = getattr(node, 'body', None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(
+                body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+            body[0].value.value = ''
+    return ast.unparse(tree)
+
+
+def describe_processor() -> str:
     """Return the processor's name where the system tells it (Linux), else its architecture."""
     with contextlib.suppress(OSError), open('/proc/cpuinfo', encoding='utf-8') as stream:
         for line in stream:
@@ -38,7 +127,7 @@ def describe_processor():
     return platform.machine()
 
 
-def describe_machine():
+def describe_machine() -> str:
     """Return processor, its vector instructions as torch uses them, threads and GPUs in words."""
     import torch  # here: utils are imported where torch is not wanted
 
@@ -49,16 +138,14 @@ def describe_machine():
     return words
 
 
-def describe_commit():
+def describe_commit() -> str | None:
     """Return the commit of this package's own checkout, '-dirty' behind it where files differ.
 
-    Returns:
-        str | None: None where the package is no checkout, as after an installation, or git is not
-        there.
+    None where the package is no checkout, as after an installation, or git is not there.
     """
     root = Path(mmwindow.__file__).resolve().parents[1]
 
-    def git(*arguments):
+    def git(*arguments: str) -> str:
         return subprocess.run(['git', '-C', str(root), *arguments], capture_output=True, text=True,
                               check=True).stdout.strip()
     try:
@@ -69,7 +156,7 @@ def describe_commit():
         return None
 
 
-def describe_versions():
+def describe_versions() -> dict[str, str | None]:
     """Return the versions, and the commit, that a result depends on."""
     return dict(mmwindow=mmwindow.__version__, commit=describe_commit(),
                 python=platform.python_version(),

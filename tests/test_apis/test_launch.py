@@ -17,6 +17,7 @@ from mmwindow.apis import test as evaluate  # pytest would collect it under its 
 from mmwindow.apis.config import expand_options
 from mmwindow.apis.runner import check_checkpoint
 from mmwindow.apis.train import use_mixed_precision
+from mmwindow.engine.run_file import read_run
 from mmwindow.utils.config_pipelines import find_steps, input_size_of
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +60,11 @@ def run_tool(*command, env=None):
     return result.stdout + result.stderr
 
 
+def read_logs(work_dir):
+    """Return mmengine's log files, in order of time."""
+    return ''.join(path.read_text() for path in sorted(Path(work_dir).rglob('*.log')))
+
+
 def free_port():
     """Return a port that nobody listens on: several test runs may share a machine."""
     with socket.socket() as listener:
@@ -69,7 +75,7 @@ def free_port():
 def read_metrics(work_dir):
     """Return the last line with froc/ numbers among the scalars a runner wrote under work_dir."""
     lines = [json.loads(line) for path in sorted(Path(work_dir).rglob('*.json'))
-             for line in path.read_text().splitlines() if '"froc/' in line]
+             if path.name != 'run.json' for line in path.read_text().splitlines() if '"froc/' in line]
     return {key: value for key, value in lines[-1].items() if key.startswith('froc/')}
 
 
@@ -158,7 +164,12 @@ def test_resume_goes_on_after_a_cut(tiny_dataset, tmp_path):
     longer = {**options, 'train_cfg.max_epochs': 2}
     output = run_tool(sys.executable, ROOT / 'tools/train.py', config, '--work-dir', tmp_path,
                       '--resume', '--cfg-options', *as_arguments(longer))
-    assert 'resumed epoch: 1, iter: 2' in output
+    assert 'resumed epoch: 1, iter: 2' in read_logs(tmp_path)
+    assert len(output.splitlines()) < 20 and '6 images to train, 5 images to validate' in output
+    run = read_run(tmp_path)
+    assert (run.epoch, run.is_finished, run.classes, run.input_size) == (
+        2, True, ('fracture',), (128, 128))
+    assert (tmp_path / run.best.checkpoint).exists() and 'froc/auroc' in output
     assert (tmp_path / 'epoch_2.pth').exists()
 
 
@@ -185,7 +196,7 @@ def test_resume_passes_over_a_checkpoint_that_was_cut(
     class Started(Exception):
         pass
 
-    def build_runner(cfg):
+    def build_runner(cfg, verbose):
         assert cfg.resume and cfg.load_from is None
         raise Started((tmp_path / 'last_checkpoint').read_text())
 
@@ -205,7 +216,7 @@ def test_weights_of_the_config_are_taken_where_there_is_nothing_to_go_on_from(
     torch.save({}, tmp_path / 'pretrained.pth')
     started = []
 
-    def build_runner(cfg):
+    def build_runner(cfg, verbose):
         started.append((bool(cfg.resume), cfg.load_from))
         raise InterruptedError
 
@@ -223,7 +234,7 @@ def test_a_cut_checkpoint_is_named(tmp_path):
     config = ROOT / 'configs' / PAPER_CONFIGS[0]
     for call in (lambda: evaluate(config, tmp_path / 'epoch_2.pth'),
                  lambda: train(config, work_dir=tmp_path, resume=tmp_path / 'epoch_2.pth')):
-        with pytest.raises(ValueError, match='epoch_2.pth: it is cut short'):
+        with pytest.raises(ValueError, match='epoch_2.pth: it is incomplete'):
             call()
     check_checkpoint(tmp_path / 'epoch_1.pth')
     torch.save({}, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
@@ -242,10 +253,9 @@ def test_amp_switches_the_optimizer_wrapper(monkeypatch):
 
 @pytest.mark.smoke
 def test_amp_trains_in_bfloat16_without_a_gpu(tiny_dataset, tmp_path):
-    output = run_tool(sys.executable, ROOT / 'tools/train.py', ROOT / 'configs' / PAPER_CONFIGS[0],
-                      '--work-dir', tmp_path, '--amp', '--cfg-options',
-                      *as_arguments(shrunk(tiny_dataset)))
-    losses = [float(value) for value in re.findall(r'  loss: ([0-9.a-z]+)', output)]
+    run_tool(sys.executable, ROOT / 'tools/train.py', ROOT / 'configs' / PAPER_CONFIGS[0],
+             '--work-dir', tmp_path, '--amp', '--cfg-options', *as_arguments(shrunk(tiny_dataset)))
+    losses = [float(value) for value in re.findall(r'  loss: ([0-9.a-z]+)', read_logs(tmp_path))]
     assert 'BFloat16OptimWrapper' in next(tmp_path.glob('*.py')).read_text()
     assert len(losses) == 2
     assert all(0 < value < 10 for value in losses)
@@ -270,7 +280,7 @@ def test_missing_config_and_checkpoint_are_named(tmp_path):
         load_config(tmp_path / 'nowhere.py')
     with pytest.raises(ValueError, match='nothing.pth: there is no such file'):
         evaluate(ROOT / 'configs' / PAPER_CONFIGS[0], tmp_path / 'nothing.pth')
-    with pytest.raises(ValueError, match='must end in .pkl'):
+    with pytest.raises(ValueError, match='must end in .npz'):
         evaluate(ROOT / 'configs' / PAPER_CONFIGS[0], 'https://x/y.pth',
                         out=tmp_path / 'a.json')
 

@@ -1,4 +1,4 @@
-"""The runner over folds: reuse, going on after a cut, refusals; a real training at the end."""
+"""Runs over folds: reuse, resuming after a cut, rejections; a real training at the end."""
 import io
 import json
 import sys
@@ -9,19 +9,18 @@ import numpy as np
 import pytest
 import torch
 
+from mmwindow.apis.config_parts import innermost_dataset
 from mmwindow.datasets.folds import make_folds, write_folds
 from mmwindow.engine.hooks import ValidateOnResumeHook
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments import cross_validation as folds_api
+from mmwindow.experiments import run_folders
 from mmwindow.experiments import worker as run_worker
-from mmwindow.experiments.cross_validation import (
-    choose_devices,
-    lock_folders,
-    run_folds,
-    worker_command,
-)
-from mmwindow.experiments.plan import describe_system, innermost_dataset, plan_runs
+from mmwindow.experiments.cross_validation import run_folds, worker_command
+from mmwindow.experiments.devices import Devices, choose_devices
+from mmwindow.experiments.plan import RunSettings, describe_system, plan_runs
 from mmwindow.experiments.retest import retest_runs
+from mmwindow.experiments.run_folders import lock_folders
 from mmwindow.experiments.worker import note_start, train_in_processes
 from mmwindow.utils.files import read_json
 from mmwindow.utils.progress import ProgressDisplay
@@ -30,8 +29,9 @@ ROOT = Path(__file__).parents[2]
 
 CONFIG = """
 model = dict(type='Any', bbox_head=dict(loss=dict(type='WindowLoss', divergence='{divergence}')))
-dataset = dict(data_root='{root}/', window=dict(lower_radius=50, upper_radius=200, softness=2))
-train_dataloader = dict(dataset=dict(ann_file='annotations/train.json', **dataset))
+dataset = dict(data_root='{root}/')
+bounds = dict(type='PointToBoundTransform', lower_radius=50, upper_radius=200, softness=2)
+train_dataloader = dict(dataset=dict(ann_file='annotations/train.json', pipeline=[bounds], **dataset))
 val_dataloader = dict(dataset=dict(ann_file='annotations/val.json', **dataset))
 test_dataloader = dict(dataset=dict(ann_file='annotations/test.json', **dataset))
 val_evaluator = dict(type='FROCMetric')
@@ -64,7 +64,7 @@ def fake_worker(monkeypatch):
     monkeypatch.setattr(folds_api, 'worker_command', lambda plan, *rest: (
         sys.executable, '-c', WORKER, str(plan.folder)))
     monkeypatch.setattr(folds_api, 'choose_devices',
-                        lambda *rest: dict(devices=[{}], num_processes=1))
+                        lambda *rest: Devices([{}]))
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def write_config(folder, name, data, divergence='kld'):
 def call(configs, tmp_path, data, **options):
     """Run over both folds; return the names of the runs that were started."""
     options.setdefault('folds', data / 'annotations/folds.json')
-    outcomes = run_folds(configs, tmp_path / 'runs', line=ProgressDisplay(stream=io.StringIO()),
+    outcomes = run_folds(configs, tmp_path / 'runs', display=ProgressDisplay(stream=io.StringIO()),
                          **options)
     return [outcome.job.name for outcome in outcomes if outcome.returncode == 0]
 
@@ -122,8 +122,7 @@ def test_run_trains_on_the_files_of_its_fold(tmp_path, data, fake_worker):
     assert not (tmp_path / 'runs/a/fold0').exists()
     # While a checkpoint is written the one before must still be there.
     assert cfg.default_hooks.checkpoint.max_keep_ckpts == 2
-    assert [hook.type for hook in cfg.custom_hooks] == ['ProgressHook', 'TrainingTimeHook',
-                                                        'ValidateOnResumeHook']
+    assert 'custom_hooks' not in cfg  # those of every training are registered by train()
 
 
 def test_without_folds_the_configs_own_split_is_one_run(tmp_path, data, fake_worker):
@@ -139,7 +138,7 @@ def test_without_folds_the_configs_own_split_is_one_run(tmp_path, data, fake_wor
 
 
 @pytest.mark.parametrize('name', ['test.json', 'val.json', 'result.json'])
-def test_half_written_is_not_taken_for_whole(name, tmp_path, data, fake_worker):
+def test_incomplete_files_are_not_taken_for_complete(name, tmp_path, data, fake_worker):
     config = write_config(tmp_path, 'a', data)
     call([config], tmp_path, data, only=[0])
     path = tmp_path / 'runs/a/fold0' / name
@@ -167,7 +166,7 @@ def test_other_settings_are_refused_with_the_difference_or_overwritten(tmp_path,
     config = write_config(tmp_path, 'a', data)
     call([config], tmp_path, data, only=[0])
     changed = {'model.type': 'Other'}
-    with pytest.raises(ValueError, match=r"(?s)holds a run of other settings:.*\+.*type='Other'"):
+    with pytest.raises(ValueError, match=r"holds a run of other settings: .*now .*type='Other'"):
         call([config], tmp_path, data, only=[0], cfg_options=changed)
     assert (tmp_path / 'runs/a/fold0/result.json').exists()
     with pytest.raises(ValueError, match='other settings'):
@@ -190,7 +189,7 @@ def test_other_folds_in_the_same_place_are_refused(tmp_path, data, fake_worker):
     write_folds(tmp_path / 'others.json', make_folds(points, num_folds=2, seed=5))
     with pytest.raises(ValueError, match='holds other folds'):
         call([config], tmp_path, data, folds=tmp_path / 'others.json', points=points)
-    with pytest.raises(ValueError, match='points.json, which does not lie beside it'):
+    with pytest.raises(ValueError, match='points.json, which does not lie next to it'):
         call([config], tmp_path, data, folds=tmp_path / 'others.json')
 
 
@@ -221,8 +220,8 @@ def test_a_folder_at_work_is_not_entered_twice(tmp_path):
 def test_devices_without_a_gpu(monkeypatch):
     monkeypatch.setattr('torch.cuda.device_count', lambda: 0)
     chosen = choose_devices()
-    assert chosen['num_processes'] == 1
-    assert [list(device) for device in chosen['devices']] == [['PYTHONPATH']]
+    assert chosen.num_processes == 1
+    assert [list(device) for device in chosen.environments] == [['PYTHONPATH']]
     with pytest.raises(ValueError, match=r'GPUs \[0\] were asked for; this machine shows 0'):
         choose_devices(gpus=[0])
     with pytest.raises(ValueError, match='GPUs all were asked for'):
@@ -235,8 +234,8 @@ def test_one_job_a_gpu_or_one_on_all(monkeypatch):
 
     def visible(**options):
         chosen = choose_devices(**options)
-        return [device.get('CUDA_VISIBLE_DEVICES') for device in chosen['devices']], (
-            chosen['num_processes'])
+        return [device.get('CUDA_VISIBLE_DEVICES') for device in chosen.environments], (
+            chosen.num_processes)
 
     assert visible() == (['4', '5', '7'], 1)
     assert visible(gpus=[0, 2]) == (['4', '7'], 1)
@@ -271,19 +270,20 @@ def test_one_run_on_several_gpus_is_started_by_torchrun(tmp_path, monkeypatch):
     ({'test_evaluator.type': 'CocoMetric'}, 'test_evaluator: the evaluator has 0 FROCMetric'),
     ({'val_evaluator.budgets': [0.5, 1.]}, r'val_evaluator.budgets is \[0.5, 1.0\]'),
     ({'default_hooks.checkpoint.save_best': None}, 'default_hooks.checkpoint has no save_best'),
-    ({'load_from': 'nowhere.pth'}, 'load_from is nowhere.pth; there is no such file')])
+    ({'load_from': 'nowhere.pth'}, 'load_from nowhere.pth: there is no such file')])
 def test_a_run_that_could_only_fail_is_refused_before_its_training(tmp_path, data, options, message):
     config = write_config(tmp_path, 'a', data)
     with pytest.raises(ValueError, match=rf'{config}: {message}'):
-        plan_runs([config], tmp_path / 'runs', cfg_options=options)
+        plan_runs([config], tmp_path / 'runs', RunSettings(options))
 
 
 def test_weights_to_start_from_are_part_of_the_mark(tmp_path, data):
     config, weights = write_config(tmp_path, 'a', data), tmp_path / 'pretrained.pth'
     marks = []
-    for content in ('first', 'second'):
-        weights.write_text(content)
-        marks.append(plan_runs([config], tmp_path, cfg_options={'load_from': str(weights)})[0].mark)
+    for content in (1, 2):
+        torch.save(content, weights)
+        marks.append(plan_runs([config], tmp_path, RunSettings(
+            {'load_from': str(weights)}))[0].mark)
     assert len({*marks, plan_runs([config], tmp_path)[0].mark}) == 3
 
 
@@ -299,7 +299,7 @@ def test_files_that_are_no_run_are_not_deleted(tmp_path, data, fake_worker):
     (folder / 'training').mkdir(parents=True)
     (folder / 'notes.txt').write_text('mine')
     for overwrite in (False, True):
-        with pytest.raises(ValueError, match='there is no run.json, .* there is notes.txt, training'):
+        with pytest.raises(ValueError, match="there is no run.json, .* is 'notes.txt', 'training'"):
             call([config], tmp_path, data, overwrite=overwrite)
     assert (folder / 'notes.txt').read_text() == 'mine'
     # What a start leaves that was cut before it had written run.json is no obstacle.
@@ -307,6 +307,83 @@ def test_files_that_are_no_run_are_not_deleted(tmp_path, data, fake_worker):
         path.rename(folder / 'config.py') if path.exists() else path.write_text('cut')
     (folder / 'training').rmdir()
     assert call([config], tmp_path, data) == ['a fold 0', 'a fold 1']
+
+
+@pytest.fixture
+def code(monkeypatch):
+    """The marks of the code that is installed; a test changes them."""
+    code = SimpleNamespace(training='t1', scoring='s1')
+    monkeypatch.setattr(run_folders, 'training_code', lambda: code.training)
+    monkeypatch.setattr(run_folders, 'scoring_code', lambda: code.scoring)
+    return code
+
+
+def forget_code(folder):
+    """Turn a run into one of version 0.1, which notes no code."""
+    for name in ('run.json', 'result.json'):
+        content = read_json(folder / name)
+        for entry in ('training_code', 'scoring_code'):
+            content.pop(entry)
+        (folder / name).write_text(json.dumps(content))
+
+
+def test_changed_scoring_code_tests_again_and_never_trains_again(tmp_path, data, fake_worker, code):
+    config = write_config(tmp_path, 'a', data)
+    call([config], tmp_path, data, only=[0])
+    folder = tmp_path / 'runs/a/fold0'
+    state = read_json(folder / 'run.json')
+    (folder / 'run.json').write_text(json.dumps({**state, 'trained': True}))
+    code.scoring = 's2'
+    assert call([config], tmp_path, data, only=[0]) == ['a fold 0']
+    assert read_json(folder / 'run.json')['trained']  # so that the worker tests alone
+    assert read_json(folder / 'result.json')['scoring_code'] == 's2'
+    assert call([config], tmp_path, data, only=[0]) == []
+
+
+def finish_training(tmp_path):
+    for path in (tmp_path / 'runs').rglob('run.json'):
+        path.write_text(json.dumps({**read_json(path), 'trained': True}))
+
+
+def test_changed_training_code_names_the_runs_and_stops(tmp_path, data, fake_worker, code):
+    configs = [write_config(tmp_path, name, data) for name in 'ab']
+    call(configs[:1], tmp_path, data)
+    finish_training(tmp_path)
+    code.training = 't2'
+    with pytest.raises(ValueError, match="other code.*'a fold 0', 'a fold 1'.*--accept") as error:
+        call(configs, tmp_path, data)
+    assert len(str(error.value)) < 500 and not (tmp_path / 'runs/b/fold0').exists()
+    # Kept, and their results say so; nothing is tested again. The other config is trained.
+    assert call(configs, tmp_path, data, accept=True) == ['b fold 0', 'b fold 1']
+    result = read_json(tmp_path / 'runs/a/fold0/result.json')
+    assert (result['training_code'], result['accepted_code']) == ('t1', ['t2'])
+    assert call(configs, tmp_path, data) == []  # once is enough
+    assert 'accepted_code' not in read_json(tmp_path / 'runs/b/fold0/result.json')
+    code.training = 't3'
+    assert call(configs[:1], tmp_path, data, overwrite=True) == ['a fold 0', 'a fold 1']
+    assert read_json(tmp_path / 'runs/a/fold0/result.json')['training_code'] == 't3'
+
+
+def test_a_run_that_was_cut_before_its_first_checkpoint_begins_with_this_code(
+        tmp_path, data, fake_worker, code):
+    config = write_config(tmp_path, 'a', data)
+    call([config], tmp_path, data, only=[0])
+    (tmp_path / 'runs/a/fold0/result.json').unlink()
+    code.training = 't2'
+    assert call([config], tmp_path, data, only=[0]) == ['a fold 0']
+    assert read_json(tmp_path / 'runs/a/fold0/result.json')['training_code'] == 't2'
+
+
+def test_runs_of_versions_that_noted_no_code_say_what_to_do(tmp_path, data, fake_worker):
+    config = write_config(tmp_path, 'a', data)
+    call([config], tmp_path, data, only=[0])
+    finish_training(tmp_path)
+    forget_code(tmp_path / 'runs/a/fold0')
+    with pytest.raises(ValueError, match='a version that did not note its code.*--accept'):
+        call([config], tmp_path, data, only=[0])
+    # By which code they were scored is not known either: they are tested again.
+    assert call([config], tmp_path, data, only=[0], accept=True) == ['a fold 0']
+    assert len(read_json(tmp_path / 'runs/a/fold0/result.json')['accepted_code']) == 1
 
 
 def test_a_result_that_was_cut_short_is_made_anew(tmp_path, data, fake_worker):
@@ -329,7 +406,8 @@ def test_a_start_notes_code_and_machine_and_keeps_those_before(monkeypatch):
 def test_number_of_processes_changes_the_mark(tmp_path, data):
     """Four processes have four times the batch: not the same training."""
     config = write_config(tmp_path, 'a', data)
-    marks = {plan_runs([config], tmp_path, num_processes=number)[0].mark for number in (1, 4)}
+    marks = {plan_runs([config], tmp_path, RunSettings(num_processes=number))[0].mark
+             for number in (1, 4)}
     assert len(marks) == 2
 
 
@@ -398,8 +476,9 @@ def test_real_training_is_cut_and_goes_on(tmp_path, data):
     (folder / 'run.json').write_text(json.dumps({**state, 'trained': False}))
     assert call([config], tmp_path, data, only=[1], cfg_options=options) == [
         'wl_kld_r50_fpn fold 1']
-    log = (folder / 'log.txt').read_text()
-    assert 'Resumed at epoch 1: it is validated first' in log
+    logs = [path.read_text() for path in (folder / 'training').rglob('*.log')]
+    assert any('Resumed at epoch 1: it is validated first' in log for log in logs)
+    assert (folder / 'log.txt').read_text().count('\n') < 40  # the config is in the log file
     again = read_json(folder / 'result.json')
     assert again['starts'] == 2
     for name in ('metrics', 'validation_metrics', 'checkpoint'):

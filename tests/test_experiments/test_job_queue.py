@@ -9,6 +9,7 @@ import pytest
 from mmwindow.engine.hooks import ProgressHook
 from mmwindow.experiments.job_queue import (
     Job,
+    Pace,
     Running,
     describe_progress,
     estimate_left,
@@ -47,7 +48,7 @@ def test_tail_of_a_log(tmp_path):
 
 
 def test_no_estimate_before_anything_is_known():
-    young = dict(kind='a', seconds=9., gained=0.01, missing=0.99)
+    young = Pace('a', 9., 0.01, 0.99)
     assert estimate_left([], [], ['a'], 1) is None
     assert estimate_left([], [young], ['a'], 1) is None
 
@@ -57,7 +58,7 @@ def test_estimate_by_hand():
     # a at work, 20 % in 25 s: its own pace, 125 s, says 100 s more; and makes a's mean
     # (90 + 110 + 125) / 3 = 108.33.
     done = [('a', 90.), ('a', 110.)]
-    working = [dict(kind='a', seconds=25., gained=0.2, missing=0.8)]
+    working = [Pace('a', 25., 0.2, 0.8)]
     assert estimate_left(done, working, ['a', 'b'], 1) == pytest.approx(100 + 2 * 325 / 3)
     # Two devices share that, but none is done before the longest job.
     assert estimate_left(done, working, ['a', 'b'], 2) == pytest.approx((100 + 650 / 3) / 2)
@@ -80,8 +81,8 @@ def test_a_job_that_goes_on_after_a_cut_is_not_taken_for_a_fast_one(tmp_path):
     with job.log.open('a') as log:
         log.write('epoch 6 of 10 done\n')
     work.look()
-    state = {**work.describe(), 'seconds': 10.}
-    assert state['gained'] == pytest.approx(0.1) and state['missing'] == pytest.approx(0.4)
+    state = work.pace()._replace(seconds=10.)
+    assert state.gained == pytest.approx(0.1) and state.missing == pytest.approx(0.4)
     assert estimate_left([], [state], [], 1) == pytest.approx(40)
 
 

@@ -457,8 +457,8 @@ def test_a_config_is_named_after_the_papers_system():
     assert paper_key('fcosine_r50', keys) is None
     paper = dict(table1=[dict(system='fcos', label='FCOS', auroc=0.9)])
     both = label_systems(dict(fcos_small={}, fcos_large={}), paper)
-    assert both['labels'] == dict(fcos_large='fcos_large', fcos_small='fcos_small')
-    assert both['paper']['fcos_small'] == dict(auroc=0.9)
+    assert both.labels == dict(fcos_large='fcos_large', fcos_small='fcos_small')
+    assert both.paper['fcos_small'] == dict(auroc=0.9)
 
 
 def test_reference_is_wl_kld_or_what_is_asked_for():

@@ -1,143 +1,114 @@
-"""What the quickstart reuses, goes on with, and begins anew; training and test are stood in for."""
-import json
+"""What the quickstart reuses, resumes and begins again; stand-ins train, test and draw."""
+import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from mmwindow.apis import quickstart as package_quickstart
-from mmwindow.experiments.quickstart import train_once
+from mmwindow.apis import quickstart
+from mmwindow.evaluation import ImageEvents
+from mmwindow.evaluation.files.records import write_record
+from mmwindow.experiments import worker
+from mmwindow.utils.files import read_json
 
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / 'configs' / 'synthetic' / 'wl_kld_lite0_fpn.py'
 METRICS = {'froc/auroc': 0.91, 'froc/recall@0.1': 0.5, 'froc/froc_score': 0.75}
-CONFIG = Path(__file__).parents[2] / 'configs' / 'synthetic' / 'wl_kld_lite0_fpn.py'
+SETTINGS = dict(budgets=[0.1], convention='first_crossing')
 
 
 @pytest.fixture
-def calls(monkeypatch):
-    """What the quickstart called, in order; a training can be told to be cut once."""
-    calls = []
+def calls(monkeypatch, own_tiny_dataset):
+    """What the quickstart called, in order; ``calls.cut`` names the stage that is cut once."""
+    class Calls(list):
+        cut = None
 
-    def train(config, work_dir, cfg_options, resume):
-        calls.append(dict(stage='train', options=cfg_options, resume=resume,
-                          found=sorted(path.name for path in Path(work_dir).iterdir())))
-        (Path(work_dir) / 'epoch_1.txt').write_text('weights')
-        (Path(work_dir) / 'training_seconds.json').write_text('62.5')
-        if cfg_options.get('cut'):
-            raise KeyboardInterrupt
+        def note(self, stage):
+            self.append(stage)
+            if self.cut == stage:
+                self.cut = None
+                raise KeyboardInterrupt
+
+    calls = Calls()
+
+    def train(config, work_dir, launcher, amp, resume):
+        Path(work_dir).mkdir(exist_ok=True)
+        (Path(work_dir) / 'kept.txt').write_text('weights')
+        calls.note('train')
         (Path(work_dir) / 'best_froc_auroc_epoch_1.pth').write_text('weights')
+        (Path(work_dir) / 'training_seconds.json').write_text('62.5')
 
-    def test(config, checkpoint, work_dir, cfg_options, out):
-        calls.append(dict(stage='test', checkpoint=Path(checkpoint).name, options=cfg_options,
-                          out=Path(out).name))
-        return METRICS
+    def test(config, checkpoint, work_dir, out):
+        calls.note('test')
+        out.write_text('')
+        write_record(Path(work_dir).parent / 'test.json', {'fracture': [ImageEvents(
+            score=0.5, recall_levels=np.zeros(0), fp_levels=np.zeros(0),
+            fp_changes=np.zeros(0, int), is_positive=False, image_id=1)]}, SETTINGS,
+            metrics=METRICS)
 
-    # The package's name stands for the function of the same name.
-    names = train_once.__globals__
-    monkeypatch.setitem(names, 'train', train)
-    monkeypatch.setitem(names, 'test', test)
-    monkeypatch.setitem(names, 'draw_report', lambda *arguments: calls.append(dict(stage='draw')))
-    monkeypatch.setitem(names, 'write_dataset',
-                        lambda folder, seed: calls.append(dict(stage='data', seed=seed)))
+    names = quickstart.__globals__
+    monkeypatch.setattr(worker, 'train', train)
+    monkeypatch.setattr(worker, 'test', test)
+    monkeypatch.setitem(names, 'draw_report', lambda out, *rest: (
+        calls.note('draw'), (out / 'report.md').write_text(''), (out / 'overlays.png').touch()))
+    monkeypatch.setitem(names, 'write_dataset', lambda folder, seed: calls.note('data'))
     return calls
 
 
-def state_of(folder):
-    return json.loads((folder / 'state.json').read_text())
+@pytest.fixture
+def run(calls, own_tiny_dataset, tmp_path):
+    """The quickstart on the tiny data set; returns what it called."""
+    def run(**options):
+        calls.clear()
+        assert quickstart(CONFIG, own_tiny_dataset, tmp_path / 'out', **options) == METRICS
+        return list(calls)
+    return run
 
 
-def test_a_first_training(tmp_path, calls, capsys):
-    state = train_once('config', {}, tmp_path / 'training', 'a')
-    assert [call['resume'] for call in calls] == ['auto']
-    assert calls[0]['found'] == ['log.txt', 'state.json']
-    assert state_of(tmp_path / 'training') == state
-    assert (state['mark'], state['finished'], state['seconds']) == ('a', True, 62.5)
-    assert set(state) == {'mark', 'finished', 'seconds', 'machine', 'versions'}
-    assert 'from ImageNet weights' in capsys.readouterr().out
-
-
-def test_a_finished_training_is_reused(tmp_path, calls, capsys):
-    first = train_once('config', {}, tmp_path, 'a')
-    assert train_once('config', {}, tmp_path, 'a') == first
-    assert len(calls) == 1 and 'reused from' in capsys.readouterr().out
-
-
-def test_a_cut_training_goes_on(tmp_path, calls, capsys):
-    with pytest.raises(KeyboardInterrupt):
-        train_once('config', dict(cut=True), tmp_path, 'a')
-    cut = state_of(tmp_path)
-    assert (cut['mark'], cut['finished']) == ('a', False)
-    seconds = train_once('config', {}, tmp_path, 'a')['seconds']
-    assert 'epoch_1.txt' in calls[1]['found'] and calls[1]['resume'] == 'auto'
-    assert seconds == 62.5 and state_of(tmp_path)['finished']
-    assert 'goes on after a cut' in capsys.readouterr().out
-
-
-@pytest.mark.parametrize('cut', [False, True])
-def test_a_training_of_other_settings_is_never_mixed_with_these(tmp_path, calls, cut):
-    folder = tmp_path / 'training'
-    if cut:
-        with pytest.raises(KeyboardInterrupt):
-            train_once('config', dict(cut=True), folder, 'a')
-    else:
-        train_once('config', {}, folder, 'a')
-    train_once('config', {}, folder, 'b')
-    assert calls[1]['found'] == ['log.txt', 'state.json'] and state_of(folder)['mark'] == 'b'
-
-
-def test_somebodys_own_folder_is_not_touched(tmp_path, calls):
-    (tmp_path / 'thesis.tex').write_text('mine')
-    with pytest.raises(ValueError, match='there are files but no state.json'):
-        train_once('config', {}, tmp_path, 'a')
-    assert (tmp_path / 'thesis.tex').read_text() == 'mine' and calls == []
-
-
-def test_an_empty_folder_and_a_half_written_state_are_no_obstacle(tmp_path, calls):
-    (tmp_path / 'state.json.part').write_text('{"mark": "a", "fin')
-    train_once('config', {}, tmp_path, 'a')
-    assert state_of(tmp_path)['finished']
-
-
-def run(tmp_path, seed=0):
-    return package_quickstart(CONFIG, tmp_path / 'data', tmp_path / 'out', seed=seed)
-
-
-def test_the_whole_path_once_and_again(tmp_path, calls, capsys):
-    assert run(tmp_path) == METRICS
-    assert [call['stage'] for call in calls] == ['data', 'train', 'test', 'draw']
-    data, training, testing, _ = calls
-    assert data['seed'] == 0 and training['options']['randomness'] == dict(seed=0)
-    assert {training['options'][f'{split}_dataloader.dataset.data_root']
-            for split in ('train', 'val', 'test')} == {f'{tmp_path}/data/'}
-    hooks = [hook['type'] for hook in training['options']['custom_hooks']]
-    # Added to the config's own.
-    assert hooks[-3:] == ['ProgressHook', 'TrainingTimeHook', 'ValidateOnResumeHook']
-    assert 'ChannelsLastHook' in hooks
-    assert testing['checkpoint'] == 'best_froc_auroc_epoch_1.pth'
-    assert testing['options']['test_evaluator.outfile'].endswith('out/training/test_curves.json')
-    result = json.loads((tmp_path / 'out' / 'result.json').read_text())
+def test_the_complete_path_and_again(run, tmp_path, capsys):
+    assert run(command_line='tools/quickstart.py') == ['data', 'train', 'test', 'draw']
+    result = read_json(tmp_path / 'out/result.json')
     assert result['metrics'] == METRICS and result['seed'] == 0
     assert result['training_seconds'] == 62.5 and set(result['versions']) >= {'mmwindow', 'torch'}
+    assert (result['command'], result['checkpoint']) == (
+        'tools/quickstart.py', 'best_froc_auroc_epoch_1.pth')
     printed = capsys.readouterr().out
     for words in ('AUROC      0.910', 'recall@0.1 0.500', 'FROC score 0.750'):
         assert words in printed
-
-    assert run(tmp_path) == METRICS
-    assert [call['stage'] for call in calls[4:]] == ['data']  # which is reused by itself
-    assert 'test: reused from' in capsys.readouterr().out
+    assert run() == ['data'] and 'reused from' in capsys.readouterr().out
 
 
-def test_another_seed_is_another_run(tmp_path, calls):
-    run(tmp_path)
-    run(tmp_path, seed=1)
-    assert [call['stage'] for call in calls] == ['data', 'train', 'test', 'draw'] * 2
-    assert json.loads((tmp_path / 'out' / 'result.json').read_text())['seed'] == 1
+@pytest.mark.parametrize('stage, again', [
+    ('train', ['data', 'train', 'test', 'draw']), ('test', ['data', 'test', 'draw']),
+    ('draw', ['data', 'draw'])])
+def test_a_cut_quickstart_resumes_where_it_was(run, calls, tmp_path, stage, again):
+    calls.cut = stage
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert (tmp_path / 'out/training/kept.txt').exists()
+    assert run() == again and read_json(tmp_path / 'out/run.json')['trained']
 
 
-def test_a_run_cut_in_the_test_trains_no_more(tmp_path, calls, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setitem(train_once.__globals__, 'draw_report',
-                      lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            run(tmp_path)
-    assert not (tmp_path / 'out' / 'result.json').exists()
-    assert run(tmp_path) == METRICS
-    assert [call['stage'] for call in calls] == ['data', 'train', 'test', 'data', 'test', 'draw']
+def test_a_finished_training_of_other_settings_is_never_deleted_unasked(run, tmp_path):
+    run()
+    with pytest.raises(ValueError, match='holds a run of other settings.*--overwrite'):
+        run(seed=1)
+    assert (tmp_path / 'out/training/kept.txt').exists()
+    assert run(seed=1, overwrite=True) == ['data', 'train', 'test', 'draw']
+    assert read_json(tmp_path / 'out/result.json')['seed'] == 1
+
+
+def test_a_users_own_folder_is_not_touched(run, tmp_path):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'thesis.tex').write_text('mine')
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match="there is no run.json.*'thesis.tex'"):
+            run(overwrite=overwrite)
+    assert (tmp_path / 'out' / 'thesis.tex').read_text() == 'mine'
+
+
+def test_asking_the_script_for_help_sets_nothing_up(tmp_path):
+    done = subprocess.run([ROOT / 'tools/quickstart.sh', '--help'], capture_output=True, text=True,
+                          env={'PATH': '/usr/bin:/bin', 'MMWINDOW_VENV': str(tmp_path / 'venv')})
+    assert done.returncode == 0 and '--overwrite' in done.stdout and not done.stderr
+    assert not (tmp_path / 'venv').exists()

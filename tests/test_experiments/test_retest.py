@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 from mmwindow.engine.checkpoint import find_best_checkpoint
 from mmwindow.experiments import cross_validation as folds_api
+from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.results import load_systems
 from mmwindow.experiments.retest import retest_runs
 from mmwindow.experiments.worker import RESULT_ENTRIES
@@ -44,7 +45,7 @@ def runs(tmp_path, monkeypatch):
     monkeypatch.setattr(folds_api, 'worker_command', lambda plan, *rest: (
         sys.executable, '-W', 'ignore', '-c', WORKER, str(plan.folder)))
     monkeypatch.setattr('mmwindow.experiments.retest.choose_devices',
-                        lambda *rest: dict(devices=[{}], num_processes=1))
+                        lambda *rest: Devices([{}]))
     (tmp_path / 'test.json').write_text('images')
     for fold in (0, 1):
         folder = tmp_path / f'runs/wl_kld/fold{fold}'
@@ -67,7 +68,7 @@ def runs(tmp_path, monkeypatch):
 
 def call(folders, out, options, **more):
     outcomes = retest_runs(folders, out, options, command_line='retest',
-                           line=ProgressDisplay(stream=io.StringIO()), **more)
+                           display=ProgressDisplay(stream=io.StringIO()), **more)
     return [outcome.job.name for outcome in outcomes if outcome.returncode == 0]
 
 

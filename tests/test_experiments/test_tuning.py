@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mmwindow.experiments import cross_validation as folds_api
-from mmwindow.experiments.arguments import parse_gpus
+from mmwindow.experiments.commands.run_arguments import parse_gpus
+from mmwindow.experiments.devices import choose_devices
 from mmwindow.experiments.results import load_systems
 from mmwindow.experiments.tuning import (
     Candidate,
@@ -80,7 +81,7 @@ def write_config(folder, name, data):
 
 def call(configs, tmp_path, **options):
     return choose_settings(configs, SETTINGS, tmp_path / 'runs', command_line='choose',
-                           line=ProgressDisplay(stream=io.StringIO()), **options)
+                           display=ProgressDisplay(stream=io.StringIO()), **options)
 
 
 def test_the_rule_by_hand():
@@ -112,7 +113,7 @@ def test_no_setting_is_shared_where_each_lacks_a_number():
 def test_a_gpu_named_twice_is_refused(text):
     assert parse_gpus('0,2') == [0, 2]
     with pytest.raises(ValueError, match='names a GPU twice'):
-        folds_api.choose_devices(gpus=parse_gpus(text))
+        choose_devices(gpus=parse_gpus(text))
 
 
 def test_without_a_number_nothing_is_chosen():
@@ -164,8 +165,7 @@ def test_a_failed_run_gives_no_choice(tmp_path, own_tiny_dataset, fake_worker):
 def test_command_line_refuses(arguments, message, tmp_path):
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', ROOT / 'tools/choose_settings.py',
-         ROOT / 'configs/windowloss/wl_kld_lite0_fpn_fracatlas.py', '--out', tmp_path / 'runs',
-         *arguments],
+         ROOT / 'configs/fracatlas/wl_kld_lite0_fpn.py', '--out', tmp_path / 'runs', *arguments],
         capture_output=True, text=True, cwd=ROOT)
     assert done.returncode != 0 and message in done.stderr
     assert not (tmp_path / 'runs').exists()
@@ -174,7 +174,7 @@ def test_command_line_refuses(arguments, message, tmp_path):
 def test_every_word_of_a_setting_reaches_its_run(tmp_path):
     """Lists keep their other items: one transform of the pipeline is changed by its type."""
     from mmwindow.apis import load_config
-    config = ROOT / 'configs/fcos/fcos_lite0_fpn_fracatlas.py'
+    config = ROOT / 'configs/fracatlas/fcos_lite0_fpn.py'
     plain = load_config(config).train_dataloader.dataset.pipeline
     changed = load_config(config, cfg_options={
         'train_dataloader.dataset.pipeline.PointsToPseudoBoxes.size': 60

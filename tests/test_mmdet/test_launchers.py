@@ -1,10 +1,11 @@
 """Several processes: torchrun on one machine, Slurm by a stand-in for srun."""
+import argparse
 import json
 import os
-import runpy
 import socket
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,9 @@ def test_slurm_scripts_give_srun_its_resources_and_the_tool_its_arguments(
     assert (flag, Path(script).resolve()) == ('-u', ROOT / f'tools/{tool}.py')
     assert Path(Path(f'{record}.path').read_text().split(':')[0]).resolve() == ROOT
     # The tool itself understands them.
-    monkeypatch.setattr(sys, 'argv', [script, *arguments])
-    monkeypatch.setattr(os, 'environ', {**os.environ})
-    parsed = vars(runpy.run_path(script)['parse_args']())
+    parser = argparse.ArgumentParser()
+    import_module(f'mmwindow.apis.commands.{tool}').add_arguments(parser)
+    parsed = vars(parser.parse_args(arguments))
     expected = {**names, 'launcher': 'slurm', 'cfg_options': {'a.b': 3}}
     assert {key: parsed[key] for key in expected} == expected
 

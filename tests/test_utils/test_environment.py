@@ -8,9 +8,15 @@ import torch
 from mmengine.config import Config
 
 import mmwindow
-from mmwindow.engine.checkpoint import find_best_checkpoint, is_whole_checkpoint, mend_last_checkpoint
+from mmwindow.engine.checkpoint import (
+    find_best_checkpoint,
+    fix_last_checkpoint,
+    is_complete_checkpoint,
+)
+from mmwindow.engine.run_file import BestCheckpoint, TrainingRun, write_run
 from mmwindow.experiments.worker import end_with_parent, set_outfile, write_split_config
 from mmwindow.utils.environment import (
+    code_mark,
     describe_commit,
     describe_machine,
     describe_versions,
@@ -34,9 +40,9 @@ def test_fingerprint_knows_config_seed_and_data():
 
 
 def test_a_checkpoint_that_was_cut_short_is_not_whole(tmp_path):
-    assert is_whole_checkpoint(save(tmp_path / 'epoch_1.pth'))
-    assert not is_whole_checkpoint(save(tmp_path / 'epoch_2.pth', whole=False))
-    assert not is_whole_checkpoint(tmp_path / 'epoch_3.pth')
+    assert is_complete_checkpoint(save(tmp_path / 'epoch_1.pth'))
+    assert not is_complete_checkpoint(save(tmp_path / 'epoch_2.pth', whole=False))
+    assert not is_complete_checkpoint(tmp_path / 'epoch_3.pth')
 
 
 def test_training_goes_on_from_the_newest_whole_checkpoint(tmp_path):
@@ -46,7 +52,7 @@ def test_training_goes_on_from_the_newest_whole_checkpoint(tmp_path):
     save(tmp_path / 'epoch_10.pth', whole=False)
     save(tmp_path / 'best_froc_auroc_epoch_8.pth')
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_7.pth'))
-    assert mend_last_checkpoint(tmp_path) == tmp_path / 'epoch_9.pth'
+    assert fix_last_checkpoint(tmp_path) == tmp_path / 'epoch_9.pth'
     assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_9.pth')
     assert not (tmp_path / 'epoch_10.pth').exists()
     assert (tmp_path / 'best_froc_auroc_epoch_8.pth').exists()
@@ -55,17 +61,63 @@ def test_training_goes_on_from_the_newest_whole_checkpoint(tmp_path):
 def test_without_a_whole_checkpoint_training_starts_anew(tmp_path):
     save(tmp_path / 'epoch_1.pth', whole=False)
     (tmp_path / 'last_checkpoint').write_text('epoch_1.pth')
-    assert mend_last_checkpoint(tmp_path) is None
+    assert fix_last_checkpoint(tmp_path) is None
     assert not list(tmp_path.iterdir())
-    assert mend_last_checkpoint(tmp_path / 'none') is None
+    assert fix_last_checkpoint(tmp_path / 'none') is None
 
 
-def test_best_checkpoint_is_the_newest(tmp_path):
+def test_best_checkpoint_is_the_one_with_the_highest_score(tmp_path):
+    """A later file may be the worse one; run.json decides, then what mmengine wrote into each."""
     with pytest.raises(ValueError, match='there is no best_'):
         find_best_checkpoint(tmp_path)
-    for age, name in ((20, 'best_froc_auroc_epoch_2.pth'), (10, 'best_froc_auroc_epoch_10.pth')):
-        os.utime(save(tmp_path / name), (1e9 - age, 1e9 - age))
+    for epoch, score in ((2, 0.9), (10, 0.7)):
+        torch.save(dict(message_hub=dict(runtime_info=dict(best_score=score))),
+                   tmp_path / f'best_froc_auroc_epoch_{epoch}.pth')
+    assert find_best_checkpoint(tmp_path).name == 'best_froc_auroc_epoch_2.pth'
+    save(tmp_path / 'best_froc_auroc_epoch_11.pth', whole=False)  # a kill while it was written
+    assert find_best_checkpoint(tmp_path).name == 'best_froc_auroc_epoch_2.pth'
+    write_run(tmp_path, TrainingRun(best=BestCheckpoint(
+        'best_froc_auroc_epoch_10.pth', 'froc/auroc', 0.95, 10)))
     assert find_best_checkpoint(tmp_path).name == 'best_froc_auroc_epoch_10.pth'
+    (tmp_path / 'best_froc_auroc_epoch_10.pth').unlink()  # cut before run.json was written again
+    assert find_best_checkpoint(tmp_path).name == 'best_froc_auroc_epoch_2.pth'
+
+
+def write_package(folder, text):
+    """Write a package whose training imports one module, and which has another one."""
+    for name, content in {'__init__': '', 'models/__init__': 'from pack.models.head import Head\n',
+                          'models/head': text, 'models/unused': 'x = 1', 'other/__init__': 'y = 2'
+                          }.items():
+        path = folder / 'pack' / f'{name}.py'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return lambda: code_mark(['pack.models'], ['models'], folder / 'pack')
+
+
+def test_code_mark_knows_what_is_executed(tmp_path):
+    text = '"""Head."""\nfrom pack.other import y\ndef Head(x):\n    """Do."""\n    return x + 1\n'
+    mark = write_package(tmp_path, text)
+    first = mark()
+    unchanged = ['# a comment\n' + text, text.replace('Do.', 'Return.'), text.replace('\n', '\n\n'),
+                 text.replace('(x)', '(x: int) -> int')]
+    for other in unchanged:
+        assert write_package(tmp_path, other)() == first
+    assert write_package(tmp_path, text.replace('+ 1', '+ 2'))() != first
+    write_package(tmp_path, text)
+    for name in ('models/unused', 'other/__init__'):  # not imported; not of a folder that trains
+        (tmp_path / 'pack' / f'{name}.py').write_text('z = 3')
+        assert mark() == first
+
+
+def test_training_and_scoring_have_marks_of_their_own():
+    from mmwindow.utils import environment
+    assert environment.training_code() != environment.scoring_code()
+    package = environment.Path(mmwindow.__file__).parent
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(environment, '_normalised', lambda tree: seen.append(1) or 'x')
+        code_mark(environment.TRAINING_ROOTS, environment.TRAINING_FOLDERS, package)
+    assert len(seen) > 20  # the roots import what trains
 
 
 def test_worker_ends_when_its_parent_does():

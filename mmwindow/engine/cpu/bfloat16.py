@@ -1,4 +1,5 @@
-"""Mixed precision where mmengine's own wrapper refuses to work."""
+"""Mixed precision where mmengine's own wrapper does not work."""
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
@@ -10,7 +11,7 @@ from mmengine.optim import OptimWrapper
 class BFloat16OptimWrapper(OptimWrapper):
     """An ``OptimWrapper`` whose forward pass runs under bfloat16 autocast, CPU or GPU.
 
-    mmengine's ``AmpOptimWrapper`` refuses machines without a GPU. bfloat16 has
+    mmengine's ``AmpOptimWrapper`` rejects machines without a GPU. bfloat16 has
     float32's exponents, so no loss scale is needed and nothing else changes.
     ``tools/train.py --amp`` takes this one where there is no GPU. Processors with
     AMX train dense convolutions about four times faster under it; those without
@@ -18,7 +19,8 @@ class BFloat16OptimWrapper(OptimWrapper):
     """
 
     @contextmanager
-    def optim_context(self, model):
+    def optim_context(self, model: torch.nn.Module) -> Iterator[None]:
+        """Run the forward pass under bfloat16 autocast."""
         device_type = next(model.parameters()).device.type
         with super().optim_context(model), torch.autocast(device_type, dtype=torch.bfloat16):
             yield

@@ -5,7 +5,7 @@ import torch
 import torch.distributed as torch_distributed
 
 
-def init_cpu_process_group(launcher):
+def init_cpu_process_group(launcher: str) -> bool:
     """Set up a gloo process group where there is no GPU; return whether it was.
 
     mmengine's ``init_dist`` calls ``torch.cuda.set_device`` for every backend, gloo
@@ -14,7 +14,7 @@ def init_cpu_process_group(launcher):
     here and mmengine starts NCCL.
 
     Args:
-        launcher (str): 'none', 'pytorch', 'slurm' or 'mpi', as on the command line.
+        launcher: 'none', 'pytorch', 'slurm' or 'mpi', as on the command line.
 
     Raises:
         ValueError: A launcher other than pytorch's on a machine without a GPU, or
@@ -34,7 +34,7 @@ def init_cpu_process_group(launcher):
     return True
 
 
-def close_process_group():
+def close_process_group() -> None:
     """Leave the process group together, once all ranks are done; nothing happens without one.
 
     gloo's threads must be joined before the interpreter ends: a rank that exits with them

@@ -5,15 +5,15 @@ import ctypes
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 
 
-def keep_freed_memory():
+def keep_freed_memory() -> bool:
     """Let this process keep memory that it has freed, as torch does by itself on a GPU.
 
     By default glibc takes each tensor above 32 MB from the system and gives it back at once; every
-    page of the next one is then mapped and zeroed anew. ``tools/benchmark_step.py`` prints what
+    page of the next one is then mapped and zeroed again. ``tools/benchmark_step.py`` prints what
     a step gains. The process's peak of memory stays as it was, but is held to its end.
 
     Returns:
-        bool: Whether it took effect; False with other C libraries.
+        Whether it took effect; False with other C libraries.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,18 +1,20 @@
 """Memory layout: channels last."""
+from typing import Any
+
 import torch
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
 
-def to_channels_last(module, inputs):
+def to_channels_last(module: torch.nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """Forward pre-hook: pass 4-dimensional tensors on in channels_last layout."""
     return tuple(value.contiguous(memory_format=torch.channels_last)
                  if isinstance(value, torch.Tensor) and value.dim() == 4 else value
                  for value in inputs)
 
 
-def to_contiguous(module, inputs):
+def to_contiguous(module: torch.nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """Forward pre-hook: pass tensors on in the default layout."""
     return tuple(value.contiguous() if isinstance(value, torch.Tensor) else value
                  for value in inputs)
@@ -33,10 +35,10 @@ class ChannelsLastHook(Hook):
         ValueError: The model has no ``backbone``.
     """
 
-    def __init__(self):
-        self.converted = None
+    def __init__(self) -> None:
+        self.converted: torch.nn.Module | None = None
 
-    def before_run(self, runner):
+    def before_run(self, runner: Any) -> None:
         """Convert the model before training, validation or testing.
 
         Weights loaded later are copied into the converted ones and keep the layout.

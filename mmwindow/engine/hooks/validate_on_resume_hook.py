@@ -1,4 +1,6 @@
-"""Makes up for a validation that a kill cut off."""
+"""Make up for a validation that a kill cut off."""
+from typing import Any
+
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 
@@ -10,12 +12,13 @@ class ValidateOnResumeHook(Hook):
     mmengine saves an epoch's checkpoint before it validates the epoch, and never validates
     it later: a training killed during validation would resume without ever judging that
     epoch, and its best checkpoint could be another one than without the cut. Validating
-    once more changes nothing where it had been done.
+    again changes nothing where it had been done. ``mmwindow.apis.train`` registers the hook.
     """
 
     priority = 'LOWEST'  # after CheckpointHook, which prepares itself in before_train too
 
-    def before_train(self, runner):
+    def before_train(self, runner: Any) -> None:
+        """Validate where the epoch is due for it."""
         loop = runner.train_loop
         epoch = runner.epoch
         is_due = epoch % loop.val_interval == 0 or epoch == loop.max_epochs

@@ -1,0 +1,64 @@
+"""The command ``mmwindow VERB``, also ``python -m mmwindow VERB``: what ``tools/*.py`` do."""
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from mmwindow.utils.command_line import run_command
+
+
+class VerbEntry(NamedTuple):
+    """Where a verb is, and what the list of verbs says of it."""
+
+    module: str
+    help: str
+
+
+VERBS = {
+    'train': VerbEntry('mmwindow.apis.commands.train', 'train a model'),
+    'test': VerbEntry('mmwindow.apis.commands.test', 'test a checkpoint'),
+    'evaluate': VerbEntry('mmwindow.apis.commands.evaluate',
+                          'score saved predictions of any framework'),
+    'splits': VerbEntry('mmwindow.apis.commands.splits', 'divide a point file by patient'),
+    'folds': VerbEntry('mmwindow.experiments.commands.folds',
+                       'train and test many configs over folds'),
+    'tables': VerbEntry('mmwindow.experiments.commands.tables',
+                        "the paper's tables and figures from finished runs"),
+    'quickstart': VerbEntry('mmwindow.experiments.commands.quickstart',
+                            'the complete path on synthetic radiographs'),
+}
+
+
+def describe_verbs() -> str:
+    """Return the help of ``mmwindow`` itself."""
+    width = max(map(len, VERBS))
+    return '\n'.join([
+        'usage: mmwindow VERB [options]', '',
+        'Detectors for radiographs, trained from one point per finding.', '',
+        *(f'  {name:{width}}  {entry.help}' for name, entry in VERBS.items()), '',
+        'mmwindow VERB --help lists the options of a verb.'])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a verb.
+
+    Args:
+        arguments: After the program; those of this process if None.
+
+    Raises:
+        SystemExit: Status 0 after a help, 2 for an unknown verb or bad usage, 1 for any other error
+            of the user's.
+    """
+    verb, *rest = (sys.argv[1:] if arguments is None else list(arguments)) or ['--help']
+    if verb in ('-h', '--help'):
+        print(describe_verbs())
+        raise SystemExit(0)
+    if verb not in VERBS:
+        print(f'mmwindow: there is no verb {verb[:50]!r}; the verbs are {", ".join(VERBS)}',
+              file=sys.stderr)
+        raise SystemExit(2)
+    run_command(import_module(VERBS[verb].module), f'mmwindow {verb}', rest)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,55 @@
+"""What the command lines of many runs have in common."""
+import argparse
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from mmwindow.utils.command_line import add_options_argument
+
+STOPPED = 'stopped; the same command resumes from here'
+
+
+def parse_gpus(text: str) -> list[int]:
+    """Return '0,1' as [0, 1]."""
+    return [int(number) for number in text.split(',')]
+
+
+def add_folder_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add folder, overrides and what to do with runs that are in the way."""
+    parser.add_argument('--out', required=True, metavar='DIR', help='folder for all runs')
+    parser.add_argument('--overwrite', action='store_true',
+                        help='delete runs of other settings that are in the way')
+    add_options_argument(parser, 'every config')
+
+
+def add_accept_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--accept``."""
+    parser.add_argument('--accept', action='store_true',
+                        help='keep runs that other code of mmwindow trained; their results say so')
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add configs, seed and ``--accept`` to :func:`add_folder_arguments`."""
+    parser.add_argument('configs', nargs='+', metavar='CONFIG')
+    add_folder_arguments(parser)
+    add_accept_argument(parser)
+    parser.add_argument('--seed', type=int, help="of the trainings; default: the config's")
+
+
+def add_gpus_argument(group: Any) -> None:
+    """Add ``--gpus`` to a parser or to a group of one."""
+    group.add_argument('--gpus', type=parse_gpus, metavar='0,1',
+                       help='one run at a time on each of these; default: on each there is')
+
+
+def do_runs(command: Callable[..., Iterable], args: argparse.Namespace) -> None:
+    """Call what a command does, and name the runs that failed.
+
+    Raises:
+        ValueError: Runs failed.
+    """
+    outcomes = command(**vars(args))
+    failed = [outcome.job for outcome in outcomes if outcome.returncode]
+    if failed:
+        raise ValueError(f'{len(failed)} runs failed: ' + '; '.join(
+            f'{job.name}, see {job.log}' for job in failed[:5]))
+    print(f'all runs in {args.out} are finished')

@@ -1,0 +1,61 @@
+"""Choose a setting of any list of configs on their validation split; no test image is read.
+
+    CONFIG [CONFIG ...] --out DIR \\
+        --setting narrow window.upper_radius=80 \\
+        --setting wide window.upper_radius=160 \\
+        [--cfg-options train_cfg.max_epochs=2] [--results FILE.json]
+
+Each config is trained once with each setting: a name and one or more overrides. Its folder is
+DIR/<setting>/<config>, as tools/run_folds.py makes it; the same command resumes where it was stopped.
+Printed is a table of the validation numbers at the best epoch. Chosen is the setting with the highest
+mean of AUROC and FROC score, for each config and for all together.
+"""
+import argparse
+from typing import Any
+
+from mmwindow.experiments.commands.run_arguments import (
+    STOPPED,
+    add_gpus_argument,
+    add_run_arguments,
+)
+from mmwindow.utils.command_line import OptionsAction
+
+__all__ = ['STOPPED', 'add_arguments', 'run']
+
+
+class SettingAction(argparse.Action):
+    """Collect NAME KEY=VALUE [KEY=VALUE ...] as a name and overrides."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
+                 values: Any, option_string: str | None = None) -> None:
+        """Add one setting to those before."""
+        name, *items = values
+        if not items or '=' in name:
+            parser.error(f'{option_string} {" ".join(values)}: a name and one or more KEY=VALUE are '
+                         'expected')
+        inner = argparse.Namespace()
+        OptionsAction([option_string], 'overrides', nargs='+')(parser, inner, items, option_string)
+        setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or []),
+                                       (name, inner.overrides)])
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a choice."""
+    add_run_arguments(parser)
+    add_gpus_argument(parser)
+    parser.add_argument('--setting', nargs='+', action=SettingAction, required=True, dest='settings',
+                        metavar=('NAME', 'KEY=VALUE'), help='give two or more')
+    parser.add_argument('--results', metavar='FILE.json', help='where the numbers go')
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train, validate and choose.
+
+    Raises:
+        ValueError: A run failed.
+    """
+    from mmwindow.experiments.tuning import choose_settings, describe_choice
+    candidates = choose_settings(**vars(args))
+    if candidates is None:
+        raise ValueError('a run failed; see the log that the line above names')
+    print(describe_choice(candidates, args.settings))

@@ -1,0 +1,205 @@
+"""The folders of runs: what is finished, what can resume, and what must not be touched.
+
+A run is finished when its folder has a ``result.json`` of the same fingerprint, scored by this code;
+anything else resumes or begins. What was trained by other code is kept only where the user says so.
+"""
+import contextlib
+import difflib
+import fcntl
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmwindow.engine.checkpoint import find_newest_checkpoint, fix_last_checkpoint
+from mmwindow.evaluation.files.records import read_record
+from mmwindow.experiments.plan import RunPlan, describe_system
+from mmwindow.experiments.worker import RECORDS
+from mmwindow.utils.environment import scoring_code, training_code
+from mmwindow.utils.files import PART, read_json, write_json, write_text
+from mmwindow.utils.messages import name_some, shorten
+
+CUT_START = {'config.py'}  # what a start that was cut before run.json leaves
+NOTED = ('versions', 'machine', 'earlier_starts', 'training_code', 'accepted_code')
+
+
+def is_finished(plan: RunPlan) -> bool:
+    """Return whether a run's folder holds a complete result of this very plan and scoring code.
+
+    The record of each split is read and checked, so nothing incomplete passes.
+    """
+    try:
+        result = read_json(plan.folder / 'result.json')
+        if not result or (result['mark'], result.get('scoring_code')) != (plan.mark, scoring_code()):
+            return False
+        for split in plan.splits:
+            read_record(plan.folder / RECORDS[split])
+    except ValueError:
+        return False
+    return True
+
+
+def read_seconds(plan: RunPlan) -> float:
+    """Return how long a finished run took."""
+    result = read_json(plan.folder / 'result.json')
+    return (result['training_seconds'] if plan.trains else 0.) + result.get('test_seconds', 0.)
+
+
+def check_training_code(plans: Sequence[RunPlan], accept: bool, overwrite: bool) -> None:
+    """Reject runs that were trained by other code than this, or keep or delete them as asked.
+
+    Args:
+        plans: Of all runs.
+        accept: Keep them; ``accepted_code`` in their results says so.
+        overwrite: Delete them, so that they are trained again.
+
+    Raises:
+        ValueError: The message names the runs and says what to do.
+    """
+    changed = [plan for plan in plans if plan.trains and is_trained_by_other_code(plan)]
+    if changed and not (accept or overwrite):
+        state = read_json(changed[0].folder / 'run.json')
+        commit = (state.get('versions') or {}).get('commit')
+        code = ('other code' + (f' (commit {commit})' if commit else '')
+                if state.get('training_code') else
+                'a version that did not note its code')
+        raise ValueError(
+            f'trained by {code}: {name_some([plan.name for plan in changed])}. Models, data sets, '
+            'hooks or images have changed since, so that they may not belong with new runs; --accept '
+            'keeps them and notes it in their results, --overwrite trains them again, another --out '
+            'leaves them alone')
+    for plan in changed:
+        if accept:
+            _note_accepted_code(plan)
+        else:
+            shutil.rmtree(plan.folder)
+
+
+def is_trained_by_other_code(plan: RunPlan) -> bool:
+    """Return whether a folder holds weights of this plan that other code has made."""
+    state = read_json(plan.folder / 'run.json')
+    if not state or state['mark'] != plan.mark:
+        return False
+    if not state['trained'] and find_newest_checkpoint(plan.folder / 'training') is None:
+        return False
+    return training_code() not in (state.get('training_code'), *state.get('accepted_code', ()))
+
+
+def _note_accepted_code(plan: RunPlan) -> None:
+    for name in ('run.json', 'result.json'):
+        content = read_json(plan.folder / name)
+        if content:
+            write_json(plan.folder / name, {**content, 'accepted_code': [
+                *content.get('accepted_code', ()), training_code()]})
+
+
+def complete_config(plan: RunPlan) -> Config:
+    """Return the config that is written into a run's folder and trained from."""
+    cfg = Config(plan.cfg._cfg_dict.to_dict())
+    cfg.work_dir = str(plan.folder / 'training')
+    # While one checkpoint is written the one before must still be there.
+    keep = cfg.default_hooks.checkpoint.get('max_keep_ckpts', -1)
+    cfg.default_hooks.checkpoint.max_keep_ckpts = keep if keep < 1 else max(keep, 2)
+    return cfg
+
+
+def prepare_folder(plan: RunPlan, text: str, overwrite: bool = False) -> dict[str, Any] | None:
+    """Make a run's folder, empty or as it was left, and write its config.
+
+    Args:
+        plan: Of the run.
+        text: The config that is written into the folder.
+        overwrite: Delete a run of other settings.
+
+    Returns:
+        Content of ``run.json``; None where the run begins.
+
+    Raises:
+        ValueError: It holds a run of other settings, or what is no run; the message says which.
+    """
+    state = read_json(plan.folder / 'run.json')
+    if plan.folder.exists() and (not state or state.get('mark') != plan.mark):
+        foreign = {path.name for path in plan.folder.iterdir() if path.suffix != PART} - CUT_START
+        if not state and foreign:
+            raise ValueError(f'{plan.folder}: there is no run.json, so it is no run of this command, '
+                             f'but there is {name_some(foreign)}; move it away, or choose another '
+                             '--out')
+        if state and not overwrite:
+            raise ValueError(f'{plan.folder} holds a run of other settings: '
+                             f'{describe_difference(plan.folder, text)}. Choose another --out, or '
+                             'delete it with --overwrite')
+        shutil.rmtree(plan.folder)
+        state = None
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    (plan.folder / 'result.json').unlink(missing_ok=True)  # of records that are gone
+    write_text(plan.folder / 'config.py', text)
+    return state
+
+
+def prepare_run(plan: RunPlan, command_line: str, overwrite: bool = False) -> None:
+    """Make a run's folder ready to begin or to resume in.
+
+    Raises:
+        ValueError: As :func:`prepare_folder`.
+    """
+    tested = None
+    with contextlib.suppress(ValueError):  # an incomplete one is made again
+        tested = read_json(plan.folder / 'result.json')
+    state = prepare_folder(plan, complete_config(plan).pretty_text, overwrite)
+    is_trained = bool(state and state['trained'])
+    # Which code and machines trained it so far; the worker adds its own.
+    noted = {name: value for name, value in {**(tested or {}), **state}.items()
+             if name in NOTED} if state else {}
+    if not is_trained and fix_last_checkpoint(plan.folder / 'training') is None:
+        noted['training_code'] = training_code()
+    write_json(plan.folder / 'run.json', dict(
+        **noted, mark=plan.mark, scoring_code=scoring_code(), settings_mark=plan.settings_mark,
+        system=plan.system, config=str(plan.config), fold=plan.fold, seed=plan.seed,
+        splits=plan.splits, **describe_system(plan.cfg, plan.config), command=command_line,
+        starts=(state['starts'] if state else 0) + 1, trained=is_trained,
+        training_seconds=state['training_seconds'] if state else 0.))
+
+
+def describe_difference(folder: Path, text: str, num_lines: int = 4) -> str:
+    """Return in one line how a folder's config and the text of another one differ."""
+    old = folder / 'config.py'
+    lines = [line for line in difflib.unified_diff(
+        old.read_text(encoding='utf-8').splitlines() if old.exists() else [],
+        text.splitlines(), lineterm='', n=0) if not line.startswith(('@@', '---', '+++'))]
+    if not lines:
+        return 'the config is the same; data, folds, seed, number of processes or versions are not'
+    shown = [f'{"there" if line[0] == "-" else "now"} {shorten(line[1:].strip(), 80)}'
+             for line in lines[:num_lines]]
+    more = f'; and {len(lines) - num_lines} more lines' if len(lines) > num_lines else ''
+    return '; '.join(shown) + more
+
+
+@contextlib.contextmanager
+def lock_folders(folders: Sequence[Path]) -> Iterator[None]:
+    """Hold the folders of runs, so that no second command works in them.
+
+    Raises:
+        ValueError: Another one does.
+    """
+    with contextlib.ExitStack() as stack:
+        for folder in folders:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            stream = stack.enter_context(open(folder.with_name(f'.{folder.name}.lock'), 'w'))
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ValueError(f'{folder}: another command is at work there; wait for it, or '
+                                 'choose other folds or another --out') from error
+        yield
+
+
+@contextlib.contextmanager
+def wait_for_folder(folder: str | Path) -> Iterator[None]:
+    """Hold a folder while files that commands share are written; wait while another one does."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / '.folds.lock', 'w') as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
