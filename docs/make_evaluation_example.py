@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.patches import Circle, Rectangle
 
 from mmwindow.evaluation import froc_curve
-from mmwindow.evaluation.files.annotation_file import read_annotations
+from mmwindow.evaluation.files.ground_truth import read_annotations
 from mmwindow.evaluation.files.prediction_files import read_predictions
 from mmwindow.evaluation.scoring import evaluate
 from mmwindow.visualization.curves import froc_steps

@@ -16,8 +16,8 @@ from types import ModuleType
 # mmengine's checkpoints and fetches `torchvision://` weights, which models need.
 LOCATIONS = {
     'MODELS': ('mmwindow.models', 'mmwindow.engine'),
-    'DATASETS': ('mmwindow.datasets',),
-    'DATA_SAMPLERS': ('mmwindow.datasets',),
+    'DATASETS': ('mmwindow.datasets.coco_point',),
+    'DATA_SAMPLERS': ('mmwindow.datasets.samplers',),
     'TRANSFORMS': ('mmwindow.datasets.transforms',),
     'HOOKS': ('mmwindow.engine.hooks',),
     'OPTIM_WRAPPERS': ('mmwindow.engine.cpu.bfloat16',),
@@ -84,6 +84,20 @@ def add_locations(registries: ModuleType) -> None:
         registry._imported = False
 
 
+def name_configs(config_utils: ModuleType) -> None:
+    """Let mmengine read ``mmwindow::windowloss/wl_kld_r50_fpn.py`` as ``_base_`` and in its hub.
+
+    mmengine asks for the place of a distribution, which it does not find for an editable install
+    (it looks into site-packages), and failing that for the place of a module. This module is no
+    distribution and lies in the package's folder, so that every kind of install is found.
+
+    Args:
+        config_utils: The module ``mmengine.config.utils``.
+    """
+    config_utils.MODULE2PACKAGE['mmwindow'] = __name__
+
+
 def register_when_used() -> None:
-    """Make every type of ours known to mmdet's registries from their first use on."""
+    """Make our types known to mmdet's registries and our configs to mmengine, from their use on."""
     after_import('mmdet.registry', add_locations)
+    after_import('mmengine.config.utils', name_configs)

@@ -24,6 +24,9 @@ RENAMED_MODULES: dict[str, tuple[str, ...]] = {
     'mmwindow.datasets.image_file': ('mmwindow.images.file_check',),
     'mmwindow.datasets.fold_file': ('mmwindow.datasets.folds',),
     'mmwindow.datasets.synthetic': ('mmwindow.synthetic',),
+    'mmwindow.evaluation.files.annotation_file': (
+        'mmwindow.evaluation.files.ground_truth', 'mmwindow.annotations.checks',
+        'mmwindow.utils.files'),
     'mmwindow.evaluation.metrics': ('mmwindow.evaluation.froc_metric',),
     'mmwindow.evaluation.events.hit_rules': ('mmwindow.evaluation.hit_rules',),
     'mmwindow.engine.memory': ('mmwindow.engine.cpu.memory',),
@@ -40,7 +43,7 @@ RENAMED_MODULES: dict[str, tuple[str, ...]] = {
 }
 PACKAGES = ('mmwindow.apis.experiments', 'mmwindow.datasets.synthetic')
 # Names that changed with their module.
-RENAMED_NAMES: dict[str, str] = {}
+RENAMED_NAMES: dict[str, str] = {'whole_file': 'atomic_file', 'ProgressLine': 'ProgressDisplay'}
 
 
 class RenamedModule(ModuleType):

@@ -1,9 +1,27 @@
-"""A data set small enough for every test that needs files."""
+"""What tests in several folders use: marks by folder, a tiny data set, FracAtlas."""
 import json
+import os
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+TESTS = Path(__file__).parent
+# Folders whose tests start programs and assert files, not numbers. Every other test is `numeric`.
+WITHOUT_NUMBERS = ('test_apis', 'test_experiments', 'test_mmdet', 'test_tools')
+
+if os.environ.get('MMWINDOW_TEST_NUMBA') == 'off':  # as where it is not installed
+    sys.modules['numba'] = None
+
+
+def pytest_collection_modifyitems(items):
+    """Mark as ``numeric`` what tools/run_tests.sh runs a second time, on other instructions."""
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder.startswith('test_') and '.' not in folder and folder not in WITHOUT_NUMBERS:
+            item.add_marker('numeric')
 
 
 def write_tiny_dataset(folder, num_imgs=(6, 5, 5), height=80, width=96, seed=0):
@@ -44,3 +62,13 @@ def tiny_dataset(tmp_path_factory):
 def own_tiny_dataset(tmp_path):
     """The same, freshly written: a test may spoil it."""
     return write_tiny_dataset(tmp_path / 'data')
+
+
+@pytest.fixture(scope='session')
+def fracatlas():
+    """The folder of FracAtlas, which is no part of the project, or a skip with the reason."""
+    # The variable that configs/_base_/datasets/fracatlas.py reads.
+    folder = TESTS.parent / os.environ.get('MMWINDOW_FRACATLAS', '../shared/fracatlas')
+    if not (folder / 'fractures.json').is_file():
+        pytest.skip(f'{folder}: FracAtlas is not there; set MMWINDOW_FRACATLAS to its folder')
+    return folder

@@ -30,7 +30,7 @@ BELOW = set(ALLOWED)
 ALLOWED['apis'] = BELOW
 ALLOWED['experiments'] = BELOW | {'apis'}
 # What every part may use of the package's own head: its version, the hook for renamed modules.
-ALLOWED['_registration'] = ALLOWED['_renamed'] = set()
+ALLOWED['_registration'] = ALLOWED['_renamed'] = ALLOWED['registry'] = set()
 # Imported without torch and mmdet, even where these are installed.
 LIGHT = ('utils', 'annotations', 'images', 'evaluation')
 

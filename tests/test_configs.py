@@ -12,7 +12,9 @@ import mmwindow  # noqa: F401
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / 'configs'
-LEAVES = sorted(path for path in CONFIGS.rglob('*.py') if '_base_' not in path.parts)
+OLD_PATHS = sorted([*CONFIGS.glob('fracatlas/*.py'), *CONFIGS.glob('synthetic/*.py')])
+LEAVES = sorted(path for path in CONFIGS.rglob('*.py')
+                if '_base_' not in path.parts and path not in OLD_PATHS)
 SYSTEMS = {'chexnet', 'wspl', 'ufdet', 'faster_rcnn', 'retinanet', 'fcos', 'wl_mse', 'wl_kld'}
 BOX_DETECTORS = {'faster_rcnn', 'retinanet', 'fcos'}
 CLASSIFIERS = {'chexnet', 'wspl', 'ufdet'}
@@ -27,6 +29,16 @@ def leaf_name(path):
 def system_of(path):
     """Return the system of Table 1 that a leaf trains."""
     return re.match('|'.join(sorted(SYSTEMS)), path.stem)[0]
+
+
+def data_of(path):
+    """Return what a config file is for: 'paper', 'ablations', 'own', 'fracatlas' or 'synthetic'."""
+    if path.parent.name == 'ablations':
+        return 'ablations'
+    ending = path.stem.rsplit('_', 1)[1]
+    if ending in ('fracatlas', 'synthetic'):
+        return ending
+    return 'own' if 'lite0' in path.stem else 'paper'
 
 
 def base_file(path, base):
@@ -60,6 +72,21 @@ def test_leaf_is_short_and_its_model_builds(path):
     assert sum(parameter.numel() for parameter in model.parameters()) > 1e6
 
 
+def test_each_config_lies_in_the_folder_of_its_system():
+    for path in LEAVES:
+        system = system_of(path)
+        folder = path.relative_to(CONFIGS).parts[0]
+        assert folder == ('windowloss' if system.startswith('wl_') else system)
+        assert re.fullmatch(rf'{system}_(r50|lite0)(_fpn)?(_[a-z0-9_]+)?', path.stem)
+
+
+@pytest.mark.parametrize('path', OLD_PATHS, ids=leaf_name)
+def test_an_old_path_gives_the_config_that_has_moved(path):
+    new = [leaf for leaf in LEAVES if leaf.stem == f'{path.stem}_{path.parent.name}']
+    assert len(new) == 1 and len(path.read_text().splitlines()) == 1
+    assert Config.fromfile(str(path)).to_dict() == Config.fromfile(str(new[0])).to_dict()
+
+
 @pytest.mark.parametrize('path', LEAVES, ids=leaf_name)
 def test_lengths_stand_once(path):
     """Training, validation and test share the input side and the window of one variable."""
@@ -83,28 +110,26 @@ def test_a_system_learns_from_what_the_paper_says(path):
         'Rotate', 'PadToInput']
 
 
-@pytest.mark.parametrize('folder', ['.', 'synthetic', 'fracatlas'])
-def test_the_eight_systems_share_all_but_model_and_targets(folder):
+@pytest.mark.parametrize('data', ['paper', 'own', 'synthetic', 'fracatlas'])
+def test_the_eight_systems_share_all_but_model_and_targets(data):
     """Data, augmentation, schedule, evaluation: one value over the eight leaves of a data set.
 
     Of the CPU-sized ones the classifiers and WL-MSE have learning rates of their own, CheXNet on
     FracAtlas the one that validation chose, and WL-MSE a shorter memory of its gradients.
     """
-    paths = [path for path in LEAVES if (
-        path.parent.name in {*SYSTEMS, 'windowloss'} if folder == '.' else
-        path.parent.name == folder)]
+    paths = [path for path in LEAVES if data_of(path) == data]
     assert {system_of(path) for path in paths} == SYSTEMS and len(paths) == 8
     shared = []
     for path in paths:
         cfg = Config.fromfile(str(path)).to_dict()
         loader = cfg['train_dataloader']
         pipeline = loader['dataset'].pop('pipeline')
-        if folder != '.':
+        if data != 'paper':
             optimizer = cfg['optim_wrapper']['optimizer']
             assert ('betas' in optimizer) == (system_of(path) == 'wl_mse')
             optimizer.pop('betas', None)
             rate = optimizer.pop('lr')
-            assert rate == CHOSEN.get((folder, system_of(path)), RATES.get(system_of(path), 8e-4))
+            assert rate == CHOSEN.get((data, system_of(path)), RATES.get(system_of(path), 8e-4))
         shared.append(dict(
             augmentation=pipeline[:7], train=loader, val=cfg['val_dataloader'],
             test=cfg['test_dataloader'], metric=cfg['val_evaluator'],
@@ -114,12 +139,11 @@ def test_the_eight_systems_share_all_but_model_and_targets(folder):
         assert other == shared[0]
 
 
-@pytest.mark.parametrize('folder, backbone', [('.', 'ResNet'), ('synthetic', 'EfficientNetLite'),
-                                              ('fracatlas', 'EfficientNetLite')])
-def test_the_eight_systems_share_backbone_and_preprocessing(folder, backbone):
-    paths = [path for path in LEAVES if (
-        path.parent.name in {*SYSTEMS, 'windowloss'} if folder == '.' else
-        path.parent.name == folder)]
+@pytest.mark.parametrize('data, backbone', [
+    ('paper', 'ResNet'), ('own', 'EfficientNetLite'), ('synthetic', 'EfficientNetLite'),
+    ('fracatlas', 'EfficientNetLite')])
+def test_the_eight_systems_share_backbone_and_preprocessing(data, backbone):
+    paths = [path for path in LEAVES if data_of(path) == data]
     kept = []
     for path in paths:
         model = Config.fromfile(str(path)).model.to_dict()

@@ -9,6 +9,7 @@ Definitions, formats and a worked example: docs/evaluation.md.
 """
 import argparse
 
+from mmwindow.annotations.point_rules import POINT_RULES
 from mmwindow.apis.evaluate_files import describe, evaluate_files
 from mmwindow.evaluation.files.predictions import MAP_EXTENTS
 from mmwindow.evaluation.froc import CONVENTIONS
@@ -30,6 +31,8 @@ def parse_args():
     add('predictions', help='COCO results (.json), maps (.npz, a folder of .npy or .png), or .pkl')
     add('annotations', help='COCO JSON with keypoints, boxes or polygons')
     add('--out', required=True, metavar='FOLDER', help='receives record, table, report and figures')
+    add('--points-from', choices=POINT_RULES, default='auto',
+        help='what an annotation gives its point by; auto: keypoints, else bbox, else polygon')
     add('--name', help='of the system in report and figures')
     scoring = parser.add_argument_group('scoring')
     add = scoring.add_argument

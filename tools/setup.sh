@@ -32,7 +32,7 @@ base_python=${PYTHON:-$(command -v python3.11 || command -v python3 || true)}
 # A finished environment carries the fingerprint of all that it was made from.
 fingerprint=$(cat requirements/*.txt setup.py tools/setup.sh tools/build_mmcv_wheel.py | cksum | tr ' ' '-')-$stack-$device
 if [ "$(cat "$venv/.mmwindow-ready" 2>/dev/null)" = "$fingerprint" ]; then
-  echo "setup: $venv is ready (delete it to make it anew)"
+  echo "setup: $venv is ready (delete it to make it again)"
   exit 0
 fi
 
@@ -82,7 +82,8 @@ fi
 constrained "$wheels"/*.whl
 
 step "$stack stack, extras and test tools"
-constrained -r "requirements/$stack.txt" -r requirements/runtime.txt -r requirements/optional.txt -r requirements/tests.txt
+constrained -r "requirements/$stack.txt" -r requirements/core.txt -r requirements/train.txt \
+  -r requirements/plots.txt -r requirements/tests.txt
 # opencv-python needs a display library (libGL) that servers lack; its headless twin is the same cv2.
 if ! "$python" -c 'import cv2' 2>/dev/null; then
   pip uninstall --quiet --yes opencv-python

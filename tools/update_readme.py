@@ -5,26 +5,24 @@
     python tools/update_readme.py --check  exit with 1 where a page says something else
 """
 import argparse
-import json
-import os
 import re
 from pathlib import Path
 
+from mmwindow.utils.files import load_json, write_text
+from mmwindow.utils.markdown import Limits, code_block, format_with_interval, markdown_table
+
 ROOT = Path(__file__).resolve().parents[1]
-COLUMNS = [('AUROC', 'froc/auroc'), ('recall@0.1', 'froc/recall@0.1'),
-           ('FROC', 'froc/froc_score')]
+COLUMNS = {'AUROC': 'froc/auroc', 'recall@0.1': 'froc/recall@0.1', 'FROC': 'froc/froc_score'}
 
 
-def describe_number(result, key):
+def describe_metric(result: dict, key: str) -> str:
     """Return a metric of a result, with its interval where it has one."""
-    if result['metrics'].get(key) is None:
-        return 'none'
     interval = result.get('intervals', {}).get(key)
-    limits = f' ({interval["low"]:.3f} to {interval["high"]:.3f})' if interval else ''
-    return f'{result["metrics"][key]:.3f}{limits}'
+    return format_with_interval(result['metrics'].get(key),
+                                interval and Limits(interval['low'], interval['high']))
 
 
-def commands_of(results):
+def commands_of(results: list[dict]) -> list[str]:
     """Return the commands that made the results, trainings first, each once."""
     runs = [run for result in results for run in result.get('runs', [])]
     commands = [run[name] for name in ('training_command', 'command') for run in runs
@@ -32,38 +30,39 @@ def commands_of(results):
     return list(dict.fromkeys([*commands, *(result['command'] for result in results)]))
 
 
-def result_rows(folder):
-    """Return the Markdown table of one folder of results, best FROC score first, and its commands."""
-    results = [json.loads(path.read_text(encoding='utf-8')) for path in sorted(folder.glob('*.json'))]
+def render_page(rows: list[list[str]], commands: list[str]) -> str:
+    """Return a table and, below it, the commands that made it."""
+    return '\n'.join([markdown_table(rows), '', 'Made by', '', code_block(commands)])
+
+
+def result_rows(folder: Path) -> str:
+    """Return the table of one folder of results, best FROC score first, and its commands."""
+    results = [load_json(path) for path in sorted(folder.glob('*.json'))]
     results.sort(key=lambda result: -result['metrics'].get('froc/froc_score', -1))
-    lines = ['| system | ' + ' | '.join(name for name, _ in COLUMNS) + ' |',
-             '|---' * (len(COLUMNS) + 1) + '|']
-    lines += [f'| {result["system"]} | '
-              + ' | '.join(describe_number(result, key) for _, key in COLUMNS) + ' |'
-              for result in results]
-    return '\n'.join([*lines, '', 'Made by', '', '```', *commands_of(results), '```'])
+    return render_page(
+        [['system', *COLUMNS],
+         *([result['system'], *(describe_metric(result, key) for key in COLUMNS.values())]
+           for result in results)], commands_of(results))
 
 
-def choice_rows(folder):
-    """Return the Markdown table of the settings compared on validation, and the commands."""
-    choices = [json.loads(path.read_text(encoding='utf-8')) for path in sorted(folder.glob('*.json'))]
-    lines = ['| config | setting | ' + ' | '.join(name for name, _ in COLUMNS) + ' | chosen |',
-             '|---' * (len(COLUMNS) + 3) + '|']
-    for choice in choices:
-        for entry in choice['candidates']:
-            chosen = 'yes' if choice['chosen'][entry['system']] == entry['setting'] else ''
-            lines.append(f'| {entry["system"]} | {entry["setting"]} | ' + ' | '.join(
-                describe_number(entry, key) for _, key in COLUMNS) + f' | {chosen} |')
-    return '\n'.join([*lines, '', 'Made by', '', '```',
-                      *(choice['command'] for choice in choices), '```'])
+def choice_rows(folder: Path) -> str:
+    """Return the table of the settings compared on validation, and the commands."""
+    choices = [load_json(path) for path in sorted(folder.glob('*.json'))]
+    return render_page(
+        [['config', 'setting', *COLUMNS, 'chosen'],
+         *([entry['system'], entry['setting'],
+            *(describe_metric(entry, key) for key in COLUMNS.values()),
+            'yes' if choice['chosen'][entry['system']] == entry['setting'] else '']
+           for choice in choices for entry in choice['candidates'])],
+        [choice['command'] for choice in choices])
 
 
 MAKERS = {'results': result_rows, 'choices': choice_rows}
 
 
-def render(text):
-    """Return a page with each table between its markers made anew."""
-    def replace(match):
+def render(text: str) -> str:
+    """Return a page with each table between its markers made again."""
+    def replace(match: re.Match) -> str:
         folder = ROOT / 'results' / match[2]
         num_files = len(list(folder.glob('*.json')))
         if match[1] not in MAKERS or not num_files:
@@ -74,7 +73,7 @@ def render(text):
     return re.sub(r'<!-- (\w+):(\S+) -->.*?<!-- end -->', replace, text, flags=re.DOTALL)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--check', action='store_true', help='change nothing, only compare')
     args = parser.parse_args()
@@ -86,9 +85,7 @@ def main():
         if args.check:
             raise SystemExit(f'{path.relative_to(ROOT)}: its tables differ from results/*.json; '
                              'run python tools/update_readme.py')
-        part = path.with_name(path.name + '.part')
-        part.write_text(new, encoding='utf-8')
-        os.replace(part, path)
+        write_text(path, new)
 
 
 if __name__ == '__main__':

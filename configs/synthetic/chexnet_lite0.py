@@ -1,5 +1,1 @@
-_base_ = ['../_base_/models/classifier_lite0.py', '../_base_/datasets/synthetic.py',
-          '../_base_/schedules/adamw_cosine_classifier.py', '../_base_/default_runtime.py']
-model = dict(bbox_head=dict(type='CheXNetHead'))
-train_dataloader = dict(dataset=dict(pipeline=_base_.label_pipeline))
-train_cfg = dict(max_epochs=5)
+_base_ = '../chexnet/chexnet_lite0_synthetic.py'  # old path, goes with version 0.3

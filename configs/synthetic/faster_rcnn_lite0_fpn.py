@@ -1,4 +1,1 @@
-_base_ = ['../_base_/models/faster_rcnn_lite0_fpn.py', '../_base_/datasets/synthetic.py',
-          '../_base_/schedules/adamw_cosine.py', '../_base_/default_runtime.py']
-train_dataloader = dict(dataset=dict(pipeline=_base_.box_pipeline))
-train_cfg = dict(max_epochs=5)
+_base_ = '../faster_rcnn/faster_rcnn_lite0_fpn_synthetic.py'  # old path, goes with version 0.3

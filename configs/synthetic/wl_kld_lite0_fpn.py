@@ -1,4 +1,1 @@
-_base_ = ['../_base_/models/dense_point_lite0_fpn.py', '../_base_/datasets/synthetic.py',
-          '../_base_/schedules/adamw_cosine.py', '../_base_/default_runtime.py']
-# Six minutes on two slow cores; what tools/quickstart.sh trains.
-train_cfg = dict(max_epochs=5)
+_base_ = '../windowloss/wl_kld_lite0_fpn_synthetic.py'  # old path, goes with version 0.3

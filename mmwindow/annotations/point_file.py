@@ -1,259 +1,249 @@
-"""Reading and checking a point file (COCO JSON) and the images it names; no mmdet in here."""
+"""THE reader and writer of point files (COCO JSON): training, scoring, splits and tools use it.
+
+What is accepted is decided here once: :mod:`~mmwindow.annotations.checks` knows ids and numbers,
+:mod:`~mmwindow.annotations.point_rules` points, :mod:`~mmwindow.annotations.groups` patients. Needs
+numpy and the standard library alone.
+"""
 import hashlib
 import json
-import math
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-IMAGE_KEYS = ('id', 'file_name', 'height', 'width', 'group')  # all else is a field
+from mmwindow.annotations.checks import (
+    COCO_LISTS,
+    ImageId,
+    as_id,
+    check_classes,
+    read_categories,
+)
+from mmwindow.annotations.point_rules import check_point_rule, read_finding
+from mmwindow.annotations.records import ImageRecord, PointFile, read_image_records
+from mmwindow.utils.files import load_json, write_text
+from mmwindow.utils.messages import quote, shorten
 
-
-@dataclass(frozen=True)
-class ImageRecord:
-    """One image of a point file, with its points; a normal has none.
-
-    Attributes:
-        img_id (int or str): ``images[*].id``.
-        file_name (str): Relative to the folder of images.
-        height (int): Pixels.
-        width (int): Pixels.
-        group (int or str or None): Patient; splits never divide one.
-        points (list[tuple[float, float]]): x and y, pixels of this image.
-        labels (list[int]): Index into the classes, one for each point.
-        fields (dict): Every other entry of the image that is a finite number or a string, such as the
-            body part: results can be told apart by it.
-    """
-
-    img_id: int | str
-    file_name: str
-    height: int
-    width: int
-    group: int | str | None = None
-    points: list = field(default_factory=list)
-    labels: list = field(default_factory=list)
-    fields: dict = field(default_factory=dict)
+# In images from this side on, points that all lie in the first pixel are fractions of the image.
+MIN_SIDE_OF_FRACTIONS = 16
+Paths = str | Path | Sequence[str | Path]
 
 
-@dataclass(frozen=True)
-class PointFile:
-    """What a point file says.
-
-    Attributes:
-        records (list[ImageRecord]): In the order of the file.
-        classes (tuple[str]): Names that labels count.
-    """
-
-    records: list
-    classes: tuple
-
-
-def load_point_json(path):
-    """Return the content of a point file: a dict with its three lists.
-
-    Args:
-        path (str or Path): The file.
+def load_point_json(path: str | Path) -> dict[str, Any]:
+    """Return the content of a point file as it is: a dict with its three lists of objects.
 
     Raises:
         ValueError: It is missing, no JSON, or no COCO file.
     """
-    path = Path(path)
-    try:
-        content = json.loads(path.read_text(encoding='utf-8-sig'))
-    except OSError as error:
-        raise ValueError(f'{path}: the point file cannot be read ({error.strerror or error}); check '
-                         'data_root and ann_file in the config') from error
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError alike
-        raise ValueError(f'{path}: no JSON ({error}); write the file again') from error
-    for key in ('images', 'annotations', 'categories'):
+    content = load_json(path, 'point file')
+    name = shorten(str(path))
+    for key in COCO_LISTS:
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
-            raise ValueError(f'{path}: no list "{key}"; a point file is COCO JSON with the lists '
+            raise ValueError(f'{name}: no list "{key}"; a point file is COCO JSON with the lists '
                              'images, annotations and categories')
         for index, record in enumerate(content[key]):
             if not isinstance(record, dict):
-                raise ValueError(f'{path}: {key}[{index}] is {record!r}; an object is expected')
-    return content
+                raise ValueError(f'{name}: {key}[{index}] is {quote(record)}; an object is '
+                                 'expected')
+    return content  # type: ignore[no-any-return]
 
 
-def read_point_file(path, classes=None):
-    """Read a point file, check every record, and return its images with their points.
+def read_point_file(path: Paths, classes: Iterable[str] | None = None, points_from: str = 'auto',
+                    needs_boxes: bool = False) -> PointFile:
+    """Read one point file or several, check every record, and return the images with their points.
 
     Args:
-        path (str or Path): COCO JSON, one annotation a point: ``keypoints: [x, y, 2]``.
-        classes (Sequence[str], optional): Names that labels count; None takes the file's categories
-            in the order of their ids.
+        path: COCO JSON; of several files the images are joined. Image ids and file names must
+            differ between them, and their categories have the same names, under any ids.
+        classes: Names that labels count; None takes the first file's categories in the order of
+            their ids.
+        points_from: How an annotation gives its points, one of
+            :data:`~mmwindow.annotations.point_rules.POINT_RULES`.
+        needs_boxes: Reject an annotation without a box of positive size; else such a box is no box.
 
     Returns:
-        PointFile: Its images in the order of the file, normals included, and its classes.
+        Images in the order of the files, negative ones included, and their classes.
 
     Raises:
-        ValueError: Anything wrong; the message names file, record and mend.
+        ValueError: Anything wrong; the message names file, record and what to do.
+
+    Examples:
+        >>> import json, tempfile
+        >>> content = dict(
+        ...     images=[dict(id=1, file_name='a.png', height=100, width=80, group='patient 7'),
+        ...             dict(id=2, file_name='b.png', height=100, width=80)],
+        ...     annotations=[dict(id=1, image_id=1, category_id=1, bbox=[10, 20, 30, 40])],
+        ...     categories=[dict(id=1, name='fracture')])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = write_point_file(f'{folder}/points.json', content)
+        ...     point_file = read_point_file(path)
+        >>> point_file.classes
+        ('fracture',)
+        >>> [(record.file_name, record.points) for record in point_file.records]
+        [('a.png', [(25.0, 40.0)]), ('b.png', [])]
     """
-    content = load_point_json(path)
-    _check_categories(path, content['categories'])
-    if classes is None:
-        classes = category_names(content['categories'])
-    labels = category_labels(path, content['categories'], classes)
-    records = {}
-    names = set()
-    for image in content['images']:
-        record = _read_image(path, image)
-        if record.img_id in records:
-            raise ValueError(f'{path}: image id {record.img_id!r} occurs twice; give each image an '
-                             'id of its own')
-        if record.file_name in names:
-            raise ValueError(f'{path}: {record.file_name} is listed twice; an image counts once')
-        names.add(record.file_name)
-        records[record.img_id] = record
-    if not records:
-        raise ValueError(f'{path}: no images; a data set needs at least one')
-    seen = set()
-    for annotation in content['annotations']:
-        _check_new_id(path, annotation, seen)
-        record = _find_image(path, annotation, records)
-        record.points.append(_read_point(path, annotation, record))
-        record.labels.append(_find_label(path, annotation, labels))
-    return PointFile(records=list(records.values()), classes=tuple(classes))
+    check_point_rule(points_from)
+    paths = [Path(path)] if isinstance(path, str | Path) else [Path(entry) for entry in path]
+    if not paths:
+        raise ValueError('the list of point files is empty; at least one is expected')
+    parts: list[PointFile] = []
+    for entry in paths:
+        known = classes if classes is not None or not parts else parts[0].classes
+        parts.append(_read_one(entry, known, points_from, needs_boxes))
+        if classes is None and len(parts[-1].category_labels) != len(parts[0].classes):
+            raise ValueError(
+                f'{shorten(str(entry))}: its categories are not those of {paths[0]}, '
+                f'{shorten(parts[0].classes)}; name the same ones in each file, or give the classes '
+                'in the config')
+    return parts[0] if len(parts) == 1 else _join(parts)
 
 
-def points_digest(path):
+def write_point_file(path: str | Path, content: Mapping[str, Any], indent: int | None = None) -> Path:
+    """Write a point file atomically: an interruption leaves the old file, if any.
+
+    Args:
+        path: The file; its folder is made where it is not there.
+        content: COCO JSON, as :func:`load_point_json` returns it.
+        indent: Of a file that people read; it ends with a new line.
+
+    Raises:
+        ValueError: The content has not the three lists of a point file.
+    """
+    missing = [key for key in COCO_LISTS if not isinstance(content.get(key), list)]
+    if missing:
+        raise ValueError(f'{shorten(str(path))}: a point file needs the lists {COCO_LISTS}; there is '
+                         f'no {missing[0]}')
+    write_text(path, json.dumps(content, indent=indent) + ('' if indent is None else '\n'))
+    return Path(path)
+
+
+def point_file_content(point_file: PointFile) -> dict[str, Any]:
+    """Return a point file as COCO JSON; reading it again gives the same records and classes.
+
+    Args:
+        point_file: Boxes are written where there are any; the categories' ids count from 1.
+    """
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for record in point_file.records:
+        group = {} if record.group is None else dict(group=record.group)
+        images.append(dict(record.fields, id=record.img_id, file_name=record.file_name,
+                           height=record.height, width=record.width, **group))
+        boxes = record.boxes or [None] * len(record.points)
+        for (x, y), label, box in zip(record.points, record.labels, boxes, strict=True):
+            annotations.append(dict(
+                id=len(annotations) + 1, image_id=record.img_id, category_id=label + 1,
+                keypoints=[x, y, 2], num_keypoints=1, iscrowd=0,
+                **({} if box is None else dict(bbox=[*box[:2], box[2] - box[0], box[3] - box[1]]))))
+    return dict(images=images, annotations=annotations,
+                categories=[dict(id=number, name=name, keypoints=['point'])
+                            for number, name in enumerate(point_file.classes, start=1)])
+
+
+def points_digest(path: Paths, points_from: str = 'auto') -> str:
     """Return a digest of what a point file says of its images, whatever its order and layout.
 
     Two point files of one digest have the same images, by id and file name, with the same points.
 
     Args:
-        path (str or Path): The file.
+        path: As :func:`read_point_file`.
+        points_from: Likewise.
 
     Returns:
-        str: 16 hexadecimal digits.
+        16 hexadecimal digits.
 
     Raises:
         ValueError: As :func:`read_point_file`.
     """
     lines = sorted(f'{record.img_id!r} {record.file_name} '
                    f'{sorted(zip(record.labels, record.points, strict=True))}'
-                   for record in read_point_file(path).records)
-    return hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:16]
+                   for record in read_point_file(path, points_from=points_from).records)
+    return hashlib.sha256('\n'.join(lines).encode('utf-8', 'backslashreplace')).hexdigest()[:16]
 
 
-def category_names(categories):
-    """Return the names of the categories in the order of their ids (numbers before strings)."""
-    ordered = sorted(categories, key=lambda category: (isinstance(category['id'], str),
-                                                       category['id']))
-    return [category['name'] for category in ordered]
-
-
-def category_labels(path, categories, classes):
-    """Return the label of each category id.
-
-    Args:
-        path (str or Path): For the message.
-        categories (list[dict]): With ``id`` and ``name``.
-        classes (Sequence[str]): Their order gives the labels.
-
-    Returns:
-        dict: category id -> label.
-
-    Raises:
-        ValueError: The classes are no list of different names, or a category is not among them.
-    """
-    names = {category['id']: category['name'] for category in categories}
-    order = [classes] if isinstance(classes, str) else list(classes)
-    if isinstance(classes, str) or not order or len(set(order)) < len(order):
-        raise ValueError(f'{path}: the classes are {classes!r}; expected are one or more different '
-                         "names, for example metainfo=dict(classes=('fracture', )) in the config, "
-                         'or the list categories of the file')
-    unlisted = [name for name in names.values() if name not in order]
+def _read_one(path: Path, classes: Iterable[str] | None, points_from: str,
+              needs_boxes: bool) -> PointFile:
+    content = load_point_json(path)
+    name = shorten(str(path))
+    categories = read_categories(name, content['categories'])
+    known = check_classes(name, categories.values() if classes is None else classes)
+    unlisted = [category for category in categories.values() if category not in known]
     if unlisted:
         raise ValueError(
-            f'{path}: its categories {unlisted} are not among the classes {order} of the config; '
-            'list them in metainfo.classes, or take them and their annotations out of the file')
-    return {key: order.index(name) for key, name in names.items()}
+            f'{name}: its categories {shorten(unlisted)} are not among the classes {shorten(known)}; '
+            'list them in metainfo.classes of the config, or take them and their annotations out of '
+            'the file')
+    labels = {key: known.index(category) for key, category in categories.items()}
+    records = read_image_records(name, content['images'])
+    num_from = dict(keypoints=0, bbox=0, segmentation=0)
+    seen: set[ImageId] = set()
+    for annotation in content['annotations']:
+        where, record, label = _find_owner(name, annotation, records, labels)
+        if annotation['id'] in seen:
+            raise ValueError(f'{name}: annotation id {quote(annotation["id"])} occurs twice; '
+                             'give each annotation an id of its own')
+        seen.add(annotation['id'])
+        finding = read_finding(annotation, record, where, points_from, needs_boxes)
+        num_from[finding.source] += 1
+        record.points.extend(finding.points)
+        record.labels.extend([label] * len(finding.points))
+        record.boxes.extend([finding.box] * len(finding.points))
+    _check_scale(name, records.values())
+    return PointFile(list(records.values()), known, labels, num_from, (path, ))
 
 
-def _is_id(value):
-    return isinstance(value, int | str) and not isinstance(value, bool)
+def _find_owner(path: str, annotation: dict[str, Any], records: Mapping[ImageId, ImageRecord],
+                labels: Mapping[ImageId, int]) -> tuple[str, ImageRecord, int]:
+    """Return how messages name an annotation, its image and its label."""
+    key = as_id(annotation.get('id'))
+    if key is None:
+        raise ValueError(f'{path}: annotation {shorten(annotation)} has no id; a whole number or a '
+                         'string is needed')
+    where = f'{path}: annotation {quote(key)}'
+    img_id, category = (as_id(annotation.get(entry)) for entry in ('image_id', 'category_id'))
+    if img_id is None or img_id not in records:
+        raise ValueError(f'{where} belongs to image {quote(annotation.get("image_id"))}, which '
+                         'is not in the list of images; fix its image_id or take it out')
+    if category is None or category not in labels:
+        raise ValueError(f'{where} has category {quote(annotation.get("category_id"))}, which '
+                         f'is not in the list of categories ({shorten(sorted(labels, key=str))}); '
+                         'fix it or take it out')
+    record = records[img_id]
+    return f'{where} of {shorten(record.file_name)}', record, labels[category]
 
 
-def _check_categories(path, categories):
-    ids, names = set(), set()
-    for category in categories:
-        if not _is_id(category.get('id')) or not isinstance(category.get('name'), str):
-            raise ValueError(f'{path}: category {category!r} needs an id (a whole number or a '
-                             'string) and a name')
-        if category['id'] in ids or category['name'] in names:
-            raise ValueError(f'{path}: category {category!r} occurs twice; keep one')
-        ids.add(category['id'])
-        names.add(category['name'])
-
-
-def _read_image(path, image):
-    img_id, name = image.get('id'), image.get('file_name')
-    if not _is_id(img_id):
-        raise ValueError(f'{path}: image {image!r} has no id; a whole number or a string is needed')
-    if not isinstance(name, str) or not name:
-        raise ValueError(f'{path}: image {img_id!r} has no file_name; it is the place of the file '
-                         'under data_prefix.img')
-    sizes = [image.get('height'), image.get('width')]
-    if not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes):
-        raise ValueError(f'{path}: image {img_id!r} ({name}) has height {sizes[0]!r} and width '
-                         f'{sizes[1]!r}; both must be positive whole numbers of pixels')
-    group = image.get('group')
-    if group is not None and not _is_id(group):
-        raise ValueError(f'{path}: image {img_id!r} ({name}) has group {group!r}; a whole number or '
-                         'a string that names the patient is expected')
-    fields = {key: value for key, value in image.items()
-              if key not in IMAGE_KEYS and (isinstance(value, str | int) or (
-                  isinstance(value, float) and math.isfinite(value)))}
-    return ImageRecord(img_id, name, *sizes, group, fields=fields)
-
-
-def _check_new_id(path, annotation, seen):
-    if not _is_id(annotation.get('id')):
-        raise ValueError(f'{path}: annotation {str(annotation)[:200]} has no id; a whole number or '
-                         'a string is needed')
-    if annotation['id'] in seen:
-        raise ValueError(f'{path}: annotation id {annotation["id"]!r} occurs twice; give each an id '
-                         'of its own')
-    seen.add(annotation['id'])
-
-
-def _find_image(path, annotation, records):
-    img_id = annotation.get('image_id')
-    if not _is_id(img_id) or img_id not in records:
-        raise ValueError(f'{path}: annotation {annotation["id"]!r} belongs to image {img_id!r}, '
-                         'which is not in the list of images; mend its image_id or take it out')
-    return records[img_id]
-
-
-def _find_label(path, annotation, labels):
-    category = annotation.get('category_id')
-    if not _is_id(category) or category not in labels:
-        raise ValueError(f'{path}: annotation {annotation["id"]!r} has category {category!r}, which '
-                         f'is not in the list of categories ({sorted(labels, key=str)}); mend it')
-    return labels[category]
-
-
-def _read_point(path, annotation, record):
-    where = f'{path}: annotation {annotation["id"]!r} of {record.file_name}'
-    keypoints = annotation.get('keypoints')
-    if keypoints is None:
-        raise ValueError(f'{where} has no keypoints; a point is written as "keypoints": [x, y, 2], '
-                         '"num_keypoints": 1 (boxes alone are not points)')
-    if (not isinstance(keypoints, list) or len(keypoints) != 3
-            or not all(isinstance(value, int | float) and not isinstance(value, bool)
-                       for value in keypoints)):
-        raise ValueError(f'{where} has keypoints {str(keypoints)[:100]}; one point is expected, '
-                         '[x, y, 2]; write several points as several annotations')
-    if annotation.get('num_keypoints', 1) != 1 or keypoints[2] not in (1, 2):
-        raise ValueError(f'{where} has keypoints {keypoints} and num_keypoints '
-                         f'{annotation.get("num_keypoints", 1)!r}; a point that counts has '
-                         'visibility 2 and num_keypoints 1; take others out')
-    x, y = keypoints[:2]
-    if not all(math.isfinite(value) for value in (x, y) if isinstance(value, float)):
-        raise ValueError(f'{where} lies at ({x}, {y}); both must be finite numbers')
-    if not (0 <= x <= record.width and 0 <= y <= record.height):
+def _check_scale(path: str, records: Iterable[ImageRecord]) -> None:
+    """Reject points that are fractions of the image rather than pixels."""
+    positive = [record for record in records if record.points]
+    if positive and all(
+            min(record.height, record.width) >= MIN_SIDE_OF_FRACTIONS
+            and all(max(point) <= 1 for point in record.points) for record in positive):
         raise ValueError(
-            f'{where} lies at ({x}, {y}), outside its image of {record.width} x {record.height} '
-            '(width x height); points are x, y in pixels of this very file: are they of another '
-            'scale, or exchanged?')
-    return float(x), float(y)
+            f'{path}: all points lie between 0 and 1, such as {positive[0].points[0]} of '
+            f'{shorten(positive[0].file_name)}, an image of {positive[0].width} x '
+            f'{positive[0].height} (width x height); points are in pixels: multiply x by the width '
+            'and y by the height')
+
+
+def _join(parts: Sequence[PointFile]) -> PointFile:
+    """Return several point files as one."""
+    homes: dict[tuple[str, ImageId], Path] = {}
+    category_labels: dict[ImageId, int] = {}
+    contradicted: set[ImageId] = set()
+    num_from = dict.fromkeys(parts[0].num_from, 0)
+    for part in parts:
+        home = part.paths[0]
+        for record in part.records:
+            for key in (('image id', record.img_id), ('file name', record.file_name)):
+                if key in homes:
+                    raise ValueError(
+                        f'{shorten(str(home))}: {key[0]} {quote(key[1])} is in '
+                        f'{shorten(str(homes[key]))} as well; an image counts once, and ids must '
+                        'differ between point files that are used together')
+                homes[key] = home
+        contradicted.update(key for key, label in part.category_labels.items()
+                            if category_labels.setdefault(key, label) != label)
+        for source, number in part.num_from.items():
+            num_from[source] += number
+    return PointFile(
+        [record for part in parts for record in part.records], parts[0].classes,
+        {key: label for key, label in category_labels.items() if key not in contradicted}, num_from,
+        tuple(path for part in parts for path in part.paths))

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from mmwindow.apis.evaluation_report import write_report
-from mmwindow.evaluation.files.annotation_file import read_annotations
+from mmwindow.evaluation.files.ground_truth import read_annotations
 from mmwindow.evaluation.files.image_table import image_rows, write_image_table
 from mmwindow.evaluation.files.prediction_files import find_reader, read_predictions
 from mmwindow.evaluation.files.records import read_record
-from mmwindow.evaluation.hit_rules import RULE_NUMBERS
+from mmwindow.evaluation.hit_rules import HIT_RULES, RULE_NUMBERS, HitRule
 from mmwindow.evaluation.results import ClassResult, froc_settings, summarise_class
 from mmwindow.evaluation.scoring import evaluate
 from mmwindow.evaluation.statistics.bands import froc_band
@@ -56,7 +56,7 @@ class ClassReport:
 
 def evaluate_files(predictions, annotations, out, *, num_resamples=0, seed=0, by=None, compare=None,
                    operating_point=None, choose='fp_budget', choose_target=None, name=None,
-                   progress=True, **options):
+                   progress=True, points_from='auto', **options):
     """Score a file of predictions against a file of annotations and write what came out.
 
     Writes ``record.json``, ``images.csv``, ``report.md`` and for each class with points
@@ -76,6 +76,8 @@ def evaluate_files(predictions, annotations, out, *, num_resamples=0, seed=0, by
         choose_target (float, optional): FP rate, sensitivity or specificity; 0.1 or 0.9 if None.
         name (str, optional): Of the system in report and figures; the file's name if None.
         progress (bool): Tell on standard error how far the reading is.
+        points_from (str): How an annotation gives its point, one of
+            :data:`~mmwindow.annotations.point_rules.POINT_RULES`.
         **options: Of :func:`~mmwindow.evaluation.scoring.evaluate`.
 
     Returns:
@@ -87,7 +89,8 @@ def evaluate_files(predictions, annotations, out, *, num_resamples=0, seed=0, by
     out, name = Path(out), name or Path(predictions).stem
     if out.exists() and not out.is_dir():
         raise ValueError(f'{out}: there is a file of this name; a folder for the results is expected')
-    truth = read_annotations(annotations)
+    truth = read_annotations(annotations, points_from,
+                             needs_boxes=HitRule(options.get('rule', HIT_RULES[0])).needs_boxes)
     if by is not None and by != 'group' and not any(by in target.fields for target in truth.targets):
         known = sorted({key for target in truth.targets for key in target.fields} - {'file_name'})
         raise ValueError(f'{annotations}: no image has the field {by!r}; there are {known}')

@@ -2,19 +2,26 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from mmwindow.annotations.checks import ImageId, is_id
+from mmwindow.annotations.groups import unit_name
 from mmwindow.annotations.point_file import load_point_json, read_point_file
-from mmwindow.datasets.splits import split_by_group, split_content, write_parts
-from mmwindow.utils.files import write_text
+from mmwindow.annotations.records import ImageRecord
+from mmwindow.datasets.splits import SPLITS, split_content, split_records, write_parts
+from mmwindow.utils.files import load_own_json, write_text
+from mmwindow.utils.messages import MAX_NAMES, name_some, quote
 
 FORMAT = 'mmwindow-folds'
 VERSION = 1
-SPLITS = ('train', 'val', 'test')
-SHOWN = 5  # a message names this many images or groups, then counts
+WRITER = 'tools/make_splits.py'
+Fold = dict[str, list[ImageId]]
+Records = Mapping[ImageId, ImageRecord]
 
 
-def file_checksum(path):
+def file_checksum(path: str | Path) -> str:
     """Return the SHA-256 of a file's bytes, 64 hexadecimal digits.
 
     Raises:
@@ -27,31 +34,19 @@ def file_checksum(path):
                          'file') from error
 
 
-def name_some(values):
-    """Return a few values as text, and how many more there are."""
-    values = sorted(values, key=str)
-    more = f' and {len(values) - SHOWN} more' if len(values) > SHOWN else ''
-    return ', '.join(repr(value) for value in values[:SHOWN]) + more
-
-
-def group_of(record):
-    """Return the group of an image; an image without one is a group of its own."""
-    return f'image {record.img_id}' if record.group is None else f'group {record.group}'
-
-
-def make_folds(path, num_folds=5, seed=0):
-    """Divide a point file into folds by group, stratified by positive and normal.
+def make_folds(path: str | Path, num_folds: int = 5, seed: int = 0) -> dict[str, Any]:
+    """Divide a point file into folds by group, stratified by positive and negative images.
 
     Of five folds each has 70 % of the images for training, 10 % for validation and 20 %
     for testing; each image is tested exactly once (docs/method.md, section 9).
 
     Args:
-        path (str | Path): The point file.
-        num_folds (int): Number of folds.
-        seed (int): Of the division; the same file and seed give the same folds.
+        path: The point file.
+        num_folds: Number of folds.
+        seed: Of the division; the same file and seed give the same folds.
 
     Returns:
-        dict: What :func:`write_folds` writes: ``format``, ``version``, ``annotations``
+        What :func:`write_folds` writes: ``format``, ``version``, ``annotations``
         (``file`` and ``sha256``), ``seed`` and ``folds``, a list of dicts ``train``,
         ``val``, ``test`` of image ids.
 
@@ -61,76 +56,60 @@ def make_folds(path, num_folds=5, seed=0):
     if num_folds < 2:
         raise ValueError(f'num_folds is {num_folds}; at least 2 are expected')
     records = read_point_file(path).records
-    groups = [group_of(record) for record in records]
-    is_positive = [bool(record.points) for record in records]
     folds = []
-    for fold in range(num_folds):
-        split = split_by_group(groups, is_positive, fold, num_folds, seed)
+    for number in range(num_folds):
+        split = split_records(records, number, num_folds, seed)
         folds.append({name: [records[index].img_id for index in split[name]] for name in SPLITS})
     return dict(format=FORMAT, version=VERSION, seed=seed,
                 annotations=dict(file=Path(path).name, sha256=file_checksum(path)), folds=folds)
 
 
-def write_folds(path, folds):
-    """Write folds; a file under its own name is whole."""
+def write_folds(path: str | Path, folds: Mapping[str, Any]) -> Path:
+    """Write folds atomically and return the path."""
     write_text(path, json.dumps(folds) + '\n')
     return Path(path)
 
 
-def read_folds(path):
+def read_folds(path: str | Path) -> dict[str, Any]:
     """Read a folds file and check its form; :func:`check_folds` checks its content.
 
     Returns:
-        dict: As :func:`make_folds` returns it.
+        As :func:`make_folds` returns it.
 
     Raises:
         ValueError: The file is missing, cut short, no folds file or of a newer format.
     """
-    path = Path(path)
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except OSError as error:
-        raise ValueError(f'{path}: the folds file cannot be read ({error.strerror or error}); '
-                         'tools/make_splits.py writes one') from error
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError alike
-        raise ValueError(f'{path}: no JSON, or cut short ({error}); write it again with '
-                         'tools/make_splits.py') from error
-    if not isinstance(content, dict) or content.get('format') != FORMAT:
-        raise ValueError(f'{path}: no folds file ("format" is not "{FORMAT}"); '
-                         'tools/make_splits.py writes one')
-    if content.get('version') != VERSION:
-        raise ValueError(f'{path}: folds of format version {content.get("version")!r}; this '
-                         f'mmwindow reads version {VERSION}: write them again')
-    annotations, folds = content.get('annotations'), content.get('folds')
-    if not isinstance(annotations, dict) or not isinstance(annotations.get('sha256'), str):
-        raise ValueError(f'{path}: "annotations" is {annotations!r}; the point file\'s name and '
+    content = load_own_json(path, 'folds file', FORMAT, VERSION, WRITER)
+    owner, folds = content.get('annotations'), content.get('folds')
+    if not isinstance(owner, dict) or not isinstance(owner.get('sha256'), str):
+        raise ValueError(f'{path}: "annotations" is {quote(owner)}; the point file\'s name and '
                          'sha256 are expected')
     if not isinstance(folds, list) or not folds:
-        raise ValueError(f'{path}: no list "folds"; write it again with tools/make_splits.py')
+        raise ValueError(f'{path}: no list "folds"; write it again with {WRITER}')
     for number, fold in enumerate(folds):
         for name in SPLITS:
             if not isinstance(fold, dict) or not isinstance(fold.get(name), list) or not fold[name]:
                 raise ValueError(f'{path}: fold {number} has no images for {name}; each fold needs '
                                  f'{SPLITS}')
-            strange = [img_id for img_id in fold[name] if not isinstance(img_id, int | str)]
-            if strange:
-                raise ValueError(f'{path}: fold {number} names {strange[0]!r} as an image of {name}; '
-                                 'the id of an image is a number or a string')
+            wrong = [img_id for img_id in fold[name] if not is_id(img_id)]
+            if wrong:
+                raise ValueError(f'{path}: fold {number} names {quote(wrong[0])} as an image of '
+                                 f'{name}; the id of an image is a whole number or a string')
     return content
 
 
-def check_folds(path, points):
-    """Read a folds file and refuse it where it does not fit its point file.
+def check_folds(path: str | Path, points: str | Path) -> dict[str, Any]:
+    """Read a folds file and reject it where it does not fit its point file.
 
     Args:
-        path (str | Path): The folds file.
-        points (str | Path): The point file.
+        path: The folds file.
+        points: The point file.
 
     Returns:
-        dict: The folds, as :func:`make_folds` returns them.
+        The folds, as :func:`make_folds` returns them.
 
     Raises:
-        ValueError: It belongs to another point file, an image is missing, strange or twice in a
+        ValueError: It belongs to another point file, an image is missing, unknown or twice in a
             fold, a group is divided, or an image is not tested exactly once; the message says
             which.
     """
@@ -151,7 +130,8 @@ def check_folds(path, points):
     return content
 
 
-def _check_owner(path, content, points, records):
+def _check_owner(path: str | Path, content: Mapping[str, Any], points: str | Path, records: Records
+                 ) -> None:
     owner = content['annotations']
     checksum = file_checksum(points)
     if owner['sha256'] == checksum:
@@ -168,7 +148,7 @@ def _check_owner(path, content, points, records):
         + '. Give the point file they were made for, or write new folds with tools/make_splits.py')
 
 
-def _check_fold(where, fold, records):
+def _check_fold(where: str, fold: Fold, records: Records) -> None:
     listed = Counter(img_id for name in SPLITS for img_id in fold[name])
     problems = [what.format(name_some(ids)) for what, ids in (
         ('lacks images {}', set(records) - set(listed)),
@@ -176,43 +156,43 @@ def _check_fold(where, fold, records):
         ('has images {} more than once', {key for key, count in listed.items() if count > 1}))
         if ids]
     if not problems:
-        homes = {}
+        homes: dict[str, set[str]] = {}
         for name in SPLITS:
             for img_id in fold[name]:
-                homes.setdefault(group_of(records[img_id]), set()).add(name)
+                record = records[img_id]
+                homes.setdefault(unit_name(record.group, img_id), set()).add(name)
         problems = [f'divides {group} between {" and ".join(sorted(names))}'
-                    for group, names in sorted(homes.items()) if len(names) > 1][:SHOWN]
+                    for group, names in sorted(homes.items()) if len(names) > 1][:MAX_NAMES]
     if problems:
         raise ValueError(f'{where} {"; ".join(problems)}. Write the folds again with '
                          'tools/make_splits.py')
 
 
-def write_fold_files(folds, points, folder, numbers=None):
-    """Write ``fold0/{train,val,test}.json`` and so on, each beside and then renamed.
+def write_fold_files(folds: Mapping[str, Any], points: str | Path, folder: str | Path,
+                     numbers: Iterable[int] | None = None) -> dict[int, dict[str, Path]]:
+    """Write ``fold0/{train,val,test}.json`` and so on, each atomically.
 
     Args:
-        folds (dict): Checked, from :func:`check_folds`.
-        points (str | Path): The point file.
-        folder (str | Path): Where.
-        numbers (Sequence[int], optional): Which folds; all if None.
+        folds: Checked, from :func:`check_folds`.
+        points: The point file.
+        folder: Where.
+        numbers: Which folds; all if None.
 
     Returns:
-        dict[int, dict[str, Path]]: The files of each fold.
+        The files of each fold.
 
     Raises:
         ValueError: There is no such fold.
     """
     content = load_point_json(points)
-    place = {img['id']: index for index, img in enumerate(content['images'])}
+    places = {image['id']: index for index, image in enumerate(content['images'])}
     numbers = range(len(folds['folds'])) if numbers is None else numbers
     files = {}
     for number in numbers:
         if not 0 <= number < len(folds['folds']):
             raise ValueError(f'there is no fold {number}; the folds are 0 to '
                              f'{len(folds["folds"]) - 1}')
-        split = {name: sorted(place[img_id] for img_id in ids)
+        split = {name: sorted(places[img_id] for img_id in ids)
                  for name, ids in folds['folds'][number].items() if name in SPLITS}
-        home = Path(folder) / f'fold{number}'
-        write_parts(home, split_content(content, split))
-        files[number] = {name: home / f'{name}.json' for name in SPLITS}
+        files[number] = write_parts(Path(folder) / f'fold{number}', split_content(content, split))
     return files

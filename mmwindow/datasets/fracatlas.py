@@ -2,43 +2,38 @@
 from pathlib import Path
 
 from mmwindow.annotations.importers.fracatlas import polygons_to_points
-from mmwindow.annotations.point_file import load_point_json
-from mmwindow.datasets.splits import split_by_group, split_content, write_parts
-from mmwindow.images.file_check import describe_image_problem
+from mmwindow.annotations.point_file import load_point_json, read_point_file, write_point_file
+from mmwindow.datasets.splits import write_splits
+from mmwindow.images.file_check import check_image_files, describe_problems
 
 
-def convert_fracatlas(source, out, seed=0, fold=0):
+def convert_fracatlas(source: str | Path, out: str | Path, seed: int = 0, fold: int = 0
+                      ) -> dict[str, dict[str, int]]:
     """Write ``annotations/{points,train,val,test}.json``; images stay where they are.
 
     Args:
-        source (str | Path): FracAtlas' folder, with ``fractures.json`` and ``images/``.
-        out (str | Path): Folder for the annotation files.
-        seed (int): Of points and folds.
-        fold (int): Which of the five folds is tested.
+        source: FracAtlas' folder, with ``fractures.json`` and ``images/``.
+        out: Folder for the annotation files.
+        seed: Of points and folds.
+        fold: Which of the five folds is tested.
 
     Returns:
-        dict: Numbers of images, positives and points of each split.
+        Numbers of ``images``, ``positives`` and ``points`` of each split.
 
     Raises:
         ValueError: Missing or cut images (all are looked at), or bad annotations.
     """
-    source, out = Path(source), Path(out)
-    content = load_point_json(source / 'fractures.json')
-    faults = [f'  {source / "images" / img["file_name"]}: {fault}' for img in content['images']
-              if (fault := describe_image_problem(source / 'images' / img['file_name'], img['height'],
-                                            img['width']))]
-    if faults:
-        raise ValueError(f'{source}: {len(faults)} of {len(content["images"])} images cannot be '
-                         'used:\n' + '\n'.join(faults[:10]))
-    points = polygons_to_points(content, seed)
-    positives = {annotation['image_id'] for annotation in points['annotations']}
-    split = split_by_group([str(img.get('group', img['id'])) for img in points['images']],
-                           [img['id'] in positives for img in points['images']], fold, seed=seed)
-    parts = split_content(points, split)
-    folder = out / 'annotations'
-    write_parts(folder, {'points': points, **parts})
-    return {name: dict(images=len(part['images']),
-                       positives=len({annotation['image_id']
-                                      for annotation in part['annotations']}),
-                       points=len(part['annotations']))
+    path, images = Path(source) / 'fractures.json', Path(source) / 'images'
+    records = read_point_file(path, points_from='polygon').records
+    problems = check_image_files(records, images)
+    if problems:
+        raise ValueError(f'{path}: {len(problems)} of {len(records)} images in {images} cannot be '
+                         f'used:\n{describe_problems(problems)}')
+    folder = Path(out) / 'annotations'
+    points = write_point_file(folder / 'points.json', polygons_to_points(load_point_json(path), seed))
+    records = read_point_file(points).records
+    split = write_splits(points, folder, num_folds=None, seed=seed, fold=fold)[str(folder)]
+    parts = {name: [records[index] for index in indices] for name, indices in split.items()}
+    return {name: dict(images=len(part), positives=sum(bool(record.points) for record in part),
+                       points=sum(len(record.points) for record in part))
             for name, part in parts.items()}

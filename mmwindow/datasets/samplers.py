@@ -1,49 +1,55 @@
 """Samplers of images."""
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from mmdet.registry import DATA_SAMPLERS
 from mmengine.dist import get_dist_info, sync_random_seed
+from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 
-def balanced_indices(positive, normals_per_positive, generator, shuffle):
-    """Return the images of one epoch: all positives, and as many random normals as asked.
+def balanced_indices(positive: NDArray[np.bool_], normals_per_positive: float,
+                     generator: np.random.Generator, shuffle: bool) -> NDArray[np.int64]:
+    """Return the images of one epoch: all positive ones, and as many random negative ones as asked.
 
     Args:
-        positive (ndarray): ``(N,)`` bool, whether each image has a point.
-        normals_per_positive (float): Number of normals to each positive.
-        generator (numpy.random.Generator): Draws the normals and their order.
-        shuffle (bool): False keeps the data set's order.
+        positive: ``(N,)``, whether each image has a point.
+        normals_per_positive: Number of negative images to each positive one.
+        generator: Draws the negative images and the order.
+        shuffle: False keeps the data set's order.
 
     Returns:
-        ndarray: Indices, each at most once.
+        Indices, each at most once.
     """
-    positives, normals = np.flatnonzero(positive), np.flatnonzero(~positive)
-    num_normals = min(len(normals), round(len(positives) * normals_per_positive))
-    chosen = np.concatenate([positives, generator.choice(normals, num_normals, replace=False)])
-    return generator.permutation(chosen) if shuffle else np.sort(chosen)
+    positives, negatives = np.flatnonzero(positive), np.flatnonzero(~positive)
+    num_negatives = min(len(negatives), round(len(positives) * normals_per_positive))
+    indices = np.concatenate([positives, generator.choice(negatives, num_negatives, replace=False)])
+    return generator.permutation(indices) if shuffle else np.sort(indices)
 
 
 @DATA_SAMPLERS.register_module()
 class BalancedImageSampler(Sampler):
-    """All positives and as many random normals in every epoch, other normals in the next.
+    """All positive and as many random negative images in every epoch, others in the next.
 
-    For data sets with many more normals than positives. All ranks draw the same epoch and take
-    every ``world_size``-th of it; it is filled up by repetition so that all have the same number.
+    For data sets with many more negative than positive images. All ranks draw the same epoch and
+    take every ``world_size``-th of it; it is filled up by repetition so that all have the same
+    number.
 
     Args:
         dataset: With ``get_data_info`` (mmengine's data sets and their wrappers).
-        seed (int, optional): Must be equal on all ranks; None draws one and shares it.
-        normals_per_positive (float): Normals to each positive; where there are fewer, all are
+        seed: Must be equal on all ranks; None draws one and shares it.
+        normals_per_positive: Negative images to each positive one; where there are fewer, all are
             taken.
-        shuffle (bool): False keeps the data set's order within an epoch.
+        shuffle: False keeps the data set's order within an epoch.
 
     Raises:
-        ValueError: The data set has no positives, or the ratio is negative.
+        ValueError: The data set has no positive image, or the ratio is negative.
     """
 
-    def __init__(self, dataset, seed=None, normals_per_positive=1., shuffle=True):
+    def __init__(self, dataset: Any, seed: int | None = None, normals_per_positive: float = 1.,
+                 shuffle: bool = True) -> None:
         if not (normals_per_positive >= 0 and math.isfinite(normals_per_positive)):
             raise ValueError(f'BalancedImageSampler: normals_per_positive is {normals_per_positive}; '
                              'expected a finite number of 0 or more')
@@ -59,19 +65,19 @@ class BalancedImageSampler(Sampler):
         self.epoch = 0
         self.num_samples = math.ceil(len(self._epoch_indices()) / self.world_size)
 
-    def _epoch_indices(self):
+    def _epoch_indices(self) -> NDArray[np.int64]:
         return balanced_indices(self.positive, self.normals_per_positive,
                                 np.random.default_rng((self.seed, self.epoch)), self.shuffle)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[int]:
         """Yield this rank's indices of the epoch."""
         indices = np.resize(self._epoch_indices(), self.num_samples * self.world_size)
         return iter(indices[self.rank::self.world_size].tolist())
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return the number of images of this rank in one epoch."""
         return self.num_samples
 
-    def set_epoch(self, epoch):
-        """Draw other normals from the next iteration on; mmengine's runner calls this."""
+    def set_epoch(self, epoch: int) -> None:
+        """Draw other negative images from the next iteration on; mmengine's runner calls this."""
         self.epoch = epoch

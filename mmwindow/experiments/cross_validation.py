@@ -19,13 +19,14 @@ import mmwindow
 from mmwindow.datasets.folds import check_folds, read_folds, write_fold_files, write_folds
 from mmwindow.engine.checkpoint import mend_last_checkpoint
 from mmwindow.evaluation.files.records import read_record
-from mmwindow.experiments.job_queue import Job, ProgressLine, run_jobs
+from mmwindow.experiments.job_queue import Job, run_jobs
 from mmwindow.experiments.plan import describe_system, plan_runs
 from mmwindow.experiments.worker import RECORDS
-from mmwindow.utils.files import read_json, write_json, write_text
+from mmwindow.utils.files import PART, read_json, write_json, write_text
+from mmwindow.utils.progress import ProgressDisplay
 
 # What a start that was cut before run.json leaves.
-CUT_START = {'config.py', 'config.py.part', 'run.json.part'}
+CUT_START = {'config.py'}
 SHOWN = 5
 
 
@@ -79,7 +80,8 @@ def prepare_folder(plan, text, overwrite=False):
     """
     state = read_json(plan.folder / 'run.json')
     if plan.folder.exists() and (not state or state['mark'] != plan.mark):
-        foreign = sorted({path.name for path in plan.folder.iterdir()} - CUT_START)
+        foreign = sorted({path.name for path in plan.folder.iterdir() if path.suffix != PART}
+                         - CUT_START)
         if not state and foreign:
             raise ValueError(f'{plan.folder}: there is no run.json, so it is no run of this command, '
                              f'but there is {", ".join(foreign[:SHOWN])}; move it away, or choose '
@@ -250,7 +252,7 @@ def run_folds(configs, out, folds=None, points=None, only=None, gpus=None, all_g
         cfg_options, seed, amp: As in :func:`plan_runs`.
         overwrite (bool): Delete runs of other settings that are in the way.
         command_line (str): Is noted in each result.
-        line (ProgressLine, optional): Where progress is shown.
+        line (ProgressDisplay, optional): Where progress is shown.
 
     Returns:
         list[Outcome]: Of the runs that had to be done.
@@ -284,7 +286,7 @@ def run_plans(plans, devices, command_line='', amp=False, overwrite=False, line=
     Raises:
         ValueError: A folder holds a run of other settings, or another command is at work there.
     """
-    line = line or ProgressLine()
+    line = line or ProgressDisplay()
     num_processes = devices['num_processes']
     with lock_folders([plan.folder for plan in plans]):
         jobs = []

@@ -3,13 +3,12 @@ import contextlib
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmwindow.utils.progress import describe_seconds
+from mmwindow.utils.progress import ProgressDisplay, describe_seconds
 
 TAIL_BYTES = 8192
 # What ProgressHook writes into the log: epoch, epochs, and a bar of 20 characters.
@@ -156,34 +155,6 @@ def estimate_left(done, running, waiting, num_devices):
     return max([0., (sum(at_work) + sum(to_come)) / num_devices, *at_work, *to_come])
 
 
-class ProgressLine:
-    """One line of progress: rewritten in place on a terminal, now and then in a log file.
-
-    Args:
-        interval (float): Seconds between lines where the output is no terminal.
-        stream: Where to write; standard error if None.
-    """
-
-    def __init__(self, interval=30., stream=None):
-        self.interval = interval
-        self.stream = stream or sys.stderr
-        self.last = time.monotonic()
-
-    def show(self, text):
-        """Show the state of things, unless a line has just been written to a log."""
-        if self.stream.isatty():
-            self.stream.write('\r\033[K' + text)
-        elif time.monotonic() - self.last >= self.interval:
-            self.stream.write(text + '\n')
-            self.last = time.monotonic()
-        self.stream.flush()
-
-    def say(self, text):
-        """Write a line that stays."""
-        self.stream.write(('\r\033[K' if self.stream.isatty() else '') + text + '\n')
-        self.stream.flush()
-
-
 def describe_progress(done, failed, running, waiting, left):
     """Return the progress line of a list of jobs."""
     total = done + failed + len(running) + waiting
@@ -202,13 +173,13 @@ def run_jobs(jobs, devices, line=None, poll_seconds=0.5):
     Args:
         jobs (Sequence[Job]): In this order; those with ``seconds`` are done and only counted.
         devices (Sequence[dict]): Variables added to the environment of a job on each device.
-        line (ProgressLine, optional): Where progress is shown.
+        line (ProgressDisplay, optional): Where progress is shown.
         poll_seconds (float): How often the processes are looked at.
 
     Returns:
         list[Outcome]: Of the jobs that were run, in the order of their ends.
     """
-    line = line or ProgressLine()
+    line = line or ProgressDisplay()
     known = [(job.kind, job.seconds) for job in jobs if job.seconds is not None]
     waiting = [job for job in jobs if job.seconds is None]
     running, outcomes = [], []

@@ -10,7 +10,6 @@ from mmwindow.experiments.paper_tables import (
     comma_separated,
     comparison_table,
     describe_losses,
-    markdown,
     system_table,
     window_table,
 )
@@ -19,6 +18,7 @@ from mmwindow.experiments.results import load_systems
 from mmwindow.experiments.summaries import METRICS, compare_with, summarise
 from mmwindow.experiments.systems import paper_key
 from mmwindow.utils.files import read_json, write_text
+from mmwindow.utils.markdown import markdown_table
 from mmwindow.visualization.paper_figures import plot_figure4, plot_figure5
 
 REFERENCE = 'wl_kld'
@@ -224,9 +224,9 @@ def write_tables(out, tables, description, losses):
     """Write each table as ``.md`` and ``.csv``, and ``tables.md`` with all and the figures."""
     lines = ['# Tables and figures', '', *description, '']
     for name, table in tables.items():
-        write_text(out / f'{name}.md', markdown(table['markdown']) + '\n')
+        write_text(out / f'{name}.md', markdown_table(table['markdown']) + '\n')
         write_text(out / f'{name}.csv', comma_separated(table['csv']))
-        lines += [f'## {TITLES[name]}', '', markdown(table['markdown']), '']
+        lines += [f'## {TITLES[name]}', '', markdown_table(table['markdown']), '']
         if name == 'comparisons':
             lines += ['On the same images. AUROC: DeLong, clustered by patient. Recall and FROC '
                       'score: paired bootstrap. The p-values are not corrected for the number of '

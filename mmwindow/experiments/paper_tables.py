@@ -4,30 +4,14 @@ import io
 import math
 
 from mmwindow.experiments.summaries import METRIC_NAMES, METRICS
+from mmwindow.utils.markdown import format_number, format_p_value, format_with_interval
 
 WINDOW_KEYS = ('softness', 'lower_radius', 'upper_radius')
 
 
-def number(value, digits=3, signed=False):
-    """Return a number as text; 'none' for None and NaN."""
-    if value is None or math.isnan(value):
-        return 'none'
-    return f'{value:{"+" if signed else ""}.{digits}f}'
-
-
-def with_interval(interval, signed=False):
+def format_interval(interval, signed=False):
     """Return 'estimate (low to high)' of an Interval; 'none' for None."""
-    if interval is None:
-        return 'none'
-    return f'{number(interval.estimate, signed=signed)} ({number(interval.low, signed=signed)} to ' \
-           f'{number(interval.high, signed=signed)})'
-
-
-def markdown(rows):
-    """Return rows of cells, the first of them the head, as a Markdown table."""
-    lines = ['| ' + ' | '.join(str(cell) for cell in row) + ' |' for row in rows]
-    lines.insert(1, '|---' * len(rows[0]) + '|')
-    return '\n'.join(lines)
+    return format_with_interval(interval and interval.estimate, interval, signed=signed)
 
 
 def comma_separated(rows):
@@ -52,10 +36,11 @@ def metric_cells(summary, has_folds):
     """Return the cells of one summary, or of a row that was not run (None), in Markdown."""
     cells = []
     for metric in METRICS:
-        cells.append(with_interval(summary.pooled.intervals[metric]))
+        cells.append(format_interval(summary.pooled.intervals[metric]))
         if has_folds:
-            cells.append(f'{number(summary.mean(metric))} ± {number(summary.spread(metric))}')
-        cells.append(number(summary.paper[metric]) if metric in summary.paper else '')
+            cells.append(f'{format_number(summary.mean(metric))} ± '
+                         f'{format_number(summary.spread(metric))}')
+        cells.append(format_number(summary.paper[metric]) if metric in summary.paper else '')
     return cells
 
 
@@ -63,7 +48,8 @@ def paper_only_cells(paper, has_folds):
     """Return the cells of a row of the paper that was not run."""
     cells = []
     for metric in METRICS:
-        cells += ['not run'] + [''] * has_folds + [number(paper[metric]) if metric in paper else '']
+        cells += ['not run', *[''] * has_folds,
+                  format_number(paper[metric]) if metric in paper else '']
     return cells
 
 
@@ -162,20 +148,13 @@ def comparison_table(reference, comparisons, labels):
                 test = comparison.delong
                 interval, p_value = (None, None) if test is None else (test.difference,
                                                                        test.p_value)
-            cells += [with_interval(interval, signed=True), describe_p(p_value)]
+            cells += [format_interval(interval, signed=True), format_p_value(p_value)]
             plain += [None] * 3 if interval is None else [interval.estimate, interval.low,
                                                           interval.high]
             plain.append(p_value)
         rows.append(cells)
         table.append(plain)
     return dict(markdown=rows, csv=table)
-
-
-def describe_p(value):
-    """Return a p-value as text; below 0.001 that is all that is said."""
-    if value is None:
-        return 'none'
-    return '< 0.001' if value < 0.001 else f'{value:.3f}'
 
 
 def describe_losses(reference, comparisons, labels):
@@ -186,6 +165,6 @@ def describe_losses(reference, comparisons, labels):
                  for name, comparison in comparisons.items()
                  if comparison.second[metric] > comparison.first[metric]]
         own = next(iter(comparisons.values())).first[metric]
-        lines.append(f'- {METRIC_NAMES[metric]}: {reference} ({number(own)}) is '
+        lines.append(f'- {METRIC_NAMES[metric]}: {reference} ({format_number(own)}) is '
                      + (f'behind {", ".join(ahead)}.' if ahead else 'behind none.'))
     return lines

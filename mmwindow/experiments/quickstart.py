@@ -1,4 +1,5 @@
-"""The whole path in one call: synthetic radiographs, training, test, pictures."""
+"""The complete path in one call: synthetic radiographs, training, test, pictures."""
+import contextlib
 import shutil
 import time
 from pathlib import Path
@@ -12,7 +13,14 @@ from mmwindow.engine.hooks.training_time_hook import read_training_seconds
 from mmwindow.synthetic import write_dataset
 from mmwindow.utils.environment import describe_machine, describe_versions, fingerprint
 from mmwindow.utils.files import read_json, write_json
-from mmwindow.utils.progress import describe_seconds, quiet
+from mmwindow.utils.progress import describe_seconds
+
+
+@contextlib.contextmanager
+def quiet(log):
+    """Send what the runner prints to a file: the terminal keeps the progress line."""
+    with open(log, 'a', encoding='utf-8') as stream, contextlib.redirect_stdout(stream):
+        yield
 
 
 def train_once(config, options, folder, mark):
@@ -36,7 +44,7 @@ def train_once(config, options, folder, mark):
     if state and state['mark'] == mark and state['finished']:
         print(f'3 training: reused from {folder} ({describe_seconds(state["seconds"])} then)')
         return state
-    if state is None and folder.exists() and any(path.name != 'state.json.part'
+    if state is None and folder.exists() and any(path.suffix != '.part'
                                                  for path in folder.iterdir()):
         raise ValueError(f'{folder}: there are files but no state.json, so it is no training of this '
                          'command; name another folder (--out) or move it away')

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmwindow.experiments.cross_validation import choose_devices, is_finished, run_plans
-from mmwindow.experiments.paper_tables import markdown, number
 from mmwindow.experiments.plan import plan_runs
 from mmwindow.utils.files import read_json, write_json
+from mmwindow.utils.markdown import format_number, markdown_table
 
 SHOWN = {'froc/auroc': 'AUROC', 'froc/recall@0.1': 'recall@0.1', 'froc/froc_score': 'FROC score'}
 RULE = 'the highest mean of validation AUROC and FROC score; of equals the first named'
@@ -107,10 +107,10 @@ def describe_choice(candidates, settings):
     chosen = choose_each(candidates)
     for candidate in candidates:
         rows.append([candidate.system, candidate.setting,
-                     *(number(candidate.metrics[metric]) for metric in SHOWN),
-                     number(None if candidate.merit == -math.inf else candidate.merit),
+                     *(format_number(candidate.metrics[metric]) for metric in SHOWN),
+                     format_number(None if candidate.merit == -math.inf else candidate.merit),
                      'yes' if candidate is chosen[candidate.system] else ''])
-    text = markdown(rows)
+    text = markdown_table(rows)
     if len(chosen) > 1:
         text += ('\n\nOne setting for all, by the mean over systems: '
                  + (choose_shared(candidates, settings)

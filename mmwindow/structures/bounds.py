@@ -139,6 +139,16 @@ def point_bounds(points, labels, num_classes, num_rows, num_columns, stride, low
     Raises:
         ValueError: As :func:`check_window` and :func:`distance_to_nearest`; or labels and points
             disagree in number, or a label is out of range.
+
+    Example:
+        A point in the middle of the first of two cells of 8 pixels: the first cell lies inside both
+        radii, the second (8 pixels away) only inside the upper one.
+
+        >>> bounds = point_bounds(torch.tensor([[4., 4.]]), torch.tensor([0]), num_classes=1,
+        ...                       num_rows=1, num_columns=2, stride=8, lower_radius=5,
+        ...                       upper_radius=10, softness=0)
+        >>> bounds.lower.tolist(), bounds.upper.tolist()
+        ([[[1.0, 0.0]]], [[[1.0, 1.0]]])
     """
     check_window(lower_radius, upper_radius, softness)
     if len(labels) != len(points):

@@ -3,13 +3,13 @@ import json
 import multiprocessing
 import os
 import shutil
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from mmwindow.synthetic.radiograph import generate_radiograph
+from mmwindow.utils.progress import track
 
 VERSION = 1  # of the generator: a change of what a seed looks like is a new number
 SPLITS = ('train', 'val', 'test')
@@ -156,18 +156,8 @@ def make_images(plan, folder, side, progress, workers):
 
 
 def collect(results, total, progress):
-    """List the results as they come, printing the pace and an estimate every few seconds."""
-    start = shown = time.monotonic()
-    done = []
-    for record in results:
-        done.append(record)
-        now = time.monotonic()
-        if progress and (now - shown > 3 or len(done) == total):
-            pace = (now - start) / len(done)
-            print(f'synthetic radiographs: {len(done)} of {total}, {1000 * pace:.0f} ms each, '
-                  f'{pace * (total - len(done)):.0f} s left', flush=True)
-            shown = now
-    return done
+    """List the results as they come, and show how far that is."""
+    return list(track(results, total, 'radiographs') if progress else results)
 
 
 def make_image(job):

@@ -4,7 +4,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mmwindow.utils.files import whole_file
+from mmwindow.utils.files import atomic_file
 
 # Okabe and Ito's colours: told apart by colour-blind readers too.
 LINE_COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
@@ -42,6 +42,6 @@ def save_figure(figure, path, dpi=120):
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise ValueError(f'{path}: the suffix is {path.suffix!r}; one of {FORMATS} is expected')
-    with whole_file(path) as part:
+    with atomic_file(path) as part:
         figure.savefig(part, format=path.suffix[1:].lower(), dpi=dpi)
     return path

@@ -1,4 +1,4 @@
-"""A point file is read whole or refused with its file, its record and a mend."""
+"""A point file is read completely, or rejected with its file, its record and what to do."""
 import json
 
 import pytest
@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmwindow.annotations.point_file import (
-    category_names,
     load_point_json,
     points_digest,
     read_point_file,
@@ -15,7 +14,7 @@ from mmwindow.images.file_check import check_image_files, describe_problems
 
 
 def make_content():
-    """Two images, the second a normal, and one point."""
+    """Two images, the second negative, and one point."""
     return dict(
         images=[dict(id=1, file_name='a.png', height=60, width=80, group='patient 7'),
                 dict(id=2, file_name='b.png', height=50, width=40)],
@@ -30,8 +29,8 @@ def write(folder, content):
     return path
 
 
-def refusal(folder, content, **options):
-    """Return the message with which a content is refused; it names the file."""
+def rejection(folder, content, **options):
+    """Return the message with which a content is rejected; it names the file."""
     path = write(folder, content)
     with pytest.raises(ValueError) as caught:
         read_point_file(path, **options)
@@ -59,13 +58,13 @@ def test_digest_knows_images_and_points_but_not_their_order(tmp_path):
 def test_a_good_file(tmp_path):
     found = read_point_file(write(tmp_path, make_content()))
     assert found.classes == ('fracture', )
-    first, normal = found.records
+    first, negative = found.records
     assert (first.img_id, first.file_name, first.height, first.width) == (1, 'a.png', 60, 80)
     assert first.group == 'patient 7' and first.points == [(10.5, 20.)] and first.labels == [0]
-    assert normal.group is None and normal.points == [] and normal.labels == []
+    assert negative.group is None and negative.points == [] and negative.labels == []
 
 
-def test_a_file_of_normals_only(tmp_path):
+def test_a_file_of_negative_images_only(tmp_path):
     content = dict(make_content(), annotations=[])
     assert [record.points for record in read_point_file(write(tmp_path, content)).records] == [[], []]
 
@@ -97,21 +96,21 @@ def test_a_missing_file(tmp_path):
     with pytest.raises(ValueError) as caught:
         read_point_file(path)
     assert str(caught.value) == (f'{path}: the point file cannot be read (No such file or '
-                                 'directory); check data_root and ann_file in the config')
+                                 'directory); check the path')
     with pytest.raises(ValueError, match='Is a directory'):
         read_point_file(tmp_path)
 
 
 @pytest.mark.parametrize('text', ['', '{"images": [', 'patient,x,y\n1,2,3\n', '\x00\xff'])
 def test_no_json(tmp_path, text):
-    message = refusal(tmp_path, text)
-    assert 'no JSON (' in message and 'write the file again' in message
+    message = rejection(tmp_path, text)
+    assert 'no JSON' in message and 'write it again' in message
 
 
 @pytest.mark.parametrize('text', ['[]', '3', '{}', '{"images": [], "annotations": {}}',
                                   '{"images": [], "annotations": []}'])
 def test_json_that_is_no_point_file(tmp_path, text):
-    assert 'a point file is COCO JSON with the lists images, annotations and categories' in refusal(
+    assert 'a point file is COCO JSON with the lists images, annotations and categories' in rejection(
         tmp_path, text)
 
 
@@ -119,13 +118,13 @@ def test_json_that_is_no_point_file(tmp_path, text):
 def test_a_record_that_is_no_object(tmp_path, key):
     content = make_content()
     content[key].append([1, 2])
-    message = refusal(tmp_path, content)
+    message = rejection(tmp_path, content)
     assert f'{key}[{len(content[key]) - 1}] is [1, 2]; an object is expected' in message
 
 
 def test_an_empty_data_set(tmp_path):
     content = dict(make_content(), images=[], annotations=[])
-    assert 'no images; a data set needs at least one' in refusal(tmp_path, content)
+    assert 'no images; a data set needs at least one' in rejection(tmp_path, content)
 
 
 def spoil(change):
@@ -136,64 +135,58 @@ def spoil(change):
 
 
 @pytest.mark.parametrize('value, says', [
-    ([-0.5, 3, 2], 'lies at (-0.5, 3), outside its image of 80 x 60 (width x height)'),
-    ([80.5, 3, 2], 'lies at (80.5, 3), outside its image of 80 x 60'),
+    ([-0.5, 3, 2], 'lies at (-0.5, 3) by its keypoints, outside its image of 80 x 60 (width'),
+    ([80.5, 3, 2], 'lies at (80.5, 3) by its keypoints, outside its image of 80 x 60'),
     ([70, 60.1, 2], 'are they of another scale, or exchanged?'),
-    ([float('nan'), 3, 2], 'lies at (nan, 3); both must be finite numbers'),
-    ([3, float('inf'), 2], 'lies at (3, inf); both must be finite numbers'),
-    ([10 ** 400, 3, 2], 'outside its image of 80 x 60'),  # no float holds it
+    ([float('nan'), 3, 2], 'has keypoints [nan, 3, 2]; three finite numbers'),
+    ([3, float('inf'), 2], 'has keypoints [3, inf, 2]; three finite numbers'),
+    ([10 ** 300, 3, 2], 'outside its image of 80 x 60'),
     ([3, 4], 'has keypoints [3, 4]; one point is expected, [x, y, 2]'),
     ([3, 4, 2, 5, 6, 2], 'write several points as several annotations'),
     (['3', 4, 2], "has keypoints ['3', 4, 2]"),
     ([True, 4, 2], 'has keypoints [True, 4, 2]'),
     ({'x': 3}, "has keypoints {'x': 3}"),
     ([3, 4, 0], 'has visibility 2 and num_keypoints 1; take others out'),
-    (None, 'has no keypoints; a point is written as "keypoints": [x, y, 2]')])
+    (None, 'has neither keypoints nor bbox nor segmentation')])
 def test_a_point_that_is_none(tmp_path, value, says):
-    message = refusal(tmp_path, spoil(lambda c: c['annotations'][0].update(keypoints=value)))
+    message = rejection(tmp_path, spoil(lambda c: c['annotations'][0].update(keypoints=value)))
     assert 'annotation 5 of a.png' in message and says in message
 
 
-def test_a_box_alone_is_no_point(tmp_path):
-    def change(content):
-        content['annotations'][0] = dict(id=5, image_id=1, category_id=3, bbox=[1, 2, 3, 4])
-    assert 'boxes alone are not points' in refusal(tmp_path, spoil(change))
-
-
 def test_num_keypoints_must_be_one(tmp_path):
-    message = refusal(tmp_path, spoil(lambda c: c['annotations'][0].update(num_keypoints=0)))
+    message = rejection(tmp_path, spoil(lambda c: c['annotations'][0].update(num_keypoints=0)))
     assert 'num_keypoints 0; a point that counts' in message
 
 
 @pytest.mark.parametrize('value', [99, '1', None, [1], True])
 def test_an_unknown_image_id(tmp_path, value):
-    message = refusal(tmp_path, spoil(lambda c: c['annotations'][0].update(image_id=value)))
-    assert (f'annotation 5 belongs to image {value!r}, which is not in the list of images; mend '
+    message = rejection(tmp_path, spoil(lambda c: c['annotations'][0].update(image_id=value)))
+    assert (f'annotation 5 belongs to image {value!r}, which is not in the list of images; fix '
             'its image_id') in message
 
 
 @pytest.mark.parametrize('value', [4, None, [3]])
 def test_an_unlisted_category(tmp_path, value):
-    message = refusal(tmp_path, spoil(lambda c: c['annotations'][0].update(category_id=value)))
+    message = rejection(tmp_path, spoil(lambda c: c['annotations'][0].update(category_id=value)))
     assert (f'annotation 5 has category {value!r}, which is not in the list of categories ([3]); '
-            'mend it') in message
+            'fix it') in message
 
 
 def test_a_category_that_the_config_does_not_list(tmp_path):
-    message = refusal(tmp_path, make_content(), classes=('crack', ))
-    assert "its categories ['fracture'] are not among the classes ['crack']" in message
+    message = rejection(tmp_path, make_content(), classes=('crack', ))
+    assert "its categories ['fracture'] are not among the classes ('crack',)" in message
     assert 'list them in metainfo.classes' in message
 
 
 @pytest.mark.parametrize('classes', ['fracture', (), ('fracture', 'fracture')])
 def test_classes_that_are_no_list_of_names(tmp_path, classes):
-    message = refusal(tmp_path, make_content(), classes=classes)
+    message = rejection(tmp_path, make_content(), classes=classes)
     assert "metainfo=dict(classes=('fracture', ))" in message
 
 
 def test_a_file_without_categories_says_so(tmp_path):
     content = dict(make_content(), categories=[], annotations=[])
-    assert 'the list categories of the file' in refusal(tmp_path, content)
+    assert 'the list categories of the file' in rejection(tmp_path, content)
 
 
 @pytest.mark.parametrize('categories, says', [
@@ -204,7 +197,7 @@ def test_a_file_without_categories_says_so(tmp_path):
     ([dict(id=3, name='a'), dict(id=3, name='b')], "'name': 'b'} occurs twice; keep one"),
     ([dict(id=3, name='a'), dict(id=4, name='a')], "{'id': 4, 'name': 'a'} occurs twice")])
 def test_bad_categories(tmp_path, categories, says):
-    assert says in refusal(tmp_path, dict(make_content(), categories=categories))
+    assert says in rejection(tmp_path, dict(make_content(), categories=categories))
 
 
 def test_an_id_may_be_another_categorys_name(tmp_path):
@@ -219,27 +212,22 @@ def test_an_id_may_be_another_categorys_name(tmp_path):
     (dict(id=1.5), 'has no id; a whole number or a string is needed'),
     (dict(id=1), 'image id 1 occurs twice; give each image an id of its own'),
     (dict(file_name='a.png'), 'a.png is listed twice; an image counts once'),
-    (dict(file_name=''), 'image 2 has no file_name'),
+    (dict(file_name=''), 'image 2 has no file_name that a file can have'),
     (dict(file_name=None), 'it is the place of the file under data_prefix.img'),
     (dict(height=0), 'image 2 (b.png) has height 0 and width 40; both must be positive'),
     (dict(width=39.5), 'width 39.5; both must be positive whole numbers of pixels'),
     (dict(width=None), 'width None'),
-    (dict(group=[1]), 'image 2 (b.png) has group [1]; a whole number or a string')])
+    (dict(group=[1]), 'image 2 (b.png): its group is [1]; a whole number or a text')])
 def test_bad_images(tmp_path, change, says):
-    assert says in refusal(tmp_path, spoil(lambda c: c['images'][1].update(change)))
+    assert says in rejection(tmp_path, spoil(lambda c: c['images'][1].update(change)))
 
 
-@pytest.mark.parametrize('value, says', [(5, 'annotation id 5 occurs twice; give each an id'),
+@pytest.mark.parametrize('value, says', [(5, 'annotation id 5 occurs twice; give each'),
                                          (None, 'has no id'), (2.5, 'has no id')])
 def test_bad_annotation_ids(tmp_path, value, says):
     def change(content):
         content['annotations'].append(dict(content['annotations'][0], id=value))
-    assert says in refusal(tmp_path, spoil(change))
-
-
-def test_names_go_by_id():
-    assert category_names([]) == []
-    assert category_names([dict(id=2, name='b'), dict(id=1, name='a')]) == ['a', 'b']
+    assert says in rejection(tmp_path, spoil(change))
 
 
 anything = st.recursive(
@@ -254,7 +242,7 @@ places = st.sampled_from([(key, field) for key, fields in dict(
 
 @settings(max_examples=300, deadline=None)
 @given(place=places, value=anything)
-def test_any_value_anywhere_is_read_or_refused_in_words(tmp_path_factory, place, value):
+def test_any_value_anywhere_is_read_or_rejected_in_words(tmp_path_factory, place, value):
     folder = tmp_path_factory.getbasetemp()
     content = make_content()
     content[place[0]][0][place[1]] = value

@@ -162,9 +162,9 @@ def test_an_image_without_a_group_is_no_member_of_one_that_bears_its_number(tmp_
     assert any(tested[2 * n] != tested[n + 10] for n in range(5))
 
 
-def test_a_bad_point_file_is_refused_before_anything_is_written(tmp_path):
+def test_a_bad_point_file_is_rejected_before_anything_is_written(tmp_path):
     path = tmp_path / 'points.json'
     path.write_text('{')
-    with pytest.raises(ValueError, match='points.json: no JSON'):
+    with pytest.raises(ValueError, match='points.json: .* no JSON'):
         write_splits(path, tmp_path / 'out')
     assert not (tmp_path / 'out').exists()

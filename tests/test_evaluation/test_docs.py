@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mmwindow.evaluation import evaluate
-from mmwindow.evaluation.files.annotation_file import read_annotations
+from mmwindow.evaluation.files.ground_truth import read_annotations
 from mmwindow.evaluation.files.prediction_files import read_predictions
 
 ROOT = Path(__file__).parents[2]

@@ -20,13 +20,13 @@ from mmwindow.experiments.cross_validation import (
     run_folds,
     worker_command,
 )
-from mmwindow.experiments.job_queue import ProgressLine
 from mmwindow.experiments.plan import describe_system, innermost_dataset, plan_runs
 from mmwindow.experiments.retest import retest_runs
 from mmwindow.experiments.worker import note_start, train_in_processes
 from mmwindow.utils.files import read_json
+from mmwindow.utils.progress import ProgressDisplay
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 CONFIG = """
 model = dict(type='Any', bbox_head=dict(loss=dict(type='WindowLoss', divergence='{divergence}')))
@@ -91,7 +91,7 @@ def write_config(folder, name, data, divergence='kld'):
 def call(configs, tmp_path, data, **options):
     """Run over both folds; return the names of the runs that were started."""
     options.setdefault('folds', data / 'annotations/folds.json')
-    outcomes = run_folds(configs, tmp_path / 'runs', line=ProgressLine(stream=io.StringIO()),
+    outcomes = run_folds(configs, tmp_path / 'runs', line=ProgressDisplay(stream=io.StringIO()),
                          **options)
     return [outcome.job.name for outcome in outcomes if outcome.returncode == 0]
 

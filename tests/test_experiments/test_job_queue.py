@@ -9,7 +9,6 @@ import pytest
 from mmwindow.engine.hooks import ProgressHook
 from mmwindow.experiments.job_queue import (
     Job,
-    ProgressLine,
     Running,
     describe_progress,
     estimate_left,
@@ -17,6 +16,7 @@ from mmwindow.experiments.job_queue import (
     read_tail,
     run_jobs,
 )
+from mmwindow.utils.progress import ProgressDisplay
 
 
 def python_job(tmp_path, name, code, kind='a', seconds=None, measure=None):
@@ -101,7 +101,7 @@ def test_a_fresh_training_is_not_taken_for_one_that_goes_on(tmp_path, line, base
 def test_a_job_that_went_on_takes_as_long_as_it_says(tmp_path):
     jobs = [python_job(tmp_path, name, '', measure=measure) for name, measure in (
         ('whole', None), ('cut', lambda: 3600.))]
-    outcomes = run_jobs(jobs, [{}], ProgressLine(stream=io.StringIO()), poll_seconds=0.02)
+    outcomes = run_jobs(jobs, [{}], ProgressDisplay(stream=io.StringIO()), poll_seconds=0.02)
     assert outcomes[0].seconds < 60 and outcomes[1].seconds == 3600.
 
 
@@ -117,7 +117,7 @@ def test_a_failure_does_not_stop_the_others(tmp_path):
             python_job(tmp_path, 'bad', 'raise SystemExit("broken on purpose")'),
             python_job(tmp_path, 'old', 'raise SystemExit(1)', seconds=7.),
             python_job(tmp_path, 'last', 'print(3)')]
-    outcomes = run_jobs(jobs, [{}], ProgressLine(stream=stream), poll_seconds=0.02)
+    outcomes = run_jobs(jobs, [{}], ProgressDisplay(stream=stream), poll_seconds=0.02)
     assert [(outcome.job.name, outcome.returncode) for outcome in outcomes] == [
         ('good', 0), ('bad', 1), ('last', 0)]
     assert (tmp_path / 'good/log.txt').read_text() == 'fine\n'
@@ -134,14 +134,14 @@ def test_each_device_works_on_one_job_at_a_time(tmp_path):
             'time.sleep(0.1)\nos.remove(note)\nprint(os.environ["GPU"])')
     jobs = [python_job(tmp_path, str(number), code) for number in range(4)]
     devices = [dict(GPU=gpu, NOTES=str(tmp_path)) for gpu in '01']
-    outcomes = run_jobs(jobs, devices, ProgressLine(stream=io.StringIO()), poll_seconds=0.02)
+    outcomes = run_jobs(jobs, devices, ProgressDisplay(stream=io.StringIO()), poll_seconds=0.02)
     assert [outcome.returncode for outcome in outcomes] == [0] * 4
     used = [(tmp_path / str(number) / 'log.txt').read_text().strip() for number in range(4)]
     assert used[:2] == ['0', '1'] and set(used) == {'0', '1'}
 
 
 def test_no_orphan_after_an_interruption(tmp_path):
-    class Interrupted(ProgressLine):
+    class Interrupted(ProgressDisplay):
         def show(self, text):
             raise KeyboardInterrupt
 
@@ -155,4 +155,4 @@ def test_no_orphan_after_an_interruption(tmp_path):
 
 
 def test_nothing_to_do():
-    assert run_jobs([], [{}], ProgressLine(stream=io.StringIO())) == []
+    assert run_jobs([], [{}], ProgressDisplay(stream=io.StringIO())) == []

@@ -9,11 +9,11 @@ from mmengine.config import Config
 
 from mmwindow.engine.checkpoint import find_best_checkpoint
 from mmwindow.experiments import cross_validation as folds_api
-from mmwindow.experiments.job_queue import ProgressLine
 from mmwindow.experiments.results import load_systems
 from mmwindow.experiments.retest import retest_runs
 from mmwindow.experiments.worker import RESULT_ENTRIES
 from mmwindow.utils.files import read_json
+from mmwindow.utils.progress import ProgressDisplay
 
 DISTANCE = {'test_evaluator.rule': 'distance', 'test_evaluator.hit_radius': 25.}
 # The stand-in's recall is the hit radius of the config that it was given, over a hundred.
@@ -67,7 +67,7 @@ def runs(tmp_path, monkeypatch):
 
 def call(folders, out, options, **more):
     outcomes = retest_runs(folders, out, options, command_line='retest',
-                           line=ProgressLine(stream=io.StringIO()), **more)
+                           line=ProgressDisplay(stream=io.StringIO()), **more)
     return [outcome.job.name for outcome in outcomes if outcome.returncode == 0]
 
 

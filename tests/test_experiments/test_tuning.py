@@ -9,7 +9,6 @@ import pytest
 
 from mmwindow.experiments import cross_validation as folds_api
 from mmwindow.experiments.arguments import parse_gpus
-from mmwindow.experiments.job_queue import ProgressLine
 from mmwindow.experiments.results import load_systems
 from mmwindow.experiments.tuning import (
     Candidate,
@@ -20,8 +19,9 @@ from mmwindow.experiments.tuning import (
     describe_choice,
 )
 from mmwindow.utils.files import read_json
+from mmwindow.utils.progress import ProgressDisplay
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 SETTINGS = [('low', {'optim_wrapper.optimizer.lr': 1e-4}),
             ('high', {'optim_wrapper.optimizer.lr': 8e-4})]
 CONFIG = """
@@ -80,7 +80,7 @@ def write_config(folder, name, data):
 
 def call(configs, tmp_path, **options):
     return choose_settings(configs, SETTINGS, tmp_path / 'runs', command_line='choose',
-                           line=ProgressLine(stream=io.StringIO()), **options)
+                           line=ProgressDisplay(stream=io.StringIO()), **options)
 
 
 def test_the_rule_by_hand():

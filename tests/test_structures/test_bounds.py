@@ -17,6 +17,9 @@ from mmwindow.structures.bounds import (
 )
 
 PAPER = dict(lower_radius=50., upper_radius=200., softness=2.)  # in a frame of side 1024
+# A vectorised exponential is good to a unit or two in the last place and not monotone to that: of two
+# distances or radii that differ by less, the larger may give the smaller float32.
+ROUNDING = 3e-7
 SMALL = dict(lower_radius=10., upper_radius=30., softness=2.)
 coordinates = st.floats(-40, 104, width=32)  # also outside a frame of side 64
 point_lists = st.lists(st.tuples(coordinates, coordinates), max_size=5)
@@ -153,7 +156,8 @@ def test_inputs_are_not_changed_and_half_precision_points_are_accepted():
 def test_bounds_are_ordered_and_grow_with_the_radius(points, radius, more, softness, stride):
     bounds = bounds_of(points, stride=stride, lower_radius=radius, upper_radius=radius + more,
                        softness=softness)
-    assert ((0 <= bounds.lower) & (bounds.lower <= bounds.upper) & (bounds.upper <= 1)).all()
+    assert (0 <= bounds.lower).all() and (bounds.upper <= 1).all()
+    assert (bounds.lower <= bounds.upper + ROUNDING).all()
     equal = bounds_of(points, stride=stride, lower_radius=radius, upper_radius=radius,
                       softness=softness)
     assert torch.equal(equal.lower, equal.upper)
@@ -164,7 +168,8 @@ def test_bounds_are_ordered_and_grow_with_the_radius(points, radius, more, softn
 @given(point_lists, st.tuples(coordinates, coordinates))
 def test_one_more_point_never_lowers_a_bound(points, point):
     fewer, more = bounds_of(points), bounds_of([*points, point])
-    assert (more.lower >= fewer.lower).all() and (more.upper >= fewer.upper).all()
+    assert (more.lower >= fewer.lower - ROUNDING).all()
+    assert (more.upper >= fewer.upper - ROUNDING).all()
     assert torch.equal(bounds_of([point, *points]).upper, more.upper)  # in any order
     assert torch.equal(bounds_of([*points, point, point]).upper, more.upper)  # and twice as once
 

@@ -92,14 +92,16 @@ def test_half_of_the_seeds_are_normals():
     assert 20 <= sum(broken) <= 40
 
 
-def test_the_same_seed_gives_the_same_image_in_another_process():
+def test_the_same_seed_gives_the_same_image_in_a_process_without_the_training_stack():
+    # On this machine: on another processor an exponential differs in its last bit, so may a pixel.
     here = digest(generate_radiograph(11, 96))
-    code = ('import hashlib; from mmwindow.synthetic import generate_radiograph as g; '
+    code = ('import hashlib, sys; from mmwindow.synthetic import generate_radiograph as g; '
             'm = g(11, 96); '
-            'print(hashlib.sha256(m.img.tobytes() + m.points.tobytes()).hexdigest())')
+            'print(hashlib.sha256(m.img.tobytes() + m.points.tobytes()).hexdigest(), '
+            '*{"torch", "mmengine", "matplotlib"} & set(sys.modules))')
     there = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True,
-                           cwd=Path(synthetic.__file__).parents[3])
-    assert there.stdout.split()[-1] == here
+                           cwd=Path(synthetic.__file__).parents[2])
+    assert there.stdout.split() == [here]
     assert digest(generate_radiograph(11, 96)) == here
 
 
@@ -231,7 +233,7 @@ def test_an_unfinished_folder_is_made_anew(tmp_path, capsys):
                                                               'settings.json']
     assert cv2.imread(str(folder / 'images' / '000001.png')) is not None
     assert not (tmp_path / 'set.part').exists()
-    assert '4 of 4' in capsys.readouterr().out
+    assert '4 of 4 radiographs' in capsys.readouterr().err
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
@@ -252,12 +254,3 @@ def test_contact_sheet(tmp_path):
     assert sheet.shape == (128, 192, 3)
     first = generate_radiograph(5, 64).img
     assert (sheet[:first.shape[0], :first.shape[1], 0] == first).all()
-
-
-def test_needs_no_training_stack():
-    for path in Path(synthetic.__file__).parent.glob('*.py'):
-        for line in path.read_text(encoding='utf-8').splitlines():
-            if line.startswith(('import ', 'from ')):
-                assert line.split()[1].split('.')[0] in {
-                    '', 'dataclasses', 'json', 'multiprocessing', 'os', 'shutil', 'time',
-                    'pathlib', 'cv2', 'numpy'}, (path.name, line)

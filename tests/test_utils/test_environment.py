@@ -16,7 +16,6 @@ from mmwindow.utils.environment import (
     describe_versions,
     fingerprint,
 )
-from mmwindow.utils.files import read_json, replace_nan, write_json
 
 
 def save(path, whole=True):
@@ -32,13 +31,6 @@ def test_fingerprint_knows_config_seed_and_data():
     assert mark == fingerprint(Config(dict(model=dict(type='A'))), 0, 'data')
     assert len({mark, fingerprint(cfg, 1, 'data'), fingerprint(cfg, 0, 'other'),
                 fingerprint(Config(dict(model=dict(type='B'))), 0, 'data')}) == 4
-
-
-def test_json_is_whole_or_not_there(tmp_path):
-    assert read_json(tmp_path / 'a.json') is None
-    write_json(tmp_path / 'a.json', replace_nan({'auroc': float('nan'), 'froc': 0.5}))
-    assert read_json(tmp_path / 'a.json') == dict(auroc=None, froc=0.5)
-    assert [path.name for path in tmp_path.iterdir()] == ['a.json']
 
 
 def test_a_checkpoint_that_was_cut_short_is_not_whole(tmp_path):

@@ -1,72 +1,89 @@
 """One line that tells how far a training is, for people rather than for logs."""
-import sys
 import time
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
-from mmwindow.utils.progress import describe_seconds
+from mmwindow.utils.progress import (
+    LOG_INTERVAL,
+    ProgressDisplay,
+    describe_bar,
+    describe_seconds,
+)
+
+SHOWN = ('froc/auroc', 'froc/recall@0.1', 'froc/froc_score')
 
 
 @HOOKS.register_module()
 class ProgressHook(Hook):
-    """Print epoch, loss and an estimate of the time left to standard error.
+    """Show epoch, loss and an estimate of the time left on standard error.
 
-    On a terminal the line is rewritten in place; in a log file a new line appears
-    every ``interval`` seconds. The estimate counts the validation after each epoch
-    once one has been timed.
+    The estimate counts the validation after each epoch once one has been timed. Validations and
+    tests tell how many of their batches are done.
 
     Args:
-        interval (float): Seconds between lines where the output is no terminal.
+        interval: Seconds between lines where the output is no terminal.
         stream: Where to write; standard error if None.
     """
 
     priority = 'VERY_LOW'
 
-    def __init__(self, interval=20., stream=None):
-        self.interval = interval
-        self.stream = stream
-        self.last_line = 0.
+    def __init__(self, interval: float = LOG_INTERVAL, stream: TextIO | None = None) -> None:
+        self.display = ProgressDisplay(interval, stream)
         self.validation_seconds = 0.
         self.training_seconds = 0.
         self.iterations = 0
 
-    def write(self, text, end_line):
-        stream = self.stream or sys.stderr
-        if not is_main_process():
-            return
-        if stream.isatty():
-            stream.write('\r\033[K' + text + ('\n' if end_line else ''))
-        elif end_line or time.monotonic() - self.last_line >= self.interval:
-            stream.write(text + '\n')
-            self.last_line = time.monotonic()
-        stream.flush()
-
-    def before_train_epoch(self, runner):
+    def before_train_epoch(self, runner: Any) -> None:
+        """Start the clock."""
         self.clock = time.monotonic()
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None,
+                         outputs: Mapping[str, Any] | None = None) -> None:
+        """Show epoch, loss and the time left."""
         now = time.monotonic()
         self.training_seconds += now - self.clock
         self.clock = now
         self.iterations += 1
+        if not is_main_process():
+            return
         left = ((runner.max_iters - runner.iter - 1) * self.training_seconds / self.iterations
                 + (runner.max_epochs - runner.epoch) * self.validation_seconds)
-        length = len(runner.train_dataloader)
-        filled = round(20 * (batch_idx + 1) / length)
+        bar = describe_bar((batch_idx + 1) / len(runner.train_dataloader))
         loss = outputs['loss'].item() if outputs else float('nan')
-        self.write(f'  epoch {runner.epoch + 1} of {runner.max_epochs} '
-                   f'[{"#" * filled}{"." * (20 - filled)}] loss {loss:.4f}, '
-                   f'about {describe_seconds(left)} left', end_line=False)
+        self.display.show(f'  epoch {runner.epoch + 1} of {runner.max_epochs} {bar} '
+                          f'loss {loss:.4f}, about {describe_seconds(left)} left')
 
-    def before_val_epoch(self, runner):
+    def before_val_epoch(self, runner: Any) -> None:
+        """Start the clock of a validation."""
         self.validation_clock = time.monotonic()
 
-    def after_val_epoch(self, runner, metrics=None):
+    def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None,
+                       outputs: Any = None) -> None:
+        """Show how far a validation is."""
+        self._show_batches('validation', runner.val_dataloader, batch_idx)
+
+    def after_val_epoch(self, runner: Any, metrics: Mapping[str, float] | None = None) -> None:
+        """Leave a line with the numbers of a validation."""
         self.validation_seconds = time.monotonic() - self.validation_clock
         numbers = ', '.join(f'{name.split("/")[-1]} {metrics[name]:.3f}'
-                            for name in ('froc/auroc', 'froc/recall@0.1', 'froc/froc_score')
-                            if metrics and name in metrics)
-        self.write(f'  epoch {runner.epoch} of {runner.max_epochs} done; validation: {numbers}',
-                   end_line=True)
+                            for name in SHOWN if metrics and name in metrics)
+        if is_main_process():
+            self.display.say(f'  epoch {runner.epoch} of {runner.max_epochs} done; validation: '
+                             f'{numbers}')
+
+    def after_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None,
+                        outputs: Any = None) -> None:
+        """Show how far a test is."""
+        self._show_batches('test', runner.test_dataloader, batch_idx)
+
+    def after_test_epoch(self, runner: Any, metrics: Mapping[str, float] | None = None) -> None:
+        """Take the line of a test away."""
+        self.display.clear()
+
+    def _show_batches(self, what: str, dataloader: Any, batch_idx: int) -> None:
+        if is_main_process():
+            self.display.show(f'  {what}: {batch_idx + 1} of {len(dataloader)} batches')

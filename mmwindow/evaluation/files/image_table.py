@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmwindow.utils.files import whole_file
+from mmwindow.utils.files import atomic_file
 
 HEAD = ('class', 'image', 'file_name', 'group', 'label', 'score', 'threshold', 'findings',
         'false_alarms', 'points', 'hits', 'misses', 'hit_levels', 'false_alarm_levels')
@@ -68,7 +68,7 @@ def write_image_table(path, rows):
         raise ValueError(f'{path}: there is no image to write')
     keys = list(dict.fromkeys([*HEAD, *(key for row in rows for key in row)]))
     rows.sort(key=lambda row: (-((row['misses'] or 0) + (row['false_alarms'] or 0)), -row['score']))
-    with whole_file(path) as part, open(part, 'w', encoding='utf-8', newline='') as stream:
+    with atomic_file(path) as part, open(part, 'w', encoding='utf-8', newline='') as stream:
         writer = csv.DictWriter(stream, keys, restval='')
         writer.writeheader()
         writer.writerows({key: _cell(value, 'all' if key == 'threshold' else 'none')

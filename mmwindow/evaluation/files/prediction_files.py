@@ -10,9 +10,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from mmwindow.evaluation.files.annotation_file import is_id, is_number, load_json
+from mmwindow.annotations.checks import is_id, is_number
 from mmwindow.evaluation.files.predictions import Prediction
 from mmwindow.evaluation.files.safe_pickle import load_samples
+from mmwindow.utils.files import load_json
 
 READERS = ('boxes', 'npz', 'npy', 'png', 'pickle')
 

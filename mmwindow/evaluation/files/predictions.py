@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mmwindow.annotations.groups import group_name
 from mmwindow.evaluation.events.targets import FRAME_SIDE
 
 MAP_EXTENTS = ('frame', 'image')
@@ -105,7 +106,15 @@ def check_target(target, num_classes):
                              'expected')
     return Target(target.image_id, target.height, target.width, points,
                   _check_labels(target.labels, len(points), num_classes, target.name), boxes,
-                  str(target.group), dict(target.fields))
+                  _group_of(target), dict(target.fields))
+
+
+def _group_of(target):
+    """Return the patient's name, '' where there is none: such an image is its own unit."""
+    try:
+        return group_name(target.group) or ''
+    except ValueError as error:
+        raise ValueError(f'{target.name}: its {error}') from error
 
 
 def pad_to_square(scores, target):

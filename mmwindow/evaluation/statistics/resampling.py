@@ -3,6 +3,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmwindow.annotations.groups import group_name
+
 BLOCK = 64  # resamples at a time
 
 
@@ -44,10 +46,11 @@ def find_units(events):
     """Return the units of images: those of one group are one, one without a group is its own."""
     numbers, index, names = {}, [], []
     for position, event in enumerate(events):
-        key = ('group', event.group) if event.group else ('image', position)
+        group = group_name(event.group)
+        key = ('image', position) if group is None else ('group', group)
         if key not in numbers:
             numbers[key] = len(names)
-            names.append(key if event.group else ('image', event.image_id))
+            names.append(('image', event.image_id) if group is None else key)
         index.append(numbers[key])
     return Units(index=np.array(index), names=names)
 

@@ -178,6 +178,8 @@ def test_visualizer_of_mmdet_paints_the_findings(tmp_path, score_thr, is_painted
 
 def test_state_survives_a_round_trip(tmp_path):
     model = build_model().eval()
+    with torch.no_grad():
+        model.bbox_head.convolution.weight.normal_(std=1000.)  # random features are faint
     torch.save(model.state_dict(), tmp_path / 'model.pth')
     other = build_model().eval()
     with torch.no_grad():
@@ -185,4 +187,6 @@ def test_state_survives_a_round_trip(tmp_path):
         other.load_state_dict(torch.load(tmp_path / 'model.pth'))
         first, second = (each(**each.data_preprocessor(make_batch([()])), mode='predict')[0]
                          for each in (model, other))
-    assert torch.equal(first.pred_heatmap.scores, second.pred_heatmap.scores)
+    # Not bit by bit: a convolution's kernel may depend on where its weights lie in memory.
+    torch.testing.assert_close(first.pred_heatmap.scores, second.pred_heatmap.scores)
+    assert first.pred_heatmap.scores.std() > 1e-3  # zeroed weights would give one score

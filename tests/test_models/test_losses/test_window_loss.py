@@ -153,7 +153,8 @@ def test_hard_equal_radii_are_a_plain_disk_mask(divergence, radius):
     loss = window_loss(logits, bounds.lower[None], bounds.upper[None], divergence)
     expected = (F.binary_cross_entropy_with_logits(logits, mask) if divergence == 'kld'
                 else F.mse_loss(logits.sigmoid(), mask))
-    torch.testing.assert_close(loss, expected, rtol=1e-6, atol=1e-7)
+    # Two float32 formulas, each the mean of 1024 cells in an order that the vector width decides.
+    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-7)
 
 
 EXTREMES = cells(-100., -100., 100., 100., -20., 20., 0.)

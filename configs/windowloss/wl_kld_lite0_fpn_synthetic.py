@@ -1,0 +1,4 @@
+_base_ = ['../_base_/models/dense_point_lite0_fpn.py', '../_base_/datasets/synthetic.py',
+          '../_base_/schedules/adamw_cosine.py', '../_base_/default_runtime.py']
+# Six minutes on two slow cores; what tools/quickstart.sh trains.
+train_cfg = dict(max_epochs=5)

@@ -1,0 +1,33 @@
+"""Files are complete or not there; JSON that cannot be meant is named."""
+import os
+
+import pytest
+
+from mmwindow.utils.files import atomic_file, load_json, read_json, replace_nan, write_json
+
+
+def test_json_is_complete_or_not_there(tmp_path):
+    assert read_json(tmp_path / 'a.json') is None
+    write_json(tmp_path / 'a.json', replace_nan({'auroc': float('nan'), 'froc': 0.5}))
+    assert load_json(tmp_path / 'a.json') == dict(auroc=None, froc=0.5)
+    assert [path.name for path in tmp_path.iterdir()] == ['a.json']
+
+
+def test_an_error_while_writing_leaves_the_old_file_alone(tmp_path):
+    path = tmp_path / 'new' / 'a.txt'
+    with atomic_file(path) as part:
+        part.write_text('old')
+    with pytest.raises(OSError), atomic_file(path) as part:
+        part.write_text('incomplete')
+        raise OSError('No space left on device')
+    assert path.read_text() == 'old' and os.listdir(path.parent) == ['a.txt']
+
+
+def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path):
+    """A fixed temporary name was renamed away under the second writer."""
+    path = tmp_path / f'{"a" * 240}.json'  # the temporary name must fit, too
+    with atomic_file(path) as first, atomic_file(path) as second:
+        assert first != second
+        first.write_text('[1]')
+        second.write_text('[2]')
+    assert load_json(path) == [1]  # the outer one is renamed last
