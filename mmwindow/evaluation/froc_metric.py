@@ -11,7 +11,7 @@ from mmwindow.evaluation.events.kept_events import KeptEvents
 from mmwindow.evaluation.events.targets import FRAME_SIDE
 from mmwindow.evaluation.files.records import write_record
 from mmwindow.evaluation.froc import CONVENTIONS, DEFAULT_BUDGETS, froc_curve
-from mmwindow.evaluation.hit_rules import HitRule
+from mmwindow.evaluation.hit_rules import make_hit_rule
 from mmwindow.evaluation.roc import auroc
 
 
@@ -88,7 +88,7 @@ class FROCMetric(BaseMetric):
         if not budgets or min(budgets) < 0:
             raise ValueError(f'FROCMetric: budgets {budgets} must be some numbers of at least 0')
         try:
-            self.rule = HitRule(rule, hit_radius, max_overlap)
+            self.rule = make_hit_rule(rule, hit_radius=hit_radius, max_overlap=max_overlap)
         except ValueError as error:
             raise ValueError(f'FROCMetric: {error}') from error
         if self.rule.needs_boxes:
@@ -173,8 +173,7 @@ class FROCMetric(BaseMetric):
             if len(image_scores) != num_classes:
                 raise ValueError(f'there are {len(image_scores)} image scores for {num_classes} '
                                  'classes; set num_classes of the head')
-        common = dict(rule=self.rule.name, hit_radius=self.rule.hit_radius,
-                      max_overlap=self.rule.max_overlap)
+        common = dict(rule=self.rule)
         identity = sample_identity(sample)
         events = []
         for label in range(num_classes):

@@ -20,7 +20,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mmwindow.evaluation.events.image_events import KINDS
+from mmwindow.evaluation.events.image_events import EVENT_PAIRS
 from mmwindow.evaluation.froc import RATE_SLACK
 
 
@@ -111,11 +111,11 @@ def cut_events(events, floor):
         return events
     kept = dict(floor=float(floor), recall_levels=np.where(
         events.recall_levels >= floor, events.recall_levels, -np.inf))
-    for kind in KINDS:
-        levels, changes = getattr(events, f'{kind}_levels'), getattr(events, f'{kind}_changes')
+    for levels_name, changes_name in EVENT_PAIRS:
+        levels, changes = getattr(events, levels_name), getattr(events, changes_name)
         if levels is not None:
-            kept[f'{kind}_levels'] = levels[levels >= floor]
-            kept[f'{kind}_changes'] = changes[levels >= floor]
+            kept[levels_name] = levels[levels >= floor]
+            kept[changes_name] = changes[levels >= floor]
     return replace(events, **kept)
 
 

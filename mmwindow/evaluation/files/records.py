@@ -15,15 +15,13 @@ from pathlib import Path
 import numpy as np
 import scipy
 
-from mmwindow.evaluation.events.image_events import KINDS, ImageEvents
+from mmwindow.evaluation.events.image_events import EVENT_PAIRS, ImageEvents
 from mmwindow.evaluation.froc import CONVENTIONS
 from mmwindow.evaluation.froc_settings import FROCSettings, counted_curve
 from mmwindow.utils.files import write_text
 
 FORMAT = 'mmwindow-evaluation'
 VERSION = 1
-# Pairs of arrays of one length, the levels descending.
-EVENT_PAIRS = tuple((f'{kind}_levels', f'{kind}_changes') for kind in KINDS)
 
 
 @dataclass(frozen=True)
@@ -173,7 +171,7 @@ def _describe_class(name, events, settings):
         settings['budgets'], settings['convention'], settings.get('fp_denominator', 'all')))
     points = []
     for budget in settings['budgets']:
-        threshold = curve.threshold_at(budget)
+        threshold = curve.threshold_at(budget, settings['convention'])
         points.append(dict(budget=budget, recall=curve.recall_at(budget, settings['convention']),
                            threshold=None if threshold == math.inf else threshold))
     return dict(name=str(name), num_images=len(events), num_points=curve.num_points,

@@ -220,7 +220,7 @@ def test_positives_only_have_no_normals_to_count_on():
     result = bootstrap(events, FROCSettings(fp_denominator='normals'), num_resamples=100)
     assert result.intervals['recall@0.1'] is None
     assert 'counted on normals images' in result.reasons['recall@0.1']
-    with pytest.raises(ValueError, match='none of the 5 images is one'):
+    with pytest.raises(ValueError, match='none of the 5 images is negative'):
         counted_curve(events, FROCSettings(fp_denominator='normals'))
 
 
