@@ -15,6 +15,8 @@ def parse_args():
     parser.add_argument('--work-dir', help='folder for the log and the result file')
     parser.add_argument('--out', metavar='FILE.pkl', help='write every prediction to this file')
     parser.add_argument('--show-dir', help='paint findings on the images, into this folder')
+    parser.add_argument('--tta', action='store_true',
+                        help='test-time augmentation: mirrored and turned views, averaged')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override entries of the config')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')

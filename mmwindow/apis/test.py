@@ -1,13 +1,35 @@
 """Testing a checkpoint, as mmdet's tools/test.py does it."""
 from pathlib import Path
 
+from mmengine.config import ConfigDict
+
 from mmwindow.apis.config import load_config
 from mmwindow.apis.runner import build_runner, check_checkpoint
 from mmwindow.engine.cpu.distributed import close_process_group
 
 
+def use_test_time_augmentation(cfg: ConfigDict) -> None:
+    """Make a config test with its ``tta_model`` and ``tta_pipeline``, as mmdet's ``--tta`` does.
+
+    Args:
+        cfg: Is changed.
+
+    Raises:
+        ValueError: The config has none of these.
+    """
+    missing = [name for name in ('tta_model', 'tta_pipeline') if name not in cfg]
+    if missing:
+        raise ValueError(f'--tta: the config has no {" and no ".join(missing)}; take '
+                         'configs/_base_/tta.py among its _base_')
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    dataset = cfg.test_dataloader.dataset
+    while 'dataset' in dataset:
+        dataset = dataset.dataset
+    dataset.pipeline = cfg.tta_pipeline
+
+
 def test(config, checkpoint, work_dir=None, cfg_options=None, launcher='none', out=None,
-         show_dir=None):
+         show_dir=None, tta=False):
     """Test a checkpoint; return the metrics as a dict.
 
     Args:
@@ -18,13 +40,16 @@ def test(config, checkpoint, work_dir=None, cfg_options=None, launcher='none', o
         launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
         out (str | Path, optional): A ``.pkl`` that receives every prediction, for
             evaluation offline.
-        show_dir (str | Path, optional): Where mmdet's visualizer paints the findings.
+        show_dir (str | Path, optional): Where the visualizer paints points and findings.
+        tta (bool): Test-time augmentation, by ``tta_model`` and ``tta_pipeline`` of the config.
     """
     check_checkpoint(checkpoint)
     if out is not None and Path(out).suffix not in ('.pkl', '.pickle'):
         raise ValueError(f'--out {out}: the file must end in .pkl or .pickle')
     cfg = load_config(config, work_dir, cfg_options, launcher)
     cfg.load_from = str(checkpoint)
+    if tta:
+        use_test_time_augmentation(cfg)
     if show_dir is not None:
         hook = cfg.default_hooks.setdefault('visualization', dict(type='DetVisualizationHook'))
         hook.update(draw=True, test_out_dir=str(show_dir))

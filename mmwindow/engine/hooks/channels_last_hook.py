@@ -2,7 +2,7 @@
 import torch
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseTTAModel, is_model_wrapper
 
 
 def to_channels_last(module, inputs):
@@ -41,7 +41,9 @@ class ChannelsLastHook(Hook):
 
         Weights loaded later are copied into the converted ones and keep the layout.
         """
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = runner.model
+        while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+            model = model.module
         if model is self.converted:
             return  # a runner that trains and then tests calls this twice
         if not hasattr(model, 'backbone'):
