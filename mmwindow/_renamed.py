@@ -29,6 +29,7 @@ RENAMED_MODULES: dict[str, tuple[str, ...]] = {
         'mmwindow.utils.files'),
     'mmwindow.evaluation.metrics': ('mmwindow.evaluation.froc_metric',),
     'mmwindow.evaluation.events.hit_rules': ('mmwindow.evaluation.hit_rules',),
+    'mmwindow.visualization.paper_figures': ('mmwindow.visualization.curves',),
     'mmwindow.engine.memory': ('mmwindow.engine.cpu.memory',),
     'mmwindow.engine.optim': ('mmwindow.engine.cpu.bfloat16',),
     'mmwindow.engine.distributed': ('mmwindow.engine.cpu.distributed',),

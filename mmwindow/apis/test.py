@@ -20,7 +20,7 @@ def use_test_time_augmentation(cfg: ConfigDict) -> None:
     missing = [name for name in ('tta_model', 'tta_pipeline') if name not in cfg]
     if missing:
         raise ValueError(f'--tta: the config has no {" and no ".join(missing)}; take '
-                         'configs/_base_/tta.py among its _base_')
+                         'configs/_base_/default_runtime.py among its _base_')
     cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
     dataset = cfg.test_dataloader.dataset
     while 'dataset' in dataset:

@@ -12,7 +12,7 @@ LINE_COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9'
                 '#7A4A21')
 # With the colour the dashes and the marker change: told apart in black and white, and on paper.
 LINE_DASHES = ('-', (0, (5, 2)), (0, (1, 1.3)), (0, (6, 2, 1, 2)), (0, (3, 1.5)),
-               (0, (5, 1.5, 1, 1.5, 1, 1.5)), (0, (8, 2)), (0, (1, 3)))
+               (0, (5, 1.5, 1, 1.5, 1, 1.5)), (0, (8, 2)), (0, (2, 1)))
 LINE_MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X', '*')
 # Suffixes that both matplotlib's Agg backend and a browser know.
 FORMATS = ('.png', '.jpg', '.pdf', '.svg')

@@ -108,9 +108,9 @@ def add_legend(figure: 'Figure', has_map: bool) -> None:
                box('false_positive', 'hit and false positive', '-'),
                box('finding', 'neither', '--')]
     if has_map:
-        entries.append(Patch(facecolor='#f57d15', label='score: dark red low, yellow high'))
+        entries.append(Patch(facecolor='#f57d15', label='score: red low, yellow high'))
     # Dark like a radiograph: white boxes would vanish on white paper.
-    figure.legend(handles=entries, loc='outside lower center', ncols=4, fontsize=9,
+    figure.legend(handles=entries, loc='outside lower center', ncols=3, fontsize=9,
                   facecolor='0.2', edgecolor='none', framealpha=1, labelcolor='white')
 
 
@@ -146,7 +146,7 @@ def save_overlays(examples: Iterable[Example], path: str | Path, num_per_group: 
               for group in groups.values()]
     heights = [max(len(panel) for panel in row) + 26 for row in panels]
     width = max(panel.shape[1] for row in panels for panel in row) + 12
-    figure = new_figure(max(columns * width, 620) / dpi, (sum(heights) + 100) / dpi)
+    figure = new_figure(max(columns * width, 620) / dpi, (sum(heights) + 120) / dpi)
     grid = figure.subplots(len(panels), columns, squeeze=False,
                            gridspec_kw=dict(height_ratios=heights))
     for row, (name, group), pictures in zip(grid, groups.items(), panels, strict=True):
