@@ -140,7 +140,8 @@ def test_an_option_that_would_change_nothing_names_the_one_that_does(option, pla
 
 
 def test_every_variable_of_the_base_configs_is_known():
-    read_by_the_runner = {*inspect.signature(Runner).parameters, 'custom_imports', '_base_'}
+    read_by_the_runner = {*inspect.signature(Runner).parameters, 'custom_imports', '_base_',
+                          'tta_model', 'tta_pipeline'}
     names = set()
     for path in (ROOT / 'configs/_base_').rglob('*.py'):
         names |= set(re.findall(r'^(\w+) =', path.read_text(), flags=re.MULTILINE))

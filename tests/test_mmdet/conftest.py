@@ -34,6 +34,8 @@ def write_config(path, data, base='windowloss/wl_kld_lite0_fpn.py', **options):
     cfg.merge_from_dict(tiny_options(data))
     cfg.merge_from_dict({key.replace('__', '.'): value for key, value in options.items()})
     cfg.work_dir = str(path.parent / 'work')
+    # mmengine keeps one visualizer per name and process, with the folder of its first run.
+    cfg.visualizer.name = str(path)
     cfg.dump(path)
     return path
 
