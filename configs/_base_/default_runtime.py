@@ -14,6 +14,8 @@ default_hooks = dict(
     # Batch normalisation keeps statistics of its own on each rank; without this each rank
     # would validate another model, and the checkpoint would hold the first one's alone.
     sync_buffers=dict(type='SyncBuffersHook'),
+    # Training, validation, test and model agree on input size and classes, or the run does not begin.
+    settings=dict(type='SettingsHook'),
     # What MMDetection's tools/analysis_tools/analyze_logs.py plots: --keys auroc froc_score
     validation_log=dict(type='ValidationLogHook'),
     visualization=dict(type='PointVisualizationHook', score_thr=0.5))
@@ -28,18 +30,3 @@ log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
 log_level = 'INFO'
 load_from = None
 resume = False
-
-# Test-time augmentation, `tools/test.py CONFIG CHECKPOINT --tta`: each image as it is and mirrored,
-# each of these upright and turned a little either way. Views are made from the complete frame.
-tta_model = dict(type='PointTTAModel')
-tta_pipeline = [
-    dict(type='LoadRadiograph'),
-    dict(type='ResizeToInput'),
-    dict(type='PadToInput'),
-    dict(type='TestTimeAug', transforms=[
-        [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
-        [dict(type='Rotate', min_mag=0.0, max_mag=0.0, img_border_value=0),
-         # A reversal_prob of 1 never reverses an angle, one of 0 always does.
-         dict(type='Rotate', min_mag=5.0, max_mag=5.0, reversal_prob=1.0, img_border_value=0),
-         dict(type='Rotate', min_mag=5.0, max_mag=5.0, reversal_prob=0.0, img_border_value=0)],
-        [dict(type='PackPointInputs')]])]

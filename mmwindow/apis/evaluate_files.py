@@ -90,8 +90,8 @@ def evaluate_files(predictions, annotations, out, *, num_resamples=0, seed=0, by
     out, name = Path(out), name or Path(predictions).stem
     if out.exists() and not out.is_dir():
         raise ValueError(f'{out}: there is a file of this name; a folder for the results is expected')
-    truth = read_annotations(annotations, points_from,
-                             needs_boxes=make_hit_rule(options.get('rule', 'disk_overlap')).needs_boxes)
+    rule = make_hit_rule(options.get('rule', 'disk_overlap'))
+    truth = read_annotations(annotations, points_from, needs_boxes=rule.needs_boxes)
     if by is not None and by != 'group' and not any(by in target.fields for target in truth.targets):
         known = sorted({key for target in truth.targets for key in target.fields} - {'file_name'})
         raise ValueError(f'{annotations}: no image has the field {by!r}; there are {known}')

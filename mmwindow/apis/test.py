@@ -20,7 +20,7 @@ def use_test_time_augmentation(cfg: ConfigDict) -> None:
     missing = [name for name in ('tta_model', 'tta_pipeline') if name not in cfg]
     if missing:
         raise ValueError(f'--tta: the config has no {" and no ".join(missing)}; take '
-                         'configs/_base_/default_runtime.py among its _base_')
+                         'both from configs/_base_/datasets/points.py')
     cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
     dataset = cfg.test_dataloader.dataset
     while 'dataset' in dataset:
@@ -38,14 +38,14 @@ def test(config, checkpoint, work_dir=None, cfg_options=None, launcher='none', o
         work_dir (str | Path, optional): Where the log goes.
         cfg_options (dict, optional): Overrides of the config.
         launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
-        out (str | Path, optional): A ``.pkl`` that receives every prediction, for
-            evaluation offline.
+        out (str | Path, optional): An ``.npz`` that receives every prediction, for evaluation
+            offline, with a ``.json`` next to it that describes it; or a ``.pkl`` as mmdet writes it.
         show_dir (str | Path, optional): Where the visualizer paints points and findings.
         tta (bool): Test-time augmentation, by ``tta_model`` and ``tta_pipeline`` of the config.
     """
     check_checkpoint(checkpoint)
-    if out is not None and Path(out).suffix not in ('.pkl', '.pickle'):
-        raise ValueError(f'--out {out}: the file must end in .pkl or .pickle')
+    if out is not None and Path(out).suffix not in ('.npz', '.pkl', '.pickle'):
+        raise ValueError(f'--out {out}: the file must end in .npz, .pkl or .pickle')
     cfg = load_config(config, work_dir, cfg_options, launcher)
     cfg.load_from = str(checkpoint)
     if tta:
@@ -55,8 +55,17 @@ def test(config, checkpoint, work_dir=None, cfg_options=None, launcher='none', o
         hook.update(draw=True, test_out_dir=str(show_dir))
     runner = build_runner(cfg)
     if out is not None:
-        from mmdet.evaluation import DumpDetResults
-        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=str(out)))
+        runner.test_evaluator.metrics.append(dump_metric(out, config, checkpoint))
+        runner.test_evaluator.dataset_meta = runner.test_dataloader.dataset.metainfo
     metrics = runner.test()
     close_process_group()
     return metrics
+
+
+def dump_metric(out, config, checkpoint):
+    """Return the metric that writes every prediction into a file, by its suffix."""
+    if Path(out).suffix != '.npz':
+        from mmdet.evaluation import DumpDetResults
+        return DumpDetResults(out_file_path=str(out))
+    from mmwindow.evaluation.froc_metric import DumpPredictions
+    return DumpPredictions(str(out), dict(config=Path(config).name, checkpoint=Path(checkpoint).name))

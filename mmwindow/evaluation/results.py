@@ -1,5 +1,8 @@
 """What an evaluation gives: curves, numbers and their intervals, from events alone."""
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,11 +34,20 @@ class EvaluationResult:
     settings: dict
     counts: dict = field(default_factory=dict)
 
-    def write(self, path, source=None):
-        """Write the record; see :func:`~mmwindow.evaluation.write_record`."""
+    def write(self, path: str | Path, source: Mapping[str, Any] | None = None,
+              prefix: str = '') -> Path:
+        """Write the record; see :func:`~mmwindow.evaluation.write_record`.
+
+        Args:
+            path: The ``.json``.
+            source: Plain data: what was scored.
+            prefix: Before the names of the metrics, as a runner logs them.
+        """
+        counts = {'counts': self.counts} if self.counts else {}
         return write_record(
             path, {name: entry.events for name, entry in self.classes.items()}, self.settings,
-            self.metrics, source={**(source or {}), 'counts': self.counts},
+            {f'{prefix}/{name}' if prefix else name: value for name, value in self.metrics.items()},
+            source={**(source or {}), **counts},
             intervals={name: {key: interval_dict(value) for key, value in entry.intervals.items()}
                        for name, entry in self.classes.items() if entry.intervals})
 

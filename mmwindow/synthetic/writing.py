@@ -8,7 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmwindow.annotations.point_file import write_point_file
 from mmwindow.synthetic.radiograph import generate_radiograph
+from mmwindow.utils.files import write_json
 from mmwindow.utils.progress import track
 
 VERSION = 1  # of the generator: a change of what a seed looks like is a new number
@@ -93,7 +95,8 @@ def write_dataset(folder, seed=0, num_train=480, num_val=80, num_test=160, side=
     records = make_images(plan, part / 'images', side, progress, workers)
     for split in SPLITS:
         chosen = [record for record in records if record['image']['split'] == split]
-        write_json(part / 'annotations' / f'{split}.json', coco_file(chosen, settings, split))
+        write_point_file(part / 'annotations' / f'{split}.json', coco_file(chosen, settings, split),
+                         indent=1)
     write_json(part / 'settings.json', settings)
     os.replace(part, folder)
     return folder
@@ -196,8 +199,3 @@ def coco_file(records, settings, split):
         images=[record['image'] for record in records],
         annotations=[dict(id=number + 1, **point) for number, point in enumerate(points)],
         categories=[dict(id=1, name='fracture')])
-
-
-def write_json(path, content):
-    """Write JSON with one blank a level: small, and still readable."""
-    path.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')

@@ -13,7 +13,8 @@ from mmengine.dist import master_only
 from mmengine.runner import Runner
 
 from mmwindow.evaluation.hit_rules import HitRule, make_hit_rule
-from mmwindow.images.decode import decode_radiograph
+from mmwindow.images.decode import ImageSettings, read_image
+from mmwindow.utils.config_pipelines import find_steps
 from mmwindow.visualization.examples import Example, judge_example
 from mmwindow.visualization.overlay import draw_bounds, overlay_heatmap
 
@@ -37,13 +38,17 @@ class PointVisualizer(DetLocalVisualizer):
         name: Of the instance.
         rule: Hit rule by name, with ``numbers``; the run's own where this is None.
         numbers: Of the rule, such as ``hit_radius``.
+        bit_depth: Of images stored in 16 bits, as in the config's LoadImageFromFile; the run's own
+            where this is None.
         **kwargs: As in mmdet's ``DetLocalVisualizer``.
     """
 
     def __init__(self, name: str = 'visualizer', rule: str | None = None,
-                 numbers: dict | None = None, **kwargs: Any) -> None:
+                 numbers: dict | None = None, bit_depth: int | None = None,
+                 **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.rule: HitRule | None = None if rule is None else make_hit_rule(rule, **(numbers or {}))
+        self.bit_depth = bit_depth
         self._painted: dict[Path, str] = {}
 
     @master_only
@@ -73,7 +78,7 @@ class PointVisualizer(DetLocalVisualizer):
         out_file = out_file and self.free_path(out_file, image_path)
         is_predicted = draw_pred and data_sample is not None and 'pred_instances' in data_sample
         if is_predicted:
-            image = stored_pixels(image, data_sample.metainfo)
+            image = stored_pixels(image, data_sample.metainfo, self.bit_depth)
         if data_sample is None or not (
                 'pred_heatmap' in data_sample or 'ori_points' in data_sample
                 or holds_points(data_sample)):
@@ -145,19 +150,21 @@ def holds_points(sample: DetDataSample) -> bool:
     return boxes is not None and boxes.shape[-1] == 2
 
 
-def stored_pixels(image: np.ndarray | None, img_meta: dict[str, Any]) -> np.ndarray:
+def stored_pixels(image: np.ndarray | None, img_meta: dict[str, Any],
+                  bit_depth: int | None = None) -> np.ndarray:
     """Return the pixels that were predicted, ``(H, W, 3)`` RGB uint8: the file's where there is one.
 
     Args:
         image: What the caller read; taken where ``img_path`` names no file of this machine.
         img_meta: With ``img_path`` and ``ori_shape``.
+        bit_depth: Of images stored in 16 bits.
 
     Raises:
         ValueError: The pixels have another size than what was predicted.
     """
     path = img_meta.get('img_path')
     if path and Path(path).is_file():
-        image = decode_radiograph(Path(path).read_bytes(), str(path))[..., ::-1]
+        image = read_image(path, ImageSettings(bit_depth)).to_bgr()[..., ::-1]
     expected = tuple(img_meta.get('ori_shape', np.shape(image))[:2])
     if image is None or image.shape[:2] != expected:
         raise ValueError(f'{path}: the picture has height and width {np.shape(image)[:2]}, the '
@@ -187,25 +194,29 @@ def paint_targets(image: np.ndarray, sample: DetDataSample) -> np.ndarray:
 
 @HOOKS.register_module()
 class PointVisualizationHook(DetVisualizationHook):
-    """Let mmdet's hook paint by the hit rule that the run's metric counts with.
+    """Let mmdet's hook paint by the run's own hit rule and bit depth.
 
     Arguments are those of mmdet's ``DetVisualizationHook``.
     """
 
     def before_val(self, runner: Runner) -> None:
         """Take the rule of the validation metric."""
-        self.take_rule(runner.val_evaluator.metrics)
+        self.take_settings(runner, runner.val_evaluator.metrics)
 
     def before_test(self, runner: Runner) -> None:
         """Take the rule of the test metric; fix the folder, which mmdet's hook joins per batch."""
-        self.take_rule(runner.test_evaluator.metrics)
+        self.take_settings(runner, runner.test_evaluator.metrics)
         if self.test_out_dir is not None:
             self.test_out_dir = str(Path(runner.work_dir, runner.timestamp,
                                          self.test_out_dir).absolute())
 
-    def take_rule(self, metrics: Sequence[Any]) -> None:
-        """Hand the first rule among metrics to a visualizer that has none of its own."""
+    def take_settings(self, runner: Runner, metrics: Sequence[Any]) -> None:
+        """Hand the metric's rule and the config's bit depth to a visualizer without its own."""
         rule = next((metric.rule for metric in metrics
                      if isinstance(getattr(metric, 'rule', None), HitRule)), None)
         if getattr(self._visualizer, 'rule', rule) is None:
             self._visualizer.rule = rule
+        depths = [(step.get('backend_args') or {}).get('bit_depth')
+                  for _, step in find_steps(runner.cfg, 'LoadImageFromFile')]
+        if getattr(self._visualizer, 'bit_depth', 0) is None:
+            self._visualizer.bit_depth = next(filter(None, depths), None)

@@ -116,7 +116,7 @@ def test_films_look_as_the_model_sees_them_and_points_are_of_its_first_class(tmp
     (tmp_path / 'predictions.pkl').write_bytes(pickle.dumps([dict(
         img_path=str(path), ori_points=[[1., 2.], [3., 4.]], ori_point_labels=[1, 0],
         pred_heatmap=dict(scores=torch.zeros(2, 4, 4)))]))
-    example, = iterate_examples(tmp_path / 'predictions.pkl', 0.5)
+    example, = iterate_examples(tmp_path / 'predictions.pkl', 0.5, bit_depth=12)
     assert (example.img == 255).all() and example.points.tolist() == [[3, 4]]
 
 

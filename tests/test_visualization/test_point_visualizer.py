@@ -41,8 +41,8 @@ def make_prediction(path='film.png', points=((30.5, 20.5), (80.5, 40.5)), scores
     return sample
 
 
-def paint(sample, image=None, **options):
-    visualizer = PointVisualizer(rule='disk_overlap')
+def paint(sample, image=None, bit_depth=None, **options):
+    visualizer = PointVisualizer(rule='disk_overlap', bit_depth=bit_depth)
     image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8) if image is None else image
     visualizer.add_datasample('film', image, sample, pred_score_thr=0.5, **options)
     return visualizer.get_image()
@@ -79,8 +79,10 @@ def test_the_rule_is_the_metrics():
     hook._visualizer, hook.test_out_dir = visualizer, None
     rule = make_hit_rule('distance', hit_radius=20)
     metrics = [SimpleNamespace(), SimpleNamespace(rule=rule)]
-    hook.before_val(SimpleNamespace(val_evaluator=SimpleNamespace(metrics=metrics)))
-    assert visualizer.rule == rule
+    hook.before_val(SimpleNamespace(
+        val_evaluator=SimpleNamespace(metrics=metrics), cfg=dict(tta_pipeline=[dict(
+            type='LoadImageFromFile', backend_args=dict(bit_depth=12))])))
+    assert visualizer.rule == rule and visualizer.bit_depth == 12
     visualizer.add_datasample('film', np.full((HEIGHT, WIDTH, 3), 90, np.uint8), make_prediction(
         points=[(34.5, 20.5)]), pred_score_thr=0.5)
     # In the box, but 4.5 pixels from its centre: 46 of the frame, which the rule's radius excludes.
@@ -128,8 +130,8 @@ def test_an_image_that_mmcv_would_turn_is_painted_as_it_is_stored(tmp_path):
 def test_twelve_bits_are_not_black(tmp_path):
     cv2.imwrite(str(tmp_path / 'deep.png'), np.full((HEIGHT, WIDTH), 4095, np.uint16))
     black = np.zeros((HEIGHT, WIDTH, 3), np.uint8)          # what the upper eight bits show
-    picture = paint(make_prediction(tmp_path / 'deep.png', (), torch.zeros(1, 25, 25)), black)
-    assert (picture == 255).all()
+    sample = make_prediction(tmp_path / 'deep.png', (), torch.zeros(1, 25, 25))
+    assert (paint(sample, black, bit_depth=12) == 255).all()
 
 
 def test_another_image_is_rejected():

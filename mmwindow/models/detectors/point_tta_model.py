@@ -26,7 +26,7 @@ class PointTTAModel(BaseTTAModel):
     and :func:`~mmwindow.models.utils.vote_boxes` merges what overlaps.
 
     The grid of the result is that of the first view without its geometry, so views are to be made
-    after ``PadToInput``, from the complete frame (configs/_base_/default_runtime.py).
+    after ``PadToInput``, from the complete frame (configs/_base_/datasets/points.py).
 
     Args:
         module: The detector or its config.
@@ -120,7 +120,7 @@ def reject_maps(merge_preds: Callable) -> Callable:
         if any('pred_heatmap' in sample for views in data_samples_list for sample in views):
             raise ValueError('DetTTAModel merges boxes and would keep the map of the first view '
                              "alone; set tta_model = dict(type='PointTTAModel') and the "
-                             'tta_pipeline of configs/_base_/default_runtime.py')
+                             'tta_pipeline of configs/_base_/datasets/points.py')
         return merge_preds(self, data_samples_list)
     return checked
 

@@ -63,17 +63,18 @@ class BoxDetector(BaseModel):
         return data_samples
 
 
-def make_batch(imgs, *views, input_side=SIDE):
+def make_batch(imgs, *views):
     """Return what a data loader yields for images ``(H, W)``, each in these lists of transforms."""
     init_default_scope('mmdet')
-    pad = [TRANSFORMS.build(dict(type=kind)) for kind in ('ResizeToInput', 'PadToInput')]
+    pad = [TRANSFORMS.build(dict(type='ResizeToInput', input_size=SIDE)),
+           TRANSFORMS.build(dict(type='PadToInput'))]
     augment = TRANSFORMS.build(dict(type='TestTimeAug', transforms=[
         *views, [dict(type='PackPointInputs')]]))
     batch = []
     for number, img in enumerate(imgs):
         results = dict(img=np.repeat(img[..., None], 3, axis=2), img_id=number,
                        img_path=f'film{number}.png', ori_shape=img.shape, img_shape=img.shape,
-                       input_side=input_side, ori_points=[], ori_point_labels=[])
+                       ori_points=[], ori_point_labels=[])
         for transform in pad:
             results = transform(results)
         batch.append(augment(results))
