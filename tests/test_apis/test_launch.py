@@ -270,7 +270,7 @@ def test_missing_config_and_checkpoint_are_named(tmp_path):
         load_config(tmp_path / 'nowhere.py')
     with pytest.raises(ValueError, match='nothing.pth: there is no such file'):
         evaluate(ROOT / 'configs' / PAPER_CONFIGS[0], tmp_path / 'nothing.pth')
-    with pytest.raises(ValueError, match='must end in .pkl'):
+    with pytest.raises(ValueError, match='must end in .npz'):
         evaluate(ROOT / 'configs' / PAPER_CONFIGS[0], 'https://x/y.pth',
                         out=tmp_path / 'a.json')
 
