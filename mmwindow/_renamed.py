@@ -32,6 +32,7 @@ RENAMED_MODULES: dict[str, tuple[str, ...]] = {
     'mmwindow.evaluation.events.hit_rules': ('mmwindow.evaluation.hit_rules',),
     'mmwindow.engine.hooks.training_time_hook': ('mmwindow.engine.run_file',
                                                  'mmwindow.engine.hooks'),
+    'mmwindow.visualization.paper_figures': ('mmwindow.visualization.curves',),
     'mmwindow.engine.memory': ('mmwindow.engine.cpu.memory',),
     'mmwindow.engine.optim': ('mmwindow.engine.cpu.bfloat16',),
     'mmwindow.engine.distributed': ('mmwindow.engine.cpu.distributed',),

@@ -18,14 +18,14 @@ default_hooks = dict(
     settings=dict(type='SettingsHook'),
     # What MMDetection's tools/analysis_tools/analyze_logs.py plots: --keys auroc froc_score
     validation_log=dict(type='ValidationLogHook'),
-    visualization=dict(type='DetVisualizationHook'))
+    visualization=dict(type='PointVisualizationHook', score_thr=0.5))
 env_cfg = dict(
     cudnn_benchmark=True,  # every input has the same size
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'))
 randomness = dict(seed=0)
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='DetLocalVisualizer', vis_backends=vis_backends, name='visualizer')
+visualizer = dict(type='PointVisualizer', vis_backends=vis_backends, name='visualizer')
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
 log_level = 'INFO'
 load_from = None

@@ -3,6 +3,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import ConfigDict
 from mmengine.dist import is_main_process
 from mmengine.evaluator import BaseMetric
 
@@ -13,10 +14,30 @@ from mmwindow.engine.cpu.distributed import close_process_group
 from mmwindow.utils.markdown import format_number
 
 
+def use_test_time_augmentation(cfg: ConfigDict) -> None:
+    """Make a config test with its ``tta_model`` and ``tta_pipeline``, as mmdet's ``--tta`` does.
+
+    Args:
+        cfg: Is changed.
+
+    Raises:
+        ValueError: The config has none of these.
+    """
+    missing = [name for name in ('tta_model', 'tta_pipeline') if name not in cfg]
+    if missing:
+        raise ValueError(f'--tta: the config has no {" and no ".join(missing)}; take '
+                         'both from configs/_base_/datasets/points.py')
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    dataset = cfg.test_dataloader.dataset
+    while 'dataset' in dataset:
+        dataset = dataset.dataset
+    dataset.pipeline = cfg.tta_pipeline
+
+
 def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None = None,
          cfg_options: dict[str, Any] | None = None, launcher: str = 'none',
          out: str | Path | None = None, show_dir: str | Path | None = None,
-         verbose: bool = False) -> dict[str, float]:
+         verbose: bool = False, tta: bool = False) -> dict[str, float]:
     """Test a checkpoint; return the metrics.
 
     Args:
@@ -27,7 +48,8 @@ def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None
         launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
         out: An ``.npz`` that receives every prediction, for evaluation offline, with a ``.json``
             next to it that describes it; or a ``.pkl`` as mmdet writes it.
-        show_dir: Where mmdet's visualizer paints the findings.
+        show_dir: Where the visualizer paints points and findings.
+        tta: Test-time augmentation, by ``tta_model`` and ``tta_pipeline`` of the config.
         verbose: Show mmengine's complete log on the screen, too.
 
     Raises:
@@ -40,6 +62,8 @@ def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None
         checkpoint = find_best_checkpoint(Path(cfg.work_dir))
     check_checkpoint(checkpoint)
     cfg.load_from = str(checkpoint)
+    if tta:
+        use_test_time_augmentation(cfg)
     if show_dir is not None:
         hook = cfg.default_hooks.setdefault('visualization', dict(type='DetVisualizationHook'))
         hook.update(draw=True, test_out_dir=str(show_dir))

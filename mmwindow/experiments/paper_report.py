@@ -22,7 +22,7 @@ from mmwindow.experiments.summaries import METRICS, Summary, compare_with, summa
 from mmwindow.experiments.systems import System, paper_key
 from mmwindow.utils.files import read_json, write_text
 from mmwindow.utils.markdown import markdown_table
-from mmwindow.visualization.paper_figures import plot_figure4, plot_figure5
+from mmwindow.visualization.curves import PAPER_FIGURE, plot_froc, plot_roc
 
 REFERENCE = 'wl_kld'
 ABLATIONS = {'table2': 'mse', 'table3': 'kld'}
@@ -197,10 +197,11 @@ def draw_figures(systems: Mapping[str, System], out: Path) -> None:
             rocs[label] = roc_curve(labels, [event.score for event in system.pooled])
     for suffix in ('png', 'svg'):
         if rocs:
-            plot_figure4(rocs, out / f'figure4.{suffix}')
+            plot_roc(rocs, out / f'figure4.{suffix}', settings=PAPER_FIGURE)
         if all(curve.num_points for curve in frocs.values()):
-            plot_figure5(frocs, out / f'figure5.{suffix}', froc_settings.budgets,
-                         froc_settings.convention)
+            plot_froc(frocs, out / f'figure5.{suffix}', froc_settings.budgets,
+                      max(froc_settings.budgets), convention=froc_settings.convention,
+                      settings=PAPER_FIGURE)
 
 
 def describe_data(summary: Summary, systems: Mapping[str, System], command_line: str) -> list[str]:

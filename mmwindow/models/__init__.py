@@ -1,8 +1,8 @@
 """Losses, heads, detectors and backbones, registered in mmdet's MODELS."""
 from mmwindow.models.backbones import EfficientNetLite
-from mmwindow.models.detectors import DensePointDetector
+from mmwindow.models.detectors import DensePointDetector, PointTTAModel
 from mmwindow.models.heads import CheXNetHead, DensePointHead, UFDetHead, WSPLHead
 from mmwindow.models.losses import WindowLoss, window_loss
 
-__all__ = ['CheXNetHead', 'DensePointDetector', 'DensePointHead', 'EfficientNetLite', 'UFDetHead',
-           'WSPLHead', 'WindowLoss', 'window_loss']
+__all__ = ['CheXNetHead', 'DensePointDetector', 'DensePointHead', 'EfficientNetLite', 'PointTTAModel',
+           'UFDetHead', 'WSPLHead', 'WindowLoss', 'window_loss']

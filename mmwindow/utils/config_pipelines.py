@@ -44,16 +44,17 @@ def _inner_datasets(place: Place) -> Iterator[Place]:
 
 
 def find_steps(cfg: Mapping, name: str) -> Iterator[Place]:
-    """Yield the steps of a type in every pipeline of a config's data loaders.
+    """Yield the steps of a type in every pipeline of a config: of its data loaders, and for TTA.
 
     Args:
         cfg: Complete config.
         name: Type of the transform, without the scope that a config may put before it.
     """
-    for key, dataset in find_datasets(cfg):
-        for index, step in enumerate(dataset.get('pipeline') or []):
+    pipelines = [(f'{key}.pipeline', dataset.get('pipeline')) for key, dataset in find_datasets(cfg)]
+    for key, pipeline in (*pipelines, ('tta_pipeline', cfg.get('tta_pipeline'))):
+        for index, step in enumerate(pipeline or []):
             if str(step.get('type')).rpartition('.')[2] == name:
-                yield Place(f'{key}.pipeline.{index}', step)
+                yield Place(f'{key}.{index}', step)
 
 
 def input_size_of(cfg: Mapping) -> tuple[int, int] | None:

@@ -1,110 +1,162 @@
-"""ROC and FROC curves."""
-from collections.abc import Mapping
+"""ROC and FROC curves: one function for each."""
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mmwindow.evaluation import DEFAULT_BUDGETS
+from mmwindow.evaluation import DEFAULT_BUDGETS, FROCCurve
+from mmwindow.evaluation.roc import ROCCurve
+from mmwindow.evaluation.statistics.bands import FROCBand
 from mmwindow.visualization.figures import line_style, new_figure, save_figure
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-def name_curves(curves):
+# Where a cut axis shows each curve from: this share of the horizontal axis. Every ROC starts in the
+# corner (0, 0), so that some part of each always falls outside.
+VISIBLE_FROM = 0.1
+
+
+@dataclass(frozen=True)
+class PlotSettings:
+    """How a plot looks.
+
+    Attributes:
+        cut_at: The vertical axis starts here, or at the tenth below the lowest curve; 0 shows all.
+            A cut axis is marked.
+        legend_beside: The legend next to the axes rather than in their lower right corner: with
+            weak systems no corner is free.
+        size: Width and height in inches.
+        dpi: Pixels per inch.
+    """
+
+    cut_at: float = 0.
+    legend_beside: bool = False
+    size: tuple[float, float] = (5.5, 4.5)
+    dpi: int = 120
+
+
+PAPER_FIGURE = PlotSettings(cut_at=0.8, legend_beside=True, size=(8, 4.6), dpi=150)
+
+
+class FROCSteps(NamedTuple):
+    """What a step plot shows: ``fp_rate`` (rising) and ``recall``, both ``(T + 2,)``."""
+
+    fp_rate: np.ndarray
+    recall: np.ndarray
+
+
+def name_curves(curves: Any, what: str = 'plot') -> dict[str, Any]:
     """Return a dict from legend entry to curve; a curve alone has no entry."""
     if not isinstance(curves, Mapping):
         return {'': curves}
     if not curves:
-        raise ValueError('there is no curve to plot; give one, or a dict from name to curve')
+        raise ValueError(f'{what}: there is no curve to plot; give one, or a dict from name to curve')
     return dict(curves)
 
 
-def froc_steps(curve, max_fp_rate=0.):
+def froc_steps(curve: FROCCurve, max_fp_rate: float = 0.) -> FROCSteps:
     """Return what a step plot needs to show the first-crossing recall of every budget.
 
     The FP rate is not monotone, since findings merge; its running maximum is what a
     reader who lowers the threshold has spent so far.
 
     Args:
-        curve (FROCCurve): The exact curve.
-        max_fp_rate (float): A curve that ends before keeps its last recall up to here; one that
-            has a floor is not known there, and ends.
+        curve: The exact curve.
+        max_fp_rate: A curve that ends before keeps its last recall up to here; one that has a
+            floor is not known there, and ends.
 
     Returns:
-        dict: ``fp_rate`` (rising) and ``recall``, both ``(T + 2,)``, from (0, 0) on; the last
-        twice where the curve reaches further, or has a floor.
+        The steps from (0, 0) on; the last is there twice where the curve reaches further, or has a
+        floor.
     """
     fp_rate = np.concatenate([[0.], np.maximum.accumulate(curve.fp_rate)])
     recall = np.concatenate([[0.], curve.recall])
     end = fp_rate[-1] if curve.floor is not None else max(max_fp_rate, fp_rate[-1])
-    return dict(fp_rate=np.append(fp_rate, end), recall=np.append(recall, recall[-1]))
+    return FROCSteps(np.append(fp_rate, end), np.append(recall, recall[-1]))
 
 
-def _finish(figure, path):
-    for axes in figure.axes:
-        axes.grid(color='0.9', linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.spines[['top', 'right']].set_visible(False)
-    if figure.axes[0].get_legend_handles_labels()[1]:
-        figure.axes[0].legend(loc='lower right', fontsize=9, framealpha=0.9, edgecolor='none',
-                              handlelength=3)
-    return save_figure(figure, path)
+def area_under(curve: ROCCurve) -> float:
+    """Return the area under a ROC curve; straight lines between points count ties half."""
+    heights = (curve.true_positive_rate[1:] + curve.true_positive_rate[:-1]) / 2
+    return float((heights * np.diff(curve.false_positive_rate)).sum())
 
 
-def plot_froc(curves, path, budgets=DEFAULT_BUDGETS, max_fp_rate=1.0, bands=None,
-              convention='first_crossing'):
+def axis_start(lowest: Iterable[float], cut_at: float) -> float:
+    """Return where the vertical axis starts: at ``cut_at`` or the tenth below the lowest value."""
+    # A billionth of slack: 0.7 is stored as 0.6999999.
+    return float(max(0., min([cut_at, *(np.floor(value * 10 + 1e-9) / 10 for value in lowest)])))
+
+
+def plot_froc(curves: FROCCurve | Mapping[str, FROCCurve], path: str | Path,
+              budgets: Sequence[float] = DEFAULT_BUDGETS, max_fp_rate: float = 1.0,
+              bands: FROCBand | Mapping[str, FROCBand] | None = None,
+              convention: str = 'first_crossing',
+              settings: PlotSettings = PlotSettings()) -> Path:  # noqa: B008  (frozen)
     """Draw FROC curves; marks show the recalls that make up the FROC score.
 
     The line is the recall at every budget by first crossing (docs/method.md, section 6),
     so what is read off equals the reported numbers.
 
     Args:
-        curves (FROCCurve | dict[str, FROCCurve]): One, or several by name.
-        path (str | Path): .png, .jpg, .pdf or .svg.
-        budgets (Sequence[float]): Of the FROC score, false positives per image.
-        max_fp_rate (float): Right end of the axis.
-        bands (FROCBand | dict[str, FROCBand], optional): Intervals to shade, by the curves' names.
-        convention (str): Of the marks and the score; with another than 'first_crossing' the marks
-            lie off the line.
+        curves: One, or several by name.
+        path: .png, .jpg, .pdf or .svg.
+        budgets: Of the FROC score, false positives per image.
+        max_fp_rate: Right end of the axis.
+        bands: Intervals to shade, by the curves' names.
+        convention: Of the marks and the score; with another than 'first_crossing' the marks lie
+            off the line.
+        settings: How it looks.
 
     Returns:
-        Path: The figure.
+        The figure.
 
     Raises:
         ValueError: There is no curve, one has no points and so no recall, or a band is of none.
+        ImportError: matplotlib is not installed.
     """
-    named = name_curves(curves)
+    named = name_curves(curves, 'plot_froc')
     shaded = name_curves(bands) if bands else {}
     if set(shaded) - set(named):
         raise ValueError(f'plot_froc: there are bands of {sorted(shaded)} but curves of '
                          f'{sorted(named)}; give both the same names')
-    figure = new_figure(5.5, 4.5)
+    without = [name for name, curve in named.items() if curve.num_points == 0]
+    if without:
+        raise ValueError(f'plot_froc: the curves {without} have no points, so no recall; leave them '
+                         'out')
+    figure = new_figure(*settings.size)
     axes = figure.add_subplot()
+    labels = []
     for number, (name, curve) in enumerate(named.items()):
-        if curve.num_points == 0:
-            raise ValueError(f'plot_froc: curve {name!r} has no points, so no recall; leave it out')
-        style = line_style(number)
-        steps = froc_steps(curve, max_fp_rate)
-        label = f'{name + ", " if name else ""}FROC score {curve.score(budgets, convention):.3f}'
-        axes.step(steps['fp_rate'], steps['recall'], where='post', color=style['color'],
-                  linestyle=style['linestyle'], linewidth=1.8, label=label)
+        style, steps = line_style(number), froc_steps(curve, max_fp_rate)
+        axes.step(*steps, where='post', color=style['color'], linestyle=style['linestyle'],
+                  linewidth=1.8)
         axes.plot(budgets, [curve.recall_at(budget, convention) for budget in budgets],
-                  style['marker'], color=style['color'], markersize=5)
+                  style['marker'], color=style['color'], markersize=5,
+                  clip_on=max(budgets) > max_fp_rate)
+        labels.append(f'{name + ", " if name else ""}FROC score '
+                      f'{curve.score(budgets, convention):.3f}')
         if name in shaded:
             band = shaded[name]
             axes.fill_between(band.fp_rate, band.low, band.high, step='post', color=style['color'],
                               alpha=0.15, linewidth=0)
-    axes.set(xlim=(0, max_fp_rate), ylim=(0, 1.02), xlabel='False positives per image',
-             ylabel='Recall of points')
-    return _finish(figure, path)
+    start = axis_start([curve.recall_at(VISIBLE_FROM * max_fp_rate) for curve in named.values()],
+                       settings.cut_at)
+    axes.set(xlim=(0, max_fp_rate), ylim=(start, 1 + 0.02 * (1 - start)),
+             xlabel='False positives per image', ylabel='Recall of points')
+    return finish(figure, path, labels, settings)
 
 
-def zoom_width(curves):
+def zoom_width(curves: Iterable[ROCCurve]) -> float:
     """Return the side of the square at the top left of a ROC that each curve passes through.
 
-    Args:
-        curves (Iterable[ROCCurve]): Of the figure.
-
     Returns:
-        float: 0.2, 0.3, 0.4 or 0.5; 1 where a curve stays out of all of these.
+        0.2, 0.3, 0.4 or 0.5; 1 where a curve stays out of all of these.
     """
+    curves = list(curves)
     for width in (0.2, 0.3, 0.4, 0.5):
         if all(np.interp(width, curve.false_positive_rate, curve.true_positive_rate) >= 1 - width / 2
                for curve in curves):
@@ -112,39 +164,73 @@ def zoom_width(curves):
     return 1.
 
 
-def plot_roc(curves, path, zoom=False):
+def plot_roc(curves: ROCCurve | Mapping[str, ROCCurve], path: str | Path, zoom: bool = False,
+             settings: PlotSettings = PlotSettings()) -> Path:  # noqa: B008  (frozen)
     """Draw ROC curves of image scores.
 
     Args:
-        curves (ROCCurve | dict[str, ROCCurve]): One, or several by name.
-        path (str | Path): .png, .jpg, .pdf or .svg.
-        zoom (bool): Beside it, draw the top left corner larger; left out where a curve does not
-            come near it.
+        curves: One, or several by name.
+        path: .png, .jpg, .pdf or .svg.
+        zoom: Next to it, draw the top left corner larger; left out where a curve does not come near
+            it.
+        settings: How it looks.
 
     Returns:
-        Path: The figure.
+        The figure.
 
     Raises:
         ValueError: There is no curve.
+        ImportError: matplotlib is not installed.
     """
-    named = name_curves(curves)
-    width = zoom_width(named.values()) if zoom else 1.
-    figure = new_figure(5.5 if width == 1 else 10, 5)
-    panels = figure.subplots(1, 1 if width == 1 else 2, squeeze=False)[0]
+    named = name_curves(curves, 'plot_roc')
+    corner = zoom_width(named.values()) if zoom else 1.
+    width, height = settings.size
+    figure = new_figure(*(settings.size if corner == 1 else (2 * width - 1, height + 0.5)))
+    panels = figure.subplots(1, 1 if corner == 1 else 2, squeeze=False)[0]
+    start = axis_start([np.interp(VISIBLE_FROM, curve.false_positive_rate, curve.true_positive_rate)
+                        for curve in named.values()], settings.cut_at)
     for axes in panels:
         axes.plot([0, 1], [0, 1], color='0.7', linewidth=1)
-        for number, (name, curve) in enumerate(named.items()):
-            style = line_style(number)
+        for number, curve in enumerate(named.values()):
             # Equal scores enter together: straight lines between the points count ties half.
-            heights = (curve.true_positive_rate[1:] + curve.true_positive_rate[:-1]) / 2
-            area = (heights * np.diff(curve.false_positive_rate)).sum()
-            axes.plot(curve.false_positive_rate, curve.true_positive_rate, color=style['color'],
-                      linestyle=style['linestyle'], linewidth=1.8,
-                      label=f'{name + ", " if name else ""}AUROC {area:.3f}')
-        axes.set(xlim=(-0.01, 1), ylim=(0, 1.01), aspect='equal',
+            axes.plot(curve.false_positive_rate, curve.true_positive_rate, linewidth=1.8,
+                      markersize=5, markevery=(0.02 * number, 0.16), **line_style(number))
+        axes.set(xlim=(-0.01, 1), ylim=(start, 1 + 0.01 * (1 - start)),
+                 aspect='auto' if start else 'equal',
                  xlabel='1 - specificity (images without a point)',
                  ylabel='Sensitivity (images with a point)')
-    if width < 1:
-        panels[1].set(xlim=(-width / 100, width), ylim=(1 - width, 1 + width / 100),
+    if corner < 1:
+        panels[1].set(xlim=(-corner / 100, corner), ylim=(1 - corner, 1 + corner / 100),
                       title='top left corner', ylabel='')
-    return _finish(figure, path)
+    labels = [f'{name + ", " if name else ""}AUROC {area_under(curve):.3f}'
+              for name, curve in named.items()]
+    return finish(figure, path, labels, settings)
+
+
+def finish(figure: 'Figure', path: str | Path, labels: Sequence[str],
+           settings: PlotSettings) -> Path:
+    """Add grid, legend and the marks of cut axes, and write the figure."""
+    from matplotlib.lines import Line2D
+    for axes in figure.axes:
+        axes.grid(color='0.9', linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.spines[['top', 'right']].set_visible(False)
+        if axes.get_ylim()[0] > 0:
+            mark_cut(axes)
+    handles = [Line2D([], [], linewidth=1.8, markersize=5, label=label, **line_style(number))
+               for number, label in enumerate(labels)]
+    if settings.legend_beside:
+        figure.legend(handles=handles, loc='outside right upper', fontsize=8, frameon=False,
+                      handlelength=4)
+    else:
+        figure.axes[0].legend(handles=handles, loc='lower right', fontsize=9, framealpha=0.9,
+                              edgecolor='none', handlelength=4)
+    return save_figure(figure, path, settings.dpi)
+
+
+def mark_cut(axes: 'Axes') -> None:
+    """Show that the vertical axis does not start at 0: two strokes, and words in its label."""
+    axes.plot([0, 0], [0.025, 0.05], transform=axes.transAxes, clip_on=False, linestyle='none',
+              marker=[(-1, -0.5), (1, 0.5)], markersize=9, color='black', markeredgewidth=1.2)
+    label = axes.get_ylabel()
+    axes.set_ylabel(f'{label}{", " if label else ""}axis cut at {axes.get_ylim()[0]:.1f}')

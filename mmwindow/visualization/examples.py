@@ -1,12 +1,14 @@
-"""One film with what is annotated and what is predicted, judged as the metric judges."""
+"""One image with what is annotated and what is predicted, judged by the metric's own rule."""
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import ndimage
+from numpy.typing import ArrayLike
 
-from mmwindow.evaluation.events.targets import FRAME_SIDE, DiskMask
-
-EIGHT_CONNECTED = np.ones((3, 3), dtype=int)
+from mmwindow.evaluation.events.grid import grid_edges, place_on_grid
+from mmwindow.evaluation.events.targets import FRAME_SIDE
+from mmwindow.evaluation.hit_rules import HitRule, judge_findings, make_hit_rule
+from mmwindow.structures.components import component_boxes
 
 
 @dataclass(frozen=True)
@@ -14,68 +16,96 @@ class Example:
     """What is drawn of one image.
 
     Attributes:
-        img (ndarray): ``(H, W)`` or ``(H, W, 3)`` RGB, uint8.
-        points (ndarray): ``(N, 2)``, x and y in pixels of the image.
-        scores (ndarray): ``(h, w)`` in [0, 1], over the square frame (image at the top
-            left, padding to the right or below); None for a detector of boxes.
-        boxes (ndarray): ``(M, 4)``, findings as x1, y1, x2, y2 in pixels of the image;
-            None to take them from ``scores`` at ``threshold``.
-        threshold (float): Score from which on a cell belongs to a finding.
-        name (str): Title of the panel.
+        img: ``(H, W)`` or ``(H, W, 3)`` RGB, uint8.
+        points: ``(N, 2)``, x and y in pixels of the image.
+        scores: ``(h, w)`` in [0, 1], over the frame (image at the top left, padding to the right or
+            below); None for a detector of boxes.
+        boxes: ``(M, 4)``, findings as x1, y1, x2, y2 in pixels of the image; None to take them from
+            ``scores`` at ``threshold``.
+        threshold: Score from which on a cell belongs to a finding.
+        name: Title of the panel.
     """
+
     img: np.ndarray
-    points: np.ndarray
-    scores: np.ndarray = None
-    boxes: np.ndarray = None
+    points: ArrayLike
+    scores: np.ndarray | None = None
+    boxes: ArrayLike | None = None
     threshold: float = 0.5
     name: str = ''
 
 
-def find_boxes(scores, threshold, img_shape):
+class JudgedFindings(NamedTuple):
+    """What the rule says of one image.
+
+    Attributes:
+        boxes: ``(M, 4)``, findings in pixels of the image.
+        found: ``(N,)`` bool, whether a point is recalled.
+        is_hit: ``(M,)`` bool, whether a finding hits a point.
+        is_false_positive: ``(M,)`` bool. By the paper's rule a wide finding is both.
+    """
+
+    boxes: np.ndarray
+    found: np.ndarray
+    is_hit: np.ndarray
+    is_false_positive: np.ndarray
+
+
+def cells_along(map_shape: tuple[int, int], img_shape: tuple[int, ...]) -> float:
+    """Return how many cells of a map the longer edge of its image is long; may be fractional.
+
+    The map covers the frame, into which the image was scaled to fit: one of its edges fills it.
+    """
+    longer = max(img_shape[:2])
+    return min(cells * longer / edge for cells, edge in zip(map_shape, img_shape[:2], strict=True))
+
+
+def find_boxes(scores: np.ndarray, threshold: float, img_shape: tuple[int, ...]) -> np.ndarray:
     """Return the boxes of the 8-connected components of ``{scores >= threshold}``.
 
     Args:
-        scores (ndarray): ``(h, w)``, over the square frame.
-        threshold (float): A cell belongs to a finding from this score on.
-        img_shape (tuple[int, int]): Height and width of the image.
+        scores: ``(h, w)``, over the frame.
+        threshold: A cell belongs to a finding from this score on.
+        img_shape: Height and width of the image.
 
     Returns:
-        ndarray: ``(M, 4)`` float64, x1, y1, x2, y2 in pixels of the image, whole cells,
-        not clipped: the padding belongs to the frame.
+        ``(M, 4)`` float64, x1, y1, x2, y2 in pixels of the image, whole cells, not clipped: the
+        padding belongs to the frame.
+
+    Example:
+        >>> find_boxes(np.array([[.9, .1], [.1, .1]]), 0.5, (100, 200))
+        array([[  0.,   0., 100., 100.]])
     """
     scores = np.asarray(scores)
-    components, _ = ndimage.label(scores >= threshold, structure=EIGHT_CONNECTED)
-    boxes = [(columns.start, rows.start, columns.stop, rows.stop)
-             for rows, columns in ndimage.find_objects(components)]
-    cell = max(img_shape[:2]) / np.array([*scores.shape[::-1], *scores.shape[::-1]])
-    return np.array(boxes, dtype=np.float64).reshape(-1, 4) * cell
+    edges = grid_edges(max(scores.shape), cells_along(scores.shape, img_shape), max(img_shape[:2]))
+    return edges[component_boxes(scores, threshold)[0].astype(int)]
 
 
-def judge_example(example, hit_radius=50., max_overlap=0.1):
-    """Tell which points are recalled and which findings are false alarms.
+def judge_example(example: Example, rule: str | HitRule = 'disk_overlap',
+                  **numbers: Any) -> JudgedFindings:
+    """Tell which points are recalled, which findings hit and which are false positives.
 
-    The metric's two rules (docs/method.md, section 6): a point in any finding's box is
-    recalled; a finding is false when less than ``max_overlap`` of its box lies in the
-    disks around the points. One box can be both a hit and false.
+    :func:`~mmwindow.evaluation.hit_rules.judge_findings` decides, as for the metric.
 
     Args:
-        example (Example): One image.
-        hit_radius (float): Of the disks, in pixels of a frame of side 1024.
-        max_overlap (float): Share of a box.
+        example: One image.
+        rule: The run's rule.
+        **numbers: Of a rule given by its name, such as ``hit_radius``.
 
-    Returns:
-        dict: ``boxes`` ``(M, 4)`` in pixels of the image, ``found`` ``(N,)`` bool per
-        point, ``false`` ``(M,)`` bool per box.
+    Raises:
+        ValueError: The rule is unknown or asks for target boxes.
     """
     points = np.asarray(example.points, dtype=np.float64).reshape(-1, 2)
-    boxes = example.boxes
-    if boxes is None:
-        boxes = find_boxes(example.scores, example.threshold, example.img.shape)
-    boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-    low, high = boxes[:, None, :2], boxes[:, None, 2:]
-    within = ((points >= low) & (points <= high)).all(axis=-1)
-    scale = FRAME_SIDE / max(example.img.shape[:2])
-    frame_boxes = boxes * scale
-    areas = (frame_boxes[:, 2:] - frame_boxes[:, :2]).prod(axis=1)
-    covered = DiskMask(points * scale, hit_radius).areas(frame_boxes)
-    return dict(boxes=boxes, found=within.any(axis=0), false=covered < max_overlap * areas)
+    longer = max(example.img.shape[:2])
+    scale = FRAME_SIDE / longer
+    targets = points * scale
+    if example.boxes is None:
+        scores = np.asarray(example.scores)
+        num = cells_along(scores.shape, example.img.shape)
+        edges = grid_edges(max(scores.shape), num)
+        frame_boxes = edges[component_boxes(scores, example.threshold)[0].astype(int)]
+        targets = place_on_grid(targets, points * num / longer, edges)
+    else:
+        frame_boxes = np.asarray(example.boxes, dtype=np.float64).reshape(-1, 4) * scale
+    judgement = judge_findings(make_hit_rule(rule, **numbers), frame_boxes, targets)
+    return JudgedFindings(frame_boxes / scale, judgement.hits.any(axis=1), judgement.is_hit,
+                          judgement.is_false_positive)

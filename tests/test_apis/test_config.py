@@ -30,7 +30,8 @@ def test_one_edit_changes_the_input_size_of_training_validation_and_test(size, t
     for cfg in (load_config(CONFIG, cfg_options=dict(input_size=size)),
                 load_config(write_config(tmp_path, f'input_size = {size}')),
                 load_config(CONFIG, cfg_options={'pipeline.ResizeToInput.input_size': size})):
-        assert [step.input_size for step in steps(cfg, 'ResizeToInput')] == [size] * 3
+        # Training, validation, test, and test-time augmentation.
+        assert [step.input_size for step in steps(cfg, 'ResizeToInput')] == [size] * 4
         assert input_size_of(cfg) == ((size, size) if isinstance(size, int) else tuple(size))
 
 
@@ -41,7 +42,7 @@ def test_one_edit_changes_the_window_the_bit_depth_and_the_place_of_the_data(tmp
     for cfg in (load_config(write_config(tmp_path, text)), load_config(CONFIG, cfg_options=options)):
         assert steps(cfg, 'PointToBoundTransform') == [dict(
             type='PointToBoundTransform', lower_radius=25, upper_radius=200, softness=0)]
-        assert [step.backend_args.bit_depth for step in steps(cfg, 'LoadImageFromFile')] == [12] * 3
+        assert [step.backend_args.bit_depth for step in steps(cfg, 'LoadImageFromFile')] == [12] * 4
         assert [dataset.data_root for _, dataset in find_datasets(cfg)] == ['here/'] * 3
         assert not {'window', 'bit_depth', 'data_root'} & set(cfg)  # applied, and gone
 

@@ -53,14 +53,14 @@ def write_run(folder, films=FILMS, with_maps=True):
 
 def test_curves_by_hand(tmp_path):
     found = read_curves(write_run(tmp_path)[0])
-    assert found['froc'].num_images == 4 and found['froc'].num_points == 2
+    assert found.froc.num_images == 4 and found.froc.num_points == 2
     # The false alarm at 0.6 is 0.25 an image, the one at 0.3 makes it 0.5, and at 0.01 every
     # film is one box: those of the normals are false, and the others cover too little as well.
-    assert found['froc'].threshold_at(0.3) == pytest.approx(0.6)
-    assert found['froc'].threshold_at(0.5) == pytest.approx(0.3)
+    assert found.froc.threshold_at(0.3) == pytest.approx(0.6)
+    assert found.froc.threshold_at(0.5) == pytest.approx(0.3)
     # Positives score 0.9 and 0.6, normals 0.3 and 0.01: all pairs in order.
-    assert found['roc'].true_positive_rate.tolist() == [0, 0.5, 1, 1, 1]
-    assert found['roc'].false_positive_rate.tolist() == [0, 0, 0, 0.5, 1]
+    assert found.roc.true_positive_rate.tolist() == [0, 0.5, 1, 1, 1]
+    assert found.roc.false_positive_rate.tolist() == [0, 0, 0, 0.5, 1]
 
 
 def test_the_report(tmp_path):
@@ -82,7 +82,7 @@ def test_the_report(tmp_path):
 @pytest.mark.parametrize('films', [FILMS[:2], NORMALS])
 def test_with_one_kind_of_film_there_is_no_roc(tmp_path, films):
     curves, predictions = write_run(tmp_path, films)
-    assert read_curves(curves)['roc'] is None
+    assert read_curves(curves).roc is None
     draw_report(tmp_path, curves, predictions, METRICS)
     text = (tmp_path / 'report.md').read_text()
     assert not (tmp_path / 'roc.png').exists() and '](roc.png)' not in text
@@ -95,7 +95,7 @@ def test_a_budget_that_no_threshold_keeps_to_is_said(tmp_path):
     # The only score is that of a false alarm on a normal: one an image at the first threshold.
     curves, predictions = write_run(tmp_path, [([], make_map((8, 8, 0.9)))])
     draw_report(tmp_path, curves, predictions, METRICS, budget=0.3)
-    assert ('those at a score of 0.500, as no threshold keeps to 0.3 false positives an image.'
+    assert ('those at a score of 0.500, as no threshold keeps to 0.3 false positives an image;'
             in (tmp_path / 'report.md').read_text())
 
 
@@ -116,7 +116,7 @@ def test_films_look_as_the_model_sees_them_and_points_are_of_its_first_class(tmp
     (tmp_path / 'predictions.pkl').write_bytes(pickle.dumps([dict(
         img_path=str(path), ori_points=[[1., 2.], [3., 4.]], ori_point_labels=[1, 0],
         pred_heatmap=dict(scores=torch.zeros(2, 4, 4)))]))
-    example, = iterate_examples(tmp_path / 'predictions.pkl', 0.5)
+    example, = iterate_examples(tmp_path / 'predictions.pkl', 0.5, bit_depth=12)
     assert (example.img == 255).all() and example.points.tolist() == [[3, 4]]
 
 
@@ -137,8 +137,8 @@ def test_a_box_detector_without_any_box_on_a_film(tmp_path):
     write_record(tmp_path / 'curves.json', {'fracture': events}, SETTINGS)
     found = read_curves(tmp_path / 'curves.json')
     # The film without a box scores below any.
-    assert found['roc'].thresholds.tolist() == [np.inf, 0.4, -np.inf]
-    assert found['roc'].true_positive_rate.tolist() == [0, 1, 1]
+    assert found.roc.thresholds.tolist() == [np.inf, 0.4, -np.inf]
+    assert found.roc.true_positive_rate.tolist() == [0, 1, 1]
 
 
 def test_a_film_that_is_gone(tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from mmwindow.evaluation import ImageEvents, froc_curve, roc_curve
+from mmwindow.evaluation import ImageEvents, froc_curve
 from mmwindow.evaluation.files.records import read_record, write_record
 from mmwindow.evaluation.roc import auroc
 from mmwindow.experiments.paper_report import (
@@ -25,7 +25,6 @@ from mmwindow.experiments.result_files import shorten_events
 from mmwindow.experiments.results import load_systems
 from mmwindow.experiments.summaries import summarise
 from mmwindow.experiments.systems import System, paper_key
-from mmwindow.visualization.paper_figures import axis_floor, line_styles, plot_figure4, plot_figure5
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = dict(budgets=[0.1, 0.2, 0.3, 0.4, 0.5], convention='first_crossing', frame_side=1024)
@@ -472,27 +471,6 @@ def test_reference_is_wl_kld_or_what_is_asked_for():
 
 def test_cells():
     assert comma_separated([['a', 'b'], [None, float('nan')], ['x, y', 1]]) == 'a,b\n,\n"x, y",1\n'
-
-
-def test_recall_axis_widens_where_curves_fall_outside():
-    assert axis_floor([0.93, 0.85]) == 0.8
-    assert axis_floor([0.93, 0.62]) == pytest.approx(0.6)
-    assert axis_floor([0.7]) == pytest.approx(0.7)  # stored as 0.6999999
-    assert axis_floor([0.]) == 0
-    styles = line_styles([str(index) for index in range(28)])
-    assert len({(style['color'], style['linestyle']) for style in styles.values()}) == 28
-
-
-def test_figures_are_drawn_or_refused(tmp_path):
-    events = [*FOLD_0, *FOLD_1]
-    roc = roc_curve([event.is_positive for event in events], [event.score for event in events])
-    assert plot_figure4({'WL-KLD': roc}, tmp_path / '4.svg').read_text().startswith('<?xml')
-    path = plot_figure5({'WL-KLD': froc_curve(events)}, tmp_path / '5.png', [0.1, 0.5])
-    assert path.read_bytes().startswith(b'\x89PNG')
-    with pytest.raises(ValueError, match='there is no curve'):
-        plot_figure4({}, tmp_path / '4.png')
-    with pytest.raises(ValueError, match='have no points'):
-        plot_figure5({'a': froc_curve([normal(1, 0.5)])}, tmp_path / '5.png', [0.1])
 
 
 def test_full_recall_has_the_exact_interval(tmp_path):

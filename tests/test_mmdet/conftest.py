@@ -9,6 +9,7 @@ import mmdet
 import pytest
 
 from mmwindow.apis import load_config, train
+from mmwindow.utils.config_pipelines import find_steps
 
 ROOT = Path(__file__).parents[2]
 STOCK_TOOLS = Path(mmdet.__file__).parent / '.mim/tools'
@@ -18,10 +19,8 @@ SIDE = 128
 
 def set_input_size(cfg, size):
     """Set the size of the network's input in every pipeline of a config."""
-    for split in SPLITS:
-        for step in cfg[f'{split}_dataloader'].dataset.pipeline:
-            if step['type'] == 'ResizeToInput':
-                step['input_size'] = size
+    for _, step in find_steps(cfg, 'ResizeToInput'):
+        step['input_size'] = size
 
 
 def write_config(path, data, base='windowloss/wl_kld_lite0_fpn.py', options=None, size=SIDE):

@@ -1,7 +1,6 @@
 """The tools of an installed MMDetection work on our configs."""
 import json
 import sys
-from importlib.util import find_spec
 from types import ModuleType
 
 import matplotlib.pyplot as plt
@@ -11,7 +10,9 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from PIL import Image
 
+from mmwindow.apis import test as score  # pytest would collect it under its own name
 from mmwindow.apis import train
+from mmwindow.evaluation.files.safe_pickle import load_samples
 
 
 @pytest.mark.smoke
@@ -20,8 +21,6 @@ def test_print_config(tiny_run, run_stock_tool):
     assert "type='DensePointDetector'" in output and "type='FROCMetric'" in output
 
 
-@pytest.mark.xfail(find_spec('mmwindow.visualization.point_visualizer') is None,
-                   reason='points need a visualizer of their own')
 def test_browse_dataset_paints_points(tiny_run, run_stock_tool, tmp_path):
     run_stock_tool('analysis_tools/browse_dataset.py', tiny_run.config, '--output-dir', tmp_path,
                    '--not-show')
@@ -38,6 +37,31 @@ def test_show_dir_writes_a_picture_per_image(tiny_run, run_stock_tool, tmp_path)
                    '--show-dir', 'pictures')
     names = sorted(path.name.rpartition('.')[0] for path in tmp_path.rglob('pictures/*'))
     assert [name.split('.')[0] for name in names] == [f'test_{index}' for index in range(5)]
+
+
+def test_test_time_augmentation(tiny_run, run_stock_tool, tmp_path):
+    """MMDetection's --tta and ours take the config's views, and give the same numbers."""
+    run_stock_tool('test.py', tiny_run.config, tiny_run.checkpoint, '--work-dir', tmp_path / 'stock',
+                   '--tta', '--out', tmp_path / 'stock.pkl')
+    metrics = score(tiny_run.config, tiny_run.checkpoint, work_dir=tmp_path / 'ours',
+                    out=tmp_path / 'ours.pkl', tta=True)
+    plain = score(tiny_run.config, tiny_run.checkpoint, work_dir=tmp_path / 'plain',
+                  out=tmp_path / 'plain.pkl')
+    assert set(metrics) == set(plain)
+    samples = [load_samples(tmp_path / f'{name}.pkl') for name in ('stock', 'ours', 'plain')]
+    for one, other, single in zip(*samples, strict=True):
+        maps = [np.asarray(sample['pred_heatmap']['scores']) for sample in (one, other, single)]
+        assert np.array_equal(maps[0], maps[1])
+        assert maps[1].shape == maps[2].shape and not np.array_equal(maps[1], maps[2])
+        assert not one['flip'] and one['ori_points'] == single['ori_points']
+
+
+def test_the_augmentation_that_mmdet_takes_by_itself_is_rejected(tiny_run, run_stock_tool, tmp_path):
+    config = tmp_path / 'no_tta.py'
+    config.write_text(f"_base_ = ['{tiny_run.config}']\n"
+                      "tta_model = dict(_delete_=True, type='DetTTAModel', tta_cfg=dict())\n")
+    with pytest.raises(ValueError, match='PointTTAModel'):
+        run_stock_tool('test.py', config, tiny_run.checkpoint, '--work-dir', tmp_path, '--tta')
 
 
 def test_get_flops_counts_at_the_input_size(tiny_run, run_stock_tool):

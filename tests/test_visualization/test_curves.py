@@ -1,4 +1,5 @@
 """What the plots show equals what is reported."""
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,13 @@ from mmwindow.evaluation import FROCCurve, box_events, froc_curve, roc_curve
 from mmwindow.evaluation.statistics.bands import FROCBand, froc_band
 from mmwindow.visualization import curves as curves_module
 from mmwindow.visualization import plot_froc, plot_roc
-from mmwindow.visualization.curves import froc_steps, zoom_width
+from mmwindow.visualization.curves import (
+    PAPER_FIGURE,
+    PlotSettings,
+    axis_start,
+    froc_steps,
+    zoom_width,
+)
 from mmwindow.visualization.figures import LINE_COLOURS, line_style
 
 
@@ -21,13 +28,13 @@ def make_froc(fp_rate, recall, num_images=10, num_points=10):
 @pytest.fixture
 def shown(monkeypatch):
     """The axes of the next plot, instead of a file."""
-    monkeypatch.setattr(curves_module, 'save_figure', lambda figure, path: figure)
+    monkeypatch.setattr(curves_module, 'save_figure', lambda figure, path, dpi: figure)
     return lambda figure: figure.axes[0]
 
 
 def test_normals_alone_have_no_froc(tmp_path):
     curve = make_froc([0.1], [float('nan')], num_points=0)
-    with pytest.raises(ValueError, match="curve 'normals' has no points"):
+    with pytest.raises(ValueError, match=r"curves \['normals'\] have no points"):
         plot_froc({'normals': curve}, tmp_path / 'froc.png')
     with pytest.raises(ValueError, match='no curve to plot'):
         plot_roc({}, tmp_path / 'roc.png')
@@ -36,16 +43,16 @@ def test_normals_alone_have_no_froc(tmp_path):
 
 def test_steps_of_a_curve_whose_fp_rate_falls():
     steps = froc_steps(make_froc([0., .2, .1, .3], [.4, .5, .6, .7]))
-    assert steps['fp_rate'].tolist() == [0, 0, .2, .2, .3, .3]
-    assert steps['recall'].tolist() == [0, .4, .5, .6, .7, .7]
+    assert steps.fp_rate.tolist() == [0, 0, .2, .2, .3, .3]
+    assert steps.recall.tolist() == [0, .4, .5, .6, .7, .7]
 
 
 def test_a_curve_that_ends_keeps_its_recall_but_not_below_its_floor():
     curve = make_froc([0., .2], [.4, .5])
-    assert froc_steps(curve, 1.)['fp_rate'].tolist() == [0, 0, .2, 1]
-    assert froc_steps(curve, .1)['fp_rate'].tolist() == [0, 0, .2, .2]
+    assert froc_steps(curve, 1.).fp_rate.tolist() == [0, 0, .2, 1]
+    assert froc_steps(curve, .1).fp_rate.tolist() == [0, 0, .2, .2]
     # Below the floor more may be recalled: a flat line to 1 would say that nothing is.
-    assert froc_steps(replace(curve, floor=0.), 1.)['fp_rate'].tolist() == [0, 0, .2, .2]
+    assert froc_steps(replace(curve, floor=0.), 1.).fp_rate.tolist() == [0, 0, .2, .2]
 
 
 @pytest.mark.parametrize('seed', range(5))
@@ -56,7 +63,7 @@ def test_the_line_shows_the_reported_recall_of_every_budget(seed):
     steps = froc_steps(curve)
     for budget in np.arange(0, 3, 0.05):
         # What a step plot with where='post' shows at this place.
-        shown = steps['recall'][np.searchsorted(steps['fp_rate'], budget + 1e-9, 'right') - 1]
+        shown = steps.recall[np.searchsorted(steps.fp_rate, budget + 1e-9, 'right') - 1]
         assert shown == curve.recall_at(budget)
 
 
@@ -115,10 +122,11 @@ def test_unknown_suffix(tmp_path):
 
 
 def test_no_two_curves_look_alike_in_colour_or_without():
-    styles = [line_style(number) for number in range(49)]
-    assert len({str(style) for style in styles}) == 49
+    styles = [line_style(number) for number in range(64)]
+    assert len({str(style) for style in styles}) == 64
     first = styles[:len(LINE_COLOURS)]
-    for key in ('color', 'linestyle', 'marker'):  # each of these alone tells the first seven apart
+    # Each of these alone tells the first eight apart, the systems of the paper.
+    for key in ('color', 'linestyle', 'marker'):
         assert len({str(style[key]) for style in first}) == len(first)
 
 
@@ -182,7 +190,7 @@ def test_zoom_is_as_wide_as_the_curves_need(sensitivity, width):
 
 
 def test_zoom_of_the_roc(monkeypatch):
-    monkeypatch.setattr(curves_module, 'save_figure', lambda figure, path: figure)
+    monkeypatch.setattr(curves_module, 'save_figure', lambda figure, path, dpi: figure)
     good = roc_curve([0, 0, 0, 1, 1, 1], [0, .1, .2, .3, .4, .5])
     figure = plot_roc({'a': good, 'b': good}, 'unused', zoom=True)
     assert len(figure.axes) == 2
@@ -190,3 +198,33 @@ def test_zoom_of_the_roc(monkeypatch):
     assert figure.axes[1].get_legend() is None
     poor = roc_curve([0, 1, 0, 1], [.5] * 4)
     assert len(plot_roc({'a': good, 'b': poor}, 'unused', zoom=True).axes) == 1
+
+
+def test_a_cut_axis_shows_every_curve_and_is_marked(shown):
+    assert axis_start([0.93, 0.85], 0.8) == 0.8
+    assert axis_start([0.93, 0.62], 0.8) == pytest.approx(0.6)
+    assert axis_start([0.7], 0.8) == pytest.approx(0.7)  # stored as 0.6999999
+    assert axis_start([0.], 0.8) == axis_start([0.9], 0.) == 0
+    curve = make_froc([0., .2, .5], [.84, .9, 1.])
+    axes = shown(plot_froc({'a': curve}, 'unused', max_fp_rate=.5, settings=PAPER_FIGURE))
+    assert axes.get_ylim()[0] == 0.8 and axes.get_ylabel() == 'Recall of points, axis cut at 0.8'
+    roc = roc_curve([0] * 10 + [1] * 10, [0] * 10 + [1] * 9 + [0])
+    axes = shown(plot_roc({'a': roc}, 'unused', settings=PlotSettings(cut_at=0.8)))
+    assert axes.get_ylabel().endswith('axis cut at 0.8')
+    assert 'cut' not in shown(plot_roc({'a': roc}, 'unused')).get_ylabel()
+
+
+def test_eight_systems_have_a_colour_and_a_marker_each_in_the_order_given(shown):
+    curves = {f'system {number}': make_froc([0., .2], [.4, .5]) for number in range(8)}
+    axes = shown(plot_froc(curves, 'unused'))
+    handles = axes.get_legend().legend_handles
+    assert len({handle.get_color() for handle in handles}) == 8
+    assert len({handle.get_marker() for handle in handles}) == 8
+    assert [handle.get_label().split(',')[0] for handle in handles] == list(curves)
+
+
+def test_without_matplotlib_a_plot_names_the_extra(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, 'matplotlib.figure', None)
+    with pytest.raises(ImportError, match=r"matplotlib.*pip install 'mmwindow\[plots\]'"):
+        plot_froc(make_froc([0., .2], [.4, .5]), tmp_path / 'froc.png')
+    assert list(tmp_path.iterdir()) == []

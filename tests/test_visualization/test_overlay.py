@@ -58,9 +58,12 @@ def test_points_are_crosses_at_their_pixel():
 
 
 def test_findings_are_boxes_coloured_by_judgement():
-    canvas = overlay_heatmap(GREY, boxes=[[10, 10, 40, 40], [60, 20, 90, 50]], false=[False, True])
+    canvas = overlay_heatmap(GREY, boxes=[[10, 10, 40, 40], [60, 20, 90, 50]], is_hit=[True, False],
+                             is_false_positive=[False, True])
     assert tuple(canvas[10, 25]) == tuple(canvas[25, 40]) == COLOURS['finding']
-    assert tuple(canvas[20, 75]) == tuple(canvas[35, 60]) == COLOURS['false']
+    # Dashed: along the upper side some pixels are painted, and some are not.
+    painted = (canvas[20, 60:91] == COLOURS['false_positive']).all(axis=1)
+    assert 8 < painted.sum() < 24 and (canvas[20, 60:91] == 80).all(axis=1).any()
     assert (canvas[25, 25] == 80).all()           # not filled
 
 
@@ -75,7 +78,7 @@ def test_lines_grow_with_the_film():
 
 
 @pytest.mark.parametrize('scores, message', [
-    (np.zeros((4, 6)), r'\(4, 6\); a square'),
+    (np.zeros((0, 4)), r'\(0, 4\)'),
     (np.zeros((1, 4, 4)), r'\(1, 4, 4\)'),
     (np.full((4, 4), 3.), 'sigmoid applied'),
     (np.full((4, 4), np.nan), 'reaches from nan'),
@@ -100,3 +103,27 @@ def test_side_by_side():
         side_by_side([GREY, GREY[:50]])
     with pytest.raises(ValueError, match=r'heights \[\]'):
         side_by_side([])
+
+
+def test_all_four_kinds_of_findings_look_different():
+    boxes = [[4, 4, 44, 24], [54, 4, 94, 24], [4, 34, 44, 54], [54, 34, 94, 54]]
+    canvas = overlay_heatmap(GREY, boxes=boxes, is_hit=[True, True, False, False],
+                             is_false_positive=[False, True, False, True])
+    sides = [canvas[y0, x0:x1] for x0, y0, x1, _ in boxes]
+    assert (sides[0] == COLOURS['finding']).all() and (sides[1] == COLOURS['false_positive']).all()
+    for side, name in ((sides[2], 'finding'), (sides[3], 'false_positive')):
+        painted = (side == COLOURS[name]).all(axis=1)
+        assert painted.any() and not painted.all()
+
+
+@pytest.mark.parametrize('shape', [(60, 100), (40, 100), (60, 60)])
+def test_a_map_of_a_rectangular_frame_lies_over_its_image(shape):
+    """A frame of 12 x 20 cells: the image touches its right or its lower edge."""
+    scores = np.zeros((12, 20))
+    scores[4, 6] = 1.
+    cell = max(shape[0] / 12, shape[1] / 20)
+    heat = map_on_image(scores, shape)
+    rows, columns = np.nonzero(heat == heat.max())
+    assert heat.shape == shape
+    assert (rows.mean() + .5) / cell == pytest.approx(4.5, abs=0.2)
+    assert (columns.mean() + .5) / cell == pytest.approx(6.5, abs=0.2)

@@ -3,10 +3,10 @@
 # pseudo-boxes, made for a pelvis, were not beaten on validation; numbers in docs/fracatlas.md.
 _base_ = './points.py'
 resize = dict(type='ResizeToInput', input_size=384)
-augmented, train_pipeline, box_pipeline, label_pipeline, test_pipeline = [
+augmented, train_pipeline, box_pipeline, label_pipeline, test_pipeline, tta_pipeline = [
     [resize if step['type'] == 'ResizeToInput' else step for step in steps] for steps in (
         _base_.augmented, _base_.train_pipeline, _base_.box_pipeline, _base_.label_pipeline,
-        _base_.test_pipeline)]
+        _base_.test_pipeline, _base_.tta_pipeline)]
 annotations = '{{$MMWINDOW_FRACATLAS_POINTS:data/fracatlas}}/annotations/'
 dataset = dict(
     data_root='', data_prefix=dict(img='{{$MMWINDOW_FRACATLAS:../shared/fracatlas}}/images/'))

@@ -21,6 +21,16 @@ train_pipeline = [*augmented, bounds, pack]
 box_pipeline = [*augmented, dict(type='PointsToPseudoBoxes', size=200), pack]
 label_pipeline = [*augmented, pack]
 test_pipeline = [load, resize, dict(type='PadToInput'), pack]
+# Test-time augmentation (tools/test.py CONFIG CHECKPOINT --tta): each image as it is and mirrored,
+# both upright and turned by 5 degrees either way. Views are made of the complete frame.
+tta_model = dict(type='PointTTAModel')
+tta_pipeline = [*test_pipeline[:-1], dict(type='TestTimeAug', transforms=[
+    [dict(type='RandomFlip', prob=0.), dict(type='RandomFlip', prob=1.)],
+    [dict(type='Rotate', min_mag=0., max_mag=0., img_border_value=0),
+     # A reversal_prob of 1 never reverses an angle, one of 0 always does.
+     dict(type='Rotate', min_mag=5., max_mag=5., reversal_prob=1., img_border_value=0),
+     dict(type='Rotate', min_mag=5., max_mag=5., reversal_prob=0., img_border_value=0)],
+    [pack]])]
 
 dataset = dict(
     type='CocoPointDataset', data_root='{{$MMWINDOW_DATA:data/pelvis}}/',

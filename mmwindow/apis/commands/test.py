@@ -14,6 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--work-dir', metavar='DIR', help='folder for the log and the result file')
     parser.add_argument('--out', metavar='FILE', help='write every prediction to this file')
     parser.add_argument('--show-dir', metavar='DIR', help='draw findings on the images, into DIR')
+    parser.add_argument('--tta', action='store_true',
+                        help='test-time augmentation: mirrored and turned views, averaged')
     add_runner_arguments(parser)
 
 

@@ -6,8 +6,8 @@ from mmdet.registry import TRANSFORMS
 from mmengine.structures import BaseDataElement, PixelData
 
 POINT_META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
-                   'flip_direction', 'input_size', 'group', 'fields', 'ori_points',
-                   'ori_point_labels')
+                   'flip_direction', 'homography_matrix', 'input_size', 'group', 'fields',
+                   'ori_points', 'ori_point_labels')
 
 
 @TRANSFORMS.register_module()

@@ -4,7 +4,7 @@ from typing import Any
 import torch
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseTTAModel, is_model_wrapper
 
 
 def to_channels_last(module: torch.nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -43,7 +43,9 @@ class ChannelsLastHook(Hook):
 
         Weights loaded later are copied into the converted ones and keep the layout.
         """
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = runner.model
+        while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+            model = model.module
         if model is self.converted:
             return  # a runner that trains and then tests calls this twice
         if not hasattr(model, 'backbone'):

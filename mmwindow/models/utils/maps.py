@@ -1,43 +1,100 @@
-"""From maps as a network gives them to one score map (pure functions)."""
+"""From maps as a network gives them to one score map of the frame (pure functions)."""
+from collections.abc import Mapping, Sequence
+
 import torch
-import torch.nn.functional as F
+from torch import Tensor
 
 
-def merge_levels(logits):
+def sample_bilinear(maps: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Read maps between their cells, bilinear; cells of one value give exactly this value.
+
+    A blend ``a + w (b - a)`` is a where a equals b, whatever w is. ``(1 - w) a + w b`` may differ
+    from it in the last bit, and a plateau would fall apart into findings.
+
+    Args:
+        maps: ``(..., h, w)``.
+        rows: Positions in cells, the centre of row i at ``i + 0.5``; any shape that broadcasts with
+            ``columns``. Positions beyond the outermost centres read the outermost cells.
+        columns: Likewise.
+
+    Returns:
+        ``(..., *broadcast shape)`` in the dtype of the maps.
+    """
+    low, high, weights = [], [], []
+    for position, size in zip((rows, columns), maps.shape[-2:], strict=True):
+        position = (position.to(maps.device, torch.float64) - 0.5).clamp(0, size - 1)
+        low.append(position.floor().long())
+        high.append((low[-1] + 1).clamp(max=size - 1))
+        weights.append((position - low[-1]).to(maps.dtype))
+    top, bottom = (_blend(maps[..., row, low[1]], maps[..., row, high[1]], weights[1])
+                   for row in (low[0], high[0]))
+    return _blend(top, bottom, weights[0])
+
+
+def _blend(first: Tensor, second: Tensor, weight: Tensor) -> Tensor:
+    return first + weight * (second - first)
+
+
+def resize_maps(maps: Tensor, size: Sequence[int]) -> Tensor:
+    """Return maps on another grid over the same frame, bilinear with unaligned corners.
+
+    Args:
+        maps: ``(B, C, h, w)``.
+        size: Rows and columns of the new grid.
+
+    Returns:
+        ``(B, C, *size)`` in the dtype of the maps; equal neighbours stay equal.
+
+    Example:
+        >>> resize_maps(torch.tensor([[[[0., 1.]]]]), (1, 4))
+        tensor([[[[0.0000, 0.2500, 0.7500, 1.0000]]]])
+    """
+    if tuple(size) == tuple(maps.shape[-2:]):
+        return maps
+    rows, columns = ((torch.arange(new, dtype=torch.float64) + 0.5) * (old / new)
+                     for new, old in zip(size, maps.shape[-2:], strict=True))
+    return sample_bilinear(maps, rows[:, None], columns[None])
+
+
+def merge_levels(logits: Sequence[Tensor]) -> Tensor:
     """Return the mean of the levels' sigmoid maps on the finest grid (paper, section 3).
 
     Args:
-        logits (Sequence[Tensor]): ``(B, C, h_l, w_l)`` per level, finest first.
+        logits: ``(B, C, h_l, w_l)`` per level, finest first.
 
     Returns:
-        Tensor: ``(B, C, h_0, w_0)``, float32 scores in [0, 1].
+        ``(B, C, h_0, w_0)``, float32 scores in [0, 1]. Cells whose logits are equal on all levels
+        have equal scores.
     """
     with torch.autocast(logits[0].device.type, enabled=False):
-        # float32: a float16 sigmoid is 1.0 from logit 8.3 on, and ties there are not real.
-        maps = [level.float().sigmoid() for level in logits]
+        # A sigmoid in float16 is 1.0 from logit 8.3 on. That of torch in float32 differs in the last
+        # bit between the part of an array that is computed in vectors and its end.
+        maps = [level.double().sigmoid().float() for level in logits]
         size = maps[0].shape[-2:]
-        maps = [maps[0], *(F.interpolate(level, size=size, mode='bilinear', align_corners=False)
-                           for level in maps[1:])]
-        return torch.stack(maps).mean(dim=0)
+        return sum(resize_maps(level, size) for level in maps) / len(maps)
 
 
-def enlarge(maps, factor):
-    """Return maps on a grid ``factor`` times as fine, bilinear.
+def crop_to_frame(maps: Tensor, img_meta: Mapping, stride: int) -> Tensor:
+    """Return the part of maps that covers the frame: padding of the batch beyond it is cut off.
 
     Args:
-        maps (Tensor): ``(B, C, h, w)``.
-        factor (int): Cells of the new grid per cell of the old, along each side.
+        maps: ``(C, h, w)`` over the padded batch.
+        img_meta: With ``img_shape``, height and width of the frame in input pixels.
+        stride: Side of a cell in input pixels.
 
-    Returns:
-        Tensor: ``(B, C, factor h, factor w)``, float32.
+    Raises:
+        ValueError: The frame ends within a cell, so that no part of the map covers it exactly.
     """
-    # float64: in float32 the blend of two equal cells may differ from them in the last bit, and a
-    # plateau at the border would fall apart into findings.
-    return F.interpolate(maps.double(), scale_factor=factor, mode='bilinear',
-                         align_corners=False).float()
+    height, width = img_meta['img_shape'][:2]
+    if height % stride or width % stride:
+        raise ValueError(
+            f'{img_meta.get("img_path")}: the network sees {width} x {height} pixels, no '
+            f'multiple of its finest stride {stride}, so that the map cannot cover them exactly; end '
+            'the pipeline with PadToInput and choose an input size that is a multiple of it')
+    return maps[..., :height // stride, :width // stride]
 
 
-def bounded_scores(logits):
+def bounded_scores(logits: Tensor) -> Tensor:
     """Return ``(1 + z / (1 + |z|)) / 2``: logits as scores in (0, 1), 0.5 where z is 0.
 
     The FROC of a map does not change under a strictly rising function of all maps. A sigmoid is
@@ -45,10 +102,10 @@ def bounded_scores(logits):
     far beyond; cells tied there would merge into one finding.
 
     Args:
-        logits (Tensor): float32, any shape.
+        logits: float32, any shape.
 
     Returns:
-        Tensor: float64, in which each float32 up to a million has a score of its own.
+        float64, in which each float32 up to a million has a score of its own.
     """
     logits = logits.double()
     return 0.5 + 0.5 * logits / (1 + logits.abs())

@@ -2,9 +2,10 @@
 import math
 
 import torch
+from torch import Tensor
 
 
-def check_sharpness(sharpness):
+def check_sharpness(sharpness: float) -> float:
     """Return the sharpness of a log-sum-exp pooling as a float.
 
     Raises:
@@ -17,12 +18,12 @@ def check_sharpness(sharpness):
     return float(sharpness)
 
 
-def mean_pool(values):
+def mean_pool(values: Tensor) -> Tensor:
     """Return the mean over cells: global average pooling, ``(B, K, h, w)`` to ``(B, K)``."""
     return values.mean(dim=(2, 3))
 
 
-def log_sum_exp_pool(values, sharpness):
+def log_sum_exp_pool(values: Tensor, sharpness: float) -> Tensor:
     """Return ``1/r log(mean exp(r x))`` over cells, r the sharpness.
 
     A smooth way from the mean (r towards 0) to the maximum (r towards infinity) of Pinheiro
@@ -30,17 +31,17 @@ def log_sum_exp_pool(values, sharpness):
     CVPR 2015, eq. 3. The largest term is taken out first, so no exponential overflows.
 
     Args:
-        values (Tensor): ``(B, K, h, w)``.
-        sharpness (float): r, positive.
+        values: ``(B, K, h, w)``.
+        sharpness: r, positive.
 
     Returns:
-        Tensor: ``(B, K)``, between the mean and the maximum of the cells.
+        ``(B, K)``, between the mean and the maximum of the cells.
     """
     cells = values.flatten(2)
     return (torch.logsumexp(sharpness * cells, dim=2) - math.log(cells.shape[2])) / sharpness
 
 
-def pooled_probability_logits(logits, sharpness):
+def pooled_probability_logits(logits: Tensor, sharpness: float) -> Tensor:
     """Return the logit of the log-sum-exp pooled probability of a map.
 
     With s the sigmoid of the logits, the pooled probability is ``p = 1/r log(mean exp(r s))``,
@@ -50,11 +51,11 @@ def pooled_probability_logits(logits, sharpness):
     ``expm1(-r (1 - s))`` would round to -1 for r from 37 on.
 
     Args:
-        logits (Tensor): ``(B, C, h, w)``.
-        sharpness (float): r, in (0, 100].
+        logits: ``(B, C, h, w)``.
+        sharpness: r, in (0, 100].
 
     Returns:
-        Tensor: ``(B, C)``, logits in the dtype of the input.
+        ``(B, C)``, logits in the dtype of the input.
     """
     cells = logits.flatten(2).double()
     probability = torch.expm1(sharpness * cells.sigmoid()).mean(dim=2).log1p() / sharpness

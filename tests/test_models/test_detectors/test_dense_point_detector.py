@@ -16,14 +16,14 @@ SIDE = 64
 pytestmark = pytest.mark.smoke
 
 
-def model_config(backbone='lite0', score_thr=0.5, num_classes=1):
+def model_config(backbone='lite0', score_thr=0.5, num_classes=1, kind='DensePointDetector'):
     if backbone == 'lite0':
         backbone, channels = dict(type='EfficientNetLite', pretrained=False), [24, 40, 112, 320]
     else:
         backbone = dict(type='ResNet', depth=18, num_stages=4, out_indices=(0, 1, 2, 3))
         channels = [64, 128, 256, 512]
     return dict(
-        type='DensePointDetector',
+        type=kind,
         data_preprocessor=dict(type='DetDataPreprocessor', mean=[127.] * 3, std=[128.] * 3,
                                bgr_to_rgb=True, pad_size_divisor=32),
         backbone=backbone,
@@ -121,6 +121,30 @@ def test_instances_are_in_pixels_of_the_original_image():
     assert sample.pred_instances.bboxes.tolist() == [[0, 0, 128, 100]]
     assert sample.pred_instances.scores[0] == sample.pred_heatmap.scores.max()
     assert sample.img_id == 0                     # the metainfo is kept
+
+
+@torch.no_grad()
+def test_a_stock_detector_of_mmdet_predicts_maps_and_findings_of_two_classes():
+    samples = []
+    for kind in ('SingleStageDetector', 'DensePointDetector'):
+        model = build_model(kind=kind, score_thr=0.0, num_classes=2).eval()
+        samples += model.test_step(make_batch([()]))
+    for sample in samples:
+        assert sample.pred_heatmap.scores.shape == (2, 16, 16)
+        assert sample.pred_instances.bboxes.tolist() == [[0, 0, 128, 100]] * 2
+        assert sorted(sample.pred_instances.labels.tolist()) == [0, 1]
+    assert torch.equal(samples[0].pred_heatmap.scores, samples[1].pred_heatmap.scores)
+
+
+@torch.no_grad()
+def test_padding_of_the_batch_beyond_the_frame_is_no_part_of_the_map():
+    """A data preprocessor that pads to multiples of 128 changes the map's size no more."""
+    model = build_model().eval()
+    model.bbox_head.convolution.weight.normal_(std=1000.)
+    model.data_preprocessor.pad_size_divisor = 128
+    sample, = model.test_step(make_batch([()]))
+    assert sample.batch_input_shape == (128, 128) and sample.img_shape == (SIDE, SIDE)
+    assert sample.pred_heatmap.scores.shape == (1, 16, 16)
 
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])

@@ -36,6 +36,15 @@ def make_features(num_imgs=2, channels=8, size=2, seed=0):
     return torch.randn(num_imgs, channels, size, size, generator=generator),
 
 
+def predict(head, features, num_imgs=1):
+    """Return what the head predicts of each image, as it does within a detector."""
+    samples = [make_sample() for _ in range(num_imgs)]
+    instances = head.predict(features, samples)
+    for sample, own in zip(samples, instances, strict=True):
+        sample.pred_instances = own
+    return samples
+
+
 def set_weights(head, weights, bias):
     """Give a head of one class these weights, one per channel."""
     with torch.no_grad():
@@ -89,8 +98,7 @@ def test_a_point_outside_the_frame_leaves_the_image_positive(kind):
 def test_loss_is_the_binary_cross_entropy_of_the_image_score(kind):
     head, features = make_head(kind, num_classes=3), make_features()
     samples = [make_sample([2, 2]), make_sample()]
-    scores = torch.stack([prediction['image_score']
-                          for prediction in head.predict(features, samples)])
+    scores = torch.stack([prediction.image_score for prediction in predict(head, features, 2)])
     labels = torch.tensor([[0., 0., 1.], [0., 0., 0.]])
     expected = -torch.where(labels == 1, scores, 1 - scores).log().mean()
     assert head.loss(features, samples)['loss_image'].item() == pytest.approx(
@@ -105,26 +113,26 @@ CELLS = torch.tensor([[[[1., 3.]]]])
 def test_chexnet_by_hand():
     head = set_weights(make_head(CheXNetHead, in_channels=1), [2.], -1.)
     output = head((CELLS, ))
-    assert output['map_logits'].flatten().tolist() == [1., 5.]
-    assert output['image_logits'].item() == 3.    # 2 * mean(1, 3) - 1
+    assert output.map_logits.flatten().tolist() == [1., 5.]
+    assert output.image_logits.item() == 3.    # 2 * mean(1, 3) - 1
 
 
 def test_wspl_by_hand():
     head = set_weights(make_head(WSPLHead, in_channels=1, sharpness=1.), [2.], -1.)
     output = head((CELLS, ))
-    assert output['map_logits'].flatten().tolist() == [1., 5.]
+    assert output.map_logits.flatten().tolist() == [1., 5.]
     # 2 log((e + e^3) / 2) - 1
-    assert output['image_logits'].item() == pytest.approx(
+    assert output.image_logits.item() == pytest.approx(
         2 * math.log((math.e + math.e ** 3) / 2) - 1, rel=1e-6)
 
 
 def test_ufdet_by_hand():
     head = set_weights(make_head(UFDetHead, in_channels=1, sharpness=2.), [2.], -1.)
     output = head((CELLS, ))
-    assert output['map_logits'].flatten().tolist() == [1., 5.]
+    assert output.map_logits.flatten().tolist() == [1., 5.]
     first, second = 1 / (1 + math.exp(-1)), 1 / (1 + math.exp(-5))
     probability = math.log((math.exp(2 * first) + math.exp(2 * second)) / 2) / 2
-    assert output['image_logits'].sigmoid().item() == pytest.approx(probability, rel=1e-6)
+    assert output.image_logits.sigmoid().item() == pytest.approx(probability, rel=1e-6)
 
 
 def test_the_class_activation_map_is_the_layer_at_every_cell():
@@ -136,15 +144,14 @@ def test_the_class_activation_map_is_the_layer_at_every_cell():
     weights, bias = head.classifier.weight[..., 0, 0], head.classifier.bias
     literal = torch.stack([sum(weights[label, channel] * features[0][:, channel]
                                for channel in range(8)) + bias[label] for label in range(3)], dim=1)
-    torch.testing.assert_close(output['map_logits'], literal)
-    torch.testing.assert_close(output['image_logits'], literal.mean(dim=(2, 3)))
+    torch.testing.assert_close(output.map_logits, literal)
+    torch.testing.assert_close(output.image_logits, literal.mean(dim=(2, 3)))
 
 
 def test_ufdet_scores_lie_between_the_mean_and_the_maximum_of_the_map():
     head, features = make_head(UFDetHead, num_classes=2), (20 * make_features(size=4)[0], )
-    maps = head(features)['map_logits'].double().sigmoid()
-    scores = torch.stack([prediction['image_score'] for prediction in
-                          head.predict(features, [make_sample(), make_sample()])])
+    maps = head(features).map_logits.double().sigmoid()
+    scores = torch.stack([prediction.image_score for prediction in predict(head, features, 2)])
     assert (scores >= maps.mean(dim=(2, 3))).all() and (scores <= maps.amax(dim=(2, 3))).all()
     torch.testing.assert_close(scores, log_sum_exp_pool(maps, 10.), rtol=1e-5, atol=0)
 
@@ -154,31 +161,31 @@ def test_ufdet_scores_lie_between_the_mean_and_the_maximum_of_the_map():
 @pytest.mark.parametrize('kind', HEADS)
 def test_a_prediction_has_map_findings_and_score(kind):
     head = make_head(kind, num_classes=2)
-    prediction = head.predict(make_features(num_imgs=1), [make_sample()])[0]
-    scores = prediction['heatmap'].scores
+    prediction, = predict(head, make_features(num_imgs=1))
+    scores = prediction.pred_heatmap.scores
     assert scores.shape == (2, 16, 16)   # 64 pixels by 4
     assert scores.dtype == (torch.float32 if kind is UFDetHead else torch.float64)
     assert 0 <= scores.min() and scores.max() <= 1
-    assert prediction['image_score'].shape == (2, )
-    assert prediction['image_score'].dtype == torch.float64
-    assert set(prediction['instances'].keys()) == {'bboxes', 'scores', 'labels'}
+    assert prediction.image_score.shape == (2, )
+    assert prediction.image_score.dtype == torch.float64
+    assert set(prediction.pred_instances.keys()) == {'bboxes', 'scores', 'labels'}
 
 
 @pytest.mark.parametrize('kind', HEADS)
 def test_a_normal_map_gives_empty_instances(kind):
     head = set_weights(make_head(kind, in_channels=1), [0.], -3.)
-    prediction = head.predict((torch.zeros(1, 1, 2, 2), ), [make_sample()])[0]
-    assert prediction['instances'].bboxes.shape == (0, 4)
+    prediction, = predict(head, (torch.zeros(1, 1, 2, 2), ))
+    assert prediction.pred_instances.bboxes.shape == (0, 4)
     expected = 1 / (1 + math.exp(3)) if kind is UFDetHead else 0.5 - 0.5 * 3 / 4
-    assert prediction['heatmap'].scores.unique().tolist() == pytest.approx([expected])
-    assert prediction['image_score'].item() == pytest.approx(1 / (1 + math.exp(3)), rel=1e-6)
+    assert prediction.pred_heatmap.scores.unique().tolist() == pytest.approx([expected])
+    assert prediction.image_score.item() == pytest.approx(1 / (1 + math.exp(3)), rel=1e-6)
 
 
 @pytest.mark.parametrize('kind', HEADS)
 def test_findings_are_in_pixels_of_the_original_image(kind):
     head = set_weights(make_head(kind, in_channels=1), [1.], 0.)
     features = torch.tensor([[[[-9., 9.], [-9., -9.]]]])    # the upper right quarter speaks
-    instances = head.predict((features, ), [make_sample()])[0]['instances']
+    instances = predict(head, (features, ))[0].pred_instances
     assert len(instances) == 1
     # Along the top row logits (and probabilities) fall from right to left through 0 (1/2) half-way
     # between the centres of the two columns: at 32 of 64 input pixels, 64 of 128 original ones.
@@ -188,10 +195,10 @@ def test_findings_are_in_pixels_of_the_original_image(kind):
 
 def test_scores_do_not_tie_where_float32_sigmoids_would():
     head = set_weights(make_head(CheXNetHead, in_channels=1), [1.], 0.)
-    first, second = head.predict((torch.tensor([[[[30.]]], [[[31.]]]]), ),
-                                 [make_sample(), make_sample()])
-    assert first['image_score'] < second['image_score'] < 1
-    assert first['heatmap'].scores.max() < second['heatmap'].scores.max() < 1
+    features = torch.tensor([30., 31.]).reshape(2, 1, 1, 1).expand(2, 1, 2, 2)
+    first, second = predict(head, (features, ), 2)
+    assert first.image_score < second.image_score < 1
+    assert first.pred_heatmap.scores.max() < second.pred_heatmap.scores.max() < 1
 
 
 @pytest.mark.parametrize('kind', HEADS)
@@ -201,7 +208,7 @@ def test_mixed_precision_computes_in_float32(kind, dtype):
     features = make_features()[0].to(dtype)
     with torch.autocast('cpu', dtype=dtype):
         mixed = head.loss((features, ), samples)['loss_image']
-        maps = head.predict((features, ), samples)[0]['heatmap'].scores
+        maps = predict(head, (features, ), 2)[0].pred_heatmap.scores
     assert mixed.dtype == torch.float32
     assert maps.dtype == (torch.float32 if kind is UFDetHead else torch.float64)
     # float32 to its rounding, which a convolution's kernel decides; float16 would be off by 1e-3.

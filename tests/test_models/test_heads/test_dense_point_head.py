@@ -128,7 +128,9 @@ def test_validation_in_low_precision_ties_no_cells_that_differ():
     with torch.autocast('cpu', dtype=torch.bfloat16):
         low, high = head((features, ))[0].flatten()
         assert low == high
-        scores = head.predict((features, ), [DetDataSample(metainfo=META)])[0]['heatmap'].scores
+        sample = DetDataSample(metainfo=META | dict(img_shape=(4, 8)))
+        head.predict((features, ), [sample])
+        scores = sample.pred_heatmap.scores
     assert scores.flatten().tolist() == pytest.approx([1 / (1 + math.exp(-8.01)),
                                                        1 / (1 + math.exp(-8.02))], abs=1e-6)
     assert scores[0, 0, 0] < scores[0, 0, 1]
@@ -136,10 +138,10 @@ def test_validation_in_low_precision_ties_no_cells_that_differ():
 
 def test_a_normal_map_gives_empty_instances():
     prediction = make_head().predict_by_feat(make_logits(), [META])[0]
-    assert prediction['heatmap'].scores.shape == (1, 16, 16)
-    assert prediction['heatmap'].scores.max() < 1e-6
-    assert prediction['instances'].bboxes.shape == (0, 4)
-    assert len(prediction['instances'].scores) == len(prediction['instances'].labels) == 0
+    assert prediction.heatmap.scores.shape == (1, 16, 16)
+    assert prediction.heatmap.scores.max() < 1e-6
+    assert prediction.instances.bboxes.shape == (0, 4)
+    assert len(prediction.instances.scores) == len(prediction.instances.labels) == 0
 
 
 def test_boxes_are_in_pixels_of_the_original_image():
@@ -147,13 +149,13 @@ def test_boxes_are_in_pixels_of_the_original_image():
     logits = make_logits(num_classes=2)
     logits[0][0, 1, 2:4, 3:6] = 40.               # a quarter of the mean: the other levels say 0
     prediction = head.predict_by_feat(logits, [META])[0]
-    instances = prediction['instances']
+    instances = prediction.instances
     # Cells of 4 input pixels are 8 original ones: columns 3 to 6, rows 2 to 4.
     assert instances.bboxes.tolist() == [[24, 16, 48, 32]]
     assert instances.scores.tolist() == pytest.approx([0.25])
     assert instances.labels.tolist() == [1]
-    assert prediction['heatmap'].scores[1, 3, 5].item() == pytest.approx(0.25)
-    unscaled = head.predict_by_feat(logits, [META], rescale=False)[0]['instances']
+    assert prediction.heatmap.scores[1, 3, 5].item() == pytest.approx(0.25)
+    unscaled = head.predict_by_feat(logits, [META], rescale=False)[0].instances
     assert unscaled.bboxes.tolist() == [[12, 8, 24, 16]]
 
 
@@ -163,9 +165,9 @@ def test_boxes_are_clipped_and_those_in_the_padding_vanish():
     logits[0][0, 0, 11:15, 14:] = 40.             # rows 44 to 60 of 50
     logits[0][0, 0, 14:, :3] = 40.                # rows 56 to 64: padding alone
     prediction = head.predict_by_feat(logits, [META])[0]
-    assert prediction['instances'].bboxes.tolist() == [[112, 88, 128, 100]]
-    # The map keeps the whole square, padding included: the metric sees what was predicted.
-    assert prediction['heatmap'].scores[0, 15, 0].item() == pytest.approx(0.25)
+    assert prediction.instances.bboxes.tolist() == [[112, 88, 128, 100]]
+    # The map keeps the complete frame, padding included: the metric sees what was predicted.
+    assert prediction.heatmap.scores[0, 15, 0].item() == pytest.approx(0.25)
 
 
 def test_each_image_keeps_its_own_scale_and_its_map():
@@ -174,8 +176,8 @@ def test_each_image_keeps_its_own_scale_and_its_map():
     logits[0][:, 0, 0, 0] = 40.
     other = dict(ori_shape=(64, 32), img_shape=(64, 64), scale_factor=(1., 1.))
     first, second = head.predict_by_feat(logits, [META, other])
-    assert first['instances'].bboxes.tolist() == [[0, 0, 8, 8]]
-    assert second['instances'].bboxes.tolist() == [[0, 0, 4, 4]]
+    assert first.instances.bboxes.tolist() == [[0, 0, 8, 8]]
+    assert second.instances.bboxes.tolist() == [[0, 0, 4, 4]]
 
 
 def test_each_axis_has_its_own_factor():
@@ -184,7 +186,7 @@ def test_each_axis_has_its_own_factor():
     logits = make_logits()
     logits[0][0, 0, 1, 2:4] = 40.                 # x 8 to 16, y 4 to 8 of the input
     meta = dict(ori_shape=(40, 100), img_shape=(64, 64), scale_factor=(0.5, 0.4))
-    boxes = head.predict_by_feat(logits, [meta])[0]['instances'].bboxes
+    boxes = head.predict_by_feat(logits, [meta])[0].instances.bboxes
     assert boxes[0].tolist() == pytest.approx([16, 10, 32, 20])
 
 

@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from mmwindow.models.utils import (
     bounded_scores,
     check_sharpness,
-    enlarge,
     log_sum_exp_pool,
     mean_pool,
     pooled_probability_logits,
@@ -151,9 +150,3 @@ def test_bounded_scores_rise_from_each_float32_to_the_next(start):
     scores = bounded_scores(logits)
     assert scores.dtype == torch.float64
     assert (scores.diff() * (1 if start > 0 else -1) > 0).all()
-
-
-def test_enlarge_keeps_constants_and_centres():
-    assert torch.equal(enlarge(torch.full((1, 1, 2, 2), 0.3), 8), torch.full((1, 1, 16, 16), 0.3))
-    # Bilinear at half pixels: 0 and 1, twice as fine, are 0, 1/4, 3/4, 1.
-    assert enlarge(as_map(0., 1.), 2)[0, 0, 0].tolist() == [0., 0.25, 0.75, 1.]
