@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 MODULE = Path(__file__).parents[3] / 'mmwindow/engine/cpu/memory.py'
-# Three buffers of 64 MB, one after the other: how many new pages the last one takes. The module runs as
+# Three buffers of 64 MB, one after the other: how many new pages the last takes. The module runs as
 # a file: its package would import torch.
 PROGRAM = """
 import resource, runpy, sys, numpy as np
