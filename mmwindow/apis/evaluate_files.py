@@ -4,6 +4,7 @@ import shlex
 import sys
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,6 @@ from mmwindow.evaluation.statistics.operating_point import (
     choose_operating_point,
 )
 from mmwindow.evaluation.statistics.strata import StratifiedResult, evaluate_strata
-from mmwindow.visualization.curves import plot_froc, plot_roc
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,15 @@ def check_same_scoring(record, settings):
 
 
 def draw_figures(out, name, reports, result, num_resamples, seed, other=None):
-    """Draw the curves of each class; return the figures' names, in order."""
+    """Draw the curves of each class; return the figures' names, in order.
+
+    Without matplotlib there is none, and a line on standard error says how to get it.
+    """
+    if find_spec('matplotlib') is None:
+        print('evaluate: no figures, because matplotlib is not installed; '
+              "pip install 'mmwindow[plots]'", file=sys.stderr)
+        return []
+    from mmwindow.visualization.curves import plot_froc, plot_roc  # with matplotlib alone
     how, figures = froc_settings(result.settings), []
     for report in reports:
         suffix = '' if len(reports) == 1 else '_' + re.sub(r'[\\/:]', '-', report.name)
