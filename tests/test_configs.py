@@ -9,6 +9,7 @@ from mmengine.registry import init_default_scope
 from mmengine.utils import get_installed_path
 
 import mmwindow  # noqa: F401
+from mmwindow.utils.config_pipelines import find_steps, input_size_of
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / 'configs'
@@ -68,7 +69,7 @@ def test_leaf_is_short_and_its_model_builds(path):
     cfg = Config.fromfile(str(path))
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model)
-    assert cfg.train_dataloader.dataset.input_side % 32 == 0
+    assert all(side % 32 == 0 for side in input_size_of(cfg))
     assert sum(parameter.numel() for parameter in model.parameters()) > 1e6
 
 
@@ -89,11 +90,12 @@ def test_an_old_path_gives_the_config_that_has_moved(path):
 
 @pytest.mark.parametrize('path', LEAVES, ids=leaf_name)
 def test_lengths_stand_once(path):
-    """Training, validation and test share the input side and the window of one variable."""
+    """Training, validation and test share one input size; a data file names it once."""
     cfg = Config.fromfile(str(path))
     loaders = [cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader]
-    assert len({loader.dataset.input_side for loader in loaders}) == 1
-    assert len({tuple(sorted(loader.dataset.window.items())) for loader in loaders}) == 1
+    assert input_size_of(cfg) == {'paper': (1024, 1024), 'ablations': (1024, 1024), 'own': (384, 384),
+                                  'fracatlas': (384, 384), 'synthetic': (256, 256)}[data_of(path)]
+    assert len(list(find_steps(cfg, 'ResizeToInput'))) == 3
     assert not loaders[0].dataset.get('filter_cfg')
     assert cfg.val_evaluator == cfg.test_evaluator == dict(type='FROCMetric', hit_radius=50)
 
@@ -106,7 +108,7 @@ def test_a_system_learns_from_what_the_paper_says(path):
                [] if system in CLASSIFIERS else ['PointToBoundTransform'])
     assert names[-1 - len(targets):] == [*targets, 'PackPointInputs']
     assert names[:-1 - len(targets)] == [
-        'LoadRadiograph', 'LoadAnnotations', 'ResizeToInput', 'RandomIntensity', 'RandomFlip',
+        'LoadImageFromFile', 'LoadAnnotations', 'ResizeToInput', 'RandomIntensity', 'RandomFlip',
         'Rotate', 'PadToInput']
 
 
@@ -194,21 +196,22 @@ PAPER_ROWS = [(2, 50, 200), (2, 100, 200), (2, 150, 200), (0.4, 50, 200), (5, 50
 @pytest.mark.parametrize('divergence, table', [('mse', 2), ('kld', 3)])
 def test_ablations_are_the_rows_of_the_paper(divergence, table):
     """Each differs from the main config by its window alone, and its name says the window."""
-    main = Config.fromfile(str(CONFIGS / f'windowloss/wl_{divergence}_r50_fpn.py')).to_dict()
+    main_path = CONFIGS / f'windowloss/wl_{divergence}_r50_fpn.py'
     paths = sorted((CONFIGS / 'windowloss/ablations').glob(f'wl_{divergence}_*.py'))
     rows = set()
     for path in paths:
-        cfg = Config.fromfile(str(path)).to_dict()
-        window = cfg['train_dataloader']['dataset']['window']
+        cfg, main = (Config.fromfile(str(each)).to_dict() for each in (path, main_path))
+        (_, window), = find_steps(cfg, 'PointToBoundTransform')
         row = window['softness'], window['lower_radius'], window['upper_radius']
         rows.add(row)
+        pipelines = [content['train_dataloader']['dataset']['pipeline'] for content in (cfg, main)]
+        assert pipelines[0][:7] == pipelines[1][:7] and pipelines[0][8:] == pipelines[1][8:]
         name = 'tau{}_lower{}_upper{}'.format(*row).replace('.', 'p')
         assert path.stem == f'wl_{divergence}_r50_fpn_{name}'
         assert f'# Table {table}: AUROC .9' in path.read_text()
         for content in (cfg, main):
-            content.pop('dataset', None), content.pop('window', None)
-            for split in ('train', 'val', 'test'):
-                content[f'{split}_dataloader']['dataset'].pop('window', None)
+            content.pop('bounds')
+            content['train_dataloader']['dataset'].pop('pipeline')
         assert cfg == main
     assert rows == set(PAPER_ROWS) and len(paths) == 8
 

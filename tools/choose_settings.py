@@ -2,8 +2,8 @@
 """Choose a setting of any list of configs on their validation split; no test image is read.
 
     tools/choose_settings.py CONFIG [CONFIG ...] --out DIR \\
-        --setting narrow train_dataloader.dataset.window.upper_radius=80 \\
-        --setting wide train_dataloader.dataset.window.upper_radius=160 \\
+        --setting narrow window.upper_radius=80 \\
+        --setting wide window.upper_radius=160 \\
         [--cfg-options train_cfg.max_epochs=2] [--results FILE.json]
 
 Each config is trained once with each setting: a name and one or more overrides. Its folder is

@@ -12,7 +12,11 @@ def main():
     parser.add_argument('--seed', type=int, default=0, help='of the points and the folds')
     parser.add_argument('--fold', type=int, default=0, help='which of the five folds is tested')
     args = parser.parse_args()
-    for name, numbers in convert_fracatlas(args.source, args.out, args.seed, args.fold).items():
+    try:
+        parts = convert_fracatlas(args.source, args.out, args.seed, args.fold)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f'convert_fracatlas: {error}') from error
+    for name, numbers in parts.items():
         print(f'{name:5} ' + ', '.join(f'{value} {key}' for key, value in numbers.items()))
     print(f'written to {args.out}/annotations')
 

@@ -11,11 +11,9 @@ import argparse
 
 from mmwindow.annotations.point_rules import POINT_RULES
 from mmwindow.apis.evaluate_files import describe, evaluate_files
-from mmwindow.evaluation.files.predictions import MAP_EXTENTS
 from mmwindow.evaluation.froc import CONVENTIONS
-from mmwindow.evaluation.froc_settings import FP_DENOMINATORS
+from mmwindow.evaluation.froc_settings import BUDGETS, FP_DENOMINATORS, MAP_EXTENTS, MISSING
 from mmwindow.evaluation.hit_rules import HIT_RULES
-from mmwindow.evaluation.scoring import BUDGETS, MISSING
 from mmwindow.evaluation.statistics.operating_point import RULES
 
 

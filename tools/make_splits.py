@@ -6,7 +6,7 @@
     tools/make_splits.py points.json --out folds.json --files F  also F/fold0/{train,val,test}.json
     tools/make_splits.py points.json --out FOLDER --single       FOLDER/{train,val,test}.json
 
-No group (images[*].group) is ever divided; positives and normals are spread evenly.
+No group (images[*].group) is ever divided; positive and negative images are spread evenly.
 """
 import argparse
 from pathlib import Path
@@ -20,8 +20,8 @@ def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('points', type=Path, help='the point file (COCO JSON)')
-    parser.add_argument('--out', type=Path, help='the folds file; default: folds.json beside the '
-                                                 'points. With --single a folder')
+    parser.add_argument('--out', type=Path, help='the folds file; default: folds.json next to '
+                                                 'the points. With --single a folder')
     parser.add_argument('--folds', type=int, default=5, help='number of folds')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--files', type=Path, metavar='FOLDER',
@@ -56,7 +56,7 @@ def main():
         report(args.points, folds)
         if args.files:
             write_fold_files(folds, args.points, args.files)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise SystemExit(f'make_splits: {error}') from error
     print(f'{path}: {len(folds["folds"])} folds of {args.points}, no group divided, each image '
           f'tested once; seed {folds.get("seed", "not noted")}')

@@ -14,6 +14,8 @@ default_hooks = dict(
     # Batch normalisation keeps statistics of its own on each rank; without this each rank
     # would validate another model, and the checkpoint would hold the first one's alone.
     sync_buffers=dict(type='SyncBuffersHook'),
+    # Training, validation, test and model agree on input size and classes, or the run does not begin.
+    settings=dict(type='SettingsHook'),
     # What MMDetection's tools/analysis_tools/analyze_logs.py plots: --keys auroc froc_score
     validation_log=dict(type='ValidationLogHook'),
     visualization=dict(type='DetVisualizationHook'))

@@ -44,6 +44,8 @@ def group_name(value: object) -> str | None:
     """
     if value is None:
         return None
+    if type(value) is int:  # the usual case; the abstract types below are slow
+        return str(value)
     if isinstance(value, str):
         name = value.strip()
         if name.lower() in MISSING_WORDS:

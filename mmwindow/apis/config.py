@@ -1,64 +1,127 @@
 """Reading a config and applying what the command line asks for."""
+import inspect
+import re
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
+from mmengine.runner import Runner
 
-# Variables of the config files under configs/_base_, and where reading a file copies them to.
-COPIED_VARIABLES = {
-    'annotations': 'train_dataloader.dataset.ann_file',
-    'augmented': 'train_dataloader.dataset.pipeline',
-    'box_pipeline': 'train_dataloader.dataset.pipeline',
-    'channels': 'model',
-    'classes': 'train_dataloader.dataset.metainfo.classes',
-    'data_root': 'train_dataloader.dataset.data_root',
-    'dataset': 'train_dataloader.dataset',
-    'input_side': 'train_dataloader.dataset.input_side',
-    'label_pipeline': 'train_dataloader.dataset.pipeline',
-    'test_pipeline': 'test_dataloader.dataset.pipeline',
-    'train_pipeline': 'train_dataloader.dataset.pipeline',
-    'vis_backends': 'visualizer.vis_backends',
-    'window': 'train_dataloader.dataset.window'}
+from mmwindow.utils.config_pipelines import SETTINGS, find_datasets, find_steps, input_size_of
+
+# Keys of version 0.1, and the settings they are now. Goes with version 0.3.
+OLD_KEYS = {'input_side': 'input_size', 'window': 'window'}
+OLD_KEY = re.compile(r'(?:train|val|test)_dataloader\.dataset\.(input_side|window)(\..+)?')
+# Read by mmengine or mmdet besides the arguments of the runner.
+ALSO_READ = {
+    'activation_checkpointing', 'compile', 'cudnn_benchmark', 'custom_imports',
+    'efficient_conv_bn_eval', 'find_unused_parameters', 'model_wrapper_cfg', 'runner_type', 'sync_bn',
+    'tta_model', 'tta_pipeline'}
 
 
-def check_options(options):
-    """Refuse overrides of variables that only the config file itself reads.
+def check_options(options: Mapping[str, Any]) -> None:
+    """Reject overrides of what nobody reads.
 
-    By the time options are merged the file's values have been copied to where they are used: with
-    ``window.lower_radius=100`` a training would go on with the file's radius, without a word.
+    By the time options are merged, the variables of a config file have been copied to where they are
+    used: with ``channels=32`` a training would keep the file's channels without a word.
 
     Args:
-        options (dict): Overrides, keys dotted as in mmengine.
+        options: Overrides, keys dotted as in mmengine.
 
     Raises:
-        ValueError: Such a variable is named.
+        ValueError: Such a key is among them.
     """
+    read = {*inspect.signature(Runner).parameters, *ALSO_READ, *SETTINGS, 'pipeline', 'dataset'}
     for key in options:
+        name = key.partition('.')[0]
+        if name not in read:
+            raise ValueError(
+                f'--cfg-options {key}: nothing reads {name} after the config file, so that nothing '
+                f'would change; set {", ".join(SETTINGS)}, pipeline.<type>.<argument> or '
+                'dataset.<argument> (both in training, validation and test), the full key of another '
+                'place, or write a config of a few lines (docs/configs.md)')
+
+
+def rename_old_keys(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return overrides with the keys of version 0.1 under their new names, with a warning.
+
+    Raises:
+        ValueError: They give one setting two values.
+    """
+    renamed: dict[str, Any] = {}
+    for key, value in options.items():
+        match = OLD_KEY.fullmatch(key)
+        if match:
+            new = OLD_KEYS[match[1]] + (match[2] or '')
+            warnings.warn(f'--cfg-options {key} is now {new}, for training, validation and test; '
+                          'the old key goes with version 0.3', FutureWarning, stacklevel=3)
+            if new in renamed and renamed[new] != value:
+                raise ValueError(f'--cfg-options {key}={value}: {new} is {renamed[new]} already; it '
+                                 'is one setting of training, validation and test')
+            key = new
+        renamed[key] = value
+    return renamed
+
+
+def expand_options(cfg: Config, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return overrides with the full key of every place.
+
+    Three kinds of short keys are replaced: those of ``SETTINGS`` in ``utils.config_pipelines``;
+    ``pipeline.PointsToPseudoBoxes.size``, an argument of a transform in every pipeline where it
+    occurs; and ``dataset.data_root``, an argument of every data set. An item of a list in a full key
+    may be named by its type, which stays right when another item is put before it.
+
+    Args:
+        cfg: Complete config.
+        options: Overrides, keys dotted.
+
+    Raises:
+        ValueError: No place is found, or a list has several items of the type that a key names.
+    """
+    expanded: dict[str, Any] = {}
+    for key, value in options.items():
         name, _, rest = key.partition('.')
-        if name not in COPIED_VARIABLES:
+        place = '.'.join(filter(None, (SETTINGS.get(name, name), rest)))
+        if place.partition('.')[0] not in ('pipeline', 'dataset'):
+            expanded.update(find_list_items(cfg, {key: value}))
             continue
-        place = COPIED_VARIABLES[name] + (f'.{rest}' if rest else '')
-        others = (' (and the same of val_dataloader and test_dataloader)'
-                  if place.startswith('train_dataloader') else '')
-        raise ValueError(
-            f'--cfg-options {key}: {name} is a variable that only the config file reads, so that '
-            f'nothing would change; set {place}{others}, or write a config of a few lines, as those '
-            'in configs/windowloss/ablations')
+        found = list(_full_keys(cfg, place))
+        if not found:
+            raise ValueError(f'--cfg-options {key}: no pipeline or data set of the config has '
+                             f'{place.rpartition(".")[0] or place}')
+        for full in found:
+            items = value.items() if isinstance(value, Mapping) and name == 'window' else None
+            expanded.update({f'{full}.{part}': item for part, item in items} if items else
+                            {full: value})
+    return expanded
 
 
-def find_list_items(cfg, options):
+def _full_keys(cfg: Config, place: str) -> Iterator[str]:
+    """Yield the full keys of ``pipeline.<type>.<rest>`` or ``dataset.<rest>``."""
+    kind, _, rest = place.partition('.')
+    if kind == 'dataset':
+        yield from (f'{key}.{rest}' for key, _ in find_datasets(cfg))
+        return
+    name, _, rest = rest.partition('.')
+    yield from ('.'.join(filter(None, (key, rest))) for key, _ in find_steps(cfg, name))
+
+
+def find_list_items(cfg: Config, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return overrides with each item of a list named by its index.
 
     ``train_dataloader.dataset.pipeline.PointsToPseudoBoxes.size`` reads better than with an index in
     place of the type, and stays right when a transform is put before it.
 
     Args:
-        cfg (Config): Complete.
-        options (dict): Overrides, keys dotted.
+        cfg: Complete config.
+        options: Overrides, keys dotted.
 
     Raises:
         ValueError: A list has no item, or several items, of a type that a key names.
     """
-    found = {}
+    indexed = {}
     for key, value in options.items():
         parts, place = key.split('.'), cfg.to_dict()
         for index, part in enumerate(parts):
@@ -74,32 +137,57 @@ def find_list_items(cfg, options):
                 place = place[int(part)] if int(part) < len(place) else None
             else:
                 place = place.get(part) if isinstance(place, dict) else None
-        found['.'.join(parts)] = value
-    return found
+        indexed['.'.join(parts)] = value
+    return indexed
 
 
-def load_config(config, work_dir=None, cfg_options=None, launcher='none'):
+def adopt_old_settings(cfg: Config) -> None:
+    """Move ``input_side`` and ``window`` of data sets, as in version 0.1, to the transforms."""
+    options = {}
+    for key, dataset in list(find_datasets(cfg)):
+        for name in OLD_KEYS:
+            if dataset.get(name) is not None:
+                options[f'{key}.{name}'] = dataset.pop(name)
+    # Validation and test have no window; theirs said the same.
+    merge_options(cfg, {key: value for key, value in rename_old_keys(options).items()
+                        if key != 'window' or list(_full_keys(cfg, SETTINGS['window']))})
+
+
+def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Merge overrides into a config: their short keys, old keys and items of lists included."""
+    cfg.merge_from_dict(expand_options(cfg, options))
+
+
+def load_config(config: str | Path, work_dir: str | Path | None = None,
+                cfg_options: Mapping[str, Any] | None = None, launcher: str = 'none') -> Config:
     """Read a config file and apply what the command line asks for.
 
     Args:
-        config (str | Path): The config file.
-        work_dir (str | Path, optional): Overrides the config's; without either it is
-            ``work_dirs/<name of the config>``.
-        cfg_options (dict, optional): Overrides, keys dotted as in mmengine; an item of a list, such
-            as a pipeline, may be named by its type instead of its index.
-        launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
+        config: The config file. Its variables ``input_size``, ``window``, ``bit_depth`` and
+            ``data_root`` are applied to every pipeline or data set, so that a config which inherits
+            another changes them by one line.
+        work_dir: Overrides the config's; without either it is ``work_dirs/<name of the config>``.
+        cfg_options: Overrides, keys dotted as in mmengine or short (:func:`expand_options`).
+        launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
 
     Raises:
-        ValueError: The file is missing, an override would change nothing
-            (:func:`check_options`) or names no single item (:func:`find_list_items`).
+        ValueError: The file is missing, an override would change nothing (:func:`check_options`) or
+            names no single place, or training, validation and test have different input sizes.
     """
     if not Path(config).is_file():
         raise ValueError(f'config {config}: there is no such file; the configs lie in configs/')
     cfg = Config.fromfile(str(config))
     cfg.launcher = launcher
+    adopt_old_settings(cfg)
+    merge_options(cfg, {name: cfg.pop(name) for name in SETTINGS if name in cfg})
     if cfg_options:
+        cfg_options = rename_old_keys(cfg_options)
         check_options(cfg_options)
-        cfg.merge_from_dict(find_list_items(cfg, cfg_options))
+        merge_options(cfg, cfg_options)
+    try:
+        input_size_of(cfg)
+    except ValueError as error:
+        raise ValueError(f'config {config}: {error}') from error
     if work_dir is not None:
         cfg.work_dir = str(work_dir)
     elif cfg.get('work_dir') is None:

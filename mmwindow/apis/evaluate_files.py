@@ -14,8 +14,9 @@ from mmwindow.evaluation.files.ground_truth import read_annotations
 from mmwindow.evaluation.files.image_table import image_rows, write_image_table
 from mmwindow.evaluation.files.prediction_files import find_reader, read_predictions
 from mmwindow.evaluation.files.records import read_record
-from mmwindow.evaluation.hit_rules import HIT_RULES, RULE_NUMBERS, HitRule
-from mmwindow.evaluation.results import ClassResult, froc_settings, summarise_class
+from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.hit_rules import make_hit_rule, rule_numbers
+from mmwindow.evaluation.results import ClassResult, summarise_class
 from mmwindow.evaluation.scoring import evaluate
 from mmwindow.evaluation.statistics.bands import froc_band
 from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES
@@ -89,8 +90,8 @@ def evaluate_files(predictions, annotations, out, *, num_resamples=0, seed=0, by
     out, name = Path(out), name or Path(predictions).stem
     if out.exists() and not out.is_dir():
         raise ValueError(f'{out}: there is a file of this name; a folder for the results is expected')
-    truth = read_annotations(annotations, points_from,
-                             needs_boxes=HitRule(options.get('rule', HIT_RULES[0])).needs_boxes)
+    rule = make_hit_rule(options.get('rule', 'disk_overlap'))
+    truth = read_annotations(annotations, points_from, needs_boxes=rule.needs_boxes)
     if by is not None and by != 'group' and not any(by in target.fields for target in truth.targets):
         known = sorted({key for target in truth.targets for key in target.fields} - {'file_name'})
         raise ValueError(f'{annotations}: no image has the field {by!r}; there are {known}')
@@ -119,7 +120,7 @@ def evaluate_files(predictions, annotations, out, *, num_resamples=0, seed=0, by
 
 def report_class(name, result, settings, others, *, by, choose, choose_target, num_resamples, seed):
     """Return the :class:`ClassReport` of one class; see :func:`evaluate_files`."""
-    how = froc_settings(settings)
+    how = FROCSettings.from_record(settings)
     resamples = num_resamples or DEFAULT_RESAMPLES
     comparison = other_events = point_result = None
     if 'compare' in others:
@@ -176,7 +177,7 @@ def other_name(record, name):
 
 def check_same_scoring(record, settings):
     """Refuse a record whose events were made by another rule: they cannot be compared."""
-    keys = ('rule', 'frame_side', *RULE_NUMBERS[settings['rule']])
+    keys = ('rule', 'frame_side', *rule_numbers(settings['rule']))
     theirs = {key: record.settings.get(key) for key in keys}
     mine = {key: settings[key] for key in keys}
     if theirs != mine:
@@ -194,7 +195,7 @@ def draw_figures(out, name, reports, result, num_resamples, seed, other=None):
               "pip install 'mmwindow[plots]'", file=sys.stderr)
         return []
     from mmwindow.visualization.curves import plot_froc, plot_roc  # with matplotlib alone
-    how, figures = froc_settings(result.settings), []
+    how, figures = result.settings, []
     for report in reports:
         suffix = '' if len(reports) == 1 else '_' + re.sub(r'[\\/:]', '-', report.name)
         froc, roc, bands = {name: report.result.froc}, {name: report.result.roc}, {}

@@ -11,7 +11,6 @@ from mmengine.runner import Runner
 import mmwindow.engine  # noqa: F401  (allows own checkpoints before the first one is read)
 from mmwindow.engine.cpu.distributed import init_cpu_process_group
 from mmwindow.engine.cpu.memory import keep_freed_memory
-from mmwindow.engine.hooks import EvaluationSizeHook
 
 
 def check_checkpoint(path):
@@ -46,5 +45,4 @@ def build_runner(cfg):
             type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
             find_unused_parameters=cfg.get('find_unused_parameters', False)))
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    runner.register_hook(EvaluationSizeHook())
     return runner

@@ -6,7 +6,7 @@ import numpy as np
 
 from mmwindow.evaluation import froc_curve, roc_curve
 from mmwindow.evaluation.files.records import read_record
-from mmwindow.images.decode import decode_radiograph
+from mmwindow.images.decode import read_image
 from mmwindow.utils.files import write_text
 from mmwindow.visualization import Example, plot_froc, plot_roc, save_overlays
 
@@ -49,7 +49,7 @@ def iterate_examples(path, threshold):
         if not path.is_file():
             raise ValueError(f'{path}: the image cannot be read any more; test again')
         points = np.asarray(sample['ori_points'], dtype=float).reshape(-1, 2)
-        yield Example(img=decode_radiograph(path.read_bytes(), str(path))[..., 0],
+        yield Example(img=read_image(path).to_bgr()[..., 0],
                       points=points[np.asarray(sample['ori_point_labels'], dtype=int) == 0],
                       **findings_of(sample, threshold), threshold=threshold, name=path.stem)
 

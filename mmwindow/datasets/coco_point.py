@@ -1,6 +1,7 @@
 """The data set: images with points, negative images included."""
 import logging
 import os.path
+from collections.abc import Iterable
 from typing import Any
 
 from mmdet.datasets import BaseDetDataset
@@ -10,8 +11,13 @@ from mmengine.logging import print_log
 from mmwindow.annotations.point_file import read_point_file
 from mmwindow.annotations.point_rules import check_point_rule
 from mmwindow.annotations.records import ImageRecord
-from mmwindow.images.file_check import check_image_files, describe_problems
-from mmwindow.structures.bounds import check_window
+from mmwindow.images.decode import ImageSettings
+from mmwindow.images.file_check import check_image_files, describe_problems, describe_turned
+
+# Settings of version 0.1 that are now those of transforms.
+MOVED = {
+    'input_side': 'input_size of ResizeToInput: --cfg-options input_size=..',
+    'window': 'the arguments of PointToBoundTransform: --cfg-options window.lower_radius=..'}
 
 
 @DATASETS.register_module()
@@ -24,9 +30,8 @@ class CocoPointDataset(BaseDetDataset):
     ground truth of ``tools/evaluate.py``, so both have the same points.
 
     A sample holds ``img_id, img_path, height, width, group, fields`` (to report by), ``instances``
-    (``bbox`` is ``[x, y]``; load with ``LoadAnnotations(with_bbox=True, box_type='point')``),
-    ``ori_points`` and ``ori_point_labels`` for the metric (in test pipelines as well), and what
-    transforms need to know: ``input_side``, ``window`` and ``num_classes``.
+    (``bbox`` is ``[x, y]``; load with ``LoadAnnotations(with_bbox=True, box_type='point')``) and
+    ``ori_points`` and ``ori_point_labels`` for the metric (in test pipelines as well).
 
     Args:
         *args: As in mmdet's ``BaseDetDataset``; images lie in ``data_prefix['img']``, or without it
@@ -34,9 +39,6 @@ class CocoPointDataset(BaseDetDataset):
         points_from: How an annotation gives its points: 'auto' (by keypoints, else bbox, else
             polygon), or one of :data:`~mmwindow.annotations.point_rules.POINT_RULES`. So COCO boxes
             train as their centres.
-        input_side (int, optional): Side of the square that the network sees, in pixels.
-        window (dict, optional): ``lower_radius``, ``upper_radius`` and ``softness`` in pixels of
-            a frame of side 1024; transforms scale them to the input side.
         check_images: Look at every image file when the data set is built (about 0.4 ms
             each).
         **kwargs: As in mmdet's ``BaseDetDataset``; ``metainfo=dict(classes=...)`` gives the labels
@@ -49,23 +51,18 @@ class CocoPointDataset(BaseDetDataset):
     METAINFO = dict(palette=[(220, 20, 60), (0, 114, 189), (237, 177, 32), (119, 172, 48),
                              (126, 47, 142), (77, 190, 238)])
 
-    def __init__(self, *args: Any, points_from: str = 'auto', input_side=None, window=None,
-                 check_images: bool = True, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, points_from: str = 'auto', check_images: bool = True,
+                 **kwargs: Any) -> None:
         check_point_rule(points_from)
-        if input_side is not None and (
-                isinstance(input_side, bool) or not isinstance(input_side, int) or input_side < 1):
-            raise ValueError(f'CocoPointDataset: input_side is {input_side!r}; it must be a positive '
-                             'whole number of pixels')
-        if window is not None:
-            _check_window_keys(window)
-            check_window(**window)
+        for name, place in MOVED.items():
+            if kwargs.pop(name, None) is not None:
+                raise ValueError(f'CocoPointDataset: {name} is now {place}, which reaches the '
+                                 'pipelines of training, validation and test; leave it out here')
         if any((kwargs.get('filter_cfg') or {}).values()):
             raise ValueError(f'CocoPointDataset: filter_cfg is {dict(kwargs["filter_cfg"])}, but no '
                              'image is ever dropped: filter_empty_gt would drop the negative '
                              'images, and min_size would silently do nothing; leave it out')
         self.points_from = points_from
-        self.input_side = input_side
-        self.window = None if window is None else dict(window)
         self.check_images = check_images
         super().__init__(*args, **kwargs)
 
@@ -84,12 +81,18 @@ class CocoPointDataset(BaseDetDataset):
         """Return one dict per image of the point files."""
         point_file = read_point_file(self.ann_file, self._metainfo.get('classes'), self.points_from)
         self._metainfo['classes'] = point_file.classes
+        for transform in self.pipeline.transforms:
+            if getattr(transform, 'num_classes', 0) is None:  # of PointToBoundTransform
+                transform.num_classes = len(point_file.classes)
         records = point_file.records
         if not self.test_mode and not any(record.points for record in records):
             print_log(f'{self.ann_file}: none of the {len(records)} images has a point; a model that '
                       'is trained on them alone learns to find nothing', 'current', logging.WARNING)
         folder = self._image_folder()
-        problems = check_image_files(records, folder) if self.check_images else {}
+        problems, turned = check_image_files(
+            records if self.check_images else [], folder, image_settings(self.pipeline.transforms))
+        if turned:
+            print_log(f'{self.ann_file}: {describe_turned(turned)}', 'current', logging.WARNING)
         if problems:
             raise ValueError(f'{self.ann_file}: {len(problems)} of {len(records)} images in '
                              f'{folder or "."} cannot be used:\n{describe_problems(problems)}')
@@ -109,18 +112,17 @@ class CocoPointDataset(BaseDetDataset):
                        for point, label in zip(record.points, record.labels, strict=True)])
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
-        """Return one sample before its pipeline: image, points, and what transforms need."""
+        """Return one sample before its pipeline."""
         info = super().get_data_info(idx)
         info['ori_points'] = [list(instance['bbox']) for instance in info['instances']]
         info['ori_point_labels'] = [instance['bbox_label'] for instance in info['instances']]
-        info['num_classes'] = len(self.metainfo['classes'])
-        info['input_side'] = self.input_side
-        info['window'] = self.window and dict(self.window)
         return info
 
 
-def _check_window_keys(window):
-    expected = {'lower_radius', 'upper_radius', 'softness'}
-    if set(window) != expected:
-        raise ValueError(f'CocoPointDataset: window has {sorted(window)}; expected '
-                         f'{sorted(expected)}, all in pixels of a frame of side 1024')
+def image_settings(transforms: Iterable[object]) -> ImageSettings:
+    """Return how the loader of a pipeline reads images."""
+    for transform in transforms:
+        args = getattr(transform, 'backend_args', None) or {}
+        if args.get('backend') == 'radiograph':
+            return ImageSettings(args.get('bit_depth'))
+    return ImageSettings()

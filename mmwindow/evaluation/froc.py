@@ -148,9 +148,28 @@ class FROCCurve:
             return before + weight * (float(self.recall[index]) - before)
         return before
 
-    def threshold_at(self, budget):
-        """Return the threshold behind the first-crossing recall; inf where none keeps to it."""
+    def threshold_at(self, budget: float, convention: str = 'first_crossing') -> float | None:
+        """Return the threshold that gives :meth:`recall_at` a budget.
+
+        Args:
+            budget: False positives per image.
+            convention: As in :meth:`recall_at`. Of 'best': the highest threshold with the highest
+                recall. Of 'interpolated': that of the first crossing where it has the interpolated
+                recall.
+
+        Returns:
+            float: inf where no finding is called; None where no threshold has the recall.
+        """
+        recall = self.recall_at(budget, convention)
+        if convention == 'best':
+            if not recall > 0:
+                return float('inf')
+            return float(self.thresholds[
+                (self.keeps_to(budget) & (self.recall == recall)).argmax()])
         index = self.crossing(budget)
+        before = float(self.recall[index - 1]) if index else 0.
+        if convention == 'interpolated' and before != recall and self.num_points:
+            return None
         return float(self.thresholds[index - 1]) if index else float('inf')
 
     def score(self, budgets=DEFAULT_BUDGETS, convention='first_crossing'):
@@ -192,13 +211,13 @@ def froc_curve(events):
     floors = [event.floor for event in events if event.floor is not None]
     floor = max(floors) if floors else None
     lowest = -np.inf if floor is None else floor
-    recall_levels = np.concatenate([event.recall_levels for event in events]).astype(np.float64)
-    num_points = len(recall_levels)
-    recall_levels = recall_levels[np.isfinite(recall_levels) & (recall_levels >= lowest)]
-    fp_levels, fp_changes = _join(events, 'fp', lowest)
+    num_points = sum(event.num_points for event in events)
+    fp_levels, fp_changes = _join([(event.fp_levels, event.fp_changes) for event in events], lowest)
+    recall_levels, recall_changes = _join([event.recall_events() for event in events], lowest)
     negated, index = np.unique(-np.concatenate([fp_levels, recall_levels]), return_inverse=True)
     num_fps = np.bincount(index[:len(fp_levels)], weights=fp_changes, minlength=len(negated))
-    num_recalled = np.bincount(index[len(fp_levels):], minlength=len(negated))
+    num_recalled = np.bincount(index[len(fp_levels):], weights=recall_changes,
+                               minlength=len(negated))
     with np.errstate(invalid='ignore', divide='ignore'):
         recall = num_recalled.cumsum() / np.float64(num_points)
     counts = {kind: sum_counts(events, kind, lowest) for kind in COUNTED_KINDS
@@ -218,15 +237,15 @@ def sum_counts(events, kind, lowest=-np.inf):
     Returns:
         tuple: Levels ``(K,)`` descending; numbers ``(K,)`` integers, from each level down.
     """
-    levels, changes = _join(events, kind, lowest)
+    levels, changes = _join([(getattr(event, f'{kind}_levels'), getattr(event, f'{kind}_changes'))
+                             for event in events], lowest)
     negated, index = np.unique(-levels, return_inverse=True)
     numbers = np.bincount(index, weights=changes, minlength=len(negated)).cumsum()
     return -negated, numbers.round().astype(np.int64)
 
 
-def _join(events, kind, lowest):
-    """Return the levels and changes of a kind over images, down to a level."""
-    levels = np.concatenate(
-        [getattr(event, f'{kind}_levels') for event in events]).astype(np.float64)
-    changes = np.concatenate([getattr(event, f'{kind}_changes') for event in events])
+def _join(pairs, lowest):
+    """Return the levels and changes of all images, down to a level."""
+    levels = np.concatenate([levels for levels, _ in pairs]).astype(np.float64)
+    changes = np.concatenate([changes for _, changes in pairs])
     return levels[levels >= lowest], changes[levels >= lowest]

@@ -1,267 +1,235 @@
-"""The FROC and AUROC as a metric of mmdet's runner."""
+"""The FROC and AUROC, and the file of predictions, as metrics of mmengine's runner."""
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 
-from mmwindow.evaluation.events.components import box_events, map_events
-from mmwindow.evaluation.events.kept_events import KeptEvents
-from mmwindow.evaluation.events.targets import FRAME_SIDE
-from mmwindow.evaluation.files.records import write_record
-from mmwindow.evaluation.froc import CONVENTIONS, DEFAULT_BUDGETS, froc_curve
-from mmwindow.evaluation.hit_rules import HitRule
-from mmwindow.evaluation.roc import auroc
-
-
-def to_numpy(value):
-    """Return a tensor or an array as an array; low-precision floats become float32.
-
-    float64 stays: a classifier's scores near 1 are told apart in it alone.
-    """
-    if hasattr(value, 'detach'):
-        value = value.detach().cpu()
-        is_low = value.is_floating_point() and value.element_size() < 4
-        value = (value.float() if is_low else value).numpy()
-    return np.asarray(value)
-
-
-def scores_to_numpy(value, what):
-    """Return scores as an array; float16 and bfloat16 are refused.
-
-    A float16 sigmoid is 1.0 from logit 8.3 on. Once made float32, its ties would look honest.
-    """
-    dtype = str(getattr(value, 'dtype', ''))
-    if dtype.endswith('float16'):
-        raise ValueError(f'the {what} are of type {dtype}; float32 is expected. Compute the sigmoid '
-                         'outside autocast, or set val_cfg.fp16 and test_cfg.fp16 to False')
-    return to_numpy(value)
+from mmwindow.evaluation.events.floor import prune_events
+from mmwindow.evaluation.events.image_events import ImageEvents
+from mmwindow.evaluation.files.ground_truth import read_annotations
+from mmwindow.evaluation.files.prediction_archive import write_predictions
+from mmwindow.evaluation.files.predictions import Prediction, Target, check_target
+from mmwindow.evaluation.files.samples import Sample, sample_prediction, sample_target
+from mmwindow.evaluation.froc import DEFAULT_BUDGETS
+from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.hit_rules import make_hit_rule
+from mmwindow.evaluation.results import EvaluationResult, summarise
+from mmwindow.evaluation.scoring import reduce_image
 
 
 @METRICS.register_module()
 class FROCMetric(BaseMetric):
     """Exact FROC and AUROC of point-annotated findings (docs/method.md, sections 6 and 7).
 
-    Each image is reduced to its events where it is processed; only these are kept and
-    travel between ranks, and of these only what the numbers can depend on: less than 2 kB
-    an image and class (docs/evaluation.md, "Speed"). Reads a sample's ``pred_heatmap.scores``
-    (the map over the padded square) or, where there is none, the boxes of ``pred_instances``
-    in pixels of the original image; the points come from the metainfo (``ori_points``).
+    A thin adapter: each image is reduced to its events where it is processed, by the function that
+    ``tools/evaluate.py`` uses; only these are kept and travel between ranks, and of these only what
+    the numbers can depend on. Predictions are a sample's ``pred_heatmap.scores`` (the map over the
+    frame) or, where there is none, the boxes of ``pred_instances``. Points come from ``ann_file``,
+    else from the sample: from our pipelines, or the boxes of a stock one, so that the metric works
+    next to ``CocoMetric`` (:func:`~mmwindow.evaluation.files.samples.sample_target`).
 
     Keys, with several classes the mean over those that have a number, then one set per
     class: ``froc/auroc``, ``froc/recall@0.1`` and so on, ``froc/froc_score``.
 
     Args:
-        hit_radius (float): Radius of the disk around a point, or with the rule 'distance' how far
-            a finding's centre may lie from it; in pixels of a frame of side 1024.
-        max_overlap (float): A box that overlaps the disks by less than this fraction of
-            its area is a false positive ('disk_overlap').
-        rule (str): 'disk_overlap', the paper's, or 'distance'; see
-            :mod:`~mmwindow.evaluation.hit_rules`. Rules that ask for target boxes are those
-            of ``tools/evaluate.py``.
-        budgets (Sequence[float]): False positives per image at which recall is reported.
-        convention (str): 'first_crossing', 'best' or 'interpolated'; see
+        hit_radius: Of the rule, in pixels of a frame of side 1024; see
+            :mod:`~mmwindow.evaluation.hit_rules`.
+        max_overlap: Of the rule.
+        budgets: False positives per image at which recall is reported.
+        convention: 'first_crossing', 'best' or 'interpolated'; see
             :meth:`~mmwindow.evaluation.FROCCurve.recall_at`.
-        outfile (str, optional): A JSON that receives the record: every image's events, the
-            settings, the operating points; see :func:`~mmwindow.evaluation.read_record`.
-        keep_up_to (float | str, optional): False positives per image up to which events are
-            kept; the numbers are the same to the digit whatever it is. 'auto': the largest
-            budget; but everything with an ``outfile``, since a record is for intervals, tests
-            and strata, which spend a budget elsewhere than all images together, and with the
-            convention 'best', which reads every threshold. A number, at least the largest
-            budget: that many, in the ``outfile`` too, whose intervals are then refused where a
-            resample spends its budget further down. None: everything.
-        collect_device (str): 'cpu' or 'gpu'.
-        prefix (str): Of the keys.
+        outfile: A JSON that receives the record: every image's events, the settings, the operating
+            points; see :func:`~mmwindow.evaluation.read_record`.
+        keep_up_to: False positives per image up to which events are kept; the numbers are the same
+            to the digit whatever it is. 'auto': the largest budget; but everything with an
+            ``outfile``, since a record is for intervals, tests and strata, which spend a budget
+            elsewhere than all images together, and with the convention 'best', which reads every
+            threshold. A number, at least the largest budget: that many, in the ``outfile`` too,
+            whose intervals are then rejected where a resample spends its budget further down. None:
+            everything.
+        rule: The hit rule.
+        collect_device: 'cpu' or 'gpu'.
+        prefix: Of the keys.
+        min_iou: Of the rule.
+        fp_denominator: 'all' or 'normals'; see :class:`~mmwindow.evaluation.FROCSettings`.
+        ann_file: Point file with the ground truth; None takes that of the samples.
+        points_from: How an annotation of ``ann_file`` gives its point; see
+            :mod:`~mmwindow.annotations.point_rules`.
+
+    Raises:
+        ValueError: A setting is unknown or makes no sense.
     """
 
     default_prefix = 'froc'
 
-    def __init__(self, hit_radius=50., max_overlap=0.1, budgets=DEFAULT_BUDGETS,
-                 convention='first_crossing', outfile=None, keep_up_to='auto', rule='disk_overlap',
-                 collect_device='cpu', prefix=None):
+    def __init__(self, hit_radius: float = 50., max_overlap: float = 0.1,
+                 budgets: Sequence[float] | str = DEFAULT_BUDGETS,
+                 convention: str = 'first_crossing', outfile: str | None = None,
+                 keep_up_to: float | str | None = 'auto', rule: str = 'disk_overlap',
+                 collect_device: str = 'cpu', prefix: str | None = None, min_iou: float = 0.5,
+                 fp_denominator: str = 'all', ann_file: str | None = None,
+                 points_from: str = 'auto') -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        if convention not in CONVENTIONS:
-            raise ValueError(f'FROCMetric: convention is {convention!r}; it must be one of '
-                             f'{CONVENTIONS}')
-        if not budgets or min(budgets) < 0:
-            raise ValueError(f'FROCMetric: budgets {budgets} must be some numbers of at least 0')
         try:
-            self.rule = HitRule(rule, hit_radius, max_overlap)
+            self.settings = FROCSettings(budgets, convention, fp_denominator, make_hit_rule(
+                rule, hit_radius=hit_radius, max_overlap=max_overlap, min_iou=min_iou))
+            self.keep_up_to = check_keep_up_to(keep_up_to, self.settings, outfile is not None)
         except ValueError as error:
             raise ValueError(f'FROCMetric: {error}') from error
-        if self.rule.needs_boxes:
-            raise ValueError(f'FROCMetric: the rule {rule!r} asks for target boxes, but samples '
-                             'carry points; write the predictions with tools/test.py --out and '
-                             f'score them with tools/evaluate.py --rule {rule}')
-        self.budgets = tuple(budgets)
-        self.convention = convention
         self.outfile = outfile
-        self.keep_up_to = self.check_keep_up_to(keep_up_to)
-        self.expect_images(None)
+        self.truth = None if ann_file is None else read_annotations(
+            ann_file, points_from, self.settings.rule.needs_boxes)
+        self.targets = {} if self.truth is None else {
+            target.image_id: target for target in self.truth.targets}
 
-    def check_keep_up_to(self, keep_up_to):
-        """Return how many false positives per image are kept; None for all."""
-        if keep_up_to == 'auto':
-            everything = self.outfile is not None or self.convention == 'best'
-            return None if everything else max(self.budgets)
-        if keep_up_to is not None and self.convention == 'best':
-            raise ValueError(f"FROCMetric: keep_up_to is {keep_up_to!r}, but the convention 'best' "
-                             'reads every threshold; leave keep_up_to out')
-        if keep_up_to is not None and (isinstance(keep_up_to, str)
-                                       or not keep_up_to >= max(self.budgets)):
-            raise ValueError(f"FROCMetric: keep_up_to is {keep_up_to!r}; 'auto', None or false "
-                             f'positives per image of at least the largest budget, '
-                             f'{max(self.budgets)}, are expected')
-        return keep_up_to
-
-    def expect_images(self, num_images):
-        """Tell how many images, over all ranks, the evaluation that begins has.
-
-        :class:`~mmwindow.engine.hooks.EvaluationSizeHook` does. What cannot matter is then
-        dropped while the images stream by; else only before the events travel between ranks.
-
-        Args:
-            num_images (int, optional): One too large only drops less; None if it is not known.
-        """
-        self.kept = KeptEvents(self.results, self.keep_up_to, num_images)
-
-    def process(self, data_batch, data_samples):
+    def process(self, data_batch: Any, data_samples: Sequence[Sample]) -> None:
         """Reduce each image of a batch to its events, one per class."""
         for sample in data_samples:
             try:
                 row = self.image_events(sample)
-                if self.keep_up_to is not None and self.outfile is None:
-                    row = [events.without_other_counts() for events in row]
-                self.kept.add(row)
             except (ValueError, KeyError) as error:
                 raise ValueError(f'FROCMetric, image {sample.get("img_path")}: {error}') from error
+            if self.keep_up_to is not None and self.outfile is None:
+                row = [events.without_other_counts() for events in row]
+            self.results.append(row)
 
-    def evaluate(self, size):
+    def image_events(self, sample: Sample) -> list[ImageEvents]:
+        """Return the events of one image, one per class.
+
+        Args:
+            sample: A data sample as a dict, predictions and metainfo.
+        """
+        target = self.target_of(sample)
+        names = self.class_names(target)
+        target = check_target(target, len(names))
+        prediction = sample_prediction(sample, self.own_classes())
+        if (prediction.height, prediction.width) != (target.height, target.width):
+            raise ValueError(f'it was predicted at {prediction.height} x {prediction.width} pixels '
+                             f'(height x width) but is annotated at {target.height} x '
+                             f'{target.width}')
+        return reduce_image(prediction, target, names, self.settings).events
+
+    def target_of(self, sample: Sample) -> Target:
+        """Return the ground truth of one image, from ``ann_file`` or the sample."""
+        if self.truth is None:
+            return sample_target(sample)
+        if sample.get('img_id') not in self.targets:
+            raise ValueError(f'img_id {sample.get("img_id")!r} is not in {self.truth.path}')
+        return self.targets[sample['img_id']]
+
+    def own_classes(self) -> tuple[str, ...] | None:
+        """Return the data set's classes, which the labels of predictions count; None if unknown."""
+        classes = (self.dataset_meta or {}).get('classes')
+        return tuple(classes) if classes else None
+
+    def class_names(self, target: Target | None = None) -> tuple[str, ...]:
+        """Return the names that labels of the ground truth count; numbers where none are known."""
+        if self.truth is not None:
+            return self.truth.classes
+        own = self.own_classes()
+        if own is None and target is not None:
+            own = tuple(map(str, range(max([0, *map(int, target.labels)]) + 1)))  # type: ignore[union-attr,arg-type]
+        return own or ('0', )
+
+    def evaluate(self, size: int) -> dict[str, float]:
         """Return the numbers over all images; only events that can matter are gathered.
 
         Args:
-            size (int): Number of images over all ranks, without those that a sampler repeats.
+            size: Number of images over all ranks, without those that a sampler repeats.
         """
-        self.kept.prune(size)
-        metrics = super().evaluate(size)
-        self.expect_images(None)  # the next evaluation may be of other images
-        return metrics
+        # Where there are more rows, some are of images seen twice.
+        if self.keep_up_to is not None and 0 < len(self.results) <= size:
+            for label in range(min(map(len, self.results))):
+                pruned = prune_events([row[label] for row in self.results], [self.keep_up_to], size)
+                for row, events in zip(self.results, pruned, strict=True):
+                    row[label] = events
+        return super().evaluate(size)
 
-    def image_events(self, sample):
-        """Return the events of one image, a list over classes.
-
-        Args:
-            sample (dict): A data sample as a dict, predictions and metainfo.
-        """
-        for name in ('ori_points', 'ori_point_labels', 'ori_shape', 'img_id'):
-            if name not in sample:
-                raise ValueError(f'the data sample has no {name}; PackPointInputs puts it into the '
-                                 'metainfo')
-        scale = FRAME_SIDE / max(sample['ori_shape'][:2])
-        points = np.asarray(sample['ori_points'], dtype=np.float64).reshape(-1, 2) * scale
-        labels = np.asarray(sample['ori_point_labels'], dtype=int).reshape(-1)
-        num_classes = len(self.class_names(labels))
-        if len(labels) != len(points) or (len(labels) and not (
-                0 <= labels.min() <= labels.max() < num_classes)):
-            raise ValueError(f'{len(points)} points have the labels {labels.tolist()}; one each is '
-                             f'expected, from 0 to {num_classes - 1}')
-        image_scores = [None] * num_classes
-        if 'image_score' in sample:
-            image_scores = scores_to_numpy(sample['image_score'], 'image scores').reshape(-1)
-            if len(image_scores) != num_classes:
-                raise ValueError(f'there are {len(image_scores)} image scores for {num_classes} '
-                                 'classes; set num_classes of the head')
-        common = dict(rule=self.rule.name, hit_radius=self.rule.hit_radius,
-                      max_overlap=self.rule.max_overlap)
-        identity = sample_identity(sample)
-        events = []
-        for label in range(num_classes):
-            chosen = dict(targets=points[labels == label], image_score=image_scores[label],
-                          floor=self.kept.floor(label), **common, **identity)
-            if 'pred_heatmap' in sample:
-                scores = scores_to_numpy(sample['pred_heatmap']['scores'], 'map scores')
-                if len(scores) != num_classes:
-                    raise ValueError(f'the map has {len(scores)} classes, the data set '
-                                     f'{num_classes}; set num_classes of the head')
-                events.append(map_events(scores[label], **chosen))
-            else:
-                events.append(self.instance_events(sample, label, scale, chosen))
-        return events
-
-    @staticmethod
-    def instance_events(sample, label, scale, chosen):
-        """Return the events of one class of a box detector's findings."""
-        instances = sample['pred_instances']
-        mine = to_numpy(instances['labels']) == label
-        height, width = sample['ori_shape'][:2]
-        boxes = to_numpy(instances['bboxes']).reshape(-1, 4)[mine].astype(np.float64)
-        if not np.isfinite(boxes).all():
-            raise ValueError('a box has a coordinate that is not finite')
-        scores = scores_to_numpy(instances['scores'], 'box scores')[mine]
-        boxes = boxes.clip(0, [width, height, width, height])
-        visible = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-        return box_events(boxes[visible] * scale, scores[visible], **chosen)
-
-    def class_names(self, labels=()):
-        """Return the data set's classes; numbers where it names none."""
-        classes = (self.dataset_meta or {}).get('classes')
-        return list(classes) if classes else [
-            str(label) for label in range(max([0, *labels]) + 1)]
-
-    def compute_metrics(self, results):
+    def compute_metrics(self, results: list[list[ImageEvents]]) -> dict[str, float]:
         """Return the numbers over all images, and write ``outfile`` if it is set."""
         names = self.class_names()
         if len({len(row) for row in results}) != 1:
             raise ValueError('FROCMetric: images have different numbers of classes')
         if len(results[0]) != len(names):
-            names = [str(label) for label in range(len(results[0]))]
-        rows = [self.class_metrics(name, events)
-                for name, events in zip(names, zip(*results, strict=True), strict=True)]
-        metrics = {}
-        for key in rows[0]:
-            values = np.array([row[key] for row in rows])
-            known = values[~np.isnan(values)]
-            metrics[key] = float(known.mean()) if len(known) else float('nan')
-        if len(rows) > 1:
-            for name, row in zip(names, rows, strict=True):
-                metrics.update({f'{name}_{key}': value for key, value in row.items()})
+            names = tuple(map(str, range(len(results[0]))))
+        result = summarise({name: [row[label] for row in results]
+                            for label, name in enumerate(names)}, self.settings)
+        for name, entry in result.classes.items():
+            for note in entry.notes:
+                print_log(f'FROCMetric, class {name}: {note}', MMLogger.get_current_instance())
         if self.outfile is not None:
-            self.write(names, results, metrics)
-        return metrics
+            self.write(result)
+        return result.metrics
 
-    def class_metrics(self, name, events):
-        """Return the numbers of one class; NaN, and a word why, where there is none."""
-        logger = MMLogger.get_current_instance()
-        try:
-            area = auroc([event.is_positive for event in events],
-                         [event.score for event in events])
-        except ValueError as error:
-            print_log(f'FROCMetric, class {name}: no AUROC. {error}', logger=logger)
-            area = float('nan')
-        curve = froc_curve(events)
-        if curve.num_points == 0:
-            print_log(f'FROCMetric, class {name}: no recall, the {len(events)} images have no '
-                      'point', logger=logger)
-        recalls = {f'recall@{budget:g}': curve.recall_at(budget, self.convention)
-                   for budget in self.budgets}
-        return dict(auroc=area, **recalls,
-                    froc_score=curve.score(self.budgets, self.convention))
-
-    def write(self, names, results, metrics):
+    def write(self, result: EvaluationResult) -> None:
         """Write the record (:mod:`mmwindow.evaluation.files.records`) of all images."""
-        settings = dict(**self.rule.settings, frame_side=FRAME_SIDE, budgets=self.budgets,
-                        convention=self.convention, fp_denominator='all')
-        write_record(
-            self.outfile, dict(zip(names, zip(*results, strict=True), strict=True)), settings,
-            metrics={f'{self.prefix}/{key}': value for key, value in metrics.items()})
+        settings = {name: value for name, value in result.settings.items()
+                    if name not in ('map_extent', 'missing')}  # choices of files alone
+        replace(result, settings=settings).write(self.outfile, prefix=self.prefix)
 
 
-def sample_identity(sample):
-    """Return what names an image in its events: id, patient, file name and other fields."""
-    name = Path(sample['img_path']).name if sample.get('img_path') else None
-    fields = {**({'file_name': name} if name else {}), **(sample.get('fields') or {})}
-    group = sample.get('group')
-    return dict(image_id=sample['img_id'], group='' if group is None else str(group),
-                fields=fields)
+def check_keep_up_to(keep_up_to: float | str | None, settings: FROCSettings,
+                     has_outfile: bool) -> float | None:
+    """Return how many false positives per image are kept; None for all.
+
+    Raises:
+        ValueError: It is neither 'auto', None nor a number that the settings allow.
+    """
+    reads_all = settings.convention == 'best' or settings.fp_denominator != 'all'
+    if keep_up_to is None:
+        return None
+    if keep_up_to == 'auto':
+        return None if has_outfile or reads_all else max(settings.budgets)
+    if reads_all:
+        raise ValueError(f'keep_up_to is {keep_up_to!r}, but the convention {settings.convention!r} '
+                         f'with the denominator {settings.fp_denominator!r} reads more thresholds; '
+                         'leave keep_up_to out')
+    if isinstance(keep_up_to, str) or not keep_up_to >= max(settings.budgets):
+        raise ValueError(f"keep_up_to is {keep_up_to!r}; 'auto', None or false positives per image "
+                         f'of at least the largest budget, {max(settings.budgets)}, are expected')
+    return keep_up_to
+
+
+@METRICS.register_module()
+class DumpPredictions(BaseMetric):
+    """Write what was predicted of each image, of all ranks, into one file of ours.
+
+    Args:
+        out_file_path: The ``.npz``; a ``.json`` of the same name goes next to it. The format is
+            that of :mod:`~mmwindow.evaluation.files.prediction_archive`.
+        settings: Plain data to keep with it.
+        collect_device: 'cpu' or 'gpu'.
+
+    Raises:
+        ValueError: The suffix is not ``.npz``.
+    """
+
+    def __init__(self, out_file_path: str, settings: Mapping[str, Any] | None = None,
+                 collect_device: str = 'cpu') -> None:
+        super().__init__(collect_device=collect_device)
+        if Path(out_file_path).suffix != '.npz':
+            raise ValueError(f'DumpPredictions: {out_file_path} does not end in .npz')
+        self.out_file_path = out_file_path
+        self.settings = dict(settings or {})
+
+    def process(self, data_batch: Any, data_samples: Sequence[Sample]) -> None:
+        """Keep the predictions of a batch as arrays."""
+        for sample in data_samples:
+            try:
+                prediction = sample_prediction(sample)
+            except (ValueError, KeyError) as error:
+                raise ValueError(f'DumpPredictions, image {sample.get("img_path")}: {error}'
+                                 ) from error
+            self.results.append((prediction, Path(str(sample.get('img_path', ''))).name))
+
+    def compute_metrics(self, results: list[tuple[Prediction, str]]) -> dict[str, float]:
+        """Write the file."""
+        classes = (self.dataset_meta or {}).get('classes') or ('finding', )
+        write_predictions(self.out_file_path, [prediction for prediction, _ in results], classes,
+                          [name for _, name in results], self.settings)
+        print_log(f'predictions are in {self.out_file_path}', MMLogger.get_current_instance())
+        return {}

@@ -1,48 +1,113 @@
-"""How a FROC is read: budgets, convention, denominator; one object, written into each result."""
-from dataclasses import dataclass, replace
+"""FROC settings: hit rule, budgets, convention, denominator; one object, written into each result."""
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 
-from mmwindow.evaluation.froc import CONVENTIONS, DEFAULT_BUDGETS, froc_curve
+from mmwindow.evaluation.events.image_events import ImageEvents
+from mmwindow.evaluation.events.targets import FRAME_SIDE
+from mmwindow.evaluation.froc import CONVENTIONS, DEFAULT_BUDGETS, FROCCurve, froc_curve
+from mmwindow.evaluation.hit_rules import HitRule, hit_rule_names, make_hit_rule, rule_numbers
+from mmwindow.evaluation.metric_names import metric_names
 
+# Of false positives: all images, or the negative images alone ('normals' as results name them).
 FP_DENOMINATORS = ('all', 'normals')
+MAP_EXTENTS = ('frame', 'image')
+MISSING = ('refuse', 'empty')
+# FP rates by name: the paper's, and those of LUNA16 (Setio et al. 2017).
+BUDGETS = dict(paper=DEFAULT_BUDGETS, luna16=(0.125, 0.25, 0.5, 1., 2., 4., 8.))
 
 
 @dataclass(frozen=True)
-class FROCSettings:
-    """How a FROC is read; written into each result.
+class FROCSettings(Mapping[str, Any]):
+    """How images are scored and a FROC is read; written into each result.
+
+    It is also a mapping of the names and values that a record holds: ``settings['budgets']``.
 
     Attributes:
-        budgets (tuple[float]): FP rates at which recall is reported.
-        convention (str): As in :meth:`~mmwindow.evaluation.FROCCurve.recall_at`.
-        fp_denominator (str): 'all': false positives on all images, per image. 'normals':
-            those on normal images alone, per normal image.
+        budgets: FP rates at which recall is reported, or a name of :data:`BUDGETS`.
+        convention: As in :meth:`~mmwindow.evaluation.FROCCurve.recall_at`.
+        fp_denominator: 'all': false positives on all images, per image. 'normals': those on
+            negative images alone, per negative image.
+        rule: What a hit and a false positive are.
+        map_extent: What a map covers: 'frame', what the network sees, padding included, or
+            'image', the image alone.
+        missing: What to do with an image without a prediction: 'refuse' raises, 'empty' counts it
+            as one without a finding.
+        num_resamples: Of the bootstrap behind the intervals; 0 for none.
+        seed: Of the bootstrap.
+
+    Raises:
+        ValueError: One of them is unknown or makes no sense.
     """
-    budgets: tuple = DEFAULT_BUDGETS
+
+    budgets: Sequence[float] = DEFAULT_BUDGETS
     convention: str = 'first_crossing'
     fp_denominator: str = 'all'
+    rule: HitRule = field(default_factory=make_hit_rule)
+    map_extent: str = 'frame'
+    missing: str = 'refuse'
+    num_resamples: int = 0
+    seed: int = 0
 
-    def __post_init__(self):
-        object.__setattr__(self, 'budgets', tuple(float(budget) for budget in self.budgets))
+    def __post_init__(self) -> None:
+        budgets: Any = self.budgets
+        if isinstance(budgets, str):
+            if budgets not in BUDGETS:
+                raise ValueError(f'budgets are {budgets!r}; numbers, or one of {sorted(BUDGETS)}, '
+                                 'are expected')
+            budgets = BUDGETS[budgets]
+        object.__setattr__(self, 'budgets', tuple(float(budget) for budget in budgets))
         if not self.budgets or not min(self.budgets) >= 0 or not max(self.budgets) < np.inf:
             raise ValueError(f'budgets are {self.budgets}; some finite FP rates of at least 0 are '
                              'expected')
         if len(set(self.names)) != len(self.names):
             raise ValueError(f'budgets are {self.budgets}; two of them have one name, such as '
                              f'{self.names[1]!r}: they must differ within six digits')
-        if self.convention not in CONVENTIONS:
-            raise ValueError(f'convention is {self.convention!r}; it must be one of {CONVENTIONS}')
-        if self.fp_denominator not in FP_DENOMINATORS:
-            raise ValueError(f'fp_denominator is {self.fp_denominator!r}; it must be one of '
-                             f'{FP_DENOMINATORS}')
+        for name, allowed in (('convention', CONVENTIONS), ('fp_denominator', FP_DENOMINATORS),
+                              ('map_extent', MAP_EXTENTS), ('missing', MISSING)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f'{name} is {getattr(self, name)!r}; it must be one of {allowed}')
+
+    @classmethod
+    def from_record(cls, settings: Mapping[str, Any]) -> 'FROCSettings':
+        """Return the settings that a record holds as plain data; what it lacks has its default."""
+        if isinstance(settings, cls):
+            return settings
+        name = settings.get('rule', 'disk_overlap')
+        numbers = {} if name not in hit_rule_names() else {
+            key: settings[key] for key in rule_numbers(name) if key in settings}
+        own = {entry.name for entry in fields(cls)} - {'rule'}
+        return cls(rule=make_hit_rule(name, **numbers),
+                   **{key: value for key, value in settings.items() if key in own})
 
     @property
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """Names of the statistics: ``auroc``, ``recall@0.1`` and so on, ``froc_score``."""
-        return ('auroc', *(f'recall@{budget:g}' for budget in self.budgets), 'froc_score')
+        return metric_names(self.budgets)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as a record names them."""
+        result = dict(
+            **self.rule.settings, frame_side=FRAME_SIDE, budgets=self.budgets,
+            convention=self.convention, fp_denominator=self.fp_denominator,
+            map_extent=self.map_extent, missing=self.missing)
+        if self.num_resamples:
+            result.update(num_resamples=self.num_resamples, seed=self.seed)
+        return result
+
+    def __getitem__(self, name: str) -> Any:
+        return self.as_dict()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.as_dict())
+
+    def __len__(self) -> int:
+        return len(self.as_dict())
 
 
-def counted_events(events, settings):
+def counted_events(events: Sequence[ImageEvents], settings: FROCSettings) -> list[ImageEvents]:
     """Return events with the false positives that the settings count; inputs are untouched."""
     if settings.fp_denominator == 'all':
         return list(events)
@@ -50,12 +115,12 @@ def counted_events(events, settings):
             if event.is_positive else event for event in events]
 
 
-def counted_curve(events, settings):
+def counted_curve(events: Sequence[ImageEvents], settings: FROCSettings) -> FROCCurve:
     """Return the FROC curve whose FP rate has the denominator of the settings.
 
     Args:
-        events (Sequence[ImageEvents]): One per image, normals included.
-        settings (FROCSettings): Of these only the denominator matters.
+        events: One per image, negative ones included.
+        settings: Of these only the denominator matters.
 
     Returns:
         FROCCurve: Its ``num_images`` is the denominator. With 'normals' it has no ``counts``
@@ -68,9 +133,9 @@ def counted_curve(events, settings):
     curve = froc_curve(counted_events(events, settings))
     if settings.fp_denominator == 'all':
         return curve
-    normals = sum(not event.is_positive for event in events)
-    if normals == 0:
-        raise ValueError(f"fp_denominator is 'normals', but none of the {len(events)} images is one; "
-                         "use 'all'")
-    counts = np.rint(curve.fp_rate * curve.num_images)  # whole numbers, of which the rate was made
-    return replace(curve, fp_rate=counts / normals, num_images=normals, counts={})
+    negatives = sum(not event.is_positive for event in events)
+    if negatives == 0:
+        raise ValueError(f"fp_denominator is 'normals', but none of the {len(events)} images is "
+                         "negative; use 'all'")
+    counts = np.rint(curve.fp_rate * curve.num_images)  # integers, of which the rate was made
+    return replace(curve, fp_rate=counts / negatives, num_images=negatives, counts={})

@@ -1,95 +1,115 @@
-"""Which findings hit which targets, and which are false positives: rules chosen by name.
+"""Which findings hit which targets, and which are false positives: one class per rule.
 
-``disk_overlap``
-    The paper's. Targets are points. A finding hits a point that lies in its box, edges included;
-    it is a false positive when the disks around the points cover less than ``max_overlap`` of
-    its box. A finding can be both or neither (docs/method.md, section 6).
-``box_iou``
-    Targets are boxes. A finding hits a box when their intersection over union is at least
-    ``min_iou``.
-``centre_in_box``
-    Targets are boxes. A finding hits a box that holds the centre of its own box, edges included.
-``distance``
-    Targets are points. A finding hits a point within ``hit_radius`` of the centre of its box.
+A rule is chosen by name or given as an object that carries its numbers. Sweeps over maps, scored
+boxes and pictures all ask :func:`judge_findings`, so a new rule is one class: subclass
+:class:`HitRule`, decorate it with :func:`register_hit_rule`.
 
-By all but the paper's, a finding that hits no target is a false positive, and one that hits any
-is none; several findings on one target are one recall and no false positive, as in LUNA16.
+By all but the paper's rule, a finding that hits no target is a false positive, and one that hits
+any is none; several findings on one target are one recall and no false positive, as in LUNA16.
 """
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from mmwindow.evaluation.events.targets import FRAME_SIDE, DiskMask, check_boxes, check_points
 
-HIT_RULES = ('disk_overlap', 'box_iou', 'centre_in_box', 'distance')
-DISK_OVERLAP, BOX_IOU, CENTRE_IN_BOX, DISTANCE = range(4)  # as the compiled sweep knows them
-# The numbers that each reads; a result names these and no others.
-RULE_NUMBERS = dict(disk_overlap=('hit_radius', 'max_overlap'), box_iou=('min_iou', ),
-                    centre_in_box=(), distance=('hit_radius', ))
 # Square pixels: 0.1 * 70 is 7.000000000000001 in floating point; an overlap that is met exactly
 # must not be lost to rounding.
 AREA_SLACK = 1e-6
-# What a finding is, as bits; 0 for one that is not counted yet or no more.
+# Pixels: the centre of a box is a rounded number where its edges are.
+LENGTH_SLACK = 1e-9
+# What a finding is, as bits; 0 for one that is not counted yet or no longer.
 IS_FP, IS_HIT, IS_COUNTED = 1, 2, 4
 BOTH, NEITHER = IS_COUNTED | IS_FP | IS_HIT, IS_COUNTED
 
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
-@dataclass(frozen=True)
-class HitRule:
-    """A rule with its numbers.
+
+class Edges(NamedTuple):
+    """The edges of K boxes, each ``(K,)``, frame pixels."""
+
+    left: Floats
+    top: Floats
+    right: Floats
+    bottom: Floats
+
+    @property
+    def areas(self) -> Floats:
+        """The area of each box, square frame pixels."""
+        return (self.right - self.left) * (self.bottom - self.top)
+
+
+class Judgement(NamedTuple):
+    """What findings are.
 
     Attributes:
-        name (str): One of ``HIT_RULES``.
-        hit_radius (float): Of the disks ('disk_overlap') or around a point ('distance'), in
-            pixels of a frame of side 1024.
-        max_overlap (float): Below this fraction a box is a false positive ('disk_overlap').
-        min_iou (float): From this intersection over union on a box is hit ('box_iou').
-
-    Raises:
-        ValueError: The name is unknown, or a number makes no sense.
+        is_false_positive: ``(K,)`` bool.
+        hits: ``(P, K)`` bool, which finding hits which target.
     """
-    name: str = 'disk_overlap'
-    hit_radius: float = 50.
-    max_overlap: float = 0.1
-    min_iou: float = 0.5
 
-    def __post_init__(self):
-        if self.name not in HIT_RULES:
-            raise ValueError(f'the hit rule is {self.name!r}; it must be one of {HIT_RULES}')
-        if not (0 < self.hit_radius < np.inf and 0 < self.max_overlap <= 1):
-            raise ValueError(
-                f'hit_radius is {self.hit_radius} and max_overlap {self.max_overlap}; a positive '
-                'radius in frame pixels and a fraction in (0, 1] are expected')
-        if not 0 < self.min_iou <= 1:
-            raise ValueError(f'min_iou is {self.min_iou}; a fraction in (0, 1] is expected')
+    is_false_positive: Bools
+    hits: Bools
 
     @property
-    def code(self):
-        """The rule's number in the sweeps."""
-        return HIT_RULES.index(self.name)
+    def is_hit(self) -> Bools:
+        """``(K,)``, whether a finding hits any target."""
+        return self.hits.any(axis=0)
 
     @property
-    def needs_boxes(self):
-        """Whether targets are boxes rather than points."""
-        return self.code in (BOX_IOU, CENTRE_IN_BOX)
+    def kinds(self) -> NDArray[np.uint8]:
+        """``(K,)``, the same as bits of IS_COUNTED, IS_FP and IS_HIT."""
+        return (IS_COUNTED + IS_FP * self.is_false_positive + IS_HIT * self.is_hit).astype(np.uint8)
+
+
+class HitRule(ABC):
+    """What a hit and a false positive are. A subclass is a frozen dataclass of its numbers.
+
+    Attributes:
+        name: Chosen by it; a result names it.
+        needs_boxes: Whether targets are boxes rather than points.
+        is_nested: Whether a finding that grows keeps the targets that it hits. Otherwise a hit can
+            be lost as the threshold falls, and recall counts what the findings at t hit.
+    """
+
+    name: ClassVar[str]
+    needs_boxes: ClassVar[bool] = False
+    is_nested: ClassVar[bool] = False
+
+    @abstractmethod
+    def hits(self, boxes: Edges, target: Floats) -> Bools:
+        """Tell which findings hit a target ``(4,)``, a box or a point as x, y, x, y."""
+
+    def is_false_positive(self, boxes: Edges, is_hit: Bools, covered: Floats) -> Bools:
+        """Tell which findings are false positives: here those that hit nothing.
+
+        Args:
+            boxes: The findings.
+            is_hit: ``(K,)``, whether each hits a target.
+            covered: ``(K,)``, how much of each lies in the disks, square frame pixels; zeros where
+                the rule has no :attr:`disk_radius`.
+        """
+        return ~is_hit
 
     @property
-    def settings(self):
-        """The rule and the numbers that it reads, as a result names them."""
-        return dict(rule=self.name, **{name: getattr(self, name) for name in RULE_NUMBERS[self.name]})
+    def disk_radius(self) -> float | None:
+        """Radius of the disks whose share of a finding the rule asks for, frame pixels."""
+        return None
 
     @property
-    def limit(self):
-        """The number that the rule compares with."""
-        return (self.max_overlap, self.min_iou, 0., self.hit_radius)[self.code]
+    def settings(self) -> dict[str, Any]:
+        """The rule and its numbers, as a result names them."""
+        return {'rule': self.name, **asdict(self)}  # type: ignore[call-overload]
 
-    def check_targets(self, targets, frame_side=FRAME_SIDE):
+    def check_targets(self, targets: ArrayLike, frame_side: float = FRAME_SIDE) -> Floats:
         """Return the targets in the frame ``(N, 4)``; a point is x, y, x, y.
 
         Args:
-            targets (ndarray): ``(N, 2)`` points or ``(N, 4)`` boxes as the rule asks for,
-                frame pixels.
-            frame_side (float): Side of the frame.
+            targets: ``(N, 2)`` points or ``(N, 4)`` boxes as the rule asks for, frame pixels.
+            frame_side: Side of the frame.
 
         Raises:
             ValueError: The shape is wrong, a coordinate is not finite, or a box has no area.
@@ -98,68 +118,204 @@ class HitRule:
             return check_boxes(targets, frame_side)
         return np.tile(check_points(targets, frame_side), 2)
 
-    def disk_mask(self, targets, frame_side=FRAME_SIDE):
-        """Return the mask of the disks; an empty one where the rule asks for none.
-
-        Args:
-            targets (ndarray): ``(N, 4)``, from :meth:`check_targets`.
-            frame_side (int): Side of the frame.
-        """
-        points = targets[:, :2] if self.code == DISK_OVERLAP else np.zeros((0, 2))
-        return DiskMask(points, self.hit_radius, frame_side)
+    def disk_mask(self, targets: Floats, frame_side: int = FRAME_SIDE) -> DiskMask:
+        """Return the mask of the disks around targets ``(N, 4)``; empty where the rule has none."""
+        radius = self.disk_radius
+        return DiskMask(np.zeros((0, 2)) if radius is None else targets[:, :2], radius or 1.,
+                        frame_side)
 
 
-def find_hits(boxes, target, code, limit):
-    """Tell which findings hit a target.
+Rule = TypeVar('Rule', bound=type[HitRule])
+_RULES: dict[str, type[HitRule]] = {}
+
+
+def register_hit_rule(rule: Rule) -> Rule:
+    """Make a subclass of :class:`HitRule` known by its name.
+
+    Raises:
+        ValueError: Another rule has the name.
+    """
+    if _RULES.setdefault(rule.name, rule).__qualname__ != rule.__qualname__:
+        raise ValueError(f'the hit rule {rule.name!r} is {_RULES[rule.name].__name__} already; give '
+                         f'{rule.__name__} a name of its own')
+    _RULES[rule.name] = rule
+    return rule
+
+
+def hit_rule_names() -> tuple[str, ...]:
+    """Return the names of all registered rules, the paper's first."""
+    return tuple(_RULES)
+
+
+def make_hit_rule(rule: 'str | HitRule' = 'disk_overlap', **numbers: float) -> HitRule:
+    """Return a rule by its name.
 
     Args:
-        boxes (tuple): Left, top, right and bottom edges, each ``(K,)``, frame pixels.
-        target (ndarray): ``(4,)``.
-        code (int): The rule's number.
-        limit (float): The number it compares with.
+        rule: A registered name, or a rule, which is returned as it is.
+        **numbers: Of the rule; those of other rules are ignored.
 
-    Returns:
-        ndarray: ``(K,)`` bool.
+    Raises:
+        ValueError: The name is unknown, or a number makes no sense.
     """
-    left, top, right, bottom = boxes
-    x0, y0, x1, y1 = target
-    if code == DISK_OVERLAP:
-        return (left <= x0) & (x0 <= right) & (top <= y0) & (y0 <= bottom)
-    centre_x, centre_y = (left + right) / 2, (top + bottom) / 2
-    if code == DISTANCE:
-        return (centre_x - x0) ** 2 + (centre_y - y0) ** 2 <= limit ** 2
-    if code == CENTRE_IN_BOX:
-        return (x0 <= centre_x) & (centre_x <= x1) & (y0 <= centre_y) & (centre_y <= y1)
-    width = np.maximum(np.minimum(right, x1) - np.maximum(left, x0), 0.)
-    height = np.maximum(np.minimum(bottom, y1) - np.maximum(top, y0), 0.)
-    common = width * height
-    union = (right - left) * (bottom - top) + (x1 - x0) * (y1 - y0) - common
-    return common >= limit * union - AREA_SLACK
+    if isinstance(rule, HitRule):
+        return rule
+    if rule not in _RULES:
+        raise ValueError(f'the hit rule is {rule!r}; it must be one of {hit_rule_names()}')
+    own = rule_numbers(rule)
+    return _RULES[rule](**{name: value for name, value in numbers.items() if name in own})
 
 
-def judge_findings(boxes, covered, targets, code, limit):
-    """Tell what each finding is, and which it hits.
+def rule_numbers(rule: str) -> tuple[str, ...]:
+    """Return the names of the numbers that a rule reads."""
+    return tuple(field.name for field in fields(_RULES[rule]))  # type: ignore[arg-type]
+
+
+def check_length(name: str, value: float) -> None:
+    """Raise ``ValueError`` unless a number is a positive length."""
+    if not 0 < value < np.inf:
+        raise ValueError(f'{name} is {value}; a positive number of frame pixels is expected')
+
+
+def check_fraction(name: str, value: float) -> None:
+    """Raise ``ValueError`` unless a number is a fraction in (0, 1]."""
+    if not 0 < value <= 1:
+        raise ValueError(f'{name} is {value}; a fraction in (0, 1] is expected')
+
+
+@register_hit_rule
+@dataclass(frozen=True)
+class DiskOverlap(HitRule):
+    """The paper's: a finding hits a point that lies in its box, edges included.
+
+    It is a false positive when the disks around the points cover less than a fraction of its box.
+    A finding can be both or neither (docs/method.md, section 6).
+
+    Attributes:
+        hit_radius: Of the disks, in pixels of a frame of side 1024.
+        max_overlap: Below this fraction a box is a false positive.
+    """
+
+    name: ClassVar[str] = 'disk_overlap'
+    is_nested: ClassVar[bool] = True
+    hit_radius: float = 50.
+    max_overlap: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_length('hit_radius', self.hit_radius)
+        check_fraction('max_overlap', self.max_overlap)
+
+    @property
+    def disk_radius(self) -> float:
+        """Radius of the disks, frame pixels."""
+        return self.hit_radius
+
+    def hits(self, boxes: Edges, target: Floats) -> Bools:
+        """Tell which findings hold a point."""
+        x, y = target[:2]
+        return (boxes.left <= x) & (x <= boxes.right) & (boxes.top <= y) & (y <= boxes.bottom)
+
+    def is_false_positive(self, boxes: Edges, is_hit: Bools, covered: Floats) -> Bools:
+        """Tell which findings the disks cover too little of."""
+        return covered < self.max_overlap * boxes.areas - AREA_SLACK
+
+
+@register_hit_rule
+@dataclass(frozen=True)
+class BoxIoU(HitRule):
+    """A finding hits a box when their intersection over union is at least ``min_iou``."""
+
+    name: ClassVar[str] = 'box_iou'
+    needs_boxes: ClassVar[bool] = True
+    min_iou: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_fraction('min_iou', self.min_iou)
+
+    def hits(self, boxes: Edges, target: Floats) -> Bools:
+        """Tell which findings overlap a box enough."""
+        x0, y0, x1, y1 = target
+        width = np.maximum(np.minimum(boxes.right, x1) - np.maximum(boxes.left, x0), 0.)
+        height = np.maximum(np.minimum(boxes.bottom, y1) - np.maximum(boxes.top, y0), 0.)
+        common = width * height
+        union = boxes.areas + (x1 - x0) * (y1 - y0) - common
+        return common >= self.min_iou * union - AREA_SLACK
+
+
+@register_hit_rule
+@dataclass(frozen=True)
+class CentreInBox(HitRule):
+    """A finding hits a box that holds the centre of its own box, edges included."""
+
+    name: ClassVar[str] = 'centre_in_box'
+    needs_boxes: ClassVar[bool] = True
+
+    def hits(self, boxes: Edges, target: Floats) -> Bools:
+        """Tell which findings have their centre in a box."""
+        x0, y0, x1, y1 = target
+        x, y = (boxes.left + boxes.right) / 2, (boxes.top + boxes.bottom) / 2
+        return ((x0 - LENGTH_SLACK <= x) & (x <= x1 + LENGTH_SLACK)
+                & (y0 - LENGTH_SLACK <= y) & (y <= y1 + LENGTH_SLACK))
+
+
+@register_hit_rule
+@dataclass(frozen=True)
+class Distance(HitRule):
+    """A finding hits a point within ``hit_radius`` frame pixels of the centre of its box."""
+
+    name: ClassVar[str] = 'distance'
+    hit_radius: float = 50.
+
+    def __post_init__(self) -> None:
+        check_length('hit_radius', self.hit_radius)
+
+    def hits(self, boxes: Edges, target: Floats) -> Bools:
+        """Tell which findings have their centre near a point."""
+        x, y = (boxes.left + boxes.right) / 2, (boxes.top + boxes.bottom) / 2
+        distance = np.sqrt((x - target[0]) ** 2 + (y - target[1]) ** 2)
+        return distance <= self.hit_radius + LENGTH_SLACK
+
+
+HIT_RULES = hit_rule_names()
+
+
+def judge_findings(rule: str | HitRule, boxes: ArrayLike, targets: ArrayLike,
+                   frame_side: int = FRAME_SIDE, covered: ArrayLike | None = None) -> Judgement:
+    """Tell which findings are false positives, and which hits which target.
 
     Args:
-        boxes (tuple): Left, top, right and bottom edges, each ``(K,)``, frame pixels.
-        covered (ndarray): ``(K,)``, how much of each lies in the disks, square pixels;
-            read by 'disk_overlap' alone.
-        targets (ndarray): ``(P, 4)``.
-        code (int): The rule's number.
-        limit (float): The number it compares with.
+        rule: A name or an object.
+        boxes: ``(K, 4)``, x1, y1, x2, y2 in frame pixels.
+        targets: ``(P, 2)`` points or ``(P, 4)`` boxes as the rule asks for, frame pixels.
+        frame_side: Side of the frame.
+        covered: ``(K,)``, how much of each box lies in the disks, square frame pixels, where it is
+            known already.
 
     Returns:
-        dict: ``kinds``, ``(K,)`` uint8, bits of IS_COUNTED, IS_FP and IS_HIT; ``hits``,
-        ``(P, K)`` bool.
+        Judgement: In the order of ``boxes`` and ``targets``.
+
+    Raises:
+        ValueError: The rule is unknown, or the targets are not what it asks for.
+
+    Example:
+        >>> found = judge_findings('distance', [[0, 0, 10, 10], [90, 90, 99, 99]], [[30, 40]])
+        >>> found.is_false_positive.tolist(), found.hits.tolist()
+        ([False, True], [[True, False]])
     """
-    left, top, right, bottom = boxes
-    hits = np.zeros((len(targets), len(left)), dtype=bool)
+    rule = make_hit_rule(rule)
+    boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    targets = np.asarray(targets, dtype=np.float64)
+    if targets.size == 0:
+        targets = np.zeros((0, 4))
+    if targets.ndim != 2 or targets.shape[1] not in ((4,) if rule.needs_boxes else (2, 4)):
+        raise ValueError(f'the targets have shape {targets.shape}; the rule {rule.name!r} asks for '
+                         f'{"boxes (P, 4)" if rule.needs_boxes else "points (P, 2)"}')
+    targets = np.tile(targets, 2) if targets.shape[1] == 2 else targets
+    edges = Edges(*boxes.T)
+    if rule.disk_radius is None:
+        covered = np.zeros(len(boxes))
+    elif covered is None:
+        covered = rule.disk_mask(targets, frame_side).areas(boxes)
+    hits = np.zeros((len(targets), len(boxes)), dtype=bool)
     for number, target in enumerate(targets):
-        hits[number] = find_hits(boxes, target, code, limit)
-    is_hit = hits.any(axis=0)
-    if code == DISK_OVERLAP:
-        is_fp = covered < limit * ((right - left) * (bottom - top)) - AREA_SLACK
-    else:
-        is_fp = ~is_hit
-    kinds = (IS_COUNTED + IS_FP * is_fp + IS_HIT * is_hit).astype(np.uint8)
-    return dict(kinds=kinds, hits=hits)
+        hits[number] = rule.hits(edges, target)
+    return Judgement(rule.is_false_positive(edges, hits.any(axis=0), np.asarray(covered)), hits)

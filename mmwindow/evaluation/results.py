@@ -1,5 +1,8 @@
 """What an evaluation gives: curves, numbers and their intervals, from events alone."""
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,11 +34,20 @@ class EvaluationResult:
     settings: dict
     counts: dict = field(default_factory=dict)
 
-    def write(self, path, source=None):
-        """Write the record; see :func:`~mmwindow.evaluation.write_record`."""
+    def write(self, path: str | Path, source: Mapping[str, Any] | None = None,
+              prefix: str = '') -> Path:
+        """Write the record; see :func:`~mmwindow.evaluation.write_record`.
+
+        Args:
+            path: The ``.json``.
+            source: Plain data: what was scored.
+            prefix: Before the names of the metrics, as a runner logs them.
+        """
+        counts = {'counts': self.counts} if self.counts else {}
         return write_record(
             path, {name: entry.events for name, entry in self.classes.items()}, self.settings,
-            self.metrics, source={**(source or {}), 'counts': self.counts},
+            {f'{prefix}/{name}' if prefix else name: value for name, value in self.metrics.items()},
+            source={**(source or {}), **counts},
             intervals={name: {key: interval_dict(value) for key, value in entry.intervals.items()}
                        for name, entry in self.classes.items() if entry.intervals})
 
@@ -73,34 +85,24 @@ def interval_dict(interval):
         method=interval.method, note=interval.note)
 
 
-def froc_settings(settings):
-    """Return how the FROC is read (:class:`FROCSettings`), out of all settings or a record's."""
-    return FROCSettings(budgets=tuple(settings['budgets']), convention=settings['convention'],
-                        fp_denominator=settings.get('fp_denominator', 'all'))
-
-
-def summarise(classes, settings, counts=None, num_resamples=0, seed=0):
+def summarise(classes, settings, counts=None):
     """Return the result of images that are reduced to events already.
 
     Args:
         classes (dict[str, list[ImageEvents]]): As in a record.
-        settings (dict): With ``budgets`` and ``convention``.
+        settings (FROCSettings): With the resamples of the bootstrap; 0 gives no intervals.
         counts (dict, optional): As in :class:`EvaluationResult`.
-        num_resamples (int): Of the bootstrap; 0 gives no intervals.
-        seed (int): Of the bootstrap.
     """
-    results = {name: summarise_class(events, settings, num_resamples, seed)
+    settings = FROCSettings.from_record(settings)
+    results = {name: summarise_class(events, settings, settings.num_resamples, settings.seed)
                for name, events in classes.items()}
-    settings = dict(settings)
-    if num_resamples:
-        settings.update(num_resamples=num_resamples, seed=seed)
     return EvaluationResult(classes=results, metrics=merge_metrics(results), settings=settings,
                             counts=dict(counts or {}))
 
 
 def summarise_class(events, settings, num_resamples=0, seed=0):
     """Return the curves and numbers of one class (docs/method.md, sections 6 to 8)."""
-    how, notes = froc_settings(settings), []
+    how, notes = FROCSettings.from_record(settings), []
     labels, scores = [img.is_positive for img in events], [img.score for img in events]
     curve = counted_curve(events, how)
     try:
@@ -120,7 +122,8 @@ def summarise_class(events, settings, num_resamples=0, seed=0):
               if interval is not None and interval.note]
     return ClassResult(
         events=list(events), froc=curve, roc=roc, metrics=metrics, intervals=intervals, notes=notes,
-        thresholds={budget: curve.threshold_at(budget) for budget in how.budgets})
+        thresholds={budget: curve.threshold_at(budget, how.convention)
+                    for budget in how.budgets})
 
 
 def class_intervals(events, how, num_resamples=DEFAULT_RESAMPLES, seed=0):

@@ -1,57 +1,65 @@
-"""The one call: predictions and targets in, a result object out; no mmdet, no torch.
+"""THE way from predictions and targets to events and numbers; no mmdet, no torch.
 
     result = evaluate(maps_by_image_id, targets)
     print(result.metrics)
+
+The metric of mmengine's runner, ``tools/evaluate.py`` and :func:`evaluate` all reduce images by
+:func:`reduce_image` and summarise them by :func:`~mmwindow.evaluation.results.summarise`.
 """
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmwindow.evaluation.events.components import box_events, map_events
-from mmwindow.evaluation.events.targets import FRAME_SIDE
+from mmwindow.evaluation.events.grid import grid_edges, place_on_grid
+from mmwindow.evaluation.events.image_events import ImageEvents
+from mmwindow.evaluation.events.targets import Floats
 from mmwindow.evaluation.files.predictions import (
-    MAP_EXTENTS,
     Prediction,
+    Target,
     check_boxes,
     check_maps,
     check_target,
+    order_classes,
 )
-from mmwindow.evaluation.froc import DEFAULT_BUDGETS
-from mmwindow.evaluation.froc_settings import FROCSettings
-from mmwindow.evaluation.hit_rules import RULE_NUMBERS, HitRule
-from mmwindow.evaluation.results import summarise
+from mmwindow.evaluation.froc_settings import BUDGETS, MAP_EXTENTS, MISSING, FROCSettings
+from mmwindow.evaluation.hit_rules import HitRule, make_hit_rule
+from mmwindow.evaluation.results import EvaluationResult, summarise
 
-# FP rates by name: the paper's, and those of LUNA16 (Setio et al. 2017).
-BUDGETS = dict(paper=DEFAULT_BUDGETS, luna16=(0.125, 0.25, 0.5, 1., 2., 4., 8.))
-MISSING = ('refuse', 'empty')
+__all__ = ['BUDGETS', 'MAP_EXTENTS', 'MISSING', 'ReducedImage', 'evaluate', 'reduce_image']
 
 
-def evaluate(predictions, targets, *, classes=('finding',), rule='disk_overlap', hit_radius=50.,
-             max_overlap=0.1, min_iou=0.5, budgets='paper', convention='first_crossing',
-             fp_denominator='all', map_extent='frame', missing='refuse', num_resamples=0, seed=0):
+def evaluate(predictions: Iterable[Prediction] | Mapping[Any, Any], targets: Iterable[Target], *,
+             classes: Sequence[str] | str = ('finding',), rule: str | HitRule = 'disk_overlap',
+             hit_radius: float = 50., max_overlap: float = 0.1, min_iou: float = 0.5,
+             budgets: Sequence[float] | str = 'paper', convention: str = 'first_crossing',
+             fp_denominator: str = 'all', map_extent: str = 'frame', missing: str = 'refuse',
+             num_resamples: int = 0, seed: int = 0) -> EvaluationResult:
     """Score predictions of any detector against points or boxes.
 
     Args:
-        predictions (Iterable[Prediction] | Mapping): One per image, in any order; read one at a
-            time, so that maps need not be in memory together. A mapping from image id to a map
-            ``(n, m)`` or ``(C, n, m)`` will do.
-        targets (Iterable[Target]): The images, normals included.
-        classes (Sequence[str]): Names that labels count.
-        rule (str): What a hit and a false positive are, one of
-            :data:`~mmwindow.evaluation.hit_rules.HIT_RULES`; the paper's by default.
-        hit_radius, max_overlap, min_iou (float): Of the rule, lengths in pixels of a frame of side
-            1024; see :class:`~mmwindow.evaluation.hit_rules.HitRule`.
-        budgets (Sequence[float] | str): FP rates at which recall is reported, or a name of
-            :data:`BUDGETS`.
-        convention (str): See :meth:`~mmwindow.evaluation.FROCCurve.recall_at`.
-        fp_denominator (str): 'all' or 'normals'; see
-            :class:`~mmwindow.evaluation.froc_settings.FROCSettings`.
-        map_extent (str): What a map covers: 'frame', the padded square, or 'image', the image
-            alone, with its aspect.
-        missing (str): What to do with an image without a prediction: 'refuse', or 'empty': it
-            counts as one without a finding.
-        num_resamples (int): Of the bootstrap behind the intervals; 0 gives none.
-        seed (int): Of the bootstrap.
+        predictions: One per image, in any order; read one at a time, so that maps need not be in
+            memory together. A mapping from image id to a map ``(n, m)`` or ``(C, n, m)`` will do.
+        targets: The images, negative ones included.
+        classes: Names that labels count.
+        rule: What a hit and a false positive are: a name of
+            :data:`~mmwindow.evaluation.hit_rules.HIT_RULES`, the paper's by default, or a rule
+            object, which has its own numbers.
+        hit_radius: Of the rule, in pixels of a frame of side 1024; see
+            :mod:`~mmwindow.evaluation.hit_rules`.
+        max_overlap: Of the rule.
+        min_iou: Of the rule.
+        budgets: FP rates at which recall is reported, or a name of :data:`BUDGETS`.
+        convention: See :meth:`~mmwindow.evaluation.FROCCurve.recall_at`.
+        fp_denominator: 'all' or 'normals'; see :class:`~mmwindow.evaluation.FROCSettings`.
+        map_extent: What a map covers: 'frame', what the network sees, padding included, or 'image',
+            the image alone.
+        missing: What to do with an image without a prediction: 'refuse' raises, 'empty' counts it
+            as one without a finding.
+        num_resamples: Of the bootstrap behind the intervals; 0 gives none.
+        seed: Of the bootstrap.
 
     Returns:
         EvaluationResult
@@ -61,61 +69,49 @@ def evaluate(predictions, targets, *, classes=('finding',), rule='disk_overlap',
             is not finite; a point lies outside its image; a setting is unknown. The message
             names the image.
 
+    Example:
+        >>> import numpy as np
+        >>> from mmwindow.evaluation import Target
+        >>> maps = {1: np.eye(8) / 2, 2: np.zeros((8, 8))}
+        >>> result = evaluate(maps, [Target(1, 80, 80, points=[[5., 5.]]), Target(2, 80, 80)])
+        >>> result.metrics['auroc'], result.counts['points']
+        (1.0, 1)
+
     Definitions: docs/method.md, sections 6 to 8.
     """
-    settings = check_settings(
-        rule=rule, hit_radius=hit_radius, max_overlap=max_overlap, min_iou=min_iou, budgets=budgets,
-        convention=convention, fp_denominator=fp_denominator, map_extent=map_extent,
-        missing=missing)
+    settings = FROCSettings(
+        budgets, convention, fp_denominator,
+        make_hit_rule(rule, hit_radius=hit_radius, max_overlap=max_overlap, min_iou=min_iou),
+        map_extent, missing, num_resamples, seed)
     classes = check_classes(classes)
     by_id = index_targets(targets, len(classes))
-    events, left_out = {}, 0
+    events: dict[Any, list[ImageEvents]] = {}
+    num_left_out, frame = 0, None
     for prediction in iterate_predictions(predictions):
         target = find_target(prediction, by_id, events)
-        reduced = reduce_image(prediction, target, len(classes), settings)
-        events[target.image_id] = reduced['events']
-        left_out += reduced['num_left_out']
+        frame = check_frame(frame, prediction, target, settings)
+        reduced = reduce_image(prediction, target, classes, settings)
+        events[target.image_id] = reduced.events
+        num_left_out += reduced.num_left_out
     absent = [target for target in by_id.values() if target.image_id not in events]
     if absent and missing == 'refuse':
         raise ValueError(
             f'{len(absent)} of {len(by_id)} images have no prediction: '
             f'{", ".join(target.name for target in absent[:5])}{", ..." if absent[5:] else ""}; '
-            "predict them, or say missing='empty' where a detector that found nothing leaves an "
+            "predict them, or set missing to 'empty' where a detector that found nothing leaves an "
             'image out')
     for target in absent:
         events[target.image_id] = reduce_image(
-            Prediction(target.image_id, boxes=()), target, len(classes), settings)['events']
-    num_points = [len(target.points) for target in by_id.values()]
+            Prediction(target.image_id, boxes=()), target, classes, settings).events
+    num_points = [np.shape(target.points)[0] for target in by_id.values()]
     counts = dict(images=len(by_id), positives=sum(num > 0 for num in num_points),
-                  points=sum(num_points), missing=len(absent), boxes_left_out=left_out)
+                  points=sum(num_points), missing=len(absent), boxes_left_out=num_left_out)
     rows = [events[image_id] for image_id in by_id]
     return summarise({name: [row[label] for row in rows] for label, name in enumerate(classes)},
-                     settings, counts, num_resamples, seed)
+                     settings, counts)
 
 
-def check_settings(*, rule, hit_radius, max_overlap, min_iou, budgets, convention, fp_denominator,
-                   map_extent, missing):
-    """Return the settings of an evaluation as a record holds them, budgets spelt out.
-
-    Raises:
-        ValueError: One of them is unknown or makes no sense.
-    """
-    for name, value, allowed in (('map_extent', map_extent, MAP_EXTENTS),
-                                 ('missing', missing, MISSING)):
-        if value not in allowed:
-            raise ValueError(f'{name} is {value!r}; it must be one of {allowed}')
-    if isinstance(budgets, str):
-        if budgets not in BUDGETS:
-            raise ValueError(f'budgets are {budgets!r}; numbers, or one of {sorted(BUDGETS)}, are '
-                             'expected')
-        budgets = BUDGETS[budgets]
-    how = FROCSettings(budgets, convention, fp_denominator)
-    return dict(**HitRule(rule, hit_radius, max_overlap, min_iou).settings, frame_side=FRAME_SIDE,
-                budgets=how.budgets, convention=convention, fp_denominator=fp_denominator,
-                map_extent=map_extent, missing=missing)
-
-
-def check_classes(classes):
+def check_classes(classes: Sequence[str] | str) -> tuple[str, ...]:
     """Return the names of the classes.
 
     Raises:
@@ -128,13 +124,13 @@ def check_classes(classes):
     return names
 
 
-def index_targets(targets, num_classes):
+def index_targets(targets: Iterable[Target], num_classes: int) -> dict[Any, Target]:
     """Return checked targets by image id.
 
     Raises:
         ValueError: There is none, one occurs twice, or one makes no sense.
     """
-    by_id = {}
+    by_id: dict[Any, Target] = {}
     for target in targets:
         if target.image_id in by_id:
             raise ValueError(f'{target.name} occurs twice among the targets; an image counts once')
@@ -144,7 +140,7 @@ def index_targets(targets, num_classes):
     return by_id
 
 
-def iterate_predictions(predictions):
+def iterate_predictions(predictions: Iterable[Any] | Mapping[Any, Any]) -> Iterator[Prediction]:
     """Yield predictions of an iterable, or of a mapping from image id to map.
 
     Raises:
@@ -164,7 +160,8 @@ def iterate_predictions(predictions):
         yield value
 
 
-def find_target(prediction, by_id, done):
+def find_target(prediction: Prediction, by_id: Mapping[Any, Target],
+                done: Mapping[Any, Any]) -> Target:
     """Return the target of a prediction.
 
     Raises:
@@ -186,67 +183,126 @@ def find_target(prediction, by_id, done):
     return target
 
 
-def reduce_image(prediction, target, num_classes, settings):
+def check_frame(frame: tuple[int, ...] | None, prediction: Prediction, target: Target,
+                settings: FROCSettings) -> tuple[int, ...] | None:
+    """Return the shape of the maps of rectangular frames, None while there is none.
+
+    A rectangular frame is that of a network, so it is the same for every image.
+
+    Raises:
+        ValueError: A map has another rectangular shape than those before it.
+    """
+    shape = np.shape(prediction.maps)[-2:]
+    if settings.map_extent == 'image' or len(shape) < 2 or shape[0] == shape[1]:
+        return frame
+    if frame not in (None, shape):
+        raise ValueError(
+            f'{target.name}: the map has {shape[0]} x {shape[1]} cells, one before it '
+            f'{frame[0]} x {frame[1]}; the frame of a network has one shape (rows x columns). '  # type: ignore[index]
+            "Are maps over the image alone (map_extent='image')?")
+    return shape
+
+
+class ReducedImage(NamedTuple):
+    """What one image contributes.
+
+    Attributes:
+        events: One per class.
+        num_left_out: Boxes that lay outside the image or had no area.
+    """
+
+    events: list[ImageEvents]
+    num_left_out: int
+
+
+def reduce_image(prediction: Prediction, target: Target, classes: Sequence[str],
+                 settings: FROCSettings) -> ReducedImage:
     """Return what one image contributes: the step from image pixels to the 1024 frame.
 
     Args:
-        prediction (Prediction): Maps or boxes.
-        target (Target): Checked.
-        num_classes (int): Number of classes.
-        settings (dict): Of :func:`check_settings`.
-
-    Returns:
-        dict: ``events``, a list of ImageEvents over the classes, and ``num_left_out`` boxes.
+        prediction: Maps or boxes.
+        target: Checked.
+        classes: Names that labels count.
+        settings: Of these the rule and what a map covers.
 
     Raises:
         ValueError: The prediction makes no sense; the message names the image.
     """
-    if (prediction.maps is None) == (prediction.boxes is None):
-        raise ValueError(f'{target.name}: a prediction has either maps or boxes')
     try:
-        found = dict(num_left_out=0)
-        if prediction.maps is None:
-            found = check_boxes(prediction, target, num_classes)
-        else:
-            maps = check_maps(prediction.maps, target, num_classes, settings['map_extent'])
-        image_scores = _image_scores(prediction, num_classes)
+        if (prediction.maps is None) == (prediction.boxes is None):
+            raise ValueError('a prediction has either maps or boxes')
+        prediction = order_classes(prediction, classes)
+        image_scores = _image_scores(prediction, len(classes))
+        identity = dict(rule=settings.rule, image_id=target.image_id, group=target.group,
+                        fields=target.fields)
+        if prediction.maps is not None:
+            maps = check_maps(prediction.maps, target, len(classes), settings.map_extent)
+            return ReducedImage([
+                map_events(maps[label], image_score=image_scores[label], **identity,
+                           **_targets_on_map(target, label, settings, maps.shape[1:]))
+                for label in range(len(classes))], 0)
+        found = check_boxes(prediction, target, len(classes))
         events = []
-        for label in range(num_classes):
-            common = dict(
-                targets=frame_targets(target, label, settings['rule']), rule=settings['rule'],
-                image_score=image_scores[label], image_id=target.image_id, group=target.group,
-                fields=target.fields,
-                **{name: settings[name] for name in RULE_NUMBERS[settings['rule']]})
-            if prediction.maps is None:
-                mine = found['labels'] == label
-                events.append(box_events(found['boxes'][mine] * target.scale, found['scores'][mine],
-                                         **common))
-            else:
-                events.append(map_events(maps[label], **common))
+        for label in range(len(classes)):
+            own = found.labels == label
+            events.append(box_events(
+                found.boxes[own] * target.scale, found.scores[own],
+                frame_targets(target, label, settings.rule), image_score=image_scores[label],
+                **identity))
     except ValueError as error:
         raise ValueError(f'{target.name}: {error}') from error
-    return dict(events=events, num_left_out=found['num_left_out'])
+    return ReducedImage(events, found.num_left_out)
 
 
-def frame_targets(target, label, rule):
+def frame_targets(target: Target, label: int, rule: HitRule) -> Floats:
     """Return the points ``(N, 2)`` or boxes ``(N, 4)`` of one class in frame pixels.
 
     Raises:
         ValueError: The rule asks for boxes and the points have none.
     """
-    if not HitRule(rule).needs_boxes:
-        return target.points[target.labels == label] * target.scale
-    if target.boxes is None and len(target.points):
-        raise ValueError(f'the hit rule {rule} asks for target boxes, and the points have none; use '
-                         "'disk_overlap' or 'distance', or annotations with a bbox")
-    boxes = np.zeros((0, 4)) if target.boxes is None else target.boxes[target.labels == label]
-    return boxes.clip(0, [target.width, target.height] * 2) * target.scale
+    return _image_targets(target, label, rule) * target.scale
 
 
-def _image_scores(prediction, num_classes):
+def _image_targets(target: Target, label: int, rule: HitRule) -> Floats:
+    """Return the points ``(N, 2)`` or boxes ``(N, 4)`` of one class in pixels of the image."""
+    points, own = np.asarray(target.points).reshape(-1, 2), np.asarray(target.labels) == label
+    if not rule.needs_boxes:
+        return points[own]
+    if target.boxes is None and len(points):
+        raise ValueError(f'the hit rule {rule.name} asks for target boxes, and the points have none; '
+                         "use 'disk_overlap' or 'distance', or annotations with a bbox")
+    boxes = np.zeros((0, 4)) if target.boxes is None else np.asarray(target.boxes)[own]
+    return boxes.clip(0, [target.width, target.height] * 2)
+
+
+def _targets_on_map(target: Target, label: int, settings: FROCSettings,
+                    shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return ``targets`` in frame pixels and ``cells_along`` of a map of rows and columns.
+
+    Over the frame the image is scaled to fit the map (docs/method.md, section 1): the side that
+    fills it tells how many cells a pixel is. Where a target lies among the cells is computed in
+    pixels of the image: one on an edge is on it in the frame as well.
+    """
+    nums, pixels = shape[::-1], (target.width, target.height)
+    if settings.map_extent == 'frame':
+        axis = int(pixels[1] * nums[0] >= pixels[0] * nums[1])
+        nums, pixels = (nums[axis],) * 2, (pixels[axis],) * 2
+    along = [max(target.width, target.height) * num / side
+             for num, side in zip(nums, pixels, strict=True)]
+    targets = _image_targets(target, label, settings.rule)
+    placed = targets * target.scale
+    for column in range(placed.shape[1]):
+        axis = column % 2
+        edges = grid_edges(shape[1 - axis], along[axis])
+        placed[:, column] = place_on_grid(
+            placed[:, column], targets[:, column] * nums[axis] / pixels[axis], edges)
+    return dict(targets=placed, cells_along=tuple(along))
+
+
+def _image_scores(prediction: Prediction, num_classes: int) -> list[float | None]:
     if prediction.image_scores is None:
         return [None] * num_classes
-    scores = np.asarray(prediction.image_scores, dtype=np.float64).reshape(-1)
+    scores: NDArray[np.float64] = np.asarray(prediction.image_scores, dtype=np.float64).reshape(-1)
     if len(scores) != num_classes:
         raise ValueError(f'there are {len(scores)} image scores for {num_classes} classes')
     return scores.tolist()

@@ -4,7 +4,7 @@ from pathlib import Path
 from mmwindow.evaluation.events.targets import FRAME_SIDE
 from mmwindow.evaluation.froc import DEFAULT_BUDGETS
 from mmwindow.evaluation.froc_settings import counted_curve
-from mmwindow.evaluation.hit_rules import RULE_NUMBERS, HitRule
+from mmwindow.evaluation.hit_rules import DiskOverlap, rule_numbers
 from mmwindow.evaluation.roc import roc_curve
 from mmwindow.experiments.paper_tables import (
     comma_separated,
@@ -48,7 +48,7 @@ def comparable_numbers(paper, settings):
         paper (dict): From :func:`read_paper`.
         settings (dict): Of the records.
     """
-    papers = {**HitRule().settings, 'frame_side': FRAME_SIDE, 'budgets': list(DEFAULT_BUDGETS),
+    papers = {**DiskOverlap().settings, 'frame_side': FRAME_SIDE, 'budgets': list(DEFAULT_BUDGETS),
               'convention': 'first_crossing', 'fp_denominator': 'all'}
     mine = {**settings, 'budgets': list(settings['budgets'])}
     if all(mine.get(name, value) == value for name, value in papers.items()):
@@ -214,9 +214,9 @@ def remove_stale(out):
 
 def describe_rule(settings):
     """Return the hit rule of a record's settings in words, with the numbers that it reads."""
-    rule = settings.get('rule', HitRule().name)
+    rule = settings.get('rule', DiskOverlap().name)
     numbers = ', '.join(f'{name.replace("_", " ")} {settings[name]:g}'
-                        for name in RULE_NUMBERS[rule] if name in settings)
+                        for name in rule_numbers(rule) if name in settings)
     return rule + (f' ({numbers})' if numbers else '')
 
 

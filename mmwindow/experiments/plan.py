@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmwindow.apis.config import load_config
 from mmwindow.datasets.folds import SPLITS, file_checksum
 from mmwindow.evaluation.froc import DEFAULT_BUDGETS
+from mmwindow.utils.config_pipelines import find_steps
 from mmwindow.utils.environment import fingerprint
 
 SINGLE = 'single'  # folder of a run on the config's own split
@@ -139,8 +140,10 @@ def describe_system(cfg, config):
     """
     head = cfg.model.get('bbox_head') or {}
     loss = head.get('loss') or {}
-    window = innermost_dataset(cfg.train_dataloader.dataset).get('window')
     is_window_loss = loss.get('type') == 'WindowLoss'
+    bounds = next((step for _, step in find_steps(cfg, 'PointToBoundTransform')), None)
+    window = bounds and {name: value for name, value in bounds.items()
+                         if name in ('lower_radius', 'upper_radius', 'softness')}
     return dict(divergence=loss.get('divergence', 'kld') if is_window_loss else None,
                 window=dict(window) if is_window_loss and window else None,
                 is_ablation=Path(config).parent.name.startswith('ablation'))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from mmwindow.annotations.point_file import write_point_file
 from mmwindow.synthetic.radiograph import SyntheticRadiograph, generate_radiograph
 from mmwindow.utils.files import write_json
 from mmwindow.utils.progress import track
@@ -114,7 +115,8 @@ def write_dataset(folder: str | Path, seed: int = 0, num_train: int = 480, num_v
     records = make_images(plan, part / 'images', side, progress, workers)
     for split in SPLITS:
         of_split = [record for record in records if record.image['split'] == split]
-        write_json(part / 'annotations' / f'{split}.json', coco_file(of_split, settings, split))
+        write_point_file(part / 'annotations' / f'{split}.json',
+                         coco_file(of_split, settings, split), indent=1)
     write_json(part / 'settings.json', settings)
     os.replace(part, folder)
     return folder

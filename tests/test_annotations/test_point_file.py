@@ -269,10 +269,10 @@ def test_problems_of_images_are_named_first_few_in_full(tmp_path):
                          for index in range(13)]
     content['annotations'] = []
     records = read_point_file(write(tmp_path, content)).records
-    problems = check_image_files(records, tmp_path)
+    problems = check_image_files(records, tmp_path).problems
     assert set(problems) == {f'{index}.png' for index in range(13)}
     lines = describe_problems(problems).splitlines()
     assert lines[0] == ('  0.png: there is no such file; check data_prefix.img, or copy the image '
                         'there')
     assert len(lines) == 11 and lines[-1] == '  and 3 more'
-    assert describe_problems({}) == '' and check_image_files([], tmp_path) == {}
+    assert describe_problems({}) == '' and check_image_files([], tmp_path).problems == {}

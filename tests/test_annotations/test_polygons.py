@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmwindow.annotations.polygons import draw_points, polygon_mask
+from mmwindow.annotations.polygons import (
+    draw_annotation_points,
+    draw_points,
+    polygon_mask,
+    read_polygons,
+)
 
 # Places are drawn on a grid of a quarter pixel, with the outline rounded to it.
 OUTSIDE = 0.3
@@ -85,3 +90,60 @@ def test_several_polygons_are_one_fracture():
 def test_a_polygon_without_area_still_gets_its_point(polygon):
     points = draw_points([polygon], np.random.default_rng(0), 1.)
     assert len(points) == 1 and 4 <= points[0][0] <= 26
+
+
+@pytest.mark.parametrize('segmentation, words', [
+    (None, 'polygons are expected'), ([], 'polygons are expected'), ('rle', 'polygons are expected'),
+    (dict(counts=[1], size=[2, 2]), 'run-length mask'), ([1, 2, 3, 4, 5, 6], 'no list'),
+    ([[1, 2, 3, 4]], '2 corners, fewer than three'), ([[]], '0 corners, fewer than three'),
+    ([[1, 2, 3, 4, 5, 6, 7]], r'odd number of coordinates \(7\)'),
+    ([[1, 2, 3, 4, 5, float('nan')]], 'finite numbers'), ([[1, 2, 3, 4, 5, 'x']], 'finite numbers'),
+    ([[1, 2, 3, 4, 5, True]], 'finite numbers'), ([[1, 2, 3, 4, 5, None]], 'finite numbers'),
+    ([[1, 2, 3, 4, 5, 6], 7], 'polygon 1 of its segmentation is 7, no list'),
+    ([[[1, 2], [3, 4], [5, 6]]], 'nested too deep'), ([[1, 2, 3, 4, 5, [6]]], 'nested too deep'),
+    ([['x' * 5000] * 6], r'\(\d+ characters\)')])
+def test_what_is_no_polygon_is_named(segmentation, words):
+    with pytest.raises(ValueError, match=f'annotation 3.*{words}') as caught:
+        read_polygons(segmentation, 'annotation 3')
+    assert len(str(caught.value)) < 500
+
+
+def test_polygons_are_pairs_of_numbers():
+    first, second = read_polygons([[1, 2, 3, 4.5, 5, 6], [0] * 8], 'annotation 3')
+    assert first.tolist() == [[1, 2], [3, 4.5], [5, 6]] and second.shape == (4, 2)
+
+
+def test_drawn_points_follow_the_annotation_alone():
+    polygons = [rectangle(10, 20, 30, 12)]
+    first = draw_annotation_points(polygons, 3, (400, 512), 'annotation 3')
+    assert first == draw_annotation_points(polygons, 3, (400, 512), 'another name')
+    others = [draw_annotation_points(polygons, key, (400, 512), '', seed)
+              for key, seed in ((4, 0), (3, 1), ('3', 0), (-3, 0), ('x', 0))]
+    assert len({*map(tuple, others), tuple(first)}) == 6
+    # The stream of a number is that of the seed and the number, as it has been from the beginning.
+    drawn = draw_points(polygons, np.random.default_rng([0, 3]), 2.)
+    assert first == [tuple(np.round(drawn[0], 2))]
+
+
+def test_a_polygon_that_no_mask_can_hold():
+    with pytest.raises(ValueError, match='too many for a mask'):
+        polygon_mask([rectangle(0, 0, 1e5, 1e5)])
+
+
+def test_the_mask_and_the_box_are_those_of_pycocotools():
+    mask_api = pytest.importorskip('pycocotools.mask')
+    generator = np.random.default_rng(0)
+    for _ in range(20):
+        corners = generator.uniform(5, 90, (5, 2))
+        polygon = corners[np.argsort(np.arctan2(*(corners - corners.mean(0)).T))]
+        encoded = mask_api.merge(mask_api.frPyObjects([polygon.ravel().tolist()], 100, 100))
+        # Its mask is of complete pixels, which a pointed corner does not fill.
+        x, y, width, height = mask_api.toBbox(encoded)
+        low, high = polygon.min(axis=0), polygon.max(axis=0)
+        np.testing.assert_allclose([x, y, x + width, y + height], [*low, *high], atol=2)
+        ours = polygon_mask([polygon])
+        assert ours.mask.sum() / 16 == pytest.approx(mask_api.area(encoded), rel=0.1, abs=60)
+        point = draw_points([polygon], generator, 1.)[0]
+        inside = mask_api.decode(encoded)
+        row, column = int(point[1]), int(point[0])
+        assert inside[max(row - 1, 0):row + 2, max(column - 1, 0):column + 2].any()

@@ -1,5 +1,4 @@
 """Training and testing through the tools, as a user starts them."""
-import inspect
 import json
 import os
 import re
@@ -12,22 +11,19 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner
 
 from mmwindow.apis import load_config, train
 from mmwindow.apis import test as evaluate  # pytest would collect it under its own name
-from mmwindow.apis.config import COPIED_VARIABLES, find_list_items
+from mmwindow.apis.config import expand_options
 from mmwindow.apis.runner import check_checkpoint
 from mmwindow.apis.train import use_mixed_precision
-from mmwindow.engine.hooks import EvaluationSizeHook
+from mmwindow.utils.config_pipelines import find_steps, input_size_of
 
 ROOT = Path(__file__).parents[2]
 PAPER_CONFIGS = ['windowloss/wl_kld_r50_fpn.py', 'windowloss/wl_mse_r50_fpn.py']
 # The paper's model and schedule at a size for tests: input 128, no download, one epoch.
 SHRINK = {
-    'train_dataloader.dataset.input_side': 128,
-    'val_dataloader.dataset.input_side': 128,
-    'test_dataloader.dataset.input_side': 128,
+    'input_size': 128,
     'train_dataloader.batch_size': 3,
     'train_dataloader.num_workers': 0,
     'val_dataloader.num_workers': 0,
@@ -82,7 +78,6 @@ def read_metrics(work_dir):
 def test_paper_configs_train_and_evaluate_when_shrunk(config, tiny_dataset, tmp_path):
     runner = train(ROOT / 'configs' / config, work_dir=tmp_path, cfg_options=shrunk(tiny_dataset))
     assert runner.iter == 2  # six images in batches of three
-    assert any(isinstance(hook, EvaluationSizeHook) for hook in runner.hooks)
     assert list(tmp_path.glob('best_froc_auroc_epoch_1.pth'))
     metrics = evaluate(ROOT / 'configs' / config, tmp_path / 'epoch_1.pth',
                    work_dir=tmp_path / 'test', cfg_options=shrunk(tiny_dataset),
@@ -99,9 +94,10 @@ def test_paper_configs_hold_the_paper_to_the_letter():
     assert cfg.train_dataloader.batch_size * 4 == 48
     assert cfg.model.backbone.depth == 50
     assert cfg.model.backbone.init_cfg.checkpoint == 'torchvision://resnet50'
-    assert cfg.train_dataloader.dataset.input_side == 1024
-    assert cfg.train_dataloader.dataset.window == dict(
-        lower_radius=50, upper_radius=200, softness=2)
+    assert input_size_of(cfg) == (1024, 1024)
+    (_, bounds), = find_steps(cfg, 'PointToBoundTransform')
+    assert bounds == dict(
+        type='PointToBoundTransform', lower_radius=50, upper_radius=200, softness=2)
     assert 'param_scheduler' not in cfg
     assert (cfg.default_hooks.checkpoint.save_best, cfg.default_hooks.checkpoint.rule) == (
         'froc/auroc', 'greater')
@@ -122,43 +118,12 @@ def test_data_place_is_one_variable(tmp_path, monkeypatch):
         assert dataset.ann_file == f'annotations/{split}.json'
 
 
-@pytest.mark.parametrize('option, place', [
-    ('window.lower_radius', 'train_dataloader.dataset.window.lower_radius'),
-    ('dataset.window.softness', 'train_dataloader.dataset.window.softness'),
-    ('input_side', 'train_dataloader.dataset.input_side'),
-    ('classes', 'train_dataloader.dataset.metainfo.classes'),
-    ('data_root', 'train_dataloader.dataset.data_root')])
-def test_an_option_that_would_change_nothing_names_the_one_that_does(option, place):
-    # mmengine merges it into the file's variable, which nobody reads any more.
-    config = ROOT / 'configs' / PAPER_CONFIGS[0]
-    with pytest.raises(ValueError, match=f'--cfg-options {option}: .* set {place} .and the same of'):
-        load_config(config, cfg_options={option: 7})
-    cfg = load_config(config, cfg_options={place: 7})
-    for part in place.split('.'):
-        cfg = cfg[part]
-    assert cfg == 7
-
-
-def test_every_variable_of_the_base_configs_is_known():
-    read_by_the_runner = {*inspect.signature(Runner).parameters, 'custom_imports', '_base_'}
-    names = set()
-    for path in (ROOT / 'configs/_base_').rglob('*.py'):
-        names |= set(re.findall(r'^(\w+) =', path.read_text(), flags=re.MULTILINE))
-    assert names - read_by_the_runner == set(COPIED_VARIABLES)
-    for path in (ROOT / 'configs').rglob('*.py'):  # what options name in its stead exists
-        cfg = Config.fromfile(str(path))
-        for name in set(COPIED_VARIABLES) & set(cfg) if '_base_' not in path.parts else ():
-            place = cfg
-            for part in COPIED_VARIABLES[name].split('.'):
-                place = place[part]
-
-
 @pytest.mark.parametrize('change, message', [
     ({'lower_radius': 300}, 'lower_radius 300 is larger than upper_radius 200'),
     ({'softness': -1}, 'softness is -1; it must be finite and not negative')])
 def test_a_window_that_cannot_be_meant_stops_before_training(
         change, message, tiny_dataset, tmp_path):
-    options = {f'train_dataloader.dataset.window.{key}': value for key, value in change.items()}
+    options = {f'window.{key}': value for key, value in change.items()}
     with pytest.raises(ValueError, match=message):
         train(ROOT / 'configs' / PAPER_CONFIGS[0], work_dir=tmp_path,
               cfg_options=shrunk(tiny_dataset, **options))
@@ -293,8 +258,10 @@ def test_stock_mmdet_train_script_runs_our_config(tiny_dataset, tmp_path):
     if not script.exists():
         pytest.skip(f'this mmdet was installed without its tools ({script} is missing)')
     # The script knows nothing of mmwindow: custom_imports in the config does it all.
-    run_tool(sys.executable, script, ROOT / 'configs' / PAPER_CONFIGS[0], '--work-dir', tmp_path,
-             '--cfg-options', *as_arguments(shrunk(tiny_dataset)))
+    config = ROOT / 'configs' / PAPER_CONFIGS[0]
+    options = expand_options(Config.fromfile(str(config)), shrunk(tiny_dataset))
+    run_tool(sys.executable, script, config, '--work-dir', tmp_path,
+             '--cfg-options', *as_arguments(options))
     assert (tmp_path / 'epoch_1.pth').exists()
 
 
@@ -312,14 +279,3 @@ def test_auto_scale_needs_a_base_batch_size(tiny_dataset, tmp_path):
     with pytest.raises(ValueError, match='auto_scale_lr.base_batch_size'):
         train(ROOT / 'configs/synthetic/wl_kld_lite0_fpn.py', work_dir=tmp_path,
               auto_scale_lr=True)
-
-
-def test_items_of_lists_are_named_by_type_or_index():
-    cfg = Config(dict(pipeline=[dict(type='Load'), dict(type='Flip', prob=0.5), dict(type='Load')]))
-    assert find_list_items(cfg, {'pipeline.Flip.prob': 1, 'pipeline.0.x': 2, 'new.Flip': 3}) == {
-        'pipeline.1.prob': 1, 'pipeline.0.x': 2, 'new.Flip': 3}
-    with pytest.raises(ValueError, match='pipeline has 2 items of type Load; its types are Load, '
-                                         'Flip, Load'):
-        find_list_items(cfg, {'pipeline.Load.x': 1})
-    with pytest.raises(ValueError, match='pipeline has 0 items of type Rotate'):
-        find_list_items(cfg, {'pipeline.Rotate.x': 1})

@@ -1,14 +1,16 @@
 """The data set: negative images stay, and what is wrong is told when it is built, before training."""
 import json
 
+import cv2
+import numpy as np
 import pytest
 from mmdet.datasets import BaseDetDataset
 from mmdet.registry import DATASETS
+from mmengine.logging import MMLogger
+from PIL import Image
 
 import mmwindow  # noqa: F401
 from mmwindow.datasets import CocoPointDataset
-
-WINDOW = dict(lower_radius=50, upper_radius=200, softness=2)
 
 
 def build(folder, **options):
@@ -34,8 +36,8 @@ def rejection(folder, **options):
     return str(caught.value)
 
 
-def test_negative_images_are_kept_and_samples_hold_what_transforms_need(tiny_dataset):
-    dataset = build(tiny_dataset, input_side=128, window=WINDOW)
+def test_negative_images_are_kept_and_samples_hold_points_and_no_settings(tiny_dataset):
+    dataset = build(tiny_dataset)
     assert isinstance(dataset, BaseDetDataset)
     assert len(dataset) == 6 and dataset.metainfo['classes'] == ('fracture', )
     content = json.loads(points_of(tiny_dataset).read_text())
@@ -52,8 +54,7 @@ def test_negative_images_are_kept_and_samples_hold_what_transforms_need(tiny_dat
         assert sample['ori_point_labels'] == [0] * len(expected)
         assert [instance['bbox'] for instance in sample['instances']] == expected
         assert all(instance['ignore_flag'] == 0 for instance in sample['instances'])
-        assert sample['num_classes'] == 1 and sample['input_side'] == 128
-        assert sample['window'] == WINDOW
+        assert not {'num_classes', 'input_side', 'window'} & set(sample)  # settings of transforms
 
 
 def test_other_entries_of_an_image_are_fields_to_report_by(own_tiny_dataset):
@@ -64,9 +65,10 @@ def test_other_entries_of_an_image_are_fields_to_report_by(own_tiny_dataset):
     assert dataset[1]['fields'] == {}
     packed = DATASETS.build(dict(
         type='CocoPointDataset', data_root=f'{own_tiny_dataset}/',
-        ann_file='annotations/train.json', data_prefix=dict(img='images/'), input_side=128,
-        test_mode=True, pipeline=[dict(type=f'mmdet.{name}') for name in (
-            'LoadRadiograph', 'ResizeToInput', 'PadToInput', 'PackPointInputs')]))[0]
+        ann_file='annotations/train.json', data_prefix=dict(img='images/'),
+        test_mode=True, pipeline=[
+            dict(type='mmdet.LoadRadiograph'), dict(type='mmdet.ResizeToInput', input_size=128),
+            dict(type='mmdet.PadToInput'), dict(type='mmdet.PackPointInputs')]))[0]
     assert packed['data_samples'].fields == dict(region='hand', hardware=True)
 
 
@@ -85,12 +87,11 @@ def test_a_filter_is_rejected(tiny_dataset, filter_cfg):
 
 
 def test_samples_can_be_changed_without_changing_the_data_set(tiny_dataset):
-    dataset = build(tiny_dataset, window=WINDOW, serialize_data=False)
+    dataset = build(tiny_dataset, serialize_data=False)
     sample = dataset[0]
     before = json.dumps(sample)
     sample['ori_points'][0][0] = -1
     sample['instances'][0]['bbox'][0] = -1
-    sample['window']['softness'] = -1
     assert json.dumps(dataset[0]) == before
     assert dataset[0]['ori_points'][0] is not dataset[0]['instances'][0]['bbox']
 
@@ -101,7 +102,6 @@ def test_a_file_of_negative_images_only(own_tiny_dataset):
     assert len(dataset) == 6 and dataset.metainfo['classes'] == ('fracture', )
     for index in range(6):
         assert dataset[index]['instances'] == dataset[index]['ori_points'] == []
-    assert dataset[0]['window'] is None and dataset[0]['input_side'] is None
 
 
 def test_without_an_image_folder_images_lie_in_the_root(own_tiny_dataset):
@@ -114,7 +114,7 @@ def test_without_an_image_folder_images_lie_in_the_root(own_tiny_dataset):
 
 def test_the_config_orders_the_labels(own_tiny_dataset):
     dataset = build(own_tiny_dataset, metainfo=dict(classes=('lump', 'fracture')))
-    assert dataset[0]['ori_point_labels'] == [1] and dataset[0]['num_classes'] == 2
+    assert dataset[0]['ori_point_labels'] == [1]
     assert CocoPointDataset.METAINFO.get('classes') is None  # nothing shared was changed
 
 
@@ -155,12 +155,46 @@ def test_really_truncated_radiographs(own_tiny_dataset, fracatlas):
 def test_an_image_of_another_size(own_tiny_dataset):
     spoil(own_tiny_dataset, lambda content: content['images'][1].update(height=96, width=80))
     assert ('train_1.png: is 96 x 80 (width x height), the point file says 80 x 96; scale its points '
-            'or mend its size') in rejection(own_tiny_dataset)
+            'or fix its size') in rejection(own_tiny_dataset)
 
 
 def test_images_are_not_looked_at_when_asked(own_tiny_dataset):
     (own_tiny_dataset / 'images' / 'train_3.png').unlink()
     assert len(build(own_tiny_dataset, check_images=False)) == 6
+
+
+def test_coco_boxes_train_as_their_centres(own_tiny_dataset):
+    """A data set with boxes alone gives what one with points gives, through the pipeline as well."""
+    expected = [sample['ori_points'] for sample in build(own_tiny_dataset)]
+
+    def use_boxes(content):
+        for annotation in content['annotations']:
+            x, y, _ = annotation.pop('keypoints')
+            annotation.pop('num_keypoints')
+            annotation['bbox'] = [x - 6, y - 4, 12, 8]
+    spoil(own_tiny_dataset, use_boxes)
+    for rule in ('auto', 'bbox'):
+        centres = [sample['ori_points'] for sample in build(own_tiny_dataset, points_from=rule)]
+        assert [len(points) for points in centres] == [1, 0] * 3
+        for points, others in zip(centres, expected, strict=True):
+            assert sum(points, []) == pytest.approx(sum(others, []))
+    with pytest.raises(ValueError, match='has no keypoints'):
+        build(own_tiny_dataset, points_from='keypoints')
+    with pytest.raises(ValueError, match="points_from is 'box'"):
+        build(own_tiny_dataset, points_from='box')
+
+
+def test_training_without_a_point_is_said(own_tiny_dataset, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmwindow.datasets.coco_point.print_log',
+                        lambda message, *arguments, **options: said.append(message))
+    build(own_tiny_dataset)
+    assert said == []
+    spoil(own_tiny_dataset, lambda content: content['annotations'].clear())
+    build(own_tiny_dataset, test_mode=True)
+    assert said == []
+    build(own_tiny_dataset)
+    assert len(said) == 1 and 'train.json: none of the 6 images has a point' in said[0]
 
 
 def test_a_point_file_that_is_no_json(own_tiny_dataset):
@@ -201,16 +235,38 @@ def test_an_empty_data_set(own_tiny_dataset):
     assert 'no images; a data set needs at least one' in rejection(own_tiny_dataset)
 
 
-@pytest.mark.parametrize('window, says', [
-    (dict(WINDOW, lower_radius=201), 'lower_radius 201 is larger than upper_radius 200'),
-    (dict(WINDOW, softness=-2), 'softness is -2'),
-    (dict(lower_radius=50, upper_radius=200), "has ['lower_radius', 'upper_radius']; expected"),
-    (dict(WINDOW, tau=2), "'tau', 'upper_radius']; expected ['lower_radius', 'softness'")])
-def test_a_window_that_cannot_be_meant(tiny_dataset, window, says):
-    assert says in rejection(tiny_dataset, window=window)
+@pytest.mark.parametrize('options, says', [
+    (dict(input_side=256), 'input_side is now input_size of ResizeToInput: --cfg-options input_s'),
+    (dict(window=dict(softness=2)), 'window is now the arguments of PointToBoundTransform')])
+def test_a_setting_that_has_moved_says_where_it_is(tiny_dataset, options, says):
+    assert says in rejection(tiny_dataset, **options)
 
 
-@pytest.mark.parametrize('side', [0, -4, 25.6, True, '256'])
-def test_an_input_side_that_cannot_be_meant(tiny_dataset, side):
-    assert f'input_side is {side!r}; it must be a positive whole number' in rejection(
-        tiny_dataset, input_side=side)
+def test_bounds_have_as_many_maps_as_the_files_have_classes(own_tiny_dataset):
+    spoil(own_tiny_dataset, lambda content: content['categories'].append(dict(id=2, name='lump')))
+    pipeline = [dict(type='mmdet.PointToBoundTransform'),
+                dict(type='mmdet.PointToBoundTransform', num_classes=5)]
+    dataset = build(own_tiny_dataset, pipeline=pipeline)
+    assert [step.num_classes for step in dataset.pipeline.transforms] == [2, 5]
+
+
+def test_images_are_checked_as_the_pipeline_reads_them(own_tiny_dataset):
+    path = own_tiny_dataset / 'images' / 'train_0.png'
+    cv2.imwrite(str(path), np.full((80, 96), 3000, np.uint16))
+    assert '16-bit pixels reach 3000 only' in rejection(own_tiny_dataset)
+    pipeline = [dict(type='mmdet.LoadRadiograph', bit_depth=12)]
+    assert build(own_tiny_dataset, pipeline=pipeline)[0]['img'][0, 0, 0] == 187  # 3000 / 4095 * 255
+
+
+def test_turned_images_are_named(own_tiny_dataset, capsys):
+    """No orientation tag is applied; who placed points in a viewer that applies it must know."""
+    path = own_tiny_dataset / 'images' / 'train_0.png'
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    with Image.open(path) as image:
+        image.save(path, exif=exif)
+    logger = MMLogger.get_instance('turned')
+    build(own_tiny_dataset)
+    text = ''.join(capsys.readouterr())
+    assert '1 images have an orientation tag, which is not applied' in text and 'train_0.png' in text
+    assert logger is not None

@@ -197,3 +197,20 @@ def test_command_writes_checks_and_refuses(points, tmp_path, monkeypatch, capsys
                                      str(tmp_path / 'folds.json')])
     with pytest.raises(SystemExit, match='make_splits: .*belong to another point file'):
         tool.main()
+
+
+@pytest.mark.parametrize('arguments', [
+    ['none.json'], ['.'], ['bad.json'], ['ok.json', '--folds', '1'], ['ok.json', '--folds', '30'],
+    ['ok.json', '--check', 'none'], ['ok.json', '--single', '--out', 'ok.json'],
+    ['ok.json', '--out', 'ok.json/folds.json']])
+def test_an_error_of_the_command_is_one_line(arguments, tmp_path, monkeypatch):
+    spec = importlib.util.spec_from_file_location('make_splits', ROOT / 'tools/make_splits.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    monkeypatch.chdir(tmp_path)
+    write_points(tmp_path / 'ok.json', range(40), positives=range(1, 21))
+    (tmp_path / 'bad.json').write_text('[' * 100_000)
+    monkeypatch.setattr('sys.argv', ['make_splits.py', *arguments])
+    with pytest.raises(SystemExit, match='make_splits: ') as caught:
+        tool.main()
+    assert '\n' not in str(caught.value) and len(str(caught.value)) < 500

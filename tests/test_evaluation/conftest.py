@@ -86,20 +86,20 @@ def literal_sweep(findings_at, thresholds, targets, rule, limit, radius, side):
     """Judge the findings at each threshold from the highest down.
 
     Returns:
-        SimpleNamespace: thresholds descending; one count each of fp, hit, both, neither; recall,
-        the highest threshold at which each target was hit.
+        SimpleNamespace: thresholds descending; one count each of fp, hit, both, neither and
+        recalled (targets); recall, the highest threshold at which each target was hit.
     """
     mask = draw_mask(targets, radius, side) if rule == 'disk_overlap' else None
     recall = [-np.inf] * len(targets)
     rows = []
     for threshold in thresholds:
         counts, found = judge(findings_at(threshold), targets, mask, rule, limit)
-        rows.append(counts)
+        rows.append(dict(counts, recalled=len(found)))
         for number in found:
             recall[number] = max(recall[number], threshold)
     return SimpleNamespace(thresholds=thresholds, recall=recall,
                            **{name: [row[name] for row in rows]
-                              for name in ('fp', 'hit', 'both', 'neither')})
+                              for name in ('fp', 'hit', 'both', 'neither', 'recalled')})
 
 
 def literal_map(scores, targets, rule='disk_overlap', limit=0.1, radius=50., side=1024):
@@ -128,10 +128,15 @@ def assert_equals_literal(events, expected):
         counted = [int(changes[levels >= threshold].sum()) for threshold in expected.thresholds]
         assert counted == getattr(expected, name), name
     assert events.recall_levels.tolist() == expected.recall
+    # Recall at t is that of the findings at t, though some have merged.
+    assert [events.num_recalled(threshold) for threshold in expected.thresholds] == expected.recalled
+    if events.recalled_levels is not None:
+        assert (np.diff(events.recalled_levels) < 0).all() and (events.recalled_changes != 0).all()
 
 
 @pytest.fixture(scope='session')
 def literal():
     """The literal sweeps, and the comparison with them."""
     return SimpleNamespace(map=literal_map, boxes=literal_boxes, same=assert_equals_literal,
-                           mask=draw_mask, covered=covered_area)
+                           mask=draw_mask, covered=covered_area, hits=hits_of,
+                           findings=map_findings)

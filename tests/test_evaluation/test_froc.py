@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmwindow.evaluation import ImageEvents, box_events, froc_curve, map_events
+from mmwindow.evaluation import CONVENTIONS, ImageEvents, box_events, froc_curve, map_events
 
 BUDGETS = (0.1, 0.2, 0.3, 0.4, 0.5)
 
@@ -329,3 +329,34 @@ def test_any_curve_equals_counting(events, budget):
     assert curve.recall_at(budget) == pytest.approx((allowed or [0])[-1] / num_points)
     assert curve.recall_at(budget, 'best') == pytest.approx(max(best) / num_points)
     assert curve.recall_at(budget) <= curve.recall_at(budget, 'interpolated') + 1e-12
+
+
+def test_a_threshold_gives_the_recall_that_it_stands_beside():
+    # F: 1 at .9, 2 at .7, 1 at .5 (a merge). Points are recalled at .8, .6 and .4.
+    events = [ImageEvents(1., np.array([0.8, 0.6, 0.4]), np.array([0.9, 0.7, 0.5]),
+                          np.array([1, 1, -1]), True)]
+    curve = froc_curve(events)
+    assert curve.recall_at(1.) == 1 / 3 and curve.threshold_at(1.) == 0.8
+    assert curve.recall_at(1., 'best') == 1. and curve.threshold_at(1., 'best') == 0.4
+    assert curve.recall_at(0.5, 'best') == 0. and curve.threshold_at(0.5, 'best') == np.inf
+    linear = curve.recall_at(1.5, 'interpolated')
+    assert linear == 1 / 3 and curve.threshold_at(1.5, 'interpolated') == 0.8
+    events = [ImageEvents(1., np.array([0.8, 0.7]), np.array([0.7]), np.array([1]), True)]
+    curve = froc_curve(events)  # half way from recall .5 at 0 false positives to 1 at 1
+    assert curve.recall_at(0.5, 'interpolated') == 0.75
+    assert curve.threshold_at(0.5, 'interpolated') is None
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10 ** 6), budget=st.sampled_from([0., 0.5, 1., 2.]))
+def test_the_threshold_of_each_convention_has_its_recall(seed, budget):
+    generator = np.random.default_rng(seed)
+    rule = ('disk_overlap', 'distance')[seed % 2]
+    events = [map_events(generator.integers(0, 6, (8, 8)) / 6, generator.uniform(0, 1024, (num, 2)),
+                         rule=rule, hit_radius=150.) for num in (0, 1, 2)]
+    curve = froc_curve(events)
+    for convention in CONVENTIONS:
+        threshold, recall = curve.threshold_at(budget, convention), curve.recall_at(budget, convention)
+        if threshold is not None:
+            assert curve.counts_at(threshold)['recalled'] == round(3 * recall)
+            assert sum(event.num_recalled(threshold) for event in events) == round(3 * recall)

@@ -1,4 +1,5 @@
 """The metric class: keys, classes, gathering over ranks, and samples that are wrong."""
+import json
 import pickle
 
 import numpy as np
@@ -9,6 +10,7 @@ pytest.importorskip('mmdet')
 
 import mmengine.evaluator.metric as gathering  # noqa: E402
 from mmdet.registry import METRICS  # noqa: E402
+from mmdet.structures.bbox import HorizontalBoxes  # noqa: E402
 from scipy.ndimage import gaussian_filter  # noqa: E402
 
 import mmwindow  # noqa: E402, F401  (registers the metric)
@@ -169,11 +171,6 @@ def smooth_samples(num, classes=1, side=64, points=2):
             for index, (scores, number) in enumerate(zip(maps, numbers, strict=True))]
 
 
-def run_streamed(metric, samples):
-    metric.expect_images(len(samples))
-    return run(metric, samples)
-
-
 @pytest.mark.parametrize('settings, points', [
     (dict(), 2), (dict(convention='interpolated', keep_up_to=1.), 2), (dict(convention='best'), 2),
     (dict(budgets=(0., 2.)), 2), (dict(budgets=(1., 50.)), 2), (dict(), 0)],
@@ -181,31 +178,11 @@ def run_streamed(metric, samples):
 def test_what_is_dropped_changes_no_number(settings, points):
     samples, classes = smooth_samples(24, classes=2, points=points), ('a', 'b')
     whole = run(make_metric(classes, **{**settings, 'keep_up_to': None}), samples)
-    for metrics in (run_streamed(make_metric(classes, **settings), samples),
-                    run(make_metric(classes, **settings), samples)):
-        np.testing.assert_equal(metrics, whole)  # NaN equals NaN
+    np.testing.assert_equal(run(make_metric(classes, **settings), samples), whole)  # NaN equals NaN
     assert np.isnan(whole['froc/froc_score']) == (points == 0)
 
 
-def test_images_look_at_less_and_less():
-    metric, samples = make_metric(), smooth_samples(24)
-    metric.expect_images(24)
-    for start in range(0, 24, 4):
-        metric.process(None, samples[start:start + 4])
-    floors = [row[0].floor for row in metric.results]
-    # Images looked at whole before are cut as well; a last few may still have the floor before.
-    assert None not in floors and floors == sorted(floors, reverse=True)
-    sizes = [len(pickle.dumps(row)) for row in metric.results]
-    full = [len(pickle.dumps([map_events(sample['pred_heatmap']['scores'][0].numpy(), [])]))
-            for sample in samples]
-    assert max(sizes) < 2048 < min(full)
-    metric.evaluate(24)
-    # The next evaluation may be of other images: it starts anew.
-    metric.process(None, samples[:1])
-    assert metric.results[0][0].floor is None
-
-
-def test_boxes_stream_by_too():
+def test_events_of_boxes_are_dropped_too():
     generator = np.random.default_rng(5)
     samples = []
     for number in range(80):
@@ -213,29 +190,27 @@ def test_boxes_stream_by_too():
         samples.append(make_sample(number, generator.uniform(0, 250, (number % 2, 2)), **findings(
             np.concatenate([corners, corners + 40], axis=1).tolist(), generator.random(5).tolist())))
     metric = make_metric()
-    assert run_streamed(metric, samples) == run(make_metric(keep_up_to=None), samples)
+    assert run(metric, samples) == run(make_metric(keep_up_to=None), samples)
 
 
-@pytest.mark.parametrize('known', [True, False])
-def test_ranks_send_less_and_give_the_same_numbers(monkeypatch, known):
+def test_ranks_send_less_and_give_the_same_numbers(monkeypatch):
     samples = smooth_samples(25, classes=2)
-    whole = run(make_metric(('a', 'b'), keep_up_to=None), samples)
+    expected = run(make_metric(('a', 'b'), keep_up_to=None), samples)
     sent = []
     # The sampler gives the second rank the first image again; mmengine drops it.
-    for part in ([*samples[::2]], [*samples[1::2], samples[0]]):
-        metric = make_metric(('a', 'b'))
-        metric.expect_images(25 if known else None)
+    ranks = [make_metric(('a', 'b')), make_metric(('a', 'b'))]
+    for metric, part in zip(ranks, ([*samples[::2]], [*samples[1::2], samples[0]]), strict=True):
         metric.process(None, part)
-        metric.kept.prune(25)
-        sent.append(pickle.dumps(metric.results))
-        assert len(sent[-1]) < 13 * 2 * 2048
 
     def collect(results, size, *args, **kwargs):
+        sent.append(pickle.dumps(results))
+        assert len(sent[-1]) < 13 * 2 * 2048
         parts = [pickle.loads(part) for part in sent]
         return [row for pair in zip(*parts, strict=True) for row in pair][:size]
 
     monkeypatch.setattr(gathering, 'collect_results', collect)
-    assert metric.evaluate(25) == whole
+    ranks[0].evaluate(25)
+    assert ranks[1].evaluate(25) == expected
 
 
 def test_a_record_holds_all_events_unless_told_otherwise(tmp_path):
@@ -243,7 +218,7 @@ def test_a_record_holds_all_events_unless_told_otherwise(tmp_path):
     expected = run(make_metric(keep_up_to=None), samples)
     for settings, is_whole in ((dict(), True), (dict(keep_up_to=1.), False)):
         path = tmp_path / f'{is_whole}.json'
-        assert run_streamed(make_metric(outfile=str(path), **settings), samples) == expected
+        assert run(make_metric(outfile=str(path), **settings), samples) == expected
         events = read_record(path).events('fracture')
         assert all((event.floor is None) == is_whole for event in events)
         assert all(event.hit_levels is not None for event in events)
@@ -297,14 +272,13 @@ def test_low_precision_scores_are_refused(dtype):
 
 
 @pytest.mark.parametrize('changes, words', [
-    (dict(pred_heatmap=dict(scores=torch.full((1, 4, 4), float('nan')))), 'map scores hold nan'),
-    (dict(pred_heatmap=dict(scores=torch.ones(1, 4, 5))), r'shape \(4, 5\)'),
-    (dict(pred_heatmap=dict(scores=torch.ones(3, 4, 4))), 'the map has 3 classes'),
+    (dict(pred_heatmap=dict(scores=torch.full((1, 4, 4), float('nan')))), 'cells of the map are NaN'),
+    (dict(pred_heatmap=dict(scores=torch.ones(3, 4, 4))), 'the map has shape'),
     (dict(image_score=torch.tensor([0.1, 0.2])), '2 image scores for 1 classes'),
     (dict(image_score=torch.tensor([float('nan')])), 'image score is nan'),
     (dict(ori_point_labels=np.array([0, 1])), 'points have the labels'),
     (dict(ori_points=np.array([[1., np.nan]]), ori_point_labels=np.array([0])), 'must be finite'),
-    (dict(ori_points=np.ones((1, 2)), ori_point_labels=np.array([4])), r'labels \[4\]'),
+    (dict(ori_points=np.ones((1, 2)), ori_point_labels=np.array([4])), r'labels are \[4\]'),
 ])
 def test_bad_samples_name_the_image(changes, words):
     sample = make_sample(7, **heatmap(np.ones((1, 4, 4), np.float32)))
@@ -314,7 +288,7 @@ def test_bad_samples_name_the_image(changes, words):
 
 def test_a_box_that_is_not_finite_is_refused():
     sample = make_sample(7, **findings([[0., 0., float('nan'), 5.]], [0.5]))
-    with pytest.raises(ValueError, match='images/7.png: .*not finite'):
+    with pytest.raises(ValueError, match='images/7.png: .*must be finite'):
         make_metric().process(None, [sample])
 
 
@@ -326,10 +300,69 @@ def test_a_sample_without_its_metainfo_is_refused(name):
         make_metric().process(None, [sample])
 
 
+def test_a_padded_batch_is_cut_to_the_frame():
+    # A frame of 100 pixels in a batch of 128, stride 4: 25 of 32 cells are the frame.
+    scores = np.zeros((1, 32, 32), np.float32)
+    scores[0, 12, 12] = 0.9  # cell 12 of 25 is pixels 48 to 52 of 100, the middle of the image
+    scores[0, 30, 30] = 0.95  # padding of the batch
+    shapes = dict(img_shape=(100, 100), batch_input_shape=(128, 128))
+    normal = make_sample(1, shape=(1000, 1000), **heatmap(np.zeros((1, 25, 25))))
+    for maps in (scores, scores[:, :25, :25]):
+        sample = make_sample(0, [[500., 500.]], shape=(1000, 1000), **heatmap(maps), **shapes)
+        events = make_metric().image_events(sample)[0]
+        assert events.recall_levels == pytest.approx([0.9]) and events.score == pytest.approx(0.9)
+        assert run(make_metric(), [sample, normal])['froc/auroc'] == 1.
+    with pytest.raises(ValueError, match='31 x 31 cells.*not certain'):
+        make_metric().process(None, [{**sample, **heatmap(np.zeros((1, 31, 31)))}])
+    with pytest.raises(ValueError, match='pad_size_divisor'):  # 102 is no multiple of the stride
+        make_metric().process(None, [{**sample, 'img_shape': (102, 102), **heatmap(scores)}])
+
+
+@pytest.mark.parametrize('source', ['instances', 'gt_instances', 'ann_file'])
+def test_stock_samples_of_boxes_are_scored_by_any_rule(source, tmp_path):
+    boxes, found = [[80., 60., 120., 140.]], [[78., 60., 122., 138.]]
+    if source == 'gt_instances':
+        truth = dict(gt_instances=dict(bboxes=HorizontalBoxes(torch.tensor(boxes)),
+                                       labels=torch.tensor([0])))
+    else:
+        truth = dict(instances=[dict(bbox=box, bbox_label=0, ignore_flag=0) for box in boxes])
+    settings = {}
+    if source == 'ann_file':
+        truth = {}
+        settings['ann_file'] = str(tmp_path / 'boxes.json')
+        (tmp_path / 'boxes.json').write_text(json.dumps(dict(
+            images=[dict(id=number, file_name=f'{number}.png', height=512, width=512)
+                    for number in (0, 1)],
+            annotations=[dict(id=1, image_id=0, category_id=1, bbox=[80, 60, 40, 80])],
+            categories=[dict(id=1, name='fracture')])))
+    none = {name: [] if name == 'instances' else dict(bboxes=torch.zeros(0, 4), labels=torch.zeros(0))
+            for name in truth}
+    for number, rule in enumerate(('disk_overlap', 'distance', 'box_iou', 'centre_in_box')):
+        samples = [dict(img_id=0, ori_shape=(512, 512), img_path='0.png', **truth,
+                        **findings(found, [0.9])),
+                   dict(img_id=1, ori_shape=(512, 512), img_path='1.png', **none, **findings())]
+        metrics = run(make_metric(rule=rule, **settings), samples)
+        assert metrics['froc/recall@0.1'] == metrics['froc/auroc'] == 1., number
+    # 44 x 78 against 40 x 80, 40 x 78 in common: an IoU of .881.
+    assert run(make_metric(rule='box_iou', min_iou=0.89, **settings),
+               samples)['froc/recall@0.1'] == 0.
+
+
+def test_samples_that_say_nothing_of_the_truth_are_rejected():
+    sample = dict(img_id=0, ori_shape=(5, 5), img_path='0.png', **findings())
+    with pytest.raises(ValueError, match='no ori_points, instances or gt_instances'):
+        make_metric().process(None, [sample])
+    crowd = dict(instances=[dict(bbox=[0, 0, 2, 2], bbox_label=0, ignore_flag=1)])
+    with pytest.raises(ValueError, match='1 annotations are ignored or crowds'):
+        make_metric().process(None, [{**sample, **crowd}])
+    with pytest.raises(ValueError, match='box_iou asks for target boxes'):
+        make_metric(rule='box_iou').process(None, [make_sample(0, [[5., 5.]], **findings())])
+
+
 @pytest.mark.parametrize('settings', [
     dict(convention='linear'), dict(hit_radius=0.), dict(max_overlap=2.), dict(budgets=()),
     dict(budgets=(-0.1,)), dict(keep_up_to=0.4), dict(keep_up_to='all'), dict(keep_up_to=np.nan),
-    dict(keep_up_to=1., convention='best'), dict(rule='nearest'), dict(rule='box_iou'),
+    dict(keep_up_to=1., convention='best'), dict(rule='nearest'),
 ])
 def test_bad_settings_are_refused(settings):
     with pytest.raises(ValueError, match='FROCMetric'):

@@ -1,4 +1,7 @@
 """Each hit rule against the literal sweep, on maps and on boxes, and by hand."""
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,9 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import gaussian_filter
 
-from mmwindow.evaluation import box_events, froc_curve, map_events
+from mmwindow.evaluation import Target, box_events, evaluate, froc_curve, hit_rules, map_events
 from mmwindow.evaluation.events.components import find_sweep
-from mmwindow.evaluation.hit_rules import HIT_RULES, HitRule
+from mmwindow.evaluation.hit_rules import (
+    HIT_RULES,
+    HitRule,
+    hit_rule_names,
+    judge_findings,
+    make_hit_rule,
+    register_hit_rule,
+)
 
 HAS_NUMBA = find_sweep('auto').__module__.endswith('numba')
 METHODS = ['plain', pytest.param('numba', marks=pytest.mark.skipif(
@@ -26,7 +36,7 @@ each_rule = pytest.mark.parametrize('rule', HIT_RULES)
 
 def random_targets(generator, rule, num):
     """Return targets on whole pixels, so that edges and limits are met exactly."""
-    if not HitRule(rule).needs_boxes:
+    if not make_hit_rule(rule).needs_boxes:
         return generator.integers(0, SIDE + 1, (num, 2)).astype(float)
     low = generator.integers(0, SIDE - 2, (num, 2))
     return np.concatenate([low, low + generator.integers(1, 16, (num, 2))], axis=1).astype(float)
@@ -146,16 +156,83 @@ def test_several_findings_on_one_target_are_one_recall_and_no_false_positive(rul
 
 
 @each_method
-def test_found_once_is_found_for_good(method):
+def test_a_hit_that_a_merge_loses_is_no_recall(method):
     # A frame of 8 pixels, cells of one. The target is cell (0, 0). The finding there has an IoU of
-    # 1 at .9 and of 1/64 at .1, when everything is one box: recalled at .9, an FP at .1.
+    # 1 at .9 and of 1/64 at .1, when everything is one box: recalled at .9, lost and an FP at .1.
     scores = np.full((8, 8), 0.1)
     scores[0, 0] = 0.9
     events = map_events(scores, [[0., 0., 1., 1.]], frame_side=8, rule='box_iou', method=method)
     assert events.recall_levels.tolist() == [0.9]
+    assert events.recalled_levels.tolist() == [0.9, 0.1]
+    assert events.recalled_changes.tolist() == [1, -1]
     assert (events.fp_levels.tolist(), events.fp_changes.tolist()) == ([0.1], [1])
     curve = froc_curve([events])
-    assert curve.recall.tolist() == [1., 1.] and curve.fp_rate.tolist() == [0., 1.]
+    assert curve.recall.tolist() == [1., 0.] and curve.fp_rate.tolist() == [0., 1.]
+    assert (curve.recall_at(0.5), curve.recall_at(1.)) == (1., 0.)
+    assert (curve.recall_at(1., 'best'), curve.threshold_at(1., 'best')) == (1., 0.9)
+
+
+def test_the_papers_hits_are_nested_and_need_no_list_of_changes():
+    scores = np.random.default_rng(0).random((8, 8))
+    assert map_events(scores, [[5., 5.]], frame_side=8).recalled_levels is None
+    # Boxes stay as the threshold falls: under every rule.
+    assert box_events([[0, 0, 9, 9]], [0.5], [[5., 5.]], rule='distance').recalled_levels is None
+
+
+@dataclass(frozen=True)
+class LeftOf(HitRule):
+    """A toy rule: a finding hits points to the right of its box; wide ones are false positives."""
+
+    name: ClassVar[str] = 'left_of'
+    max_width: float = 9.
+
+    def hits(self, boxes, target):
+        return boxes.right < target[0]
+
+    def is_false_positive(self, boxes, is_hit, covered):
+        return boxes.right - boxes.left > self.max_width
+
+
+@pytest.mark.parametrize('kind', range(3))
+def test_a_new_rule_takes_one_class(kind, literal, monkeypatch):
+    monkeypatch.setattr(hit_rules, '_RULES', dict(hit_rules._RULES))
+    register_hit_rule(LeftOf)
+    assert 'left_of' in hit_rule_names()
+    generator = np.random.default_rng(kind)
+    for number in range(20):
+        scores = random_map(generator, kind)
+        targets = generator.integers(0, SIDE + 1, (number % 4, 2)).astype(float)
+        for method in AVAILABLE:
+            events = map_events(scores, targets, frame_side=SIDE, method=method, rule='left_of')
+            for threshold in np.unique(scores).tolist():
+                boxes = literal.findings(scores, threshold, SIDE)
+                fps = [box for box in boxes if box[2] - box[0] > 9]
+                hits = [point for point in targets if any(box[2] < point[0] for box in boxes)]
+                assert events.num_false_positives(threshold) == len(fps)
+                assert events.num_recalled(threshold) == len(hits)
+                assert events.num_findings(threshold) == len(boxes)
+    # By name or as an object, in the one call too.
+    result = evaluate({1: scores}, [Target(1, 20, 20)], rule=LeftOf(max_width=3.))
+    assert (result.settings['rule'], result.settings['max_width']) == ('left_of', 3.)
+
+
+@each_rule
+def test_findings_are_judged_by_one_function(rule, literal):
+    generator = np.random.default_rng(4)
+    numbers, limit = RULES[rule]
+    boxes = random_targets(generator, 'box_iou', 30).clip(0, SIDE)
+    targets = random_targets(generator, rule, 3).clip(0, SIDE)
+    judged = judge_findings(make_hit_rule(rule, **numbers), boxes, targets, SIDE)
+    mask = literal.mask(targets, numbers.get('hit_radius', 1.), SIDE)
+    for number, box in enumerate(boxes):
+        hits = literal.hits(box, targets, rule, limit)
+        assert np.flatnonzero(judged.hits[:, number]).tolist() == sorted(hits)
+        is_fp = (literal.covered(mask, box) < limit * (box[2] - box[0]) * (box[3] - box[1]) - 1e-6
+                 if rule == 'disk_overlap' else not hits)
+        assert judged.is_false_positive[number] == is_fp
+    assert judge_findings(rule, [], []).hits.shape == (0, 0)
+    with pytest.raises(ValueError, match=r'shape \(1, 3\)'):
+        judge_findings(rule, boxes, [[1., 2., 3.]])
 
 
 @each_method

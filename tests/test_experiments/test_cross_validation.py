@@ -374,7 +374,7 @@ def test_real_training_is_cut_and_goes_on(tmp_path, data):
         'model.neck.in_channels': [64, 128, 256, 512]}
     for split in ('train', 'val', 'test'):
         options[f'{split}_dataloader.dataset.data_root'] = f'{data}/'
-        options[f'{split}_dataloader.dataset.input_side'] = 128
+        options['input_size'] = 128
         options[f'{split}_dataloader.num_workers'] = 0
         options[f'{split}_dataloader.persistent_workers'] = False
     config = ROOT / 'configs/windowloss/wl_kld_r50_fpn.py'

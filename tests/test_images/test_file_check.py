@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmwindow.annotations.point_file import ImageRecord
 from mmwindow.images import file_check as image_file
-from mmwindow.images.file_check import describe_image_problem
+from mmwindow.images.decode import ImageSettings, read_image
+from mmwindow.images.file_check import check_image_files, describe_image_problem, describe_turned
 
 
 def encode(kind, dtype=np.uint8, **options):
@@ -41,16 +43,14 @@ def test_truncated_images_are_seen(tmp_path, kind, kept):
 
 
 @pytest.mark.parametrize('kind', ['JPEG', 'PNG'])
-def test_an_image_that_lacks_only_its_last_bytes_is_seen_or_whole(tmp_path, kind):
+def test_an_image_that_lacks_only_its_last_bytes_is_seen_or_complete(tmp_path, kind):
     # Without the end marker alone all pixels may still be there; then it is usable.
     path = write(tmp_path, encode(kind)[:-2])
-    with Image.open(path) as image:
-        try:
-            image.load()
-            whole = True
-        except (OSError, SyntaxError):
-            whole = False
-    assert (describe_image_problem(path, 48, 64) is None) == whole
+    try:
+        is_complete = read_image(path).shape == (48, 64)
+    except ValueError:
+        is_complete = False
+    assert (describe_image_problem(path, 48, 64) is None) == is_complete
 
 
 def test_bytes_appended_by_a_camera_do_no_harm(tmp_path):
@@ -79,7 +79,7 @@ def test_a_missing_file_and_a_folder(tmp_path):
 
 def test_another_size_than_announced(tmp_path):
     assert describe_image_problem(write(tmp_path, encode('PNG')), 64, 48) == (
-        'is 64 x 48 (width x height), the point file says 48 x 64; scale its points or mend its size')
+        'is 64 x 48 (width x height), the point file says 48 x 64; scale its points or fix its size')
 
 
 def test_the_orientation_is_ignored_as_when_loading(tmp_path):
@@ -87,6 +87,49 @@ def test_the_orientation_is_ignored_as_when_loading(tmp_path):
     exif[0x0112] = 6  # rotate by a quarter turn when shown
     path = write(tmp_path, encode('JPEG', exif=exif))
     assert describe_image_problem(path, 48, 64) is None
+
+
+@pytest.mark.parametrize('orientation', [1, 3, 6])
+def test_the_size_of_a_tagged_tiff_is_that_of_its_stored_pixels(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = write(tmp_path, encode('TIFF', exif=exif))
+    assert describe_image_problem(path, 48, 64) is None
+    assert check_image_files([ImageRecord(1, path.name, 48, 64, (), ())], tmp_path).turned == (
+        {} if orientation == 1 else {path.name: orientation})
+
+
+def test_a_size_that_the_orientation_explains_is_told(tmp_path):
+    """Points of a viewer that turned the image: 'scale its points' would send them the wrong way."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    problem = describe_image_problem(write(tmp_path, encode('JPEG', exif=exif)), 64, 48)
+    assert 'is 64 x 48 (width x height), the point file says 48 x 64' in problem
+    assert 'its orientation tag (6) turns it by a quarter' in problem and 'scale' not in problem
+
+
+def test_depths_and_numbers_that_training_would_reject_are_seen(tmp_path):
+    twelve = np.full((48, 64), 3000, np.uint16)
+    Image.fromarray(twelve).save(tmp_path / 'a.png')
+    assert 'state the bit_depth of all images' in describe_image_problem(tmp_path / 'a.png', 48, 64)
+    assert describe_image_problem(tmp_path / 'a.png', 48, 64, ImageSettings(12)) is None
+    assert 'more than bit_depth 10' in describe_image_problem(tmp_path / 'a.png', 48, 64,
+                                                              ImageSettings(10))
+    Image.fromarray(twelve.astype(np.float32)).save(tmp_path / 'a.tif')
+    assert 'pixels are float32' in describe_image_problem(tmp_path / 'a.tif', 48, 64)
+
+
+def test_turned_images_are_named(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    write(tmp_path, encode('JPEG', exif=exif), 'turned.jpg')
+    write(tmp_path, encode('JPEG'), 'plain.jpg')
+    records = [ImageRecord(img_id=1, file_name=name, height=48, width=64, points=(), labels=())
+               for name in ('turned.jpg', 'plain.jpg', 'missing.jpg')]
+    check = check_image_files(records, tmp_path)
+    assert check.turned == {'turned.jpg': 3} and list(check.problems) == ['missing.jpg']
+    assert describe_turned(check.turned).startswith('1 images have an orientation tag, which is not')
+    assert check_image_files([], tmp_path) == ({}, {})
 
 
 def test_an_unreasonable_size_is_told(tmp_path, monkeypatch):

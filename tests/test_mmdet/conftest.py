@@ -16,24 +16,36 @@ SPLITS = ('train', 'val', 'test')
 SIDE = 128
 
 
-def tiny_options(data, side=SIDE):
-    """Return overrides that make a config train in seconds: small images, one process."""
-    return {
-        **{f'{split}_dataloader.{key}': value for split in SPLITS for key, value in {
-            'dataset.input_side': side, 'dataset.data_root': f'{data}/', 'num_workers': 0,
-            'persistent_workers': False}.items()},
-        'train_dataloader.batch_size': 3, 'train_cfg.max_epochs': 1,
-        'default_hooks.logger.interval': 1}
+def set_input_size(cfg, size):
+    """Set the size of the network's input in every pipeline of a config."""
+    for split in SPLITS:
+        for step in cfg[f'{split}_dataloader'].dataset.pipeline:
+            if step['type'] == 'ResizeToInput':
+                step['input_size'] = size
 
 
-def write_config(path, data, base='windowloss/wl_kld_lite0_fpn.py', **options):
-    """Write a config of ours at a size for tests; `options` are dotted, `__` for a dot."""
+def write_config(path, data, base='windowloss/wl_kld_lite0_fpn.py', options=None, size=SIDE):
+    """Write a config that trains in seconds, of small images in one process; return its path.
+
+    Args:
+        path: Where; its work dir is the folder `work` next to it.
+        data: Folder of the data set.
+        base: A config of ours.
+        options: More overrides, keys dotted.
+        size: Of the network's input.
+    """
     cfg = load_config(ROOT / 'configs' / base)
     if cfg.model.backbone.type == 'EfficientNetLite':
         cfg.model.backbone.pretrained = False
-    cfg.merge_from_dict(tiny_options(data))
-    cfg.merge_from_dict({key.replace('__', '.'): value for key, value in options.items()})
+    set_input_size(cfg, size)
+    for split in SPLITS:
+        cfg[f'{split}_dataloader'].dataset.data_root = f'{data}/'
+        cfg[f'{split}_dataloader'].update(num_workers=0, persistent_workers=False)
+    cfg.train_dataloader.batch_size = 3
+    cfg.train_cfg.max_epochs = 1
+    cfg.default_hooks.logger.interval = 1
     cfg.work_dir = str(path.parent / 'work')
+    cfg.merge_from_dict(options or {})
     cfg.dump(path)
     return path
 

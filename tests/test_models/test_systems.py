@@ -117,9 +117,9 @@ def test_each_system_trains_and_evaluates(path, tiny_dataset, tmp_path):
     loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
     options = {
         **{f'{loader}.{key}': value for loader in loaders for key, value in {
-            'dataset.input_side': 128, 'dataset.data_root': f'{tiny_dataset}/',
+            'dataset.data_root': f'{tiny_dataset}/',
             'num_workers': 0, 'persistent_workers': False}.items()},
-        'train_dataloader.batch_size': 6, 'train_cfg.max_epochs': 1,
+        'input_size': 128, 'train_dataloader.batch_size': 6, 'train_cfg.max_epochs': 1,
         'default_hooks.logger.interval': 1}
     runner = train(path, work_dir=tmp_path, cfg_options=options)
     assert runner.iter == 1                       # six images in one batch

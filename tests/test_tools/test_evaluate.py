@@ -154,7 +154,7 @@ def test_the_other_conventions_of_the_page(tmp_path):
     near = run(BOXES, tmp_path / 'c', rule='distance', **options)
     assert near.classes['fracture'].froc.fp_rate.max() == 5 / 8
     assert near.metrics['recall@0.3'] == pytest.approx(.8)
-    with pytest.raises(ValueError, match=r'image 1 \(A.png\): the hit rule box_iou asks for'):
+    with pytest.raises(ValueError, match=r'annotation 1 of A.png has no box'):
         run(BOXES, tmp_path / 'd', rule='box_iou', **options)
 
 

@@ -1,36 +1,30 @@
-# Your data: a folder with images/ and annotations/{train,val,test}.json (COCO points, one
-# annotation a point). Set its place here or in the environment variable MMWINDOW_DATA.
-data_root = '{{$MMWINDOW_DATA:data/pelvis}}/'
-classes = ('fracture', )
-
-# All lengths are in pixels of a frame of side 1024; a network that runs at input_side S
-# multiplies them by S / 1024. Each stands once: the data set hands them to its transforms.
-input_side = 1024
-window = dict(lower_radius=50, upper_radius=200, softness=2)
-
+# Your data: a folder with images/ and annotations/{train,val,test}.json (COCO points, one annotation
+# a point). Set its place here or in the environment variable MMWINDOW_DATA. Classes are the
+# categories of these files, in the order of their ids; docs/configs.md says how to change what.
+load = dict(type='LoadImageFromFile', backend_args=dict(backend='radiograph', bit_depth=None))
+# The size of the network's input: a side, or (height, width), multiples of 32. It stands here alone;
+# all lengths below are in pixels of a frame of side 1024 and are scaled to it.
+resize = dict(type='ResizeToInput', input_size=1024)
 augmented = [
-    dict(type='LoadRadiograph'),
+    load,
     dict(type='LoadAnnotations', with_bbox=True, box_type='point'),
-    dict(type='ResizeToInput'),
+    resize,
     dict(type='RandomIntensity'),
     dict(type='RandomFlip', prob=0.5),
     dict(type='Rotate', prob=1.0, min_mag=0., max_mag=15., img_border_value=0),
     dict(type='PadToInput')]
-# What the systems learn from: bounds (Window Loss), boxes (the box detectors, whose leaves take
+bounds = dict(type='PointToBoundTransform', lower_radius=50, upper_radius=200, softness=2)
+pack = dict(type='PackPointInputs')
+# What the systems learn from: bounds (Window Loss), boxes (the box detectors, whose config files take
 # box_pipeline) or image labels (the classifiers take label_pipeline). All else is shared.
-train_pipeline = [*augmented, dict(type='PointToBoundTransform'), dict(type='PackPointInputs')]
-box_pipeline = [
-    *augmented, dict(type='PointsToPseudoBoxes', size=200), dict(type='PackPointInputs')]
-label_pipeline = [*augmented, dict(type='PackPointInputs')]
-test_pipeline = [
-    dict(type='LoadRadiograph'),
-    dict(type='ResizeToInput'),
-    dict(type='PadToInput'),
-    dict(type='PackPointInputs')]
+train_pipeline = [*augmented, bounds, pack]
+box_pipeline = [*augmented, dict(type='PointsToPseudoBoxes', size=200), pack]
+label_pipeline = [*augmented, pack]
+test_pipeline = [load, resize, dict(type='PadToInput'), pack]
 
 dataset = dict(
-    type='CocoPointDataset', data_root=data_root, metainfo=dict(classes=classes),
-    data_prefix=dict(img='images/'), input_side=input_side, window=window)
+    type='CocoPointDataset', data_root='{{$MMWINDOW_DATA:data/pelvis}}/',
+    data_prefix=dict(img='images/'))
 train_dataloader = dict(
     batch_size=12, num_workers=4, persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),

@@ -1,22 +1,53 @@
-"""Reading an image file."""
-from mmcv.transforms import BaseTransform
-from mmdet.registry import TRANSFORMS
-from mmengine.fileio import get
+"""Reading image files for mmdet's pipelines, through :func:`mmwindow.images.decode.read_image`."""
+from pathlib import Path
 
-from mmwindow.images.decode import decode_radiograph
+import cv2
+from mmcv.transforms import LoadImageFromFile
+from mmdet.registry import TRANSFORMS
+from mmengine.fileio import LocalBackend, get, register_backend
+
+from mmwindow.images.decode import ImageSettings, read_image
+
+
+@register_backend('radiograph', force=True)
+class RadiographBackend(LocalBackend):
+    """A file backend of mmengine whose image files hold 8-bit pixels in stored rows and columns.
+
+    The loaders of mmcv and mmdet decode what a file backend gives them. With
+    ``dict(type='LoadImageFromFile', backend_args=dict(backend='radiograph'))`` as its first step a
+    pipeline reads radiographs with our decoder, and mmdet's ``DetInferencer`` and
+    ``inference_detector``, which look for a step of this name, take it as it is.
+
+    Args:
+        bit_depth: Of images stored in 16 bits; see :class:`~mmwindow.images.decode.ImageSettings`.
+        storage: ``backend_args`` of the place that holds the files; None for a local disk.
+    """
+
+    def __init__(self, bit_depth: int | None = None, storage: dict | None = None) -> None:
+        self.settings = ImageSettings(bit_depth)
+        self.storage = storage
+
+    def get(self, filepath: str | Path) -> bytes:
+        """Return a BMP, which has neither compression nor tags, of the pixels of an image file.
+
+        Raises:
+            ValueError: The file is missing, incomplete, no image or of an unknown bit depth.
+        """
+        source = filepath if self.storage is None else get(filepath, backend_args=self.storage)
+        pixels = read_image(source, self.settings, str(filepath)).to_8_bit()
+        return cv2.imencode('.bmp', pixels)[1].tobytes()
 
 
 @TRANSFORMS.register_module()
-class LoadRadiograph(BaseTransform):
+class LoadRadiograph(LoadImageFromFile):
     """Load an image as three 8-bit channels, with errors that name the file.
 
-    16-bit images are brought to 8 bits (:func:`~mmwindow.images.decode.to_8_bit`). The EXIF
-    orientation is ignored.
+    The short form of mmcv's ``LoadImageFromFile`` with :class:`RadiographBackend`, which the configs
+    use: ``DetInferencer`` does not find this name.
 
     Required Keys:
 
     - img_path
-    - height, width (optional: compared with the image)
 
     Added Keys:
 
@@ -25,33 +56,11 @@ class LoadRadiograph(BaseTransform):
     - ori_shape
 
     Args:
-        backend_args (dict, optional): File backend of mmengine.
+        bit_depth: Of images stored in 16 bits; see :class:`~mmwindow.images.decode.ImageSettings`.
+        backend_args: File backend of mmengine that holds the files.
     """
 
-    def __init__(self, backend_args=None):
-        self.backend_args = backend_args
-
-    def transform(self, results):
-        """Load the image.
-
-        Raises:
-            ValueError: The file is missing, no whole image, or of another size than announced.
-        """
-        path = results['img_path']
-        try:
-            content = get(path, backend_args=self.backend_args)
-        except OSError as error:
-            raise ValueError(f'{path}: the image cannot be read ({error.strerror or error}); check '
-                             'data_root and data_prefix.img in the config') from error
-        pixels = decode_radiograph(content, path)
-        announced = (results.get('height'), results.get('width'))
-        if None not in announced and announced != pixels.shape[:2]:
-            raise ValueError(
-                f'{path}: the image is {pixels.shape[1]} x {pixels.shape[0]} (width x height), the '
-                f'point file says {announced[1]} x {announced[0]}; scale its points or mend its size')
-        results['img'] = pixels
-        results['img_shape'] = results['ori_shape'] = pixels.shape[:2]
-        return results
-
-    def __repr__(self):
-        return f'{type(self).__name__}(backend_args={self.backend_args})'
+    def __init__(self, bit_depth: int | None = None, backend_args: dict | None = None) -> None:
+        ImageSettings(bit_depth)
+        super().__init__(backend_args=dict(backend='radiograph', bit_depth=bit_depth,
+                                           storage=backend_args))

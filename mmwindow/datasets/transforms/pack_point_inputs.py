@@ -1,10 +1,12 @@
 """From the dict of the pipeline to what models take."""
+from collections.abc import Sequence
+
 from mmdet.datasets.transforms import PackDetInputs
 from mmdet.registry import TRANSFORMS
 from mmengine.structures import BaseDataElement, PixelData
 
 POINT_META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
-                   'flip_direction', 'input_side', 'group', 'fields', 'ori_points',
+                   'flip_direction', 'input_size', 'group', 'fields', 'ori_points',
                    'ori_point_labels')
 
 
@@ -25,13 +27,13 @@ class PackPointInputs(PackDetInputs):
     - the meta keys
 
     Args:
-        meta_keys (Sequence[str]): What goes into ``metainfo``, where it is there.
+        meta_keys: What goes into ``metainfo``, where it is there.
     """
 
-    def __init__(self, meta_keys=POINT_META_KEYS):
+    def __init__(self, meta_keys: Sequence[str] = POINT_META_KEYS) -> None:
         super().__init__(meta_keys=tuple(meta_keys))
 
-    def transform(self, results):
+    def transform(self, results: dict) -> dict:
         """Pack."""
         packed = super().transform(results)
         if 'gt_bounds' in results:

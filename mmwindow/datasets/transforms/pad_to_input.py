@@ -1,57 +1,76 @@
-"""Filling an image up to the network's square."""
+"""Filling an image up to the network's input."""
 import cv2
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
-from mmwindow.datasets.transforms.settings import check_side, setting
+LARGEST_STRIDE = 32  # of the systems' maps; models pad to multiples of it (pad_size_divisor)
+
+
+def input_size_of(transform: object, results: dict) -> tuple[int, int]:
+    """Return the input size ``(height, width)`` that ResizeToInput wrote into a sample.
+
+    Raises:
+        ValueError: It did not.
+    """
+    if results.get('input_size') is None:
+        raise ValueError(f'{type(transform).__name__}: the sample has no input_size; put '
+                         'ResizeToInput(input_size=...), which alone knows it, before')
+    return results['input_size']
 
 
 @TRANSFORMS.register_module()
 class PadToInput(BaseTransform):
-    """Pad to the right and below up to the square of the input side; points stay.
+    """Pad to the right and below up to the input size; points stay.
 
     Required Keys:
 
     - img
-    - input_side (unless given here)
+    - input_size
 
     Modified Keys:
 
     - img
-    - img_shape (the square from here on)
+    - img_shape (the input size from here on)
 
     Added Keys:
 
     - pad_shape
 
     Args:
-        input_side (int, optional): Pixels; None takes the data set's.
-        pad_val (int): Grey level of the padding.
+        pad_val: Grey level of the padding.
+        divisor: Height and width of the input must be multiples of it, so that a map covers the
+            frame and nothing else: a model that pads further would shift maps against points.
     """
 
-    def __init__(self, input_side=None, pad_val=0):
-        self.input_side = check_side(self, input_side)
+    def __init__(self, pad_val: int = 0, divisor: int = LARGEST_STRIDE) -> None:
         self.pad_val = pad_val
+        self.divisor = divisor
 
-    def transform(self, results):
+    def transform(self, results: dict) -> dict:
         """Pad.
 
         Raises:
-            ValueError: The image is larger than the square, or there are masks.
+            ValueError: The image is larger than the input, the input is no multiple of the divisor,
+                or there are masks.
         """
         if results.get('gt_masks') is not None or results.get('gt_seg_map') is not None:
             raise ValueError("PadToInput pads images only; load no masks, or use mmdet's Pad")
-        side = setting(self, 'input_side', self.input_side, results)
+        rows, columns = input_size_of(self, results)
+        if rows % self.divisor or columns % self.divisor:
+            raise ValueError(
+                f'PadToInput: the input is {columns} x {rows} (width x height), no multiple of '
+                f'{self.divisor}, the largest stride of the network; set input_size of ResizeToInput '
+                f'to multiples of {self.divisor}')
         height, width = results['img'].shape[:2]
-        if max(height, width) > side:
-            raise ValueError(f'PadToInput: the image is {width} x {height}, larger than the square '
-                             f'of {side}; put ResizeToInput before it')
-        if (height, width) != (side, side):
+        if height > rows or width > columns:
+            raise ValueError(f'PadToInput: the image is {width} x {height}, larger than the input of '
+                             f'{columns} x {rows}; put ResizeToInput right before it')
+        if (height, width) != (rows, columns):
             results['img'] = cv2.copyMakeBorder(
-                results['img'], 0, side - height, 0, side - width, cv2.BORDER_CONSTANT,
+                results['img'], 0, rows - height, 0, columns - width, cv2.BORDER_CONSTANT,
                 value=(self.pad_val, ) * 3)
-        results['img_shape'] = results['pad_shape'] = (side, side)
+        results['img_shape'] = results['pad_shape'] = (rows, columns)
         return results
 
-    def __repr__(self):
-        return f'{type(self).__name__}(input_side={self.input_side}, pad_val={self.pad_val})'
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(pad_val={self.pad_val}, divisor={self.divisor})'

@@ -6,17 +6,17 @@ from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import HorizontalBoxes
 
-from mmwindow.datasets.transforms.settings import check_side, setting
+from mmwindow.datasets.transforms.pad_to_input import input_size_of
 from mmwindow.structures import PointBoxes
 from mmwindow.structures.bounds import scale_length
 
 
 @TRANSFORMS.register_module()
 class PointsToPseudoBoxes(BaseTransform):
-    """Replace each point by a square centred on it; to be put **after** all geometry.
+    """Replace each point by a square centred on it; put it **after** all geometry.
 
     A box made earlier would grow when it is rotated. Assumption (docs/method.md, section 2); also:
-    a point outside the image gets no box (nothing of the finding is to be seen there), and a
+    a point outside the image gets no box (nothing of the finding is visible there), and a
     box that reaches over the border is not cut, so that its centre remains the point.
 
     Required Keys:
@@ -24,7 +24,7 @@ class PointsToPseudoBoxes(BaseTransform):
     - img_shape
     - gt_bboxes (PointBoxes)
     - gt_bboxes_labels, gt_ignore_flags
-    - input_side (unless given here)
+    - input_size
 
     Modified Keys:
 
@@ -32,28 +32,27 @@ class PointsToPseudoBoxes(BaseTransform):
     - gt_bboxes_labels, gt_ignore_flags
 
     Args:
-        size (float): Side of the square in pixels of a frame of side 1024.
-        input_side (int, optional): Side of the network's frame; None takes the data set's.
+        size: Side of the square in pixels of a frame of side 1024; it is scaled by the longer side
+            of the input.
     """
 
-    def __init__(self, size=200, input_side=None):
+    def __init__(self, size: float = 200) -> None:
         if not 0 < size < math.inf:
             raise ValueError(f'PointsToPseudoBoxes: size is {size}; it must be positive and finite')
         self.size = size
-        self.input_side = check_side(self, input_side)
 
-    def transform(self, results):
+    def transform(self, results: dict) -> dict:
         """Make the boxes.
 
         Raises:
-            ValueError: The boxes are no points (made twice?), or no input side is known.
+            ValueError: The boxes are no points (made twice?), or no input size is known.
         """
         points = results.get('gt_bboxes')
         if not isinstance(points, PointBoxes):
             raise ValueError(
                 f'PointsToPseudoBoxes: gt_bboxes is {type(points).__name__}; points are needed: '
                 "dict(type='LoadAnnotations', with_bbox=True, box_type='point')")
-        half = scale_length(self.size, setting(self, 'input_side', self.input_side, results)) / 2
+        half = scale_length(self.size, max(input_size_of(self, results))) / 2
         kept = points.strictly_inside(results['img_shape'])
         centres = points.tensor[kept]
         results['gt_bboxes'] = HorizontalBoxes(torch.cat([centres - half, centres + half], dim=-1))
@@ -62,5 +61,5 @@ class PointsToPseudoBoxes(BaseTransform):
                 results[key] = results[key][kept.numpy()]
         return results
 
-    def __repr__(self):
-        return f'{type(self).__name__}(size={self.size}, input_side={self.input_side})'
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(size={self.size})'

@@ -6,19 +6,16 @@ from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 
 
-def intensity_table(mean, shift, factor, exponent):
-    """Return the new grey level of each old one.
+def intensity_table(mean: float, shift: float, factor: float, exponent: float) -> np.ndarray:
+    """Return the new grey level of each old one, ``(256,)`` uint8, never decreasing.
 
     Gamma first (the detector's curve), then contrast about the image's mean, then brightness.
 
     Args:
-        mean (float): Mean grey level of the image, 0 to 255.
-        shift (float): Added, in parts of the full range.
-        factor (float): Contrast, 1 changes nothing.
-        exponent (float): Gamma, 1 changes nothing.
-
-    Returns:
-        ndarray: ``(256,)`` uint8, never decreasing.
+        mean: Mean grey level of the image, 0 to 255.
+        shift: Added, in parts of the full range.
+        factor: Contrast, 1 changes nothing.
+        exponent: Gamma, 1 changes nothing.
     """
     levels = 255 * (np.arange(256) / 255) ** exponent
     centre = 255 * (mean / 255) ** exponent
@@ -39,13 +36,14 @@ class RandomIntensity(BaseTransform):
     - img
 
     Args:
-        brightness (float): Largest shift, in parts of the full grey range, either way.
-        contrast (float): Contrast factors from ``1 - contrast`` to ``1 + contrast``.
-        gamma (float): Gamma from ``exp(-gamma)`` to ``exp(gamma)``, uniform in the logarithm.
-        prob (float): How often anything is changed.
+        brightness: Largest shift, in parts of the full grey range, either way.
+        contrast: Contrast factors from ``1 - contrast`` to ``1 + contrast``.
+        gamma: Gamma from ``exp(-gamma)`` to ``exp(gamma)``, uniform in the logarithm.
+        prob: How often anything is changed.
     """
 
-    def __init__(self, brightness=0.1, contrast=0.2, gamma=0.2, prob=0.8):
+    def __init__(self, brightness: float = 0.1, contrast: float = 0.2, gamma: float = 0.2,
+                 prob: float = 0.8) -> None:
         given = dict(brightness=brightness, contrast=contrast, prob=prob)
         for name, value in given.items():
             if not 0 <= value <= 1:
@@ -58,13 +56,13 @@ class RandomIntensity(BaseTransform):
         self.prob = prob
 
     @cache_randomness
-    def _draw(self):
+    def _draw(self) -> tuple[bool, dict[str, float]]:
         changed = np.random.rand() < self.prob
         shift, factor, exponent = np.random.uniform(-1, 1, 3)
         return changed, dict(shift=self.brightness * shift, factor=1 + self.contrast * factor,
                              exponent=np.exp(self.gamma * exponent))
 
-    def transform(self, results):
+    def transform(self, results: dict) -> dict:
         """Change the grey levels.
 
         Raises:
@@ -79,6 +77,6 @@ class RandomIntensity(BaseTransform):
             results['img'] = cv2.LUT(pixels, intensity_table(float(pixels.mean()), **drawn))
         return results
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (f'{type(self).__name__}(brightness={self.brightness}, contrast={self.contrast}, '
                 f'gamma={self.gamma}, prob={self.prob})')

@@ -1,28 +1,58 @@
-"""Scaling an image so that its long edge fits the network."""
+"""Scaling an image so that it fits the network's input."""
+from collections.abc import Sequence
+
 import cv2
+import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
-from mmwindow.datasets.transforms.settings import check_side, setting
+from mmwindow.images.decode import read_image
 
 
-def fitted_size(height, width, side):
-    """Return ``(height, width)`` with the long edge equal to ``side``, at least 1 pixel each."""
-    factor = side / max(height, width)
+def check_input_size(input_size: int | Sequence[int]) -> tuple[int, int]:
+    """Return an input size as ``(height, width)``; a number is the side of a square.
+
+    Raises:
+        ValueError: It is no positive whole number, nor two of them.
+    """
+    sides = (input_size, input_size) if isinstance(input_size, int) else input_size
+    if (not isinstance(sides, Sequence) or isinstance(sides, str) or len(sides) != 2
+            or not all(isinstance(side, int) and not isinstance(side, bool) and side > 0
+                       for side in sides)):
+        raise ValueError(f'input_size is {input_size!r}; a positive whole number of pixels, or two '
+                         'as (height, width), is expected')
+    return sides[0], sides[1]
+
+
+def fitted_size(height: int, width: int, input_size: int | Sequence[int]) -> tuple[int, int]:
+    """Return the size, at least 1 x 1, to which an image is scaled to fit the input.
+
+    Args:
+        height: Of the image.
+        width: Of the image.
+        input_size: Of the network: ``(height, width)``, or the side of a square.
+
+    >>> fitted_size(80, 96, 128), fitted_size(80, 96, (64, 128))
+    ((107, 128), (64, 77))
+    """
+    rows, columns = check_input_size(input_size)
+    factor = min(rows / height, columns / width)
     return max(1, round(height * factor)), max(1, round(width * factor))
 
 
 @TRANSFORMS.register_module()
 class ResizeToInput(BaseTransform):
-    """Scale the image, and its points, so that the long edge equals the input side.
+    """Scale the image, and its points, to fit the network's input; here alone its size is given.
 
-    Shrinking averages areas (no aliasing of fine bone lines), enlarging is bilinear.
+    Shrinking averages areas (no aliasing of fine bone lines), enlarging is bilinear. What comes
+    later reads ``input_size`` from the sample: padding, and lengths in pixels of a frame of side
+    1024, which are scaled by the longer side of the input.
 
     Required Keys:
 
-    - img
+    - img (uint8, ``(H, W, 3)``, or ``(H, W)`` as an inferencer may get it)
     - gt_bboxes (BaseBoxes) (optional)
-    - input_side (unless given here)
+    - height, width (optional: compared with the image)
 
     Modified Keys:
 
@@ -32,42 +62,64 @@ class ResizeToInput(BaseTransform):
 
     Added Keys:
 
+    - input_size (height, width)
     - scale (width, height)
     - scale_factor (x, y; the exact ratios of the rounded size)
     - keep_ratio
 
     Args:
-        input_side (int, optional): Pixels; None takes the data set's.
+        input_size: ``(height, width)`` in pixels, or the side of a square.
     """
 
-    def __init__(self, input_side=None):
-        self.input_side = check_side(self, input_side)
+    def __init__(self, input_size: int | Sequence[int]) -> None:
+        self.input_size = check_input_size(input_size)
 
-    def transform(self, results):
+    def transform(self, results: dict) -> dict:
         """Scale.
 
         Raises:
-            ValueError: No input side is known, or there are masks, which are not moved here.
+            ValueError: The image is not 8-bit or of another size than announced, or there are masks,
+                which are not moved here.
         """
         if results.get('gt_masks') is not None or results.get('gt_seg_map') is not None:
             raise ValueError('ResizeToInput moves points and boxes only; load no masks, or use '
                              "mmdet's Resize(keep_ratio=True)")
-        side = setting(self, 'input_side', self.input_side, results)
-        height, width = results['img'].shape[:2]
-        new_height, new_width = fitted_size(height, width, side)
+        pixels = check_pixels(results)
+        height, width = pixels.shape[:2]
+        new_height, new_width = fitted_size(height, width, self.input_size)
         if (new_height, new_width) != (height, width):
-            method = cv2.INTER_AREA if side < max(height, width) else cv2.INTER_LINEAR
-            results['img'] = cv2.resize(results['img'], (new_width, new_height),
-                                        interpolation=method)
-        results['img_shape'] = (new_height, new_width)
-        results['scale'] = (new_width, new_height)
-        results['scale_factor'] = (new_width / width, new_height / height)
-        results['keep_ratio'] = True
+            is_smaller = new_height < height or new_width < width
+            pixels = cv2.resize(pixels, (new_width, new_height),
+                                interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR)
+        results.update(
+            img=pixels, img_shape=(new_height, new_width), scale=(new_width, new_height),
+            scale_factor=(new_width / width, new_height / height), keep_ratio=True,
+            input_size=self.input_size)
         if results.get('gt_bboxes') is not None:
             boxes = results['gt_bboxes'].clone()
             boxes.rescale_(results['scale_factor'])
             results['gt_bboxes'] = boxes
         return results
 
-    def __repr__(self):
-        return f'{type(self).__name__}(input_side={self.input_side})'
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(input_size={self.input_size})'
+
+
+def check_pixels(results: dict) -> np.ndarray:
+    """Return the pixels of a sample as ``(H, W, 3)`` uint8.
+
+    Raises:
+        ValueError: They are not 8-bit, or of another size than the point file says.
+    """
+    pixels, name = results['img'], results.get('img_path') or 'the array'
+    if pixels.dtype != np.uint8:
+        raise ValueError(f'{name}: pixels are {pixels.dtype}; 8-bit ones are expected: give the path '
+                         'of the file, or mmwindow.images.decode.read_image(array, '
+                         'ImageSettings(bit_depth)).to_bgr()')
+    pixels = read_image(pixels, name=name).to_bgr()
+    announced = (results.get('height'), results.get('width'))
+    if None not in announced and announced != pixels.shape[:2]:
+        raise ValueError(
+            f'{name}: the image is {pixels.shape[1]} x {pixels.shape[0]} (width x height), the '
+            f'point file says {announced[1]} x {announced[0]}; scale its points or fix its size')
+    return pixels

@@ -6,25 +6,30 @@ false positives changes and the level at which each point is first recalled: the
 over all images follows from these exactly, and they are a few numbers where a map is
 thousands (docs/method.md, section 6).
 """
+from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from mmwindow.evaluation.events.grid import make_grid, sort_cells
+from mmwindow.evaluation.events.grid import Cells, make_grid, sort_cells
 from mmwindow.evaluation.events.image_events import ImageEvents, pack_counts
+from mmwindow.evaluation.events.states import NO_STATES, States, count_changes, judge_states
 from mmwindow.evaluation.events.targets import FRAME_SIDE
-from mmwindow.evaluation.hit_rules import BOTH, IS_FP, IS_HIT, NEITHER, HitRule, judge_findings
+from mmwindow.evaluation.hit_rules import Floats, HitRule, judge_findings, make_hit_rule
 
 METHODS = ('auto', 'numba', 'plain')
+Sweep = Callable[[Cells, tuple[int, int]], States]
 
 
 @lru_cache
-def find_sweep(method='auto'):
+def find_sweep(method: str = 'auto') -> Sweep:
     """Return the function that sweeps a map; numba is imported only when it is asked for.
 
     Args:
-        method (str): 'numba' (compiled at the first call, kept on disk), 'plain' (numpy
+        method: 'numba' (compiled at the first call, kept on disk), 'plain' (numpy
             and scipy; the same events, two to four times slower), or 'auto': numba
             where it is installed.
 
@@ -36,15 +41,15 @@ def find_sweep(method='auto'):
     if method != 'plain':
         try:
             return import_module('mmwindow.evaluation.events.sweep_numba').sweep_components
-        except ImportError as error:  # also raised where numba refuses the numpy installed
+        except ImportError as error:  # also raised where numba rejects the numpy installed
             if method == 'numba':
                 raise ValueError(f'numba cannot be imported ({error}); install it (pip install '
                                  "numba), or use method='plain'") from error
     return import_module('mmwindow.evaluation.events.sweep_plain').sweep_components
 
 
-def check_scores(scores, what):
-    """Return scores as float32 or float64; float16 and what is not finite are refused."""
+def check_scores(scores: ArrayLike, what: str) -> NDArray[Any]:
+    """Return scores as float32 or float64; float16 and what is not finite are rejected."""
     scores = np.asarray(scores)
     if scores.dtype == np.float16:
         raise ValueError(f'{what} are float16; float32 or float64 is expected. A float16 sigmoid is '
@@ -60,8 +65,8 @@ def check_scores(scores, what):
     return scores
 
 
-def check_floor(floor):
-    """Return a floor as a float or None; refused where it is NaN or infinite."""
+def check_floor(floor: float | None) -> float | None:
+    """Return a floor as a float or None; rejected where it is NaN or infinite."""
     if floor is None or floor == -np.inf:
         return None
     if not np.isfinite(floor):
@@ -69,26 +74,32 @@ def check_floor(floor):
     return float(floor)
 
 
-def map_events(scores, targets, hit_radius=50., max_overlap=0.1, frame_side=FRAME_SIDE,
-               image_score=None, method='auto', rule='disk_overlap', min_iou=0.5, floor=None,
-               **identity):
+def map_events(scores: ArrayLike, targets: ArrayLike, hit_radius: float = 50.,
+               max_overlap: float = 0.1, frame_side: int = FRAME_SIDE,
+               image_score: float | None = None, method: str = 'auto',
+               rule: str | HitRule = 'disk_overlap', min_iou: float = 0.5,
+               floor: float | None = None,
+               cells_along: tuple[float, float] | None = None,
+               **identity: Any) -> ImageEvents:
     """Reduce the score map of one image and class to its events, exactly.
 
     Args:
-        scores (ndarray): ``(n, n)`` float32 or float64, over the whole square frame,
-            padding included; a cell is ``frame_side / n`` wide.
-        targets (ndarray): ``(N, 2)`` points, x and y in frame pixels, or for the rules that
-            ask for boxes ``(N, 4)``, x1, y1, x2, y2; those outside the frame are no targets.
-        hit_radius, max_overlap, min_iou (float): Of the rule; see
-            :class:`~mmwindow.evaluation.hit_rules.HitRule`.
-        frame_side (int): Side of the frame in pixels.
-        image_score (float, optional): The map's maximum if None.
-        method (str): As in :func:`find_sweep`.
-        rule (str): One of :data:`~mmwindow.evaluation.hit_rules.HIT_RULES`; the paper's by
-            default.
-        floor (float, optional): Cells below are not looked at; events from it on are the
-            same as without. Which floor cannot change a result:
-            :class:`~mmwindow.evaluation.events.floor.RunningFloor`.
+        scores: ``(n, m)`` float32 or float64, from the frame's top left corner on, padding
+            included.
+        targets: ``(N, 2)`` points, x and y in frame pixels, or for the rules that ask for boxes
+            ``(N, 4)``, x1, y1, x2, y2; those outside the frame are no targets.
+        hit_radius: Of the rule, as are ``max_overlap`` and ``min_iou``; see
+            :mod:`~mmwindow.evaluation.hit_rules`.
+        max_overlap: Likewise.
+        frame_side: Side of the frame in pixels.
+        image_score: The map's maximum if None.
+        method: As in :func:`find_sweep`.
+        rule: The name of a rule, the paper's by default, or an object, which has its own numbers.
+        min_iou: Of the rule.
+        floor: Cells below are not looked at; events from it on are the same as without. Which
+            floor cannot change a result: :mod:`~mmwindow.evaluation.events.floor`.
+        cells_along: How many cells the frame's side is long in x and in y, which a rectangular map
+            need not cover; the longer side of the map if None.
         **identity: ``image_id``, ``group`` and ``fields`` of the result.
 
     Returns:
@@ -98,40 +109,54 @@ def map_events(scores, targets, hit_radius=50., max_overlap=0.1, frame_side=FRAM
         ValueError: Wrong shape or type, a value that is not finite, or rules that make
             no sense.
 
+    Example:
+        Two cells of 512 frame pixels score more than the rest; the point lies in the first.
+
+        >>> events = map_events([[0.9, 0.1], [0.1, 0.1]], [[100., 100.]])
+        >>> events.recall_levels.tolist(), events.fp_levels.tolist()
+        ([0.9], [0.9])
+
     Assumption (docs/method.md section 6): the curve is exact, at every score of the map.
     """
     scores = check_scores(scores, 'map scores')
-    if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or scores.size == 0:
-        raise ValueError(f'the map has shape {scores.shape}; (n, n) of at least one cell is '
-                         'expected, one class at a time, over the square frame: pad the image '
-                         'to the right and below before the network')
-    rule = HitRule(rule, hit_radius, max_overlap, min_iou)
+    if scores.ndim != 2 or scores.size == 0:
+        raise ValueError(f'the map has shape {scores.shape}; (n, m) of at least one cell is '
+                         'expected, one class at a time')
+    rule = make_hit_rule(rule, hit_radius=hit_radius, max_overlap=max_overlap, min_iou=min_iou)
     sweep, floor = find_sweep(method), check_floor(floor)
-    grid = make_grid(len(scores), rule.check_targets(targets, frame_side), rule, frame_side)
+    grid = make_grid(scores.shape, rule.check_targets(targets, frame_side), rule, frame_side,
+                     cells_along)
     cells = sort_cells(scores, floor)
-    if len(cells['order']):
-        swept = sweep(cells, grid)
-    else:
-        swept = dict(levels=np.zeros(0), changes=np.zeros((0, 4), np.int32),
-                     recall_levels=np.full(len(grid.targets), -np.inf))
+    found = judge_states(sweep(cells, grid.shape) if len(cells.order) else NO_STATES, grid)
+    recalled = {} if found.recalled is None else dict(
+        recalled_levels=found.recalled.levels, recalled_changes=found.recalled.changes)
     return ImageEvents(
-        score=float(scores.max() if image_score is None else check_score(image_score)),
-        recall_levels=swept['recall_levels'], is_positive=np.size(targets) > 0, floor=floor,
-        **pack_counts(swept['levels'], swept['changes']), **identity)
+        score=float(scores.max()) if image_score is None else check_score(image_score),
+        recall_levels=found.recall_levels, is_positive=np.size(targets) > 0, floor=floor,
+        **pack_counts(*found.counts), **recalled, **identity)
 
 
-def box_events(boxes, scores, targets, hit_radius=50., max_overlap=0.1, frame_side=FRAME_SIDE,
-               image_score=None, rule='disk_overlap', min_iou=0.5, floor=None, **identity):
+def box_events(boxes: ArrayLike, scores: ArrayLike, targets: ArrayLike, hit_radius: float = 50.,
+               max_overlap: float = 0.1, frame_side: int = FRAME_SIDE,
+               image_score: float | None = None, rule: str | HitRule = 'disk_overlap',
+               min_iou: float = 0.5, floor: float | None = None, **identity: Any) -> ImageEvents:
     """Reduce the scored boxes of one image and class to its events, by the same rules.
 
+    Boxes stay as the threshold falls, so a target that is hit stays hit under every rule.
+
     Args:
-        boxes (ndarray): ``(N, 4)``, x1, y1, x2, y2 in frame pixels, after non-maximum
-            suppression, clipped to the image.
-        scores (ndarray): ``(N,)``.
-        targets, hit_radius, max_overlap, frame_side, rule, min_iou, floor: As in
-            :func:`map_events`.
-        image_score (float, optional): The best box's score if None; without boxes -inf,
-            below every box (an image without a prediction still counts).
+        boxes: ``(N, 4)``, x1, y1, x2, y2 in frame pixels, after non-maximum suppression, clipped
+            to the image.
+        scores: ``(N,)``.
+        targets: As in :func:`map_events`, and so are the arguments not named here.
+        hit_radius: Of the rule.
+        max_overlap: Of the rule.
+        frame_side: In pixels.
+        image_score: The best box's score if None; without boxes -inf, below every box (an image
+            without a prediction still counts).
+        rule: Name or object.
+        min_iou: Of the rule.
+        floor: Boxes below are left out.
         **identity: ``image_id``, ``group`` and ``fields`` of the result.
 
     Returns:
@@ -140,30 +165,31 @@ def box_events(boxes, scores, targets, hit_radius=50., max_overlap=0.1, frame_si
     Raises:
         ValueError: Shapes disagree, a value is not finite, a box has no area or reaches
             beyond the frame, or the rules make no sense.
+
+    Example:
+        >>> events = box_events([[90, 90, 110, 110], [600, 600, 620, 620]], [0.8, 0.6], [[100, 100]])
+        >>> events.recall_levels.tolist(), events.fp_levels.tolist()
+        ([0.8], [0.6])
     """
-    rule, floor = HitRule(rule, hit_radius, max_overlap, min_iou), check_floor(floor)
+    rule = make_hit_rule(rule, hit_radius=hit_radius, max_overlap=max_overlap, min_iou=min_iou)
+    floor = check_floor(floor)
     scores = check_scores(np.asarray(scores).reshape(-1) if np.size(scores) else np.zeros(0),
                           'box scores').astype(np.float64)
     boxes = check_findings(boxes, scores, frame_side)
     best = float(scores.max()) if len(scores) else -np.inf
     if floor is not None:
         boxes, scores = boxes[scores >= floor], scores[scores >= floor]
-    targets_in_frame = rule.check_targets(targets, frame_side)
-    judged = judge_findings(boxes.T, rule.disk_mask(targets_in_frame, frame_side).areas(boxes),
-                            targets_in_frame, rule.code, rule.limit)
-    recall_levels = np.array([scores[hits].max(initial=-np.inf) for hits in judged['hits']])
-    levels, index = np.unique(-scores, return_inverse=True)
-    kinds = judged['kinds']
-    counted = (kinds & IS_FP > 0, kinds & IS_HIT > 0, kinds == BOTH, kinds == NEITHER)
-    changes = np.stack([np.bincount(index[chosen], minlength=len(levels)) for chosen in counted],
-                       axis=1)
+    judged = judge_findings(rule, boxes, rule.check_targets(targets, frame_side), frame_side)
+    recall_levels = np.array([scores[hits].max(initial=-np.inf) for hits in judged.hits])
+    states = NO_STATES._replace(first=scores, end=np.full(len(scores), -np.inf),
+                                previous=np.full(len(scores), -1, np.int32))
     return ImageEvents(
         score=best if image_score is None else check_score(image_score),
         recall_levels=recall_levels, is_positive=np.size(targets) > 0, floor=floor,
-        **pack_counts(-levels, changes), **identity)
+        **pack_counts(*count_changes(judged.kinds, states)), **identity)
 
 
-def check_findings(boxes, scores, frame_side):
+def check_findings(boxes: ArrayLike, scores: Floats, frame_side: float) -> Floats:
     """Return scored boxes as float64 ``(N, 4)``, in the frame."""
     boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     if len(boxes) != len(scores):
@@ -182,8 +208,8 @@ def check_findings(boxes, scores, frame_side):
     return boxes.clip(0, frame_side)
 
 
-def check_score(score):
-    """Return an image score as a float, refused where it is not finite."""
+def check_score(score: float) -> float:
+    """Return an image score as a float, rejected where it is not finite."""
     score = float(score)
     if not np.isfinite(score):
         raise ValueError(f'the image score is {score}; it must be finite')

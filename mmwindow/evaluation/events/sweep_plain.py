@@ -6,91 +6,59 @@ cell belongs to. Basins merge at saddles, cells whose older neighbours do not to
 other, and only these few merges are a Python loop. They give a binary tree whose nodes
 are components between two merges. Each cell enters the one node that is alive at its age;
 sorted by node and age, a running maximum gives the box of every component after every
-cell. The events are those of the compiled sweep, number for number.
+cell. The events that follow are those of the compiled sweep, number for number.
 """
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
+from mmwindow.evaluation.events.grid import Cells
 from mmwindow.evaluation.events.neighbourhood import REPRESENTATIVES, STEPS
-from mmwindow.evaluation.hit_rules import BOTH, DISK_OVERLAP, IS_FP, IS_HIT, NEITHER, judge_findings
+from mmwindow.evaluation.events.states import States
 
 
-def sweep_components(cells, grid):
-    """Return the events and the recall levels of one map.
+def sweep_components(cells: Cells, shape: tuple[int, int]) -> States:
+    """Return the states of the components of one map.
 
-    Args and returns as in :func:`mmwindow.evaluation.events.sweep_numba.sweep_components`.
+    Args:
+        cells: From the highest score down.
+        shape: Rows and columns of the map.
     """
-    order, levels = cells['order'], cells['levels'].astype(np.float64)
-    basins, births, saddles = find_basins(order, grid.side, grid.side)
+    order, levels = cells.order, cells.levels.astype(np.float64)
+    basins, births, saddles = find_basins(order, *shape)
     ups, births, position, size = merge_basins(births, saddles, len(order))
     nodes = node_of_cells(basins, ups, births)
     # Cells by node, and by age within a node. 16-bit numbers are sorted in linear time.
     ages = np.argsort(nodes.astype(np.uint16) if len(ups) <= 1 << 16 else nodes, kind='stable')
     nodes = nodes[ages]
-    boxes = component_boxes(order[ages], nodes, position, size, grid.side, grid.side)
-    states = find_states(ages, nodes, boxes, ups, births, levels)
-    row0, row1, column0, column1 = states['boxes']
-    edges = grid.edges
-    judged = judge_findings(
-        (edges[column0], edges[row0], edges[column1], edges[row1]),
-        grid.covered_areas(row0, row1, column0, column1) if grid.code == DISK_OVERLAP else None,
-        grid.targets, grid.code, grid.limit)
-    recall_levels = np.full(len(grid.targets), -np.inf)
-    for number, hits in enumerate(judged['hits']):
-        recall_levels[number] = states['first'][hits].max(initial=-np.inf)
-    return dict(recall_levels=recall_levels, **count_changes(judged['kinds'], states))
+    boxes = component_boxes(order[ages], nodes, position, size, *shape)
+    return find_states(ages, nodes, boxes, ups, births, levels)
 
 
-def find_states(ages, nodes, boxes, ups, births, levels):
+def find_states(ages, nodes, boxes, ups, births, levels) -> States:
     """Return the boxes that components have, and from which level to which.
 
-    Equal scores enter together: what a component is between two cells of one level is no
-    state. Most cells fall into the box of the component they enter, and start none either.
+    Most cells fall into the box of the component they enter, and start no state.
 
     Args:
         ages, nodes (ndarray): ``(n,)``, of the cells, by node, then by age.
-        boxes (tuple): Four edges ``(n,)``, from :func:`component_boxes`.
+        boxes (ndarray): ``(n, 4)``, from :func:`component_boxes`.
         ups, births (ndarray): ``(2 m - 1,)``, from :func:`merge_basins`.
         levels (ndarray): ``(n,)``, by age.
-
-    Returns:
-        dict: ``boxes``, four edges ``(k,)``; ``first`` and ``end``, ``(k,)``, the level at which
-        each state begins and the one at which it is over, -inf where it never is.
     """
     grew = np.append(True, nodes[1:] != nodes[:-1])
-    for edge in boxes:
-        grew[1:] |= edge[1:] != edge[:-1]
-    ages, nodes = ages[grew], nodes[grew]
+    grew[1:] |= (boxes[1:] != boxes[:-1]).any(axis=1)
+    ages, nodes, boxes = ages[grew], nodes[grew], boxes[grew]
     births = np.append(births, len(levels))  # the last node is merged with nothing
     above = np.where(nodes == len(ups) - 1, len(ups), ups[nodes])
     follows = np.append(nodes[1:] == nodes[:-1], False)
     ends = np.where(follows, np.append(ages[1:], 0), births[above])
     levels = np.append(levels, -np.inf)
     is_state = levels[ages] != levels[ends]
-    return dict(boxes=[edge[grew][is_state] for edge in boxes], first=levels[ages[is_state]],
-                end=levels[ends[is_state]])
-
-
-def count_changes(kinds, states):
-    """Return the levels at which counts change ``(K,)``, and by how much ``(K, 4)``.
-
-    Args:
-        kinds (ndarray): ``(k,)`` uint8, what a component is in each state.
-        states (dict): From :func:`find_states`.
-    """
-    first, end = states['first'], states['end']
-    # A component that stays what it was when its next state begins changes nothing.
-    same = (kinds[1:] == kinds[:-1]) & (end[:-1] == first[1:])
-    begins, ends = np.append(True, ~same), np.append(~same, True) & (end > -np.inf)
-    negated, index = np.unique(-np.concatenate([first[begins], end[ends]]), return_inverse=True)
-    kinds = np.concatenate([kinds[begins], kinds[ends]])
-    signs = np.repeat([1, -1], [begins.sum(), ends.sum()])
-    counted = (kinds & IS_FP > 0, kinds & IS_HIT > 0, kinds == BOTH, kinds == NEITHER)
-    changes = np.stack([np.bincount(index, weights=signs * chosen, minlength=len(negated))
-                        for chosen in counted], axis=1).astype(np.int32)
-    kept = changes.any(axis=1)
-    return dict(levels=-negated[kept], changes=changes[kept])
+    first, end, nodes = levels[ages[is_state]], levels[ends[is_state]], nodes[is_state]
+    before = np.append(False, nodes[1:] == nodes[:-1])
+    return States(boxes[is_state], first, end,
+                  np.where(before, np.arange(len(nodes)) - 1, -1).astype(np.int32))
 
 
 def find_basins(order, height, width):
@@ -231,7 +199,7 @@ def component_boxes(cells, nodes, position, size, height, width):
         position, size (ndarray): ``(2 m - 1,)``, from :func:`merge_basins`.
 
     Returns:
-        tuple: First row, last row + 1, first column, last column + 1, each ``(n,)``.
+        ndarray: ``(n, 4)``: first row, last row + 1, first column, last column + 1.
     """
     rows, columns = np.divmod(cells, width)
     starts = np.flatnonzero(np.append(True, nodes[1:] != nodes[:-1]))
@@ -249,7 +217,8 @@ def component_boxes(cells, nodes, position, size, height, width):
         # An offset that rises from segment to segment starts the maximum anew in each.
         offset = segment * (largest + 1)
         found.append(np.maximum.accumulate(values + offset) - offset)
-    return height - found[0], found[1], width - found[2], found[3]
+    return np.stack([height - found[0], found[1], width - found[2], found[3]],
+                    axis=1).astype(np.int32)
 
 
 def before_node(own, position, size):

@@ -1,15 +1,19 @@
 """The ground truth of one image: points or boxes, and the disks around points."""
+from typing import Any, NamedTuple
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 FRAME_SIDE = 1024
+Floats = NDArray[np.float64]
 
 
-def check_points(points, frame_side=FRAME_SIDE):
+def check_points(points: ArrayLike, frame_side: float = FRAME_SIDE) -> Floats:
     """Return points ``(N, 2)`` as float64; those outside the frame are left out.
 
     Args:
-        points (ndarray): ``(N, 2)``, x and y in frame pixels.
-        frame_side (float): Side of the frame.
+        points: ``(N, 2)``, x and y in frame pixels.
+        frame_side: Side of the frame.
 
     Raises:
         ValueError: The shape is wrong, or a coordinate is not finite.
@@ -18,14 +22,14 @@ def check_points(points, frame_side=FRAME_SIDE):
     return points[((points >= 0) & (points <= frame_side)).all(axis=1)]
 
 
-def check_boxes(boxes, frame_side=FRAME_SIDE):
+def check_boxes(boxes: ArrayLike, frame_side: float = FRAME_SIDE) -> Floats:
     """Return target boxes ``(N, 4)`` as float64, clipped to the frame.
 
     Those that lie outside it are left out, as points are.
 
     Args:
-        boxes (ndarray): ``(N, 4)``, x1, y1, x2, y2 in frame pixels.
-        frame_side (float): Side of the frame.
+        boxes: ``(N, 4)``, x1, y1, x2, y2 in frame pixels.
+        frame_side: Side of the frame.
 
     Raises:
         ValueError: The shape is wrong, a coordinate is not finite, or a box has no area.
@@ -39,7 +43,7 @@ def check_boxes(boxes, frame_side=FRAME_SIDE):
     return boxes[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]
 
 
-def _check_coordinates(values, num, what, meaning):
+def _check_coordinates(values: ArrayLike, num: int, what: str, meaning: str) -> Floats:
     """Return coordinates as float64 ``(N, num)``; what names them in a message."""
     values = np.asarray(values, dtype=np.float64)
     if values.size == 0:
@@ -53,6 +57,21 @@ def _check_coordinates(values, num, what, meaning):
     return values
 
 
+class CornerWindow(NamedTuple):
+    """The part of a table of corner areas where it changes.
+
+    Attributes:
+        table: ``(h, w)``, square frame pixels. A corner beyond it has the value of the table's
+            nearest corner.
+        row: Of the grid, where the table starts.
+        column: Of the grid, where it starts.
+    """
+
+    table: Floats
+    row: int
+    column: int
+
+
 class DiskMask:
     """The union of disks around points, drawn at 1 px in the frame, and its area in any box.
 
@@ -60,17 +79,18 @@ class DiskMask:
     may have fractional edges, and count the covered part of a pixel.
 
     Args:
-        points (ndarray): ``(N, 2)``, x and y in frame pixels.
-        radius (float): In frame pixels.
-        frame_side (int): Side of the frame.
+        points: ``(N, 2)``, x and y in frame pixels.
+        radius: In frame pixels.
+        frame_side: Side of the frame.
 
     Attributes:
-        mask (ndarray): ``(h, w)`` bool, the smallest rectangle around all disks.
-        left, top (int): Where it lies in the frame.
+        mask: ``(h, w)`` bool, the smallest rectangle around all disks.
+        left, top: Where it lies in the frame.
     """
 
-    def __init__(self, points, radius, frame_side=FRAME_SIDE):
-        self.left = self.top = 0
+    def __init__(self, points: Floats, radius: float, frame_side: int = FRAME_SIDE) -> None:
+        self.left: int = 0
+        self.top: int = 0
         self.mask = np.zeros((0, 0), dtype=bool)
         if len(points) == 0:
             return
@@ -84,12 +104,12 @@ class DiskMask:
             self.mask[y0 - self.top:y1 - self.top, x0 - self.left:x1 - self.left] |= (
                 x ** 2 + y[:, None] ** 2 <= radius ** 2)
 
-    def corner_areas(self, x, y):
+    def corner_areas(self, x: ArrayLike, y: ArrayLike) -> Floats:
         """Return the mask's area left of each x and above each y, as a table.
 
         Args:
-            x (ndarray): ``(W,)``, frame pixels, may be fractional.
-            y (ndarray): ``(H,)``.
+            x: ``(W,)``, frame pixels, may be fractional.
+            y: ``(H,)``.
 
         Returns:
             ndarray: ``(H, W)`` float64, square frame pixels.
@@ -97,33 +117,30 @@ class DiskMask:
         if self.mask.size == 0:
             return np.zeros((len(y), len(x)))
         above = self._sum_before(self.mask, np.asarray(y, dtype=np.float64) - self.top)
-        # Transposed copies: sums along the first axis run over whole rows at a time.
+        # Transposed copies: sums along the first axis run over complete rows at a time.
         return self._sum_before(np.ascontiguousarray(above.T),
                                 np.asarray(x, dtype=np.float64) - self.left).T.copy()
 
-    def corner_window(self, edges):
-        """Return the corner areas of a square grid, where they change.
+    def corner_window(self, x_edges: Floats, y_edges: Floats) -> CornerWindow:
+        """Return the corner areas of a grid, where they change.
 
         Args:
-            edges (ndarray): ``(n + 1,)``, ascending; of columns and of rows alike.
-
-        Returns:
-            dict: ``table``, ``(h, w)``; ``row`` and ``column`` of the grid where it starts. A
-            corner beyond the table has the value of the table's nearest corner.
+            x_edges: ``(m + 1,)``, ascending, of the columns.
+            y_edges: ``(n + 1,)``, ascending, of the rows.
         """
         if self.mask.size == 0:
-            return dict(table=np.zeros((1, 1)), row=0, column=0)
+            return CornerWindow(np.zeros((1, 1)), 0, 0)
         height, width = self.mask.shape
         ranges = []
-        for start, length in ((self.top, height), (self.left, width)):
+        for edges, start, length in ((y_edges, self.top, height), (x_edges, self.left, width)):
             first = np.searchsorted(edges, start, 'right') - 1
             last = np.searchsorted(edges, start + length, 'left')
             ranges.append(slice(max(int(first), 0), int(last) + 1))
         rows, columns = ranges
-        return dict(table=self.corner_areas(edges[columns], edges[rows]), row=rows.start,
-                    column=columns.start)
+        return CornerWindow(self.corner_areas(x_edges[columns], y_edges[rows]), rows.start,
+                            columns.start)
 
-    def areas(self, boxes):
+    def areas(self, boxes: Floats) -> Floats:
         """Return the mask's area within each box ``(N, 4)`` as x1, y1, x2, y2."""
         x, x_index = np.unique(boxes[:, 0::2], return_inverse=True)
         y, y_index = np.unique(boxes[:, 1::2], return_inverse=True)
@@ -133,7 +150,7 @@ class DiskMask:
                 - table[y_index[:, 1], x_index[:, 0]] + table[y_index[:, 0], x_index[:, 0]])
 
     @staticmethod
-    def _sum_before(values, positions):
+    def _sum_before(values: NDArray[Any], positions: Floats) -> Floats:
         """Return the sum of ``(n, m)`` before each position on the first axis ``(k, m)``.
 
         A position between two rows takes its share of the row.
@@ -144,6 +161,6 @@ class DiskMask:
         positions = positions.clip(0, len(values))
         below = np.floor(positions).astype(int).clip(0, len(values) - 1)
         share = (positions - below)[:, None]
-        if not (share % 1).any():  # whole pixels: exact, and a third of the work
+        if not (share % 1).any():  # integer pixels: exact, and a third of the work
             return sums[positions.astype(int)].astype(np.float64)
         return sums[below] * (1 - share) + sums[below + 1] * share

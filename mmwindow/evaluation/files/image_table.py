@@ -3,8 +3,6 @@ import csv
 import math
 from pathlib import Path
 
-import numpy as np
-
 from mmwindow.utils.files import atomic_file
 
 HEAD = ('class', 'image', 'file_name', 'group', 'label', 'score', 'threshold', 'findings',
@@ -33,8 +31,7 @@ def image_rows(events, threshold, name='finding', of_findings=True):
     keys = sorted({key for img in events for key in img.fields} - {'file_name'})
     rows = []
     for img in events:
-        # A point of the level -inf is never hit, by no threshold.
-        hits = int(((img.recall_levels >= threshold) & (img.recall_levels > -np.inf)).sum())
+        hits = img.num_recalled(threshold)
         counts = {
             'findings': None if img.neither_levels is None else img.num_findings(threshold),
             'false_alarms': img.num_false_positives(threshold), 'points': len(img.recall_levels),

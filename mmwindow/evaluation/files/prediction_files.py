@@ -1,24 +1,32 @@
 """Reading saved predictions of any framework, one image at a time.
 
-Boxes come from COCO's result JSON; maps from an NPZ, a folder of NPY or PNG files; either from
-the pickle that ``tools/test.py --out`` writes. Images are recognised by id, file name or the
-stem of it; a name that fits two images is refused.
+Ours is ``.npz`` with ``.json`` (:mod:`~mmwindow.evaluation.files.prediction_archive`). Boxes also
+come from COCO's result JSON; maps from an NPZ, a folder of NPY or PNG files; either from the pickle
+of mmdet's ``DumpDetResults``. Images are recognised by id, file name or the stem of it; a name that
+fits two images is rejected.
 """
-import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 
-from mmwindow.annotations.checks import is_id, is_number
-from mmwindow.evaluation.files.predictions import Prediction
+from mmwindow.annotations.checks import as_id, is_number
+from mmwindow.evaluation.files.array_files import iterate_npz, load_npy, load_png
+from mmwindow.evaluation.files.ground_truth import GroundTruth
+from mmwindow.evaluation.files.prediction_archive import iterate_archive, read_description
+from mmwindow.evaluation.files.predictions import Prediction, Target
 from mmwindow.evaluation.files.safe_pickle import load_samples
+from mmwindow.evaluation.files.samples import sample_prediction
 from mmwindow.utils.files import load_json
+from mmwindow.utils.messages import quote, shorten
 
 READERS = ('boxes', 'npz', 'npy', 'png', 'pickle')
+IMAGE_IDS = ('auto', 'id', 'stem')
 
 
-def find_reader(path):
+def find_reader(path: str | Path) -> str:
     """Return which of :data:`READERS` a file or folder asks for, by suffix or content.
 
     Raises:
@@ -40,12 +48,17 @@ def find_reader(path):
     return kinds[path.suffix.lower()]
 
 
-def read_predictions(path, truth):
+def read_predictions(path: str | Path, truth: GroundTruth, classes: Sequence[str] | None = None,
+                     image_ids: str = 'auto') -> Iterator[Prediction]:
     """Yield the predictions of a file or folder; maps are read one at a time.
 
     Args:
-        path (str | Path): What :func:`find_reader` knows.
-        truth (GroundTruth): The images they belong to.
+        path: What :func:`find_reader` knows.
+        truth: The images they belong to.
+        classes: Names that labels and maps of the file count, where the file does not say; those of
+            ``truth`` if None, but a pickle of several classes must say.
+        image_ids: What ``image_id`` of COCO results is: 'id' of the annotation file, 'stem' of the
+            file name (Ultralytics writes its number), or 'auto': what fits.
 
     Yields:
         Prediction
@@ -55,28 +68,33 @@ def read_predictions(path, truth):
             could be two.
     """
     path = Path(path)
-    reader = dict(boxes=read_boxes, npz=read_npz, npy=read_folder, png=read_folder,
-                  pickle=read_samples)[find_reader(path)]
-    return reader(path, truth)
+    if image_ids not in IMAGE_IDS:
+        raise ValueError(f'image_ids is {image_ids!r}; it must be one of {IMAGE_IDS}')
+    kind = find_reader(path)
+    if kind == 'boxes':
+        return read_boxes(path, truth, image_ids)
+    reader = dict(npz=read_npz, npy=read_folder, png=read_folder, pickle=read_samples)[kind]
+    return reader(path, truth, classes)
 
 
 class ImageNames:
     """Find the image that a key means: its id, file name, or the stem of it.
 
     Args:
-        targets (Sequence[Target]): The images.
-        path (Path): Of the predictions, for messages.
+        targets: The images.
+        path: Of the predictions, for messages.
     """
 
-    def __init__(self, targets, path):
+    def __init__(self, targets: Sequence[Target], path: Path) -> None:
         self.path = path
-        self.by_key = {}
-        for target in targets:
-            name = Path(target.fields.get('file_name', ''))
-            for key in {str(target.image_id), str(name), name.name, name.stem} - {'', '.'}:
-                self.by_key.setdefault(key, set()).add(target.image_id)
+        self.file_names = {target.image_id: Path(target.fields.get('file_name', ''))
+                           for target in targets}
+        self.by_key: dict[str, set[Any]] = {}
+        for image_id, name in self.file_names.items():
+            for key in {str(image_id), str(name), name.name, name.stem} - {'', '.'}:
+                self.by_key.setdefault(key, set()).add(image_id)
 
-    def find(self, key):
+    def find(self, key: object) -> Any:
         """Return the id of the image.
 
         Raises:
@@ -86,151 +104,166 @@ class ImageNames:
         if len(found) != 1:
             known = ', '.join(sorted(self.by_key)[:4])
             raise ValueError(
-                f'{self.path}: {key!r} means '
+                f'{self.path}: {quote(key)} means '
                 + (f'the images {sorted(found, key=str)} alike' if found else 'no image of the '
                    f'annotation file ({known}, ...)')
                 + '; maps are named by image id, file name or its stem')
         return next(iter(found))
 
+    def find_checked(self, image_id: Any, file_name: object, must_know: bool = True) -> Any:
+        """Return the id of an image that is named by id and, where known, by file name.
 
-def read_boxes(path, truth):
-    """Yield the boxes of COCO's result JSON: ``image_id, category_id, bbox [x, y, w, h], score``."""
+        Args:
+            image_id: The id, or the stem or number of the file name.
+            file_name: Of the image; None where it is not said.
+            must_know: Reject a file name that is no image's; else the id alone counts.
+
+        Raises:
+            ValueError: No image, or several, are meant, or the two contradict each other.
+        """
+        found = set() if file_name is None else self.find_file(str(file_name))
+        if not found and (file_name is None or not must_know):
+            return self.find(image_id)
+        fitting = [key for key in found if str(key) == str(image_id)] or [
+            key for key in found if str(image_id) in self.stem_keys(key)]
+        if len(fitting) != 1:
+            raise ValueError(
+                f'{self.path}: image_id {quote(image_id)} and file_name {quote(file_name)} are '
+                + ('two images; which of the two is meant?' if found else
+                   'no image of the annotation file'))
+        return fitting[0]
+
+    def find_file(self, file_name: str) -> set[Any]:
+        """Return the ids of the images that a file name can mean: by its path, else its last part."""
+        name = Path(file_name)
+        return {image_id for image_id, own in self.file_names.items()
+                if own == name} or self.by_key.get(name.name, set()) & {
+                    image_id for image_id, own in self.file_names.items() if own.name == name.name}
+
+    def stem_keys(self, image_id: Any) -> tuple[str, ...]:
+        """Return the stem of an image's file name, and its number where it is one."""
+        stem = self.file_names[image_id].stem
+        return (stem, str(int(stem))) if (
+            stem.isascii() and stem.isdigit() and len(stem) < 19) else (stem, )
+
+    def match_ids(self, keys: set[Any], image_ids: str) -> dict[Any, Any]:
+        """Return the image that each ``image_id`` of COCO results means.
+
+        Args:
+            keys: All of the file.
+            image_ids: As in :func:`read_predictions`.
+
+        Raises:
+            ValueError: Both readings fit all keys but name other images, or none fits.
+        """
+        by_stem: dict[str, list[Any]] = {}
+        for image_id in self.file_names:
+            for key in set(self.stem_keys(image_id)):
+                by_stem.setdefault(key, []).append(image_id)
+        ids = {key: key for key in keys if key in self.file_names}
+        stems = {key: by_stem[str(key)][0] for key in keys if len(by_stem.get(str(key), ())) == 1}
+        if image_ids == 'auto':
+            complete = [found for found in (ids, stems) if len(found) == len(keys)]
+            if len(complete) == 2 and ids != stems:
+                key = next(key for key in keys if ids[key] != stems[key])
+                raise ValueError(
+                    f'{self.path}: image_id {key!r} is the id of {self.file_names[ids[key]]}, and '
+                    f'the number of {self.file_names[stems[key]]}; say which is meant: image_ids '
+                    "(--image-ids) 'id' or 'stem'")
+            return (complete or [ids])[0]
+        return ids if image_ids == 'id' else stems
+
+
+def read_boxes(path: Path, truth: GroundTruth, image_ids: str = 'auto') -> Iterator[Prediction]:
+    """Yield the boxes of COCO's result JSON: ``image_id, category_id, bbox [x, y, w, h], score``.
+
+    Where a result has a ``file_name``, that names the image.
+    """
     entries = load_json(path, 'prediction file')
     if not isinstance(entries, list):
         raise ValueError(f'{path}: a list of results is expected (COCO: image_id, category_id, bbox, '
                          f'score), not a {type(entries).__name__}')
-    known = {target.image_id for target in truth.targets}
-    rows = {}
     for index, entry in enumerate(entries):
-        where = f'{path}: result {index}'
         if not isinstance(entry, dict) or {'image_id', 'category_id', 'bbox', 'score'} - set(entry):
-            raise ValueError(f'{where} is {str(entry)[:100]}; image_id, category_id, bbox and score '
-                             'are expected')
-        if not is_id(entry['image_id']) or entry['image_id'] not in known:
-            raise ValueError(f'{where} is of image {entry["image_id"]!r}, which is not in '
+            raise ValueError(f'{path}: result {index} is {shorten(entry)}; image_id, category_id, '
+                             'bbox and score are expected')
+    names = ImageNames(truth.targets, path)
+    matches = names.match_ids({as_id(entry['image_id']) for entry in entries
+                               if 'file_name' not in entry}, image_ids)
+    rows: dict[Any, list[tuple[float, ...]]] = {}
+    for index, entry in enumerate(entries):
+        where, key = f'{path}: result {index}', as_id(entry['image_id'])
+        if 'file_name' in entry:
+            image_id = names.find_checked(key, entry['file_name'])
+        elif key is None or key not in matches:
+            raise ValueError(f'{where} is of image {quote(entry["image_id"])}, which is not in '
                              f'{truth.path}; are these predictions of another set?')
-        if (not is_id(entry['category_id'])
-                or entry['category_id'] not in truth.category_labels):
-            raise ValueError(f'{where} has category {entry["category_id"]!r}; {truth.path} has '
+        else:
+            image_id = matches[key]
+        category = as_id(entry['category_id'])
+        if category is None or category not in truth.category_labels:
+            raise ValueError(f'{where} has category {quote(entry["category_id"])}; {truth.path} has '
                              f'{list(truth.category_labels)}')
         numbers = [*entry['bbox'], entry['score']] if isinstance(entry['bbox'], list) else []
         if len(numbers) != 5 or not all(map(is_number, numbers)):
-            raise ValueError(f'{where} has the bbox {entry["bbox"]} and score {entry["score"]}; '
-                             '[x, y, width, height] and a number are expected')
-        rows.setdefault(entry['image_id'], []).append(
-            (*numbers, truth.category_labels[entry['category_id']]))
+            raise ValueError(f'{where} has the bbox {shorten(entry["bbox"])} and score '
+                             f'{shorten(entry["score"])}; [x, y, width, height] and a number are '
+                             'expected')
+        rows.setdefault(image_id, []).append((*numbers, truth.category_labels[category]))
     for image_id, values in rows.items():
-        values = np.array(values, dtype=np.float64)
-        boxes = np.concatenate([values[:, :2], values[:, :2] + values[:, 2:4]], axis=1)
-        yield Prediction(image_id, boxes=boxes, scores=values[:, 4], labels=values[:, 5].astype(int))
+        table = np.array(values, dtype=np.float64)
+        boxes = np.concatenate([table[:, :2], table[:, :2] + table[:, 2:4]], axis=1)
+        yield Prediction(image_id, boxes=boxes, scores=table[:, 4], labels=table[:, 5].astype(int))
 
 
-def read_npz(path, truth):
-    """Yield the maps of an NPZ, ``(n, m)`` or ``(C, n, m)`` each."""
-    names = ImageNames(truth.targets, path)
-    for key, maps in _load_archive(path):
-        yield Prediction(names.find(key), maps=maps)
+def read_npz(path: Path, truth: GroundTruth, classes: Sequence[str] | None = None
+             ) -> Iterator[Prediction]:
+    """Yield the predictions of an NPZ of ours, or the maps ``(n, m)`` or ``(C, n, m)`` of any."""
+    names, content = ImageNames(truth.targets, path), read_description(path)
+    if content is None:
+        for key, maps in iterate_npz(path):
+            yield Prediction(names.find(key), maps=maps, classes=classes)
+        return
+    for image, prediction in iterate_archive(path, content):
+        yield _with_id(prediction, names.find_checked(prediction.image_id, image.get('file_name')))
 
 
-def read_folder(path, truth):
+def read_folder(path: Path, truth: GroundTruth, classes: Sequence[str] | None = None
+                ) -> Iterator[Prediction]:
     """Yield the maps of a folder of NPY or PNG files, one file an image."""
-    names = ImageNames(truth.targets, path)
-    reader = dict(npy=_load_npy, png=load_png)[find_reader(path)]
-    for file in sorted(path.glob(f'*.{find_reader(path)}')):
-        yield Prediction(names.find(file.stem), maps=reader(file))
+    names, kind = ImageNames(truth.targets, path), find_reader(path)
+    for file in sorted(path.glob(f'*.{kind}')):
+        yield Prediction(names.find(file.stem), classes=classes,
+                         maps=load_npy(file) if kind == 'npy' else load_png(file))
 
 
-def load_png(path):
-    """Return a grey PNG of 8 or 16 bits as float32 scores in [0, 1].
+def read_samples(path: Path, truth: GroundTruth, classes: Sequence[str] | None = None
+                 ) -> Iterator[Prediction]:
+    """Yield the predictions of mmdet's ``DumpDetResults``: the map where there is one, else boxes.
 
-    Equal grey values are equal scores, and enter together: 8 bits have at most 256 thresholds.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as img:
-            mode, values = img.mode, np.asarray(img)
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f'{path}: the map cannot be read ({error}); write it again') from error
-    if mode not in ('L', 'I;16', 'I;16B', 'I'):
-        raise ValueError(f'{path}: the map is a PNG of mode {mode}; one grey channel of 8 or 16 bits '
-                         'is expected (a coloured heat map is a picture, not scores)')
-    return values.astype(np.float32) / (255 if mode == 'L' else 65535)
-
-
-def read_samples(path, truth):
-    """Yield the predictions of ``tools/test.py --out``: the map where there is one, else boxes.
-
-    Arrays keep their type, so that scores of low precision are refused where they are read.
+    Arrays keep their type, so that scores of low precision are rejected where they are read.
     """
     names = ImageNames(truth.targets, path)
-    for index, sample in enumerate(load_samples(path)):
+    samples = load_samples(path)
+    if samples and classes is None and len(truth.classes) > 1:
+        raise ValueError(
+            f'{path}: a pickle does not say in which order its {len(truth.classes)} classes are; '
+            'write an .npz with tools/test.py --out, or name them in the order of the config '
+            '(--classes)')
+    for index, sample in enumerate(samples):
         if not isinstance(sample, dict) or 'img_id' not in sample:
             raise ValueError(f'{path}: sample {index} has no img_id; write the file again with '
                              'tools/test.py --out')
-        image_id = names.find(sample['img_id'])
-        where = f'{path}: sample {index} (image {image_id!r})'
-        height, width = (sample.get('ori_shape') or (None, None))[:2]
-        common = dict(height=height, width=width)
-        if sample.get('image_score') is not None:
-            common['image_scores'] = _scores_of(sample, 'image_score', where).reshape(-1)
-        if sample.get('pred_heatmap') is not None:
-            yield Prediction(image_id, maps=_scores_of(sample['pred_heatmap'], 'scores', where),
-                             **common)
-        elif sample.get('pred_instances') is not None:
-            instances = sample['pred_instances']
-            boxes, labels = (_entry(instances, key, where) for key in ('bboxes', 'labels'))
-            yield Prediction(image_id, boxes=_to_numpy(boxes).reshape(-1, 4),
-                             scores=_scores_of(instances, 'scores', where),
-                             labels=_to_numpy(labels), **common)
-        else:
-            raise ValueError(f'{path}: sample {index} has neither pred_heatmap nor pred_instances')
+        img_path = sample.get('img_path')
+        try:
+            prediction = sample_prediction({'ori_shape': (None, None), **sample}, classes)
+            image_id = names.find_checked(
+                sample['img_id'], None if img_path is None else str(img_path), must_know=False)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f'{path}: sample {index} (image {quote(sample["img_id"])}): '
+                             f'{shorten(str(error))}') from error
+        yield _with_id(prediction, image_id)
 
 
-def _load_archive(path):
-    """Yield name and array of each entry of an NPZ, one at a time."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            for key in archive.files:
-                yield key, archive[key]
-    # numpy says ValueError to what is no archive at all, and to arrays of objects.
-    except (OSError, EOFError, BadZipFile, zlib.error, ValueError) as error:
-        raise ValueError(f'{path}: no NPZ of plain arrays, or cut short ({error}); write it again '
-                         'with numpy.savez') from error
-
-
-def _load_npy(path):
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        raise ValueError(f'{path}: the map cannot be read ({error}); write it again') from error
-
-
-def _entry(content, key, where):
-    """Return an entry of what a sample holds."""
-    if not isinstance(content, dict) or key not in content:
-        raise ValueError(f'{where} has no {key} in {str(content)[:80]}; write the file again with '
-                         'tools/test.py --out')
-    return content[key]
-
-
-def _scores_of(content, key, where):
-    """Return scores as an array; float16 and bfloat16 are refused.
-
-    Made float32, the ties of a sigmoid that was computed in float16 would look honest.
-    """
-    value = _entry(content, key, where)
-    dtype = str(getattr(value, 'dtype', ''))
-    if dtype.endswith('float16'):
-        raise ValueError(f'{where}: {key} are of type {dtype}; float32 or float64 is expected. '
-                         'Compute the sigmoid outside autocast and write the file again')
-    return _to_numpy(value)
-
-
-def _to_numpy(value):
-    """Return a tensor or an array as an array; float16 and bfloat16 become float32."""
-    if hasattr(value, 'detach'):
-        value = value.detach()
-        value = value.float().numpy() if value.is_floating_point() else value.numpy()
-    value = np.asarray(value)
-    return value.astype(np.float32) if value.dtype == np.float16 else value
+def _with_id(prediction: Prediction, image_id: Any) -> Prediction:
+    return replace(prediction, image_id=image_id)

@@ -3,49 +3,52 @@
 Everything is in pixels of the image as it lies on disk; the step to the frame of side 1024 is
 made in one place, :func:`~mmwindow.evaluation.scoring.reduce_image`.
 """
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from mmwindow.annotations.groups import group_name
-from mmwindow.evaluation.events.targets import FRAME_SIDE
+from mmwindow.evaluation.events.targets import FRAME_SIDE, Floats
 
-MAP_EXTENTS = ('frame', 'image')
+Labels = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
 class Target:
-    """The ground truth of one image; a normal has no points.
+    """The ground truth of one image; a negative image has no points.
 
     Attributes:
-        image_id (int | str): Names the image.
-        height (int): Of the image in its pixels.
-        width (int): Likewise.
-        points (ndarray): ``(N, 2)``, x and y in pixels of this image.
-        labels (ndarray): ``(N,)``, the class of each point; None for all 0.
-        boxes (ndarray): ``(N, 4)``, x1, y1, x2, y2 in pixels of this image, one around each
-            point, for the hit rules that ask for them; None where there are none.
-        group (str): Names the patient; '' where there is none.
-        fields (dict): Anything else to report by; ``file_name`` where there is a file.
+        image_id: Names the image.
+        height: Of the image in its pixels.
+        width: Likewise.
+        points: ``(N, 2)``, x and y in pixels of this image.
+        labels: ``(N,)``, the class of each point; None for all 0.
+        boxes: ``(N, 4)``, x1, y1, x2, y2 in pixels of this image, one around each point, for the
+            hit rules that ask for them; None where there are none.
+        group: Names the patient; None or '' where there is none: the image is its own unit.
+        fields: Anything else to report by; ``file_name`` where there is a file.
     """
 
-    image_id: object
-    height: int
-    width: int
-    points: np.ndarray = ()
-    labels: np.ndarray | None = None
-    boxes: np.ndarray | None = None
-    group: str = ''
-    fields: dict = field(default_factory=dict)
+    image_id: Any
+    height: float
+    width: float
+    points: ArrayLike = ()
+    labels: ArrayLike | None = None
+    boxes: ArrayLike | None = None
+    group: Any = ''
+    fields: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def name(self):
+    def name(self) -> str:
         """How messages name the image."""
         file_name = self.fields.get('file_name')
         return f'image {self.image_id!r}' + (f' ({file_name})' if file_name else '')
 
     @property
-    def scale(self):
+    def scale(self) -> float:
         """Frame pixels (side 1024) along one pixel of the image."""
         return FRAME_SIDE / max(self.height, self.width)
 
@@ -55,29 +58,47 @@ class Prediction:
     """What a detector says of one image: maps, or boxes with scores.
 
     Attributes:
-        image_id (int | str): That of the target.
-        maps (ndarray): ``(n, m)`` for one class or ``(C, n, m)``, float32 or float64 scores.
-        boxes (ndarray): ``(N, 4)``, x1, y1, x2, y2 in pixels of the image, after non-maximum
-            suppression; where there are no maps.
-        scores (ndarray): ``(N,)``, of the boxes.
-        labels (ndarray): ``(N,)``, the class of each box; None for all 0.
-        image_scores (ndarray): ``(C,)``; None for the maximum of the map or the best box.
-        height (int): Of the image that was predicted, compared with the target's where given.
-        width (int): Likewise.
+        image_id: That of the target.
+        maps: ``(n, m)`` for one class or ``(C, n, m)``, float32 or float64 scores.
+        boxes: ``(N, 4)``, x1, y1, x2, y2 in pixels of the image, after non-maximum suppression;
+            where there are no maps.
+        scores: ``(N,)``, of the boxes.
+        labels: ``(N,)``, the class of each box; None for all 0.
+        image_scores: ``(C,)``; None for the maximum of the map or the best box.
+        height: Of the image that was predicted, compared with the target's where given.
+        width: Likewise.
+        classes: The names that the labels and the maps count; None for those of the evaluation.
     """
 
-    image_id: object
-    maps: np.ndarray | None = None
-    boxes: np.ndarray | None = None
-    scores: np.ndarray | None = None
-    labels: np.ndarray | None = None
-    image_scores: np.ndarray | None = None
-    height: int | None = None
-    width: int | None = None
+    image_id: Any
+    maps: ArrayLike | None = None
+    boxes: ArrayLike | None = None
+    scores: ArrayLike | None = None
+    labels: ArrayLike | None = None
+    image_scores: ArrayLike | None = None
+    height: float | None = None
+    width: float | None = None
+    classes: Sequence[str] | None = None
 
 
-def check_target(target, num_classes):
-    """Return a target with its arrays made whole, points inside their image.
+class CheckedBoxes(NamedTuple):
+    """Boxes clipped to their image.
+
+    Attributes:
+        boxes: ``(N, 4)``, image pixels.
+        scores: ``(N,)``.
+        labels: ``(N,)``.
+        num_left_out: How many lay outside the image or had no area.
+    """
+
+    boxes: Floats
+    scores: NDArray[Any]
+    labels: Labels
+    num_left_out: int
+
+
+def check_target(target: Target, num_classes: int) -> Target:
+    """Return a target with its arrays made complete, points inside their image.
 
     Raises:
         ValueError: A size, point, box or label that makes no sense; the message names the image.
@@ -104,12 +125,12 @@ def check_target(target, num_classes):
             raise ValueError(f'{target.name} has {len(points)} points and the boxes '
                              f'{boxes.tolist()}; one of finite, positive size around each is '
                              'expected')
-    return Target(target.image_id, target.height, target.width, points,
-                  _check_labels(target.labels, len(points), num_classes, target.name), boxes,
-                  _group_of(target), dict(target.fields))
+    return replace(target, points=points, boxes=boxes, group=_group_of(target),
+                   labels=_check_labels(target.labels, len(points), num_classes, target.name),
+                   fields=dict(target.fields))
 
 
-def _group_of(target):
+def _group_of(target: Target) -> str:
     """Return the patient's name, '' where there is none: such an image is its own unit."""
     try:
         return group_name(target.group) or ''
@@ -117,33 +138,37 @@ def _group_of(target):
         raise ValueError(f'{target.name}: its {error}') from error
 
 
-def pad_to_square(scores, target):
-    """Return maps over an image, ``(C, h, w)``, as maps over its padded square, ``(C, n, n)``.
+def order_classes(prediction: Prediction, classes: Sequence[str]) -> Prediction:
+    """Return a prediction whose labels, maps and image scores count the given classes.
 
-    Cells are added to the right or below with the map's lowest score: they enter last, so
-    that no curve has a finding there before the whole film is one.
+    Args:
+        prediction: Names its classes, or none.
+        classes: Of the evaluation.
 
     Raises:
-        ValueError: The shape of the map is not that of the image, to one cell.
+        ValueError: The two name different classes.
     """
-    height, width = scores.shape[1:]
-    side = max(height, width)
-    expected = [side * target.height / max(target.height, target.width),
-                side * target.width / max(target.height, target.width)]
-    if abs(height - expected[0]) >= 1 or abs(width - expected[1]) >= 1:
-        raise ValueError(
-            f'the map has {height} x {width} cells (height x width), the image {target.height} x '
-            f'{target.width} pixels, so about {expected[0]:.0f} x {expected[1]:.0f} cells are '
-            "expected of a map over the image; is it over the padded square (map_extent='frame'), "
-            'or of another image?')
-    padded = np.repeat(scores.min(axis=(1, 2), keepdims=True), side * side, axis=2)
-    padded = padded.reshape(len(scores), side, side)
-    padded[:, :height, :width] = scores
-    return padded
+    if prediction.classes is None or tuple(prediction.classes) == tuple(classes):
+        return prediction
+    own = list(prediction.classes)
+    if sorted(own) != sorted(classes):
+        raise ValueError(f'the predictions are of the classes {own}, the annotations of '
+                         f'{list(classes)}; both must name the same ones')
+    order = [own.index(name) for name in classes]
+    maps = None if prediction.maps is None else np.asarray(prediction.maps)
+    scores, labels = prediction.image_scores, prediction.labels
+    if labels is not None:
+        labels = np.argsort(order)[_check_labels(labels, np.size(labels), len(own), 'boxes')]
+    return replace(
+        prediction, classes=tuple(classes), labels=labels,
+        maps=maps if maps is None or maps.ndim < 3 or len(maps) != len(own) else maps[order],
+        image_scores=scores if scores is None or np.size(scores) != len(own) else (
+            np.asarray(scores).reshape(-1)[order]))
 
 
-def check_maps(maps, target, num_classes, map_extent):
-    """Return maps as ``(C, n, n)`` over the padded square.
+def check_maps(maps: ArrayLike, target: Target, num_classes: int,
+               map_extent: str = 'frame') -> NDArray[Any]:
+    """Return maps as ``(C, n, m)``.
 
     Raises:
         ValueError: Wrong shape or number of classes, or a value that is not finite.
@@ -160,21 +185,22 @@ def check_maps(maps, target, num_classes, map_extent):
         raise ValueError(f'{int((~np.isfinite(maps)).sum())} of {maps.size} cells of the map are '
                          'NaN or infinite; every score must be finite')
     if map_extent == 'image':
-        return pad_to_square(maps, target)
-    if maps.shape[1] != maps.shape[2]:
-        raise ValueError(
-            f'the map has {maps.shape[1]} x {maps.shape[2]} cells; one over the padded square has '
-            "as many rows as columns. Is it over the image alone (map_extent='image')?")
+        height, width = maps.shape[1:]
+        cell = max(target.height, target.width) / max(height, width)
+        expected = target.height / cell, target.width / cell
+        if abs(height - expected[0]) >= 1 or abs(width - expected[1]) >= 1:
+            raise ValueError(
+                f'the map has {height} x {width} cells (height x width), the image {target.height} '
+                f'x {target.width} pixels, so about {expected[0]:.0f} x {expected[1]:.0f} cells '
+                "are expected of a map over the image; is it over the frame (map_extent='frame'), "
+                'or of another image?')
     return maps
 
 
-def check_boxes(prediction, target, num_classes):
+def check_boxes(prediction: Prediction, target: Target, num_classes: int) -> CheckedBoxes:
     """Return boxes clipped to the image, their scores and labels, and how many were left out.
 
-    Boxes that lie wholly outside the image or have no area are left out and counted.
-
-    Returns:
-        dict: ``boxes`` ``(N, 4)`` image pixels, ``scores``, ``labels``, ``num_left_out``.
+    Boxes that lie outside the image or have no area are left out and counted.
 
     Raises:
         ValueError: Lengths differ, a number is not finite, or corners are exchanged.
@@ -188,17 +214,16 @@ def check_boxes(prediction, target, num_classes):
         raise ValueError(f'box {wrong} is {boxes[wrong].tolist()} with the score {scores[wrong]}; '
                          'every number must be finite')
     if (boxes[:, 2:] < boxes[:, :2]).any():
-        wrong = boxes[(boxes[:, 2:] < boxes[:, :2]).any(axis=1)][0]
-        raise ValueError(f'the box {wrong.tolist()} has corners exchanged; x1, y1, x2, y2 with '
+        exchanged = boxes[(boxes[:, 2:] < boxes[:, :2]).any(axis=1)][0]
+        raise ValueError(f'the box {exchanged.tolist()} has corners exchanged; x1, y1, x2, y2 with '
                          'x1 < x2 and y1 < y2 are expected')
     labels = _check_labels(prediction.labels, len(boxes), num_classes, 'boxes')
     clipped = boxes.clip(0, [target.width, target.height] * 2)
     seen = (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
-    return dict(boxes=clipped[seen], scores=scores[seen], labels=labels[seen],
-                num_left_out=int((~seen).sum()))
+    return CheckedBoxes(clipped[seen], scores[seen], labels[seen], int((~seen).sum()))
 
 
-def _as_rows(values, width, what):
+def _as_rows(values: ArrayLike | None, width: int, what: str) -> Floats:
     values = np.asarray(() if values is None else values, dtype=np.float64)
     if values.size == 0:
         return np.zeros((0, width))
@@ -207,7 +232,7 @@ def _as_rows(values, width, what):
     return values
 
 
-def _check_labels(labels, num, num_classes, what):
+def _check_labels(labels: ArrayLike | None, num: int, num_classes: int, what: str) -> Labels:
     """Return labels ``(num,)`` as integers; all 0 where there are none."""
     if labels is None:
         labels = np.zeros(num, dtype=int)
@@ -216,6 +241,6 @@ def _check_labels(labels, num, num_classes, what):
         labels = labels.astype(int)
     if len(labels) != num or labels.dtype.kind not in 'iu' or (
             num and not 0 <= labels.min() <= labels.max() < num_classes):
-        raise ValueError(f'{what}: labels are {labels.tolist()[:10]}; {num} whole numbers from 0 to '
+        raise ValueError(f'{what}: labels are {labels.tolist()[:10]}; {num} integers from 0 to '
                          f'{num_classes - 1} are expected')
     return labels

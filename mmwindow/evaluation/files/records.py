@@ -8,22 +8,22 @@ import json
 import math
 import os
 import platform
+import warnings
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy
 
-from mmwindow.evaluation.events.image_events import KINDS, ImageEvents
+from mmwindow.evaluation.events.image_events import EVENT_PAIRS, ImageEvents
 from mmwindow.evaluation.froc import CONVENTIONS
 from mmwindow.evaluation.froc_settings import FROCSettings, counted_curve
 from mmwindow.utils.files import write_text
 
 FORMAT = 'mmwindow-evaluation'
-VERSION = 1
-# Pairs of arrays of one length, the levels descending.
-EVENT_PAIRS = tuple((f'{kind}_levels', f'{kind}_changes') for kind in KINDS)
+VERSION = 2  # 1 where no image says at which scores a target is lost again
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,11 @@ def write_record(path, classes, settings, metrics=None, source=None, intervals=N
     for name in ('budgets', 'convention'):
         if name not in settings:
             raise ValueError(f'{path}: the settings have no {name}; a record says how it is read')
+    loses_hits = any(img.recalled_levels is not None for events in classes.values()
+                     for img in events)
     content = dict(
-        format=FORMAT, version=VERSION, settings=plain(settings), versions=current_versions(),
-        source=plain(source or {}), metrics=plain(metrics or {}),
+        format=FORMAT, version=VERSION if loses_hits else 1, settings=plain(settings),
+        versions=current_versions(), source=plain(source or {}), metrics=plain(metrics or {}),
         intervals=plain(intervals or {}),
         classes=[_describe_class(name, events, settings) for name, events in classes.items()])
     write_text(path, json.dumps(content, allow_nan=False) + '\n')
@@ -123,6 +125,7 @@ def read_record(path):
         if not isinstance(name, str) or name in classes:
             raise ValueError(f'{path}: a class is named {name!r}; each needs a name of its own')
         classes[name] = [_read_events(path, name, img) for img in entry['images']]
+    _warn_of_old_recalls(path, content, classes)
     return Record(classes=classes, settings=content['settings'],
                   metrics={key: math.nan if value is None else value
                            for key, value in (content.get('metrics') or {}).items()},
@@ -131,7 +134,21 @@ def read_record(path):
                   version=content['version'], path=path)
 
 
-def current_versions():
+def _warn_of_old_recalls(path: Path, content: Mapping[str, Any],
+                         classes: Mapping[str, list[ImageEvents]]) -> None:
+    """Warn where recall counts targets that the findings at a threshold do not hit."""
+    rule = content['settings'].get('rule', 'disk_overlap')
+    if content['version'] > 1 or rule == 'disk_overlap':
+        return
+    # Boxes stay as the threshold falls; components of maps merge: there are fewer, and hits are lost.
+    if any((img.fp_changes < 0).any() for events in classes.values() for img in events):
+        warnings.warn(
+            f'{path}: maps scored by the rule {rule!r} before format 2; recall counts every target '
+            'that was hit at the threshold or above, also where findings have merged and hit it no '
+            'longer. Score the predictions again', stacklevel=3)
+
+
+def current_versions() -> dict[str, str]:
     """Return the versions of what computes a result."""
     import mmwindow  # here, since mmwindow imports this file
 
@@ -173,7 +190,7 @@ def _describe_class(name, events, settings):
         settings['budgets'], settings['convention'], settings.get('fp_denominator', 'all')))
     points = []
     for budget in settings['budgets']:
-        threshold = curve.threshold_at(budget)
+        threshold = curve.threshold_at(budget, settings['convention'])
         points.append(dict(budget=budget, recall=curve.recall_at(budget, settings['convention']),
                            threshold=None if threshold == math.inf else threshold))
     return dict(name=str(name), num_images=len(events), num_points=curve.num_points,
@@ -266,6 +283,11 @@ def _check_pair(where, values, levels, changes):
     if not np.isfinite(values[levels]).all() or (np.diff(values[levels]) >= 0).any():
         raise ValueError(f'{where}: its {levels} are not finite and descending; write the record '
                          'again')
+    counts, most = np.cumsum(values[changes]), len(values['recall_levels'])
+    if levels == 'recalled_levels' and len(counts) and not (
+            0 <= counts.min() <= counts.max() <= most):
+        raise ValueError(f'{where}: its {changes} come to {counts.min()} to {counts.max()} targets, '
+                         f'0 to {most} are expected; write the record again')
 
 
 def _read_numbers(where, key, values, dtype):

@@ -274,8 +274,7 @@ def image_counts(point, events):
     return dict(
         true_positives=positive & called, positives=positive, true_negatives=~positive & ~called,
         normals=~positive, counted_images=counted,
-        recalled_points=np.array([((event.recall_levels >= point.threshold)
-                                   & (event.recall_levels > -np.inf)).sum() for event in events]),
+        recalled_points=np.array([event.num_recalled(point.threshold) for event in events]),
         points=np.array([len(event.recall_levels) for event in events]),
         false_positive_findings=np.array([event.num_false_positives(point.threshold)
                                           for event in findings]))

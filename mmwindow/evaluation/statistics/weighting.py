@@ -50,7 +50,7 @@ class WeightedEvents:
         num_units = len(units)
         positive = np.array([bool(event.is_positive) for event in events])
         scores = np.array([event.score for event in events], dtype=np.float64)
-        points = np.array([len(event.recall_levels) for event in events])
+        points = np.array([event.num_points for event in events])
         counted = np.ones(len(events), bool) if settings.fp_denominator == 'all' else ~positive
         self.unit_points = np.bincount(units.index, weights=points,
                                        minlength=num_units).astype(np.int64)
@@ -67,13 +67,16 @@ class WeightedEvents:
         self.num_not_above = np.searchsorted(scores[order], scores[positive], 'right')
 
     def _sort_hits(self, events, unit):
-        """Sort the levels at which points are recalled, the highest first."""
-        levels = np.concatenate([event.recall_levels for event in events]).astype(np.float64)
-        owner = np.repeat(unit, [len(event.recall_levels) for event in events])
+        """Sort the changes of the number of points recalled, the highest level first."""
+        pairs = [event.recall_events() for event in events]
+        levels = np.concatenate([levels for levels, _ in pairs]).astype(np.float64)
+        changes = np.concatenate([changes for _, changes in pairs])
+        owner = np.repeat(unit, [len(levels) for levels, _ in pairs])
         order = np.argsort(-levels, kind='stable')
-        # Without points that are never recalled, or below the floor.
-        order = order[(levels[order] > -np.inf) & (levels[order] >= self.floor)]
+        order = order[levels[order] >= self.floor]
         self.hit_levels, self.hit_unit = levels[order], owner[order]
+        self.hit_changes = changes[order].astype(np.int32)
+        self.hits_are_nested = not (self.hit_changes < 0).any()
 
     def _sort_false_positives(self, events, unit, counted):
         """Sort the changes of the number of false positives, one per unit and level."""
@@ -91,7 +94,7 @@ class WeightedEvents:
         level, self.fp_unit = np.divmod(pairs, num_units)
         self.fp_changes = changes.astype(np.int32)
         self.level_ends = np.flatnonzero(np.append(np.diff(level), 1)) if len(level) else level
-        fp_levels = -negated[level[self.level_ends]]
+        self.fp_levels = fp_levels = -negated[level[self.level_ends]]
         # The points recalled strictly above each level, and at it; beyond the last, all.
         self.hits_above = np.append(np.searchsorted(-self.hit_levels, -fp_levels, 'left'),
                                     len(self.hit_levels))
@@ -136,7 +139,10 @@ class WeightedEvents:
         images, points = weights @ self.unit_images, weights @ self.unit_points
         limits = np.multiply.outer(images, settings.budgets) + 1e-9  # as in FROCCurve.crossing
         hits = np.zeros((len(weights), len(self.hit_levels) + 1), dtype=np.int64)
-        np.cumsum(np.take(weights, self.hit_unit, axis=1), axis=1, out=hits[:, 1:])
+        np.cumsum(np.take(weights, self.hit_unit, axis=1) * self.hit_changes, axis=1,
+                  out=hits[:, 1:])
+        if settings.convention == 'best' and not self.hits_are_nested:
+            return self._best_recalls(weights, hits, limits, images, points)
         found = self.find_crossings(weights, np.floor(limits).astype(np.int64))
         self._check_known(found)
         rows = np.arange(len(weights))[:, None]
@@ -148,6 +154,30 @@ class WeightedEvents:
                 rate, rate_at = found.before / images[:, None], found.at / images[:, None]
                 weight = np.maximum(np.array(settings.budgets) - rate, 0) / (rate_at - rate)
                 recall = np.where(crossed, recall + weight * (at - recall), recall)
+        recall[images == 0] = np.nan
+        return recall
+
+    def _best_recalls(self, weights, hits, limits, images, points):
+        """Return the highest recall at any threshold within each limit, where recall can fall.
+
+        Args:
+            weights (ndarray): ``(B, U)``.
+            hits (ndarray): ``(B, H + 1)``, running number of recalled points.
+            limits (ndarray): ``(B, budgets)``; a count above exceeds it.
+            images, points (ndarray): ``(B,)``, of each weighting.
+        """
+        fp_levels = np.repeat(self.fp_levels, np.diff(self.level_ends, prepend=-1))
+        negated = np.unique(-np.concatenate([fp_levels, self.hit_levels]))
+        fps_at = np.searchsorted(-fp_levels, negated, 'right')
+        hits_at = np.searchsorted(-self.hit_levels, negated, 'right')
+        best = np.zeros(limits.shape)
+        for row, weighting in enumerate(weights):  # one at a time: there may be many levels
+            counts = np.append(0, np.cumsum(weighting[self.fp_unit] * self.fp_changes))[fps_at]
+            found = hits[row, hits_at]
+            for number, limit in enumerate(limits[row]):
+                best[row, number] = found[counts <= limit].max(initial=0)
+        with np.errstate(invalid='ignore', divide='ignore'):
+            recall = best / points[:, None]
         recall[images == 0] = np.nan
         return recall
 

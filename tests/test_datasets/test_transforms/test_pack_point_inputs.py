@@ -19,7 +19,7 @@ def make(points=((3., 4.), (50., 6.)), **more):
     return dict(dict(
         img=np.full((64, 64, 3), 7, np.uint8), img_id=5, img_path='a.png', ori_shape=(30, 40),
         img_shape=(64, 64), scale_factor=(1.6, 1.6), flip=True, flip_direction='horizontal',
-        input_side=64, group='patient 7', ori_points=[[1.5, 2.5]], ori_point_labels=[0],
+        input_size=(64, 64), group='patient 7', ori_points=[[1.5, 2.5]], ori_point_labels=[0],
         gt_bboxes=PointBoxes([list(point) for point in points]),
         gt_bboxes_labels=np.zeros(num, np.int64), gt_ignore_flags=np.zeros(num, dtype=bool),
         gt_bounds=bounds), **more)
@@ -36,7 +36,7 @@ def test_everything_is_packed():
     assert sample.gt_bounds.stride8.lower.shape == (1, 8, 8)
     assert (sample.gt_bounds.stride4.lower == 0.25).all()
     assert (sample.gt_bounds.stride4.upper == 0.75).all()
-    assert sample.img_id == 5 and sample.group == 'patient 7' and sample.input_side == 64
+    assert sample.img_id == 5 and sample.group == 'patient 7' and sample.input_size == (64, 64)
     assert sample.ori_points == [[1.5, 2.5]] and sample.ori_point_labels == [0]
     assert sample.ori_shape == (30, 40) and sample.scale_factor == (1.6, 1.6)
     assert sample.flip_direction == 'horizontal'

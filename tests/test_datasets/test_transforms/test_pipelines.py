@@ -10,7 +10,7 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import mmwindow  # noqa: F401
+from mmwindow.apis.config import merge_options
 
 CONFIG = Path(__file__).parents[3] / 'configs' / '_base_' / 'datasets' / 'points.py'
 # A soft window: with the paper's, floats are 1.0 for many cells around a point.
@@ -47,8 +47,8 @@ def folder(tmp_path_factory):
 def build(folder, split):
     cfg = Config.fromfile(str(CONFIG))
     init_default_scope('mmdet')
-    return DATASETS.build(dict(cfg[f'{split}_dataloader'].dataset, data_root=f'{folder}/',
-                               input_side=SIDE, window=WINDOW))
+    merge_options(cfg, dict(input_size=SIDE, window=WINDOW, data_root=f'{folder}/'))
+    return DATASETS.build(cfg[f'{split}_dataloader'].dataset)
 
 
 def find_disks(pixels):
@@ -102,7 +102,7 @@ def test_the_original_points_reach_the_metric_unmoved(folder):
         for index, (height, width, points) in enumerate(FILMS.values()):
             sample = dataset[index]['data_samples']
             assert sample.ori_points == [list(point) for point in points]
-            assert sample.ori_shape == (height, width) and sample.input_side == SIDE
+            assert sample.ori_shape == (height, width) and sample.input_size == (SIDE, SIDE)
             assert sample.ori_point_labels == [0] * len(points)
 
 

@@ -13,7 +13,7 @@ from mmwindow.structures import PointBoxes
 def make(points, side=256):
     num = len(points)
     return dict(
-        img=np.zeros((side, side, 3), np.uint8), img_shape=(side, side), input_side=side,
+        img=np.zeros((side, side, 3), np.uint8), img_shape=(side, side), input_size=(side, side),
         gt_bboxes=PointBoxes(points, dtype=torch.float32), gt_bboxes_labels=np.arange(num),
         gt_ignore_flags=np.zeros(num, dtype=bool))
 
@@ -57,8 +57,9 @@ def test_a_normal(points):
     assert len(results['gt_bboxes_labels']) == len(results['gt_ignore_flags']) == 0
 
 
-def test_own_size_and_side():
-    results = PointsToPseudoBoxes(size=64, input_side=512).transform(make([[100, 100]]))
+def test_own_size_is_scaled_by_the_longer_side():
+    results = PointsToPseudoBoxes(size=64).transform(
+        dict(make([[100, 100]]), input_size=(256, 512)))
     assert results['gt_bboxes'].tensor.tolist() == [[84, 84, 116, 116]]
 
 
@@ -74,6 +75,6 @@ def test_impossible_sizes(size):
         PointsToPseudoBoxes(size=size)
 
 
-def test_a_side_is_needed():
-    with pytest.raises(ValueError, match='PointsToPseudoBoxes: no input_side'):
-        PointsToPseudoBoxes().transform(dict(make([[1, 1]]), input_side=None))
+def test_an_input_size_is_needed():
+    with pytest.raises(ValueError, match='PointsToPseudoBoxes: the sample has no input_size'):
+        PointsToPseudoBoxes().transform(dict(make([[1, 1]]), input_size=None))

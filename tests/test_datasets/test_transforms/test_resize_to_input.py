@@ -52,9 +52,10 @@ def test_points_stay_on_their_disk(side):
 
 
 def test_what_is_recorded():
-    results = ResizeToInput().transform(dict(img=np.zeros((80, 96, 3), np.uint8), input_side=128))
+    results = ResizeToInput(128).transform(dict(img=np.zeros((80, 96, 3), np.uint8)))
     assert results['scale'] == (128, 107) and results['keep_ratio'] is True
     assert results['scale_factor'] == (128 / 96, 107 / 80)  # of the rounded size
+    assert results['input_size'] == (128, 128)
     assert 'gt_bboxes' not in results  # as in testing
 
 
@@ -80,8 +81,34 @@ def test_masks_are_refused(key):
         ResizeToInput(64).transform({'img': np.zeros((8, 8, 3), np.uint8), key: object()})
 
 
-def test_a_side_is_needed():
-    with pytest.raises(ValueError, match='ResizeToInput: no input_side; give it to CocoPointDataset'):
-        ResizeToInput().transform(dict(img=np.zeros((8, 8, 3), np.uint8), input_side=None))
-    with pytest.raises(ValueError, match='input_side is 0; it must be a positive whole number'):
-        ResizeToInput(0)
+@pytest.mark.parametrize('size', [0, -1, 2.0, True, '64', None, (64,), (64, 0), (64, 32.0), '48'])
+def test_sizes_that_cannot_be_meant(size):
+    with pytest.raises(ValueError, match='input_size is .*a positive whole number of pixels, or two'):
+        ResizeToInput(size)
+
+
+@pytest.mark.parametrize('size, frame, expected', [
+    # 80 x 96 into 64 x 128: the height decides, 64 / 80 = 0.8, so the width is 76.8.
+    ((80, 96), (64, 128), (64, 77)), ((96, 80), (64, 128), (64, 53)),  # 80 * 64 / 96 = 53.3
+    ((40, 200), (64, 128), (26, 128)), ((200, 40), [64, 128], (64, 13))])
+def test_an_image_fits_a_rectangle(size, frame, expected):
+    results = ResizeToInput(frame).transform(dict(
+        img=np.zeros((*size, 3), np.uint8), gt_bboxes=PointBoxes([[float(size[1]), float(size[0])]])))
+    assert results['img_shape'] == expected and results['input_size'] == tuple(frame)
+    assert results['gt_bboxes'].tensor[0].tolist() == pytest.approx([expected[1], expected[0]])
+
+
+def test_pixels_of_an_array_are_8_bit_or_rejected():
+    grey = np.random.default_rng(0).integers(0, 255, (8, 8)).astype(np.uint8)
+    results = ResizeToInput(8).transform(dict(img=grey, img_path=None))
+    assert np.array_equal(results['img'], np.stack([grey] * 3, axis=-1))
+    with pytest.raises(ValueError, match='the array: pixels are uint16; 8-bit ones are expected'):
+        ResizeToInput(8).transform(dict(img=grey.astype(np.uint16)))
+    with pytest.raises(ValueError, match='x.png: pixels have the shape'):
+        ResizeToInput(8).transform(dict(img=np.zeros((8, 8, 4), np.uint8), img_path='x.png'))
+
+
+def test_another_size_than_announced_is_rejected():
+    with pytest.raises(ValueError, match='a.png: the image is 9 x 8 .*the point file says 8 x 9'):
+        ResizeToInput(8).transform(dict(img=np.zeros((8, 9, 3), np.uint8), img_path='a.png',
+                                        height=9, width=8))

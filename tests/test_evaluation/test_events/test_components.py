@@ -204,7 +204,7 @@ def test_identity_is_kept():
 
 
 @pytest.mark.parametrize('scores, words', [
-    (np.ones((2, 3)), r'shape \(2, 3\)'),
+    (np.ones(3), r'shape \(3,\)'),
     (np.ones((1, 2, 2)), r'shape \(1, 2, 2\)'),
     (np.ones((0, 0)), r'shape \(0, 0\)'),
     (np.ones((2, 2), np.float16), 'float16'),
@@ -219,7 +219,7 @@ def test_bad_maps_are_refused(scores, words):
 
 @pytest.mark.parametrize('settings, words', [
     (dict(hit_radius=0), 'hit_radius is 0'), (dict(hit_radius=np.nan), 'hit_radius is nan'),
-    (dict(max_overlap=0.), 'max_overlap 0'), (dict(max_overlap=1.1), 'max_overlap 1.1'),
+    (dict(max_overlap=0.), 'max_overlap is 0'), (dict(max_overlap=1.1), 'max_overlap is 1.1'),
     (dict(image_score=np.nan), 'image score is nan'), (dict(method='fast'), "method is 'fast'"),
 ])
 def test_bad_settings_are_refused(settings, words):

@@ -131,13 +131,12 @@ def test_bad_budgets_are_refused(budgets, num_images, words):
             find()
 
 
-def test_a_running_floor_refuses_what_would_make_it_wrong():
-    running = RunningFloor((0.5,), 1)
-    with pytest.raises(ValueError, match='only looked at|looked at down to 0.5'):
-        running.update(box_events([], [], [], floor=0.5))
-    running.update(box_events([], [], []))
-    with pytest.raises(ValueError, match='more than the 1 images'):
-        running.update(box_events([], [], []))
+def test_a_running_floor_still_works_and_says_that_it_goes():
+    with pytest.warns(FutureWarning, match='prune_events'):
+        running = RunningFloor((0.5,), 2)
+    events = map_events(np.eye(4), [[5., 5.]], floor=running.floor)
+    running.update(events)
+    assert running.floor == -np.inf and events.floor is None
 
 
 def same_numbers(pruned, whole, budgets):
@@ -160,8 +159,13 @@ def any_events(draw):
     levels = sorted(draw(st.sets(level, max_size=6)), reverse=True)
     counts = [draw(st.integers(0, 3)) for _ in levels]
     recall = draw(st.lists(st.one_of(level, st.just(-np.inf)), max_size=3))
+    lost = {}
+    if recall and draw(st.booleans()):  # a rule whose hits can be lost
+        where = sorted(draw(st.sets(level, max_size=4)), reverse=True)
+        lost = dict(recalled_levels=np.array(where, dtype=float), recalled_changes=np.diff(
+            [draw(st.integers(0, len(recall))) for _ in where], prepend=0))
     return ImageEvents(1., np.array(recall, dtype=float), np.array(levels, dtype=float),
-                       np.diff(counts, prepend=0), bool(recall))
+                       np.diff(counts, prepend=0), bool(recall), **lost)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -189,24 +193,20 @@ def test_the_floor_of_some_images_is_never_above_that_of_all(events, largest):
 
 
 @each_method
-def test_streaming_with_a_running_floor_changes_no_number(method):
+def test_cells_below_the_floor_need_not_be_looked_at(method):
     generator = np.random.default_rng(9)
     maps = [smooth_map(generator) for _ in range(40)]
     points = [generator.uniform(0, 1024, (number % 3, 2)) for number in range(40)]
-    whole = [map_events(scores, where, method=method)
-             for scores, where in zip(maps, points, strict=True)]
-    running, streamed, floors = RunningFloor(BUDGETS, len(maps)), [], []
-    for scores, where in zip(maps, points, strict=True):
-        streamed.append(map_events(scores, where, method=method, floor=running.floor))
-        running.update(streamed[-1])
-        floors.append(running.floor)
-    assert floors == sorted(floors)
-    assert -np.inf < floors[20] <= floors[-1] <= find_floor(whole, BUDGETS)
-    same_numbers(froc_curve(streamed), froc_curve(whole), BUDGETS)
-    pruned = prune_events(streamed, BUDGETS)
-    same_numbers(froc_curve(pruned), froc_curve(whole), BUDGETS)
-    for event, other in zip(pruned, prune_events(whole, BUDGETS), strict=True):
-        same_events(event, other)
+    for rule in ('disk_overlap', 'distance'):
+        complete = [map_events(scores, where, method=method, rule=rule)
+                    for scores, where in zip(maps, points, strict=True)]
+        floor = find_floor(complete, BUDGETS)
+        assert floor > -np.inf
+        cut = [map_events(scores, where, method=method, floor=floor, rule=rule)
+               for scores, where in zip(maps, points, strict=True)]
+        for event, other in zip(cut, prune_events(complete, BUDGETS), strict=True):
+            same_events(event, other)
+        same_numbers(froc_curve(cut), froc_curve(complete), BUDGETS)
 
 
 def test_a_pruned_image_takes_less_than_2_kB():

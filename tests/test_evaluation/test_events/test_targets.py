@@ -17,7 +17,7 @@ def test_no_points():
     mask = DiskMask(np.zeros((0, 2)), 50.)
     assert mask.areas(np.array([[0., 0., 1024., 1024.]])).tolist() == [0.]
     assert mask.corner_areas(np.arange(3), np.arange(2)).tolist() == [[0, 0, 0], [0, 0, 0]]
-    assert mask.corner_window(np.arange(5.))['table'].tolist() == [[0.]]
+    assert mask.corner_window(np.arange(5.), np.arange(3.)).table.tolist() == [[0.]]
 
 
 def test_points_outside_the_frame_are_left_out_and_those_on_its_rim_kept():
@@ -66,11 +66,11 @@ def test_any_area_equals_the_drawn_mask(literal, points, radius, whole, corners)
 def test_the_window_of_corners_holds_all_that_changes(points, num, radius):
     mask = DiskMask(np.array(points).reshape(-1, 2), radius, SIDE)
     edges = np.linspace(0, SIDE, num + 1)
-    window = mask.corner_window(edges)
-    height, width = window['table'].shape
-    rows = (np.arange(num + 1) - window['row']).clip(0, height - 1)
-    columns = (np.arange(num + 1) - window['column']).clip(0, width - 1)
-    assert window['table'][np.ix_(rows, columns)] == pytest.approx(
+    window = mask.corner_window(edges, edges)
+    height, width = window.table.shape
+    rows = (np.arange(num + 1) - window.row).clip(0, height - 1)
+    columns = (np.arange(num + 1) - window.column).clip(0, width - 1)
+    assert window.table[np.ix_(rows, columns)] == pytest.approx(
         mask.corner_areas(edges, edges), abs=1e-8)
 
 

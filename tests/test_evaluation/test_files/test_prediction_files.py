@@ -1,13 +1,15 @@
 """Every format gives the same events; a file that is cut, foreign or ambiguous is refused."""
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from mmwindow.evaluation.files.array_files import load_png
 from mmwindow.evaluation.files.ground_truth import GroundTruth
-from mmwindow.evaluation.files.prediction_files import find_reader, load_png, read_predictions
+from mmwindow.evaluation.files.prediction_files import find_reader, read_predictions
 from mmwindow.evaluation.files.predictions import Target
 from mmwindow.evaluation.files.safe_pickle import load_samples
 from mmwindow.evaluation.scoring import evaluate
@@ -137,7 +139,7 @@ def test_boxes_of_our_own_file(tmp_path, truth):
         events_of(path, truth)
     del samples[1]['pred_instances']
     path.write_bytes(pickle.dumps(samples[1:]))
-    with pytest.raises(ValueError, match='sample 0 has neither pred_heatmap nor pred_instances'):
+    with pytest.raises(ValueError, match='sample 0 .*neither pred_heatmap nor pred_instances'):
         events_of(path, truth)
 
 
@@ -159,7 +161,7 @@ def test_samples_that_lack_an_entry(tmp_path, truth):
     path = tmp_path / 'out.pkl'
     for sample, message in ((dict(pred_heatmap=None), 'neither pred_heatmap nor pred_instances'),
                             (dict(pred_heatmap=[1]), 'has no scores'),
-                            (dict(pred_instances=dict(bboxes=[])), 'has no labels')):
+                            (dict(pred_instances=dict(bboxes=[])), 'has no scores')):
         path.write_bytes(pickle.dumps([dict(img_id=1, **sample)]))
         with pytest.raises(ValueError, match=rf'out\.pkl: sample 0 .*{message}'):
             list(read_predictions(path, truth))
@@ -222,3 +224,69 @@ def test_what_no_reader_knows(tmp_path):
     (tmp_path / 'a.npy').touch()
     with pytest.raises(ValueError, match='holds npy and png files of maps'):
         find_reader(tmp_path)
+
+
+# Ids count the images, names count something else: 'films/0002.png' is image 1.
+NUMBERED = [Target(number + 1, 100, 100, fields=dict(file_name=f'films/000{name}.png'))
+            for number, name in enumerate((2, 3, 1))]
+
+
+def read_numbered(tmp_path, entries, targets=NUMBERED, **options):
+    path = tmp_path / 'boxes.json'
+    path.write_text(json.dumps([dict(category_id=3, bbox=[0, 0, number + 1, 9], score=.5, **entry)
+                                for number, entry in enumerate(entries)]))
+    truth = GroundTruth(targets, ('fracture',), {3: 0}, {}, tmp_path / 'truth.json')
+    found = read_predictions(path, truth, **options)
+    return {int(prediction.boxes[0, 2]): prediction.image_id for prediction in found}
+
+
+def test_results_that_count_by_file_name(tmp_path):
+    # Ultralytics writes int(stem), and newer versions the name as well.
+    named = [dict(image_id=2, file_name='0002.png'), dict(image_id=3, file_name='0003.png')]
+    assert read_numbered(tmp_path, named) == {1: 1, 2: 2}
+    with pytest.raises(ValueError, match="image_id 3 and file_name '0002.png' are two images"):
+        read_numbered(tmp_path, [dict(image_id=3, file_name='0002.png')])
+    # Without names both readings fit, and they differ: who is meant must be said.
+    bare = [dict(image_id=2), dict(image_id=3)]
+    with pytest.raises(ValueError, match='--image-ids'):
+        read_numbered(tmp_path, bare)
+    assert read_numbered(tmp_path, bare, image_ids='stem') == {1: 1, 2: 2}
+    assert read_numbered(tmp_path, bare, image_ids='id') == {1: 2, 2: 3}
+    # One reading fits: stems as text, or numbers that no id has.
+    assert read_numbered(tmp_path, [dict(image_id='0001'), dict(image_id='0003')]) == {1: 3, 2: 2}
+    later = [replace(target, image_id=target.image_id + 70) for target in NUMBERED]
+    assert read_numbered(tmp_path, bare, later) == {1: 71, 2: 72}
+    assert read_numbered(tmp_path, [dict(image_id=72)], later) == {1: 72}
+    # COCO's own names are their ids: both readings agree.
+    same = [Target(number, 9, 9, fields=dict(file_name=f'000{number}.png')) for number in (1, 2, 3)]
+    assert read_numbered(tmp_path, bare, same) == {1: 2, 2: 3}
+
+
+def test_a_pickle_whose_id_and_path_are_two_images(tmp_path, truth):
+    path = tmp_path / 'out.pkl'
+    sample = dict(img_id=1, pred_heatmap=dict(scores=MAPS[1][None]))
+    for name, is_right in (('/data/films/a.png', True), ('/data/films/b.png', False)):
+        path.write_bytes(pickle.dumps([dict(sample, img_path=name)]))
+        if is_right:
+            assert next(read_predictions(path, truth)).image_id == 1
+            continue
+        with pytest.raises(ValueError, match='are two images'):
+            list(read_predictions(path, truth))
+
+
+def test_a_pickle_of_two_classes_must_name_them(tmp_path):
+    truth = GroundTruth(TARGETS, ('a', 'b'), {1: 0, 2: 1}, {}, tmp_path / 'truth.json')
+    path = tmp_path / 'out.pkl'
+    path.write_bytes(pickle.dumps([dict(img_id=1, pred_heatmap=dict(scores=np.zeros((2, 4, 4))))]))
+    with pytest.raises(ValueError, match='does not say in which order its 2 classes'):
+        list(read_predictions(path, truth))
+    assert next(read_predictions(path, truth, classes=('b', 'a'))).classes == ('b', 'a')
+
+
+def test_a_pickled_map_of_a_padded_batch_is_cut(tmp_path, truth):
+    scores = np.zeros((1, 32, 32), np.float32)
+    scores[0, 30, 30] = 0.9
+    path = tmp_path / 'out.pkl'
+    path.write_bytes(pickle.dumps([dict(img_id=1, img_shape=(100, 100), batch_input_shape=(128, 128),
+                                        pred_heatmap=dict(scores=scores))]))
+    assert next(read_predictions(path, truth)).maps.shape == (1, 25, 25)

@@ -1,5 +1,7 @@
 """What is written is read back exactly; a file that is no whole record is refused by name."""
 import json
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,7 +59,7 @@ def test_round_trip(tmp_path):
     assert record.metrics == {'auroc': 1.}
     assert record.source == {'points': 'points.json'}
     assert set(record.versions) == {'mmwindow', 'python', 'numpy', 'scipy'}
-    assert record.version == VERSION and record.path == path
+    assert record.version == 1 and record.path == path
     # By hand: .9 recalls one of two points; the false alarm at .7 is 1 in 2 images. A budget of
     # .25 ends before it, one of .5 is met by it: the last threshold is .7.
     assert json.loads(path.read_text())['classes'][0]['operating_points'] == [
@@ -208,3 +210,37 @@ def test_the_metric_of_mmdet_writes_the_same_record(tmp_path):
     assert second.score == -np.inf
     assert record.settings == {**SETTINGS, 'budgets': [0.25, 0.5], 'rule': 'disk_overlap',
                                'fp_denominator': 'all'}
+
+
+def test_a_record_says_at_which_scores_targets_are_lost(tmp_path):
+    scores = np.full((8, 8), 0.1)
+    scores[0, 0] = 0.9
+    settings = {**SETTINGS, 'rule': 'box_iou', 'min_iou': 0.5}
+    events = map_events(scores, [[0., 0., 1., 1.]], frame_side=8, rule='box_iou', image_id=1)
+    path = write_record(tmp_path / 'record.json', {'a': [events]}, settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        record = read_record(path)
+    assert record.version == VERSION == 2
+    assert froc_curve(record.events()).recall.tolist() == [1., 0.]
+    content = json.loads(path.read_text())
+    image = content['classes'][0]['images'][0]
+    assert (image['recalled_levels'], image['recalled_changes']) == ([0.9, 0.1], [1, -1])
+    image['recalled_changes'] = [2, -1]
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match='recalled_changes come to 1 to 2 targets, 0 to 1'):
+        read_record(path)
+
+
+def test_a_record_of_maps_before_format_2_is_read_with_a_warning(tmp_path):
+    events = map_events(np.random.default_rng(0).random((16, 16)), [[5., 5.]], rule='distance',
+                        image_id=1)
+    old = replace(events, recalled_levels=None, recalled_changes=None)
+    path = write_record(tmp_path / 'a.json', {'a': [old]}, {**SETTINGS, 'rule': 'distance'})
+    with pytest.warns(UserWarning, match='before format 2.*Score the predictions again'):
+        read_record(path)
+    boxes = box_events([[0, 0, 9, 9]], [0.5], [[5., 5.]], rule='distance', image_id=1)
+    path = write_record(tmp_path / 'b.json', {'a': [boxes]}, {**SETTINGS, 'rule': 'distance'})
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        read_record(path)

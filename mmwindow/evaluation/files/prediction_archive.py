@@ -1,0 +1,149 @@
+"""Our own file of predictions: ``FILE.npz`` with the arrays, ``FILE.json`` with what they are.
+
+The JSON names classes, images and settings; the NPZ holds the same text as ``description``, so that
+two files of different tests are never read together. Format: docs/evaluation.md.
+"""
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmwindow.evaluation.files.array_files import check_regular_file, iterate_npz
+from mmwindow.evaluation.files.predictions import Prediction
+from mmwindow.evaluation.files.records import current_versions, plain
+from mmwindow.utils.files import atomic_file, write_text
+from mmwindow.utils.messages import shorten
+
+FORMAT = 'mmwindow-predictions'
+VERSION = 1
+DESCRIPTION = 'description'
+BOX_ARRAYS = ('boxes', 'scores', 'labels')
+
+
+def write_predictions(path: str | Path, predictions: Iterable[Prediction], classes: Sequence[str],
+                      file_names: Sequence[str] | None = None,
+                      settings: Mapping[str, Any] | None = None) -> Path:
+    """Write predictions atomically: the NPZ first, then the JSON next to it.
+
+    Args:
+        path: The ``.npz``.
+        predictions: One per image; maps ``(C, n, m)`` over the frame or boxes, with image sizes.
+        classes: Names that labels and maps count.
+        file_names: Of the images, where they are known.
+        settings: Plain data to keep, such as the config and the checkpoint.
+
+    Returns:
+        Path: Of the NPZ.
+
+    Raises:
+        ValueError: The suffix is not ``.npz``, or a prediction has neither maps nor boxes.
+    """
+    path, predictions = Path(path), list(predictions)
+    if path.suffix != '.npz':
+        raise ValueError(f'{path}: the suffix is {path.suffix!r}; our predictions are an .npz')
+    arrays: dict[str, NDArray[Any]] = {}
+    images, boxes = [], []
+    for number, prediction in enumerate(predictions):
+        image = dict(image_id=prediction.image_id, height=prediction.height, width=prediction.width)
+        if file_names is not None:
+            image['file_name'] = file_names[number]
+        if prediction.image_scores is not None:
+            image['image_scores'] = np.asarray(prediction.image_scores, np.float64)
+        if prediction.maps is not None:
+            image['map'] = f'map_{number:07}'
+            arrays[image['map']] = np.asarray(prediction.maps)
+        elif prediction.boxes is not None:
+            image['num_boxes'] = len(np.asarray(prediction.boxes).reshape(-1, 4))
+            boxes.append(prediction)
+        else:
+            raise ValueError(f'{path}: image {prediction.image_id!r} has neither maps nor boxes')
+        images.append(image)
+    for name in BOX_ARRAYS if boxes else ():
+        rows = [np.asarray(getattr(prediction, name)) for prediction in boxes]
+        arrays[name] = np.concatenate([row.reshape(-1, 4) if name == 'boxes' else row.reshape(-1)
+                                       for row in rows])
+    text = json.dumps(plain(dict(
+        format=FORMAT, version=VERSION, classes=list(classes), versions=current_versions(),
+        frame='maps cover what the network sees: the image scaled to fit, at the top left',
+        settings=settings or {}, images=images)), allow_nan=False, indent=1)
+    arrays[DESCRIPTION] = np.frombuffer(text.encode(), np.uint8)
+    with atomic_file(path) as part, open(part, 'wb') as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
+    write_text(path.with_suffix('.json'), text)
+    return path
+
+
+def read_description(path: str | Path) -> dict[str, Any] | None:
+    """Return what an NPZ of ours says of its arrays; None for an NPZ of anyone else.
+
+    Raises:
+        ValueError: It cannot be read, is of a newer format, or not of one test with its JSON.
+    """
+    path = Path(path)
+    check_regular_file(path, 'NPZ file')
+    try:
+        text = next(iterate_npz(path, [DESCRIPTION]))[1].tobytes()
+    except ValueError as error:
+        if 'there is no entry' in str(error):
+            return None
+        raise
+    beside = path.with_suffix('.json')
+    if beside.exists() and (not beside.is_file() or beside.read_bytes() != text):
+        raise ValueError(f'{shorten(str(beside))}: not the description that {path.name} was written '
+                         'with; the two belong to different tests')
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'{path}: its description is no JSON ({shorten(str(error))})') from error
+    if not isinstance(content, dict) or content.get('format') != FORMAT:
+        raise ValueError(f'{path}: its description is not that of "{FORMAT}"')
+    if not isinstance(content.get('version'), int) or content['version'] > VERSION:
+        raise ValueError(f'{path}: written in format {shorten(content.get("version"))}; this '
+                         f'mmwindow reads up to {VERSION}: update it, or write the file again')
+    if not isinstance(content.get('classes'), list) or not isinstance(content.get('images'), list):
+        raise ValueError(f'{path}: its description has no lists "classes" and "images"; write the '
+                         'file again')
+    return content
+
+
+def iterate_archive(path: str | Path, content: Mapping[str, Any]
+                    ) -> Iterator[tuple[dict[str, Any], Prediction]]:
+    """Yield the description of each image and its prediction; maps are read one at a time.
+
+    Args:
+        path: The ``.npz``.
+        content: From :func:`read_description`.
+
+    Raises:
+        ValueError: An entry is missing or does not fit the others.
+    """
+    path, images, classes = Path(path), content['images'], tuple(map(str, content['classes']))
+    for image in images:
+        if not isinstance(image, dict) or 'image_id' not in image or (
+                isinstance(image.get('map'), str) == isinstance(image.get('num_boxes'), int)):
+            raise ValueError(f'{path}: image {shorten(image)} needs an image_id and either a map or '
+                             'num_boxes')
+    with_maps = [image for image in images if 'map' in image]
+    with_boxes = [image for image in images if 'map' not in image]
+
+    def pack(image: dict[str, Any], **arrays: NDArray[Any]) -> tuple[dict[str, Any], Prediction]:
+        return image, Prediction(
+            image['image_id'], image_scores=image.get('image_scores'), height=image.get('height'),
+            width=image.get('width'), classes=classes, **arrays)
+
+    maps = iterate_npz(path, [image['map'] for image in with_maps])
+    for image, (_, values) in zip(with_maps, maps, strict=True):
+        yield pack(image, maps=values)
+    if not with_boxes:
+        return
+    arrays = dict(iterate_npz(path, list(BOX_ARRAYS)))
+    ends = np.cumsum([max(image['num_boxes'], 0) for image in with_boxes])
+    if any(len(values) != ends[-1] for values in arrays.values()):
+        raise ValueError(f'{path}: the images have {ends[-1]} boxes, the arrays '
+                         f'{[len(values) for values in arrays.values()]}')
+    for image, end in zip(with_boxes, ends, strict=True):
+        rows = slice(end - image['num_boxes'], end)
+        yield pack(image, **{name: values[rows] for name, values in arrays.items()})
