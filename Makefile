@@ -4,11 +4,11 @@
 help:
 	@echo 'make setup       the environment in .venv (tools/setup.sh)'
 	@echo 'make quickstart  synthetic radiographs, training, test, pictures (tools/quickstart.sh)'
-	@echo 'make test        lint and tests on both stacks, what CI runs (tools/run_tests.sh)'
+	@echo 'make test        lint, types and tests on both stacks, what CI runs (tools/run_tests.sh)'
 	@echo 'make test-long   the tests that take minutes'
 	@echo 'make nightly     the eight systems on the synthetic radiographs, with tables and figures'
-	@echo 'make lint        ruff check'
-	@echo 'make format      let ruff mend what it can'
+	@echo 'make lint        ruff check and mypy'
+	@echo 'make format      let ruff fix what it can'
 
 setup:
 	tools/setup.sh
@@ -27,6 +27,7 @@ nightly:
 
 lint: setup
 	.venv/bin/python -m ruff check .
+	.venv/bin/python -m mypy mmwindow
 
 format: setup
 	.venv/bin/python -m ruff check --fix .

@@ -43,7 +43,8 @@ RENAMED_MODULES: dict[str, tuple[str, ...]] = {
         'retest': 'retest', 'summaries': 'summaries', 'systems': 'systems'}.items()},
     **{f'mmwindow.datasets.synthetic.{name}': (f'mmwindow.synthetic.{name}',) for name in (
         'anatomy', 'exposure', 'fractures', 'fragments', 'lookalikes', 'radiograph', 'shapes',
-        'sheet', 'soft_tissue', 'texture', 'writing')},
+        'soft_tissue', 'texture', 'writing')},
+    'mmwindow.datasets.synthetic.sheet': ('mmwindow.synthetic.writing',),
 }
 PACKAGES = ('mmwindow.apis.experiments', 'mmwindow.datasets.synthetic')
 # Names that changed with their module.

@@ -19,6 +19,8 @@ if os.environ.get('MMWINDOW_TEST_NUMBA') == 'off':  # as where it is not install
 def pytest_collection_modifyitems(items):
     """Mark as ``numeric`` what tools/run_tests.sh runs a second time, on other instructions."""
     for item in items:
+        if ' at 0x' in item.nodeid:  # another one in each process: pytest-xdist would run nothing
+            raise pytest.UsageError(f'{item.nodeid}: its name holds an address; give it ids')
         folder = item.path.relative_to(TESTS).parts[0]
         if folder.startswith('test_') and '.' not in folder and folder not in WITHOUT_NUMBERS:
             item.add_marker('numeric')

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import mmwindow
 
@@ -134,3 +136,18 @@ def test_generated_pages_are_those_of_the_configs_and_result_files(tool):
     result = subprocess.run([sys.executable, str(ROOT / 'tools' / tool), '--check'],
                             capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize('stack', ['openmmlab', 'onedl'])
+def test_locked_versions_lie_within_the_bounds(stack):
+    """What CI installs is what the bounds allow, and every requirement of its set-up is locked."""
+    lines = (ROOT / f'requirements/locked/{stack}.txt').read_text().splitlines()
+    locked = {canonicalize_name(line.split('==')[0]): line.split('==')[1]
+              for line in lines if not line.startswith('#')}
+    for name in (stack, 'core', 'train', 'plots', 'tests'):
+        for line in (ROOT / f'requirements/{name}.txt').read_text().splitlines():
+            if line.split('#')[0].strip():
+                requirement = Requirement(line.split('#')[0].strip())
+                if not requirement.name.endswith('mmcv'):  # compiled by tools/build_mmcv_wheel.py
+                    version = locked[canonicalize_name(requirement.name)]
+                    assert requirement.specifier.contains(version), f'{requirement}: {version}'

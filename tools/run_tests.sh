@@ -15,8 +15,9 @@ for stack in $stacks; do
     echo "run_tests: the stacks are openmmlab and onedl, not '$stack'" >&2; exit 2 ;;
   esac
 done
-# One thread a process, so that the processes do not compete; the second run below takes two.
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+# One thread a process, so that the processes do not compete; the second run below takes two. Threads that
+# wait sleep: spinning, two processes of two threads on two busy cores took four times the processor time.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 # Contiguous halves of the tests, so that what a module's tests share is made once.
 pytest=(-m pytest -n "${MMWINDOW_WORKERS:-2}" --dist worksteal)
 # An older processor without AVX-512, plain torch kernels, other threads, no numba: numbers that hold on

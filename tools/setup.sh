@@ -8,6 +8,8 @@
 #   MMWINDOW_DEVICE  cpu (default where nvidia-smi shows no GPU) or cuda
 #   MMWINDOW_VENV    the environment's folder (default .venv, or .venv-onedl)
 #   MMWINDOW_CACHE   compiled mmcv wheels are kept here (default ~/.cache/mmwindow)
+#   MMWINDOW_LOCK    new: take the newest versions that requirements/ allow and write them down in
+#                    requirements/locked/ (default: take those written there, where Python is 3.11)
 #   PYTHON           the interpreter to start from (default python3.11, else python3)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -30,7 +32,7 @@ base_python=${PYTHON:-$(command -v python3.11 || command -v python3 || true)}
 [ -n "$base_python" ] || fail "no python3 found; install Python 3.11 (Debian: apt-get install python3 python3-venv)"
 
 # A finished environment carries the fingerprint of all that it was made from.
-fingerprint=$(cat requirements/*.txt setup.py tools/setup.sh tools/build_mmcv_wheel.py | cksum | tr ' ' '-')-$stack-$device
+fingerprint=$(cat requirements/*.txt requirements/locked/$stack.txt setup.py tools/setup.sh tools/build_mmcv_wheel.py | cksum | tr ' ' '-')-$stack-$device
 if [ "$(cat "$venv/.mmwindow-ready" 2>/dev/null)" = "$fingerprint" ]; then
   echo "setup: $venv is ready (delete it to make it again)"
   exit 0
@@ -66,8 +68,13 @@ fi
 torch_version=$("$python" -W ignore -c 'import torch; print(torch.__version__)')
 has_cuda=$("$python" -W ignore -c 'import torch; print(torch.version.cuda or "")')
 if [ "$device" = cpu ] && [ -n "$has_cuda" ]; then fail "a CUDA build of torch ($torch_version) is in $venv though the CPU one was asked for; delete $venv, or set MMWINDOW_DEVICE=cuda"; fi
-# No later requirement may exchange this torch for another build.
+# No later requirement may exchange this torch for another build, and no version may come in that the
+# tests have not run on.
+locked=requirements/locked/$stack.txt
 echo "torch==$torch_version" > "$venv/constraints.txt"
+if [ "${MMWINDOW_LOCK:-}" != new ] && "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
+  cat "$locked" >> "$venv/constraints.txt"
+fi
 constrained() { pip install --quiet --constraint "$venv/constraints.txt" "$@"; }
 
 step "compiled operators of mmcv"
@@ -86,8 +93,14 @@ constrained -r "requirements/$stack.txt" -r requirements/core.txt -r requirement
   -r requirements/plots.txt -r requirements/tests.txt
 # opencv-python needs a display library (libGL) that servers lack; its headless twin is the same cv2.
 if ! "$python" -c 'import cv2' 2>/dev/null; then
+  opencv=$("$python" -c 'import importlib.metadata as m; print(m.version("opencv-python"))')
   pip uninstall --quiet --yes opencv-python
-  constrained --force-reinstall --no-deps opencv-python-headless
+  pip install --quiet --force-reinstall --no-deps "opencv-python-headless==$opencv"
+fi
+if [ "${MMWINDOW_LOCK:-}" = new ]; then
+  { grep '^#' "$locked"
+    pip freeze --exclude mmcv --exclude onedl-mmcv --exclude torch --exclude mmwindow | grep ==
+  } > "$locked.part" && mv "$locked.part" "$locked"
 fi
 
 step "mmwindow"

@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,14 @@ def check_same_scoring(record: Record, settings: FROCSettings) -> None:
 
 def draw_figures(out: Any, name: str, reports: Sequence[ClassReport], result: Any,
                  num_resamples: int, seed: int, other: str | None = None) -> list[str]:
-    """Draw the curves of each class; return the figures' names, in order."""
+    """Draw the curves of each class; return the figures' names, in order.
+
+    Without matplotlib there is none, and a line on standard error says how to get it.
+    """
+    if find_spec('matplotlib') is None:
+        print('evaluate: no figures, because matplotlib is not installed; '
+              "pip install 'mmwindow[plots]'", file=sys.stderr)
+        return []
     how, figures = result.settings, []
     for report in reports:
         suffix = '' if len(reports) == 1 else '_' + re.sub(r'[\\/:]', '-', report.name)

@@ -14,32 +14,32 @@ FRAME_SIDE = 1024  # the frame in whose pixels configs and docs give every lengt
 
 @dataclass(frozen=True)
 class Bounds:
-    """What the confidence of each cell may be.
+    """The lowest and highest confidence of each cell that costs nothing.
 
     Attributes:
-        lower (Tensor): ``(C, H, W)`` float32 in [0, 1]: from below this is an error.
-        upper (Tensor): ``(C, H, W)`` float32 in [0, 1]: from above this is an error.
+        lower: ``(C, H, W)`` float32 in [0, 1]; a confidence below it is an error.
+        upper: ``(C, H, W)`` float32 in [0, 1]; a confidence above it is an error.
     """
 
     lower: torch.Tensor
     upper: torch.Tensor
 
 
-def scale_length(length, input_side):
+def scale_length(length: float, input_side: float) -> float:
     """Return a length in pixels of the network's frame, given one in 1024-frame pixels."""
     return length * input_side / FRAME_SIDE
 
 
-def check_window(lower_radius, upper_radius, softness):
-    """Refuse a window that cannot be meant.
+def check_window(lower_radius: float, upper_radius: float, softness: float) -> None:
+    """Check a window's three lengths before anything is computed with them.
 
     Args:
-        lower_radius (float): Radius of the lower bound; within it the confidence is to be high.
-        upper_radius (float): Radius of the upper bound; outside it the confidence is to be low.
-        softness (float): tau, the width of the slope; 0 is the hard step.
+        lower_radius: Radius of the lower bound; within it the confidence is to be high.
+        upper_radius: Radius of the upper bound; outside it the confidence is to be low.
+        softness: tau, the width of the slope; 0 is the hard step.
 
     Raises:
-        ValueError: A value is no finite number or negative, or the radii are the wrong way round.
+        ValueError: A value is no finite number or is negative, or ``lower_radius`` is the larger one.
     """
     values = dict(lower_radius=lower_radius, upper_radius=upper_radius, softness=softness)
     for name, value in values.items():
@@ -50,22 +50,22 @@ def check_window(lower_radius, upper_radius, softness):
                              '(softness 0 is the hard step)')
     if lower_radius > upper_radius:
         raise ValueError(
-            f'window: lower_radius {lower_radius} is larger than upper_radius {upper_radius}, so '
-            'that no confidence would satisfy both bounds; exchange them or make them equal')
+            f'window: lower_radius {lower_radius} is larger than upper_radius {upper_radius}: no '
+            'confidence can satisfy both bounds; exchange them or make them equal')
 
 
-def distance_to_nearest(points, num_rows, num_columns, stride):
+def distance_to_nearest(points: torch.Tensor, num_rows: int, num_columns: int,
+                        stride: float) -> torch.Tensor:
     """Return the distance of each cell's centre to the nearest point.
 
     Args:
-        points (Tensor): ``(N, 2)``, x and y in frame pixels; N may be 0, and points may lie outside
-            the frame.
-        num_rows (int): Rows of the level.
-        num_columns (int): Columns of the level.
-        stride (float): Side of a cell in frame pixels.
+        points: ``(N, 2)``, x and y in frame pixels; N may be 0, and points may lie outside the frame.
+        num_rows: Rows of the level.
+        num_columns: Columns of the level.
+        stride: Side of a cell in frame pixels.
 
     Returns:
-        Tensor: ``(num_rows, num_columns)`` float32, frame pixels; +inf without points.
+        ``(num_rows, num_columns)`` float32, frame pixels; +inf without points.
 
     Raises:
         ValueError: The points are not ``(N, 2)`` or not finite, or the grid is empty.
@@ -73,8 +73,8 @@ def distance_to_nearest(points, num_rows, num_columns, stride):
     if points.dim() != 2 or points.shape[1] != 2:
         raise ValueError(f'points have shape {tuple(points.shape)}; (N, 2) is expected, x and y')
     if not torch.isfinite(points).all():
-        raise ValueError(f'points hold NaN or infinity: {points.tolist()}; mend the point file or '
-                         'the transform before this one')
+        raise ValueError(f'points hold NaN or infinity: {str(points.tolist())[:200]}; fix the point '
+                         'file or the transform before this one')
     if num_rows < 1 or num_columns < 1 or stride <= 0:
         raise ValueError(f'a grid of {num_rows} x {num_columns} cells of side {stride} is empty; '
                          'all three must be positive')
@@ -90,20 +90,20 @@ def distance_to_nearest(points, num_rows, num_columns, stride):
     return nearest.sqrt_()
 
 
-def bounds_from_distance(distance, radius, softness):
+def bounds_from_distance(distance: torch.Tensor, radius: float, softness: float) -> torch.Tensor:
     """Return one bound from the distance to the nearest point (paper, eq. 1 or 2).
 
     ``max_k sigmoid((r - D_k) / tau) = sigmoid((r - min_k D_k) / tau)``, so the nearest point is all
     that counts. Assumption (docs/method.md, section 3): a softness of 0 is the hard step, and a cell
-    at exactly the radius belongs to the disk.
+    exactly at the radius belongs to the disk.
 
     Args:
-        distance (Tensor): Any shape, frame pixels; +inf gives 0.
-        radius (float): Frame pixels.
-        softness (float): tau, frame pixels.
+        distance: Any shape, frame pixels; +inf gives 0.
+        radius: Frame pixels.
+        softness: tau, frame pixels.
 
     Returns:
-        Tensor: As ``distance``, float32 in [0, 1].
+        The shape of ``distance``, float32 in [0, 1].
 
     Raises:
         ValueError: radius or softness is negative.
@@ -115,26 +115,27 @@ def bounds_from_distance(distance, radius, softness):
     return torch.sigmoid((radius - distance.to(torch.float32)) / softness)  # eq. 1 and 2
 
 
-def point_bounds(points, labels, num_classes, num_rows, num_columns, stride, lower_radius,
-                 upper_radius, softness):
+def point_bounds(points: torch.Tensor, labels: torch.Tensor, num_classes: int, num_rows: int,
+                 num_columns: int, stride: float, lower_radius: float, upper_radius: float,
+                 softness: float) -> Bounds:
     """Return both bounds of one level, one pair of maps per class.
 
     They are evaluated at the level's own cell centres, never resized from a full map.
     Assumption (docs/method.md, section 3).
 
     Args:
-        points (Tensor): ``(N, 2)``, x and y in frame pixels.
-        labels (Tensor): ``(N,)``, class of each point, 0 to ``num_classes - 1``.
-        num_classes (int): C.
-        num_rows (int): Rows of the level.
-        num_columns (int): Columns of the level.
-        stride (float): Side of a cell, frame pixels.
-        lower_radius (float): Frame pixels.
-        upper_radius (float): Frame pixels.
-        softness (float): tau, frame pixels; 0 is the hard step.
+        points: ``(N, 2)``, x and y in frame pixels.
+        labels: ``(N,)`` integers, class of each point, 0 to ``num_classes - 1``.
+        num_classes: C.
+        num_rows: Rows of the level.
+        num_columns: Columns of the level.
+        stride: Side of a cell, frame pixels.
+        lower_radius: Frame pixels.
+        upper_radius: Frame pixels.
+        softness: tau, frame pixels; 0 is the hard step.
 
     Returns:
-        Bounds: ``lower`` and ``upper``, each ``(C, num_rows, num_columns)``; 0 without points.
+        ``lower`` and ``upper``, each ``(C, num_rows, num_columns)``; 0 without points.
 
     Raises:
         ValueError: As :func:`check_window` and :func:`distance_to_nearest`; or labels and points

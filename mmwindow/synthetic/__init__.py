@@ -1,6 +1,5 @@
 """Synthetic radiographs of the pelvis with fractures: numpy and OpenCV only."""
 from mmwindow.synthetic.radiograph import SyntheticRadiograph, generate_radiograph
-from mmwindow.synthetic.sheet import contact_sheet
-from mmwindow.synthetic.writing import write_dataset
+from mmwindow.synthetic.writing import contact_sheet, write_dataset
 
 __all__ = ['SyntheticRadiograph', 'generate_radiograph', 'contact_sheet', 'write_dataset']

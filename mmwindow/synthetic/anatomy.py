@@ -2,8 +2,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from mmwindow.synthetic.shapes import Bone
+from mmwindow.synthetic.shapes import Bone, Ridge
 
 HEAD = np.array([9.2, 9.4])  # centre of the femoral head, right half of the image
 HEAD_RADIUS = 2.4
@@ -32,15 +33,15 @@ class Patient:
     """What stays the same over the images of one person.
 
     Attributes:
-        female (bool): Wider, lower pelvis with a round inlet.
-        child (bool): Growth plates are still open.
-        size (float): Factor on all lengths.
-        mineral (float): Bone density, 1 for a healthy adult.
-        girth (float): Soft tissue around the pelvis, cm of half width.
-        thickness (float): Soft tissue along the beam, cm.
-        bend (ndarray): (4, 4), see :class:`shapes.Pose`.
-        stretch (ndarray): (2,), factors on x and y, by sex.
-        tilt (float): Turn about the long axis: cm by which the back parts shift.
+        female: Wider, lower pelvis with a round inlet.
+        child: Growth plates are still open.
+        size: Factor on all lengths.
+        mineral: Bone density, 1 for a healthy adult.
+        girth: Soft tissue around the pelvis, cm of half width.
+        thickness: Soft tissue along the beam, cm.
+        bend: (4, 4), see :class:`shapes.Pose`.
+        stretch: (2,), factors on x and y, by sex.
+        tilt: Turn about the long axis: cm by which the back parts shift.
     """
     female: bool
     child: bool
@@ -52,8 +53,8 @@ class Patient:
     stretch: np.ndarray
     tilt: float
 
-    def locate(self, points, side):
-        """(N, 2) landmarks of the image's right half or the midline, moved to this patient.
+    def locate(self, points: ArrayLike, side: str) -> np.ndarray:
+        """Move (N, 2) landmarks of the image's right half or the midline to this patient.
 
         Args:
             points (array-like): (N, 2), cm.
@@ -63,18 +64,19 @@ class Patient:
         shift = -self.tilt if side == 'middle' else .3 * self.tilt
         return np.asarray(points, float).reshape(-1, 2) * self.stretch * sign + (shift, 0)
 
-    def locate_bone(self, bone, side):
-        """The bone with everything in it moved; paired bones get '_right' or '_left'."""
+    def locate_bone(self, bone: Bone, side: str) -> Bone:
+        """Return the bone with everything in it moved; paired bones get '_right' or '_left'."""
         profile = np.asarray(bone.profile, float).copy()
         profile[:, :2] = self.locate(profile[:, :2], side)
         profile[:, 5] *= -1 if side == 'left' else 1
         return Bone(bone.name if side == 'middle' else f'{bone.name}_{side}',
                     self.locate(bone.outline, side), profile,
                     [self.locate(hole, side) for hole in bone.holes],
-                    [(self.locate(points, side), *rest) for points, *rest in bone.ridges])
+                    [(self.locate(points, side), width, amount)
+                     for points, width, amount in bone.ridges])
 
 
-def draw_patient(rng):
+def draw_patient(rng: np.random.Generator) -> Patient:
     """Draw a random :class:`Patient`."""
     female = bool(rng.random() < .5)
     child = bool(rng.random() < .12)
@@ -88,8 +90,8 @@ def draw_patient(rng):
                    thickness, bend, stretch, float(rng.normal(0, .5)))
 
 
-def draw_bones(patient, rng):
-    """The patient's bones, a list of :class:`shapes.Bone` in patient cm."""
+def draw_bones(patient: Patient, rng: np.random.Generator) -> list[Bone]:
+    """Draw the patient's bones, in patient cm."""
     bones = [patient.locate_bone(vertebra(rng, number), 'middle') for number in range(5)]
     bones += [patient.locate_bone(bone, 'middle') for bone in (sacrum(rng), coccyx(rng))]
     turn = rng.uniform(-.9, .9)  # of the legs: how much neck is seen
@@ -100,20 +102,20 @@ def draw_bones(patient, rng):
     return bones
 
 
-def jitter(rng, points, spread=.1):
-    """Control points, each moved a little."""
+def jitter(rng: np.random.Generator, points: ArrayLike, spread: float = .1) -> np.ndarray:
+    """Return control points, each moved a little."""
     points = np.asarray(points, float)
     return points + rng.normal(0, spread, points.shape)
 
 
-def arc(centre, radius, start, end, number):
-    """(number, 2) points on a circle, angles in degrees from +x towards +y (down)."""
+def arc(centre: ArrayLike, radius: float, start: float, end: float, number: int) -> np.ndarray:
+    """Return (number, 2) points on a circle, angles in degrees from +x towards +y (down)."""
     angle = np.deg2rad(np.linspace(start, end, number))
     return np.asarray(centre) + radius * np.column_stack([np.cos(angle), np.sin(angle)])
 
 
-def innominate(rng, patient):
-    """Ilium, ischium and pubis of one side with the obturator foramen."""
+def innominate(rng: np.random.Generator, patient: Patient) -> Bone:
+    """Draw ilium, ischium and pubis of one side with the obturator foramen."""
     socket = arc(HEAD, HEAD_RADIUS + rng.uniform(.34, .5), -52, -208, 7)
     lower = np.array(ISCHIUM)
     if patient.female:  # a wider subpubic arch
@@ -136,7 +138,7 @@ def innominate(rng, patient):
     ilioischial = [(5.9, 6.2), (6.15, 8), (6.1, 10), (6.2, 11.6), (6.5, 13.5)]
     tear = [(6.0, 9.6), (5.75, 10.6), (6.1, 11.2), (6.5, 10.7), (6.45, 9.7)]
     crest = [(5.0, -1.5), (6.4, -2.75), (8.2, -3.5), (10.3, -3.3), (12.1, -2.6), (13.5, -.8)]
-    ridges = [(jitter(rng, brim, .05), .22, rng.uniform(.15, .3)),
+    ridges: list[Ridge] = [(jitter(rng, brim, .05), .22, rng.uniform(.15, .3)),
               (jitter(rng, ilioischial, .05), .16, rng.uniform(.12, .25)),
               (tear, .12, rng.uniform(.1, .25)),
               (jitter(rng, arc(HEAD, HEAD_RADIUS + .62, -58, -118, 6), .03), .38,
@@ -150,8 +152,8 @@ def innominate(rng, patient):
     return Bone('innominate', outline, profile, [hole], ridges)
 
 
-def acetabular_walls(rng):
-    """The part of the socket that covers the head, with the rims of both its walls."""
+def acetabular_walls(rng: np.random.Generator) -> Bone:
+    """Draw the part of the socket that covers the head, with the rims of both its walls."""
     reach = rng.uniform(.2, .7)
     front = [(11.0, 7.4), (9.3, 7.8 + .3 * reach), (8.0, 8.8), (7.2, 10.3), (6.8, 11.5)]
     back = [(11.4, 7.2), (10.9, 8.6), (10.3 + .4 * reach, 10.2), (9.2, 11.6), (7.6, 12.2)]
@@ -159,12 +161,12 @@ def acetabular_walls(rng):
                           (6.6, 11.8)], back[::-1]])
     profile = [(8, 8, .9, .8, .12, 45, 1), (10, 10, .5, .55, .1, 45, .9),
                (7, 11, .5, .9, .12, 90, 1)]
-    ridges = [(jitter(rng, front, .08), .16, rng.uniform(.02, .12))]
+    ridges: list[Ridge] = [(jitter(rng, front, .08), .16, rng.uniform(.02, .12))]
     return Bone('walls', jitter(rng, outline, .05), profile, [], ridges)
 
 
-def femur(rng, turn, child):
-    """Head, neck, trochanters and shaft; ``turn`` > 0 shortens the neck."""
+def femur(rng: np.random.Generator, turn: float, child: bool) -> Bone:
+    """Draw head, neck, trochanters and shaft; ``turn`` > 0 shortens the neck."""
     head = arc(HEAD, HEAD_RADIUS * rng.uniform(.97, 1.02), 105, 328, 12)
     outline = np.vstack([jitter(rng, FEMUR_LATERAL, .07), jitter(rng, FEMUR_MEDIAL, .06), head])
     outer = np.clip((outline[:, :1] - 11.0) / 2, 0, 1)
@@ -175,7 +177,8 @@ def femur(rng, turn, child):
                (11.4, 13.9, .9, 2.4, .26, 70, 1), (12.9, 14.5, 1.4, 2.8, .34, 90, .6),
                (12.8, 17, 1.35, 2.7, .45, 90, .4), (12.5, 22, 1.35, 2.7, .52, 90, .3),
                (12.4, 30, 1.3, 2.6, .52, 90, .3)]
-    ridges = [([(8.3, 7.9), (9.3, 9.2), (10.1, 10.8), (10.7, 12.2)], 1.5, rng.uniform(.02, .07)),
+    ridges: list[Ridge] = [
+              ([(8.3, 7.9), (9.3, 9.2), (10.1, 10.8), (10.7, 12.2)], 1.5, rng.uniform(.02, .07)),
               ([(8.2, 10.2), (9.8, 9.0), (11.6, 9.2), (13.3, 11), (14.4, 13.5)], .7,
                rng.uniform(.02, .07)),
               ([(13.3, 10.2), (12.8, 11.7), (12.0, 13.2), (11.5, 14.2)], .4, rng.uniform(.1, .22)),
@@ -187,21 +190,21 @@ def femur(rng, turn, child):
     return Bone('femur', outline, profile, [], ridges)
 
 
-def mirrored(half):
+def mirrored(half: ArrayLike) -> np.ndarray:
     """Close a right half outline (top to bottom) with its mirror image."""
     half = np.asarray(half, float)
     other = half[::-1] * (-1, 1)
     return np.vstack([half, other[np.abs(other[:, 0]) > 1e-6]])
 
 
-def sacrum(rng):
-    """The sacrum with four pairs of foramina and its median crest."""
+def sacrum(rng: np.random.Generator) -> Bone:
+    """Draw the sacrum with four pairs of foramina and its median crest."""
     outline = mirrored(jitter(rng, SACRUM, .06) * (1, rng.uniform(.92, 1.06)))
     profile = [(0, 1, 1., 2.6, .12, 90, 1), (3.4, 1.6, 1.1, 1.7, .07, 30, .9),
                (-3.4, 1.6, 1.1, 1.7, .07, 150, .9), (4.9, 2, 1.6, 1.1, .04, 30, .8),
                (-4.9, 2, 1.6, 1.1, .04, 150, .8), (0, 5, .8, 1.7, .11, 90, .9),
                (0, 8, .6, 1.2, .1, 90, .9)]
-    ridges = []
+    ridges: list[Ridge] = []
     for number, (x, y) in enumerate([(2.0, 2.0), (1.75, 3.7), (1.5, 5.2), (1.25, 6.5)]):
         size = .55 - .07 * number
         for sign in (-1, 1):
@@ -215,16 +218,16 @@ def sacrum(rng):
     return Bone('sacrum', outline, profile, [], ridges)
 
 
-def coccyx(rng):
-    """The coccyx, bent to one side a little."""
+def coccyx(rng: np.random.Generator) -> Bone:
+    """Draw the coccyx, bent to one side a little."""
     lean = rng.normal(0, .25)
     half = [(0, 9.35), (.75, 9.5), (.6, 10.2), (.4 + lean, 11.0), (.2 + lean, 11.7), (lean, 11.9)]
     other = [(-.2 + lean, 11.7), (-.4 + lean, 11.0), (-.6, 10.2), (-.75, 9.5)]
     return Bone('coccyx', np.array(half + other), [(0, 10, .5, .8, .1, 90, .9)] * 2)
 
 
-def vertebra(rng, number):
-    """Lumbar vertebra, 0 for L5: body, pedicles, spinous and transverse processes."""
+def vertebra(rng: np.random.Generator, number: int) -> Bone:
+    """Draw a lumbar vertebra, 0 for L5: body, pedicles, spinous and transverse processes."""
     y = -1.45 - 3.4 * number + rng.normal(0, .06)
     half, wide = 1.42, 2.65 - .09 * number
     right = [(0, -half + .1), (1.4, -half), (wide - .1, -half - .03), (wide, -half + .35),
@@ -235,7 +238,8 @@ def vertebra(rng, number):
     profile = [(0, y, 1.3, 2.4, .06, 90, 1), (1.5, y, 1.3, 2.4, .06, 90, 1),
                (-1.5, y, 1.3, 2.4, .06, 90, 1), (wide + 1, y - .4, .4, .5, .06, 0, .8),
                (-wide - 1, y - .4, .4, .5, .06, 0, .8)]
-    ridges = [([(.2 - wide, y - half + .1), (0, y - half + .22), (wide - .2, y - half + .1)], .18,
+    ridges: list[Ridge] = [
+              ([(.2 - wide, y - half + .1), (0, y - half + .22), (wide - .2, y - half + .1)], .18,
                rng.uniform(.12, .25)),
               ([(.2 - wide, y + half - .1), (0, y + half - .24), (wide - .2, y + half - .1)], .18,
                rng.uniform(.12, .25)),

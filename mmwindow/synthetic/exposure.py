@@ -12,18 +12,18 @@ class Exposure:
     """How one image is taken and shown.
 
     Attributes:
-        photons (float): Detected quanta per pixel of unattenuated beam.
-        electronic (float): Spread of the read-out noise, same unit.
-        scatter (float): Share of scattered radiation, relative to the primary.
-        focus (float): Blur of focal spot and detector, output pixels.
-        flatten (float): Share of the large-scale contrast that the display takes away.
-        sharpen (float): Strength of the display's edge enhancement.
-        low, high (float): Where black and white lie beyond the darkest and brightest bone,
+        photons: Detected quanta per pixel of unattenuated beam.
+        electronic: Spread of the read-out noise, same unit.
+        scatter: Share of scattered radiation, relative to the primary.
+        focus: Blur of focal spot and detector, output pixels.
+        flatten: Share of the large-scale contrast that the display takes away.
+        sharpen: Strength of the display's edge enhancement.
+        low, high: Where black and white lie beyond the darkest and brightest bone,
             shares of the bones' contrast.
-        gamma (float): Of the display.
-        shutter (tuple[float]): (left, top, right, bottom) collimated, share of each side.
-        tilt (float): Rotation of the collimator, degrees.
-        slope (ndarray): (2,), heel effect: log exposure from edge to edge, x and y.
+        gamma: Of the display.
+        shutter: (left, top, right, bottom) collimated, share of each side.
+        tilt: Rotation of the collimator, degrees.
+        slope: (2,), heel effect: log exposure from edge to edge, x and y.
     """
     photons: float
     electronic: float
@@ -34,12 +34,12 @@ class Exposure:
     low: float
     high: float
     gamma: float
-    shutter: tuple
+    shutter: tuple[float, ...]
     tilt: float
     slope: np.ndarray
 
 
-def draw_exposure(rng):
+def draw_exposure(rng: np.random.Generator) -> Exposure:
     """Draw a random :class:`Exposure`; some are grainy, flat, burnt or collimated."""
     shutter = tuple(float(s) for s in np.where(rng.random(4) < .3, rng.uniform(.01, .07, 4), 0))
     return Exposure(
@@ -51,8 +51,8 @@ def draw_exposure(rng):
         shutter=shutter, tilt=float(rng.normal(0, 1)), slope=rng.normal(0, .12, 2))
 
 
-def collimation(exposure, shape):
-    """(H, W) float32, 1 in the open field, 0 behind the shutters, blurred in between."""
+def collimation(exposure: Exposure, shape: tuple[int, int]) -> np.ndarray:
+    """Return (H, W) float32, 1 in the open field, 0 behind the shutters, blurred in between."""
     height, width = shape
     left, top, right, bottom = exposure.shutter
     open_field = np.ones(shape, np.float32)
@@ -75,15 +75,16 @@ def collimation(exposure, shape):
     return blur(open_field, .8)
 
 
-def expose(attenuation, bone, exposure, rng, size):
-    """Detector signal and display: (H, W) uint8.
+def expose(attenuation: np.ndarray, bone: np.ndarray, exposure: Exposure, rng: np.random.Generator,
+           size: tuple[int, int]) -> np.ndarray:
+    """Return what the detector records and the display shows: (H, W) uint8.
 
     Args:
-        attenuation (ndarray): (2H, 2W) float32, total over the beam's path.
-        bone (ndarray): (H, W) bool, what the display's window is fitted to.
-        exposure (Exposure): Settings.
-        rng (Generator): Source of the noise.
-        size (tuple[int]): (H, W) of the image.
+        attenuation: (2H, 2W) float32, total over the beam's path.
+        bone: (H, W) bool, what the display's window is fitted to.
+        exposure: Settings.
+        rng: Source of the noise.
+        size: (H, W) of the image.
     """
     height, width = size
     primary = np.exp(-attenuation)
@@ -100,8 +101,8 @@ def expose(attenuation, bone, exposure, rng, size):
     return display(shown, bone, exposure)
 
 
-def display(shown, bone, exposure):
-    """Log exposure to 8 bit: flattened, sharpened, windowed, an S-shaped curve, shutters."""
+def display(shown: np.ndarray, bone: np.ndarray, exposure: Exposure) -> np.ndarray:
+    """Turn log exposure into 8 bit: flatten, sharpen, window, an S-shaped curve, shutters."""
     flat = shown - exposure.flatten * blur(shown, shown.shape[1] / 7)
     flat += exposure.sharpen * (flat - blur(flat, 2.2))
     open_field = collimation(exposure, shown.shape)

@@ -3,15 +3,20 @@
 A fracture works on one bone's layer before the layers add up, as it does in a patient: the
 bone is split along an irregular line, its two pieces move against each other (a step in the
 cortex, a gap, or a dense band where they overlap) and neighbours in front and behind stay
-whole.
+unbroken.
 """
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
+from mmwindow.synthetic.anatomy import Patient
+from mmwindow.synthetic.shapes import Layer, Pose
+
+Site = tuple[str, tuple[float, float], tuple[float, float], float, float, float]
+
 # bone, centre, direction of the bone there, half length of the line, cm of decay, weight
-SITES = (
+SITES: tuple[Site, ...] = (
     ('femur', (10.7, 10.4), (.82, .57), 1.7, 4., 1.3),   # subcapital
     ('femur', (11.5, 11.0), (.80, .60), 1.9, 4., 1.3),   # transcervical
     ('femur', (12.8, 12.0), (.77, .63), 2.5, 4., 1.8),   # intertrochanteric
@@ -38,18 +43,18 @@ class Break:
     """One fracture line on the canvas; lengths in canvas pixels.
 
     Attributes:
-        name (str): The layer it breaks.
-        origin, along, across (ndarray): (2,); ``across`` is the bone's direction, ``along``
+        name: The layer it breaks.
+        origin, along, across: (2,); ``across`` is the bone's direction, ``along``
             the line's.
-        half (float): The line reaches from -half to half.
-        wander (ndarray): (n,) offset of the line in the direction of the bone, one a pixel
+        half: The line reaches from -half to half.
+        wander: (n,) offset of the line in the direction of the bone, one a pixel
             from -len/2 on.
-        width (float): Of the gap.
-        depth (float): Share of the bone that is missing in the gap.
-        slip, gap (float): How far the pieces move along and away from the line.
-        turn (float): Angle between the pieces, radians.
-        decay (float): How far from the line the pieces move.
-        ends (tuple[float]): Where the gap fades out, shares of half (beyond 1: never).
+        width: Of the gap.
+        depth: Share of the bone that is missing in the gap.
+        slip, gap: How far the pieces move along and away from the line.
+        turn: Angle between the pieces, radians.
+        decay: How far from the line the pieces move.
+        ends: Where the gap fades out, shares of half (beyond 1: never).
     """
     name: str
     origin: np.ndarray
@@ -63,15 +68,15 @@ class Break:
     gap: float
     turn: float
     decay: float
-    ends: tuple
+    ends: tuple[float, float]
 
-    def offset(self, lengths):
-        """The line's offset at lengths along it (any shape), canvas pixels."""
+    def offset(self, lengths: np.ndarray) -> np.ndarray:
+        """Return the line's offset at lengths along it (any shape), canvas pixels."""
         index = np.clip(lengths + len(self.wander) // 2, 0, len(self.wander) - 1)
         return self.wander[index.astype(np.int32)]
 
-    def point(self, lengths):
-        """(n, 2) canvas points of the line at (n,) lengths."""
+    def point(self, lengths: np.ndarray) -> np.ndarray:
+        """Return the (n, 2) canvas points of the line at (n,) lengths."""
         lengths = np.atleast_1d(lengths)
         return (self.origin + lengths[:, None] * self.along
                 + self.offset(lengths)[:, None] * self.across)
@@ -82,22 +87,23 @@ class Fracture:
     """What is known of one fracture afterwards.
 
     Attributes:
-        name (str): The bone.
-        line (ndarray): (n, 2) canvas points of the line within the bone.
-        extent (list[ndarray]): (m, 2) canvas outlines of what belongs to the fracture.
-        faint (bool): Drawn to be easily missed.
+        name: The bone.
+        line: (n, 2) canvas points of the line within the bone.
+        extent: (m, 2) canvas outlines of what belongs to the fracture.
+        faint: Drawn to be easily missed.
     """
     name: str
     line: np.ndarray
-    extent: list = field(default_factory=list)
+    extent: list[np.ndarray] = field(default_factory=list)
     faint: bool = False
 
 
-def draw_break(rng, pose, patient, site, side):
-    """Draw the random shape of a fracture at a site; returns (Break, faint)."""
-    bone, centre, axis, half, decay, _ = site
+def draw_break(rng: np.random.Generator, pose: Pose, patient: Patient, site: Site,
+               side: str) -> tuple[Break, bool]:
+    """Draw the random shape of a fracture at a site; return it and whether it is faint."""
+    bone, middle, heading, half, decay, _ = site
     place = 'middle' if bone == 'sacrum' else side
-    centre, axis = np.array(centre), np.array(axis, float) / np.hypot(*axis)
+    centre, axis = np.array(middle), np.array(heading, float) / np.hypot(*heading)
     centre = centre + axis * rng.normal(0, .35) + rng.normal(0, .1, 2)
     tilt = np.deg2rad(rng.normal(0, 16))
     axis = np.array([axis[0] * np.cos(tilt) - axis[1] * np.sin(tilt),
@@ -121,8 +127,8 @@ def draw_break(rng, pose, patient, site, side):
         ends=stop if rng.random() < .5 else stop[::-1]), faint
 
 
-def wandering(rng, length, cm):
-    """(length,) float32 offsets of an irregular line: a bow, a walk with corners, teeth."""
+def wandering(rng: np.random.Generator, length: int, cm: float) -> np.ndarray:
+    """Draw the (length,) float32 offsets of an irregular line: a bow, a walk with corners, teeth."""
     at = np.arange(length, dtype=np.float32)
     bow = rng.normal(0, .25) * ((at / length - .5) ** 2 * 4 - .3)
     corners = np.arange(0, length + cm, rng.uniform(.35, .9) * cm)
@@ -133,8 +139,8 @@ def wandering(rng, length, cm):
     return ((line - line[length // 2]) * cm).astype(np.float32)
 
 
-def bone_run(crack, layer):
-    """(n, 2) canvas points of the line's stretch in the bone through its middle, or None."""
+def bone_run(crack: Break, layer: Layer) -> np.ndarray | None:
+    """Return the line's stretch in the bone through its middle, (n, 2) canvas points, or None."""
     lengths = np.arange(-crack.half * 1.15, crack.half * 1.15, 1.)
     reach = (-crack.ends[0] * crack.half, crack.ends[1] * crack.half)
     lengths = lengths[(lengths > reach[0]) & (lengths < reach[1])]
@@ -157,13 +163,13 @@ def bone_run(crack, layer):
     return points[first:last + 1]
 
 
-def break_layer(crack, layer, cm):
-    """A copy of a layer's attenuation, broken: pieces moved, the gap taken out.
+def break_layer(crack: Break, layer: Layer, cm: float) -> np.ndarray:
+    """Return a copy of a layer's attenuation, broken: pieces moved, the gap taken out.
 
     Args:
-        crack (Break): The line.
-        layer (Layer): The bone, left as it is.
-        cm (float): Canvas pixels per centimetre.
+        crack: The line.
+        layer: The bone, left as it is.
+        cm: Canvas pixels per centimetre.
     """
     attenuation = layer.attenuation.copy()
     centre = crack.origin - (layer.box[1], layer.box[0])

@@ -1,26 +1,52 @@
 """What makes a fracture more than a line: branches, chips, its extent and its points."""
+from collections.abc import Callable
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
-from mmwindow.synthetic.fractures import SITES, Fracture, bone_run, break_layer, draw_break
-from mmwindow.synthetic.shapes import fixed_point
+from mmwindow.synthetic.anatomy import Patient
+from mmwindow.synthetic.fractures import (
+    SITES,
+    Break,
+    Fracture,
+    bone_run,
+    break_layer,
+    draw_break,
+)
+from mmwindow.synthetic.shapes import Layer, Pose, fixed_point
 from mmwindow.synthetic.texture import blur
 
+# (n, 2) canvas points -> (n,) bool, True on bone that is well within the image.
+Visibility = Callable[[np.ndarray], np.ndarray]
 
-def add_fractures(layers, pose, patient, rng, is_visible):
-    """Break one to three of the layers, in place; returns the list of :class:`Fracture`.
+
+class Marks(NamedTuple):
+    """Points that an annotator sets.
+
+    Attributes:
+        points: (N, 2) float64, continuous canvas pixels.
+        owners: (N,) int, the fracture that each point marks.
+    """
+
+    points: np.ndarray
+    owners: np.ndarray
+
+
+def add_fractures(layers: dict[str, Layer], pose: Pose, patient: Patient, rng: np.random.Generator,
+                  is_visible: Visibility) -> list[Fracture]:
+    """Break one to three of the layers, in place, and return what was broken.
 
     Args:
-        layers (dict[str, Layer]): The bones, by name.
-        pose (Pose): Where they lie.
-        patient (Patient): Whose they are.
-        rng (Generator): Source.
-        is_visible (Callable): (n, 2) canvas points -> (n,) bool, True on bone that is well
-            within the image.
+        layers: The bones, by name.
+        pose: Where they lie.
+        patient: Whose they are.
+        rng: Source.
+        is_visible: Where a fracture may show.
     """
     wanted = 1 + int(rng.random() < .42) + int(rng.random() < .12)
     weights = np.array([site[-1] for site in SITES])
-    fractures = []
+    fractures: list[Fracture] = []
     side = rng.choice(['right', 'left'])
     for attempt in range(400):
         site = SITES[rng.choice(len(SITES), p=weights / weights.sum())]
@@ -42,8 +68,9 @@ def add_fractures(layers, pose, patient, rng, is_visible):
     return fractures
 
 
-def apply_break(crack, line, faint, layer, cm, rng):
-    """Break a layer in place along ``line``, add branches and chips, outline the whole."""
+def apply_break(crack: Break, line: np.ndarray, faint: bool, layer: Layer, cm: float,
+                rng: np.random.Generator) -> Fracture:
+    """Break a layer in place along ``line``, add branches and chips, outline it all."""
     layer.attenuation = break_layer(crack, layer, cm)
     corner = np.array([layer.box[1], layer.box[0]])
     extent = np.zeros(layer.mask.shape, np.uint8)
@@ -60,8 +87,9 @@ def apply_break(crack, line, faint, layer, cm, rng):
     return Fracture(crack.name, line, kept, faint)
 
 
-def branches(layer, crack, line, cm, rng, extent):
-    """Secondary cracks that leave the line, in place."""
+def branches(layer: Layer, crack: Break, line: np.ndarray, cm: float, rng: np.random.Generator,
+             extent: np.ndarray) -> None:
+    """Add secondary cracks that leave the line, in place."""
     for _ in range(rng.choice(3, p=[.6, .25, .15])):
         start = line[rng.integers(len(line))]
         angle = rng.uniform(.5, 1.2) * rng.choice([-1, 1])
@@ -75,8 +103,9 @@ def branches(layer, crack, line, cm, rng, extent):
         layer.attenuation *= 1 - .8 * crack.depth * blur(gap, .8)
 
 
-def chips(layer, line, cm, rng, extent):
-    """Small loose pieces with their own cortex near the ends of the line, in place."""
+def chips(layer: Layer, line: np.ndarray, cm: float, rng: np.random.Generator,
+          extent: np.ndarray) -> None:
+    """Add small loose pieces with their own cortex near the ends of the line, in place."""
     for _ in range(rng.choice(4, p=[.55, .2, .15, .1])):
         size = rng.uniform(.2, .55) * cm
         centre = line[rng.choice([0, -1])] + rng.normal(0, .45, 2) * cm
@@ -91,19 +120,17 @@ def chips(layer, line, cm, rng, extent):
         layer.attenuation += blur(piece, .7)
 
 
-def annotate(fractures, rng, is_visible, oversample):
-    """Points that an annotator would set on the fractures.
+def annotate(fractures: list[Fracture], rng: np.random.Generator, is_visible: Visibility,
+             oversample: float) -> Marks:
+    """Set the points that an annotator would set on the fractures.
 
     Short lines get one, long ones mostly several; each is off by a little but on bone.
 
     Args:
-        fractures (list[Fracture]): On the canvas.
-        rng (Generator): The annotator's hand.
-        is_visible (Callable): (n, 2) canvas points -> (n,) bool, True where a point may be.
-        oversample (float): Canvas pixels per image pixel.
-
-    Returns:
-        dict: ``points`` (N, 2) float64 continuous canvas pixels, ``owners`` (N,) int.
+        fractures: On the canvas.
+        rng: The annotator's hand.
+        is_visible: Where a point may be.
+        oversample: Canvas pixels per image pixel.
     """
     points, owners = [], []
     for owner, fracture in enumerate(fractures):
@@ -114,11 +141,12 @@ def annotate(fractures, rng, is_visible, oversample):
         for share in (np.arange(number) + .5) / number:
             points.append(set_point(fracture.line, share, rng, is_visible, oversample))
             owners.append(owner)
-    return dict(points=np.array(points, np.float64).reshape(-1, 2), owners=np.array(owners, int))
+    return Marks(np.array(points, np.float64).reshape(-1, 2), np.array(owners, int))
 
 
-def set_point(line, share, rng, is_visible, oversample):
-    """One point near ``share`` of the line where one may be; else the nearest of the line."""
+def set_point(line: np.ndarray, share: float, rng: np.random.Generator, is_visible: Visibility,
+              oversample: float) -> np.ndarray:
+    """Return a point near ``share`` of the line where one may be; else the nearest of the line."""
     for spread in (1., .7, .4):
         at = np.clip(share + .12 * rng.normal(), .05, .95)
         point = line[int(at * (len(line) - 1))] + rng.normal(0, 1.6, 2) * oversample * spread

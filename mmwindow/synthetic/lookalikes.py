@@ -1,12 +1,14 @@
-"""What is no fracture and looks like one: drawn alike in broken and whole images.
+"""What is no fracture and looks like one: drawn alike in images with and without fractures.
 
 Every function adds to the attenuation canvas in place. None of them knows of fractures, and
 their random source is their own, so that they carry no hint.
 """
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
-from mmwindow.synthetic.shapes import fixed_point, smooth_curve
+from mmwindow.synthetic.anatomy import Patient
+from mmwindow.synthetic.shapes import Pose, fixed_point, smooth_curve
 from mmwindow.synthetic.texture import blur
 
 LETTERS = ([(0, 0), (0, 1.3), (.8, 1.3)],
@@ -14,7 +16,8 @@ LETTERS = ([(0, 0), (0, 1.3), (.8, 1.3)],
 METAL = 3.2  # attenuation per cm of steel or titanium as displayed
 
 
-def stroke(canvas, curve, width, amount, soft=.7, closed=False):
+def stroke(canvas: np.ndarray, curve: np.ndarray, width: float, amount: float, soft: float = .7,
+           closed: bool = False) -> None:
     """Add a line of ``width`` canvas pixels and ``amount`` attenuation, in place."""
     low = curve.min(0) - 3 * soft - width - 2
     high = curve.max(0) + 3 * soft + width + 3
@@ -28,8 +31,8 @@ def stroke(canvas, curve, width, amount, soft=.7, closed=False):
     canvas[top:bottom, left:right] += np.float32(amount) * blur(line, soft)
 
 
-def vessel_groove(canvas, pose, patient, rng):
-    """A vessel's channel in the iliac wing or the femur: smooth, thin, branching, faint."""
+def vessel_groove(canvas: np.ndarray, pose: Pose, patient: Patient, rng: np.random.Generator) -> None:
+    """Draw a vessel's channel in the iliac wing or the femur: smooth, thin, branching, faint."""
     side = rng.choice(['right', 'left'])
     start = np.array([(9.5, -.5), (11.5, 1.5), (12.6, 17.), (8., 1.5)][rng.integers(4)])
     heading = rng.uniform(0, 2 * np.pi)
@@ -41,8 +44,8 @@ def vessel_groove(canvas, pose, patient, rng):
                .09 * pose.scale)
 
 
-def skin_fold(canvas, pose, patient, rng):
-    """The edge of a fold or a sheet: one side a little denser, along a long soft arc."""
+def skin_fold(canvas: np.ndarray, pose: Pose, patient: Patient, rng: np.random.Generator) -> None:
+    """Draw the edge of a fold or a sheet: one side a little denser, along a long soft arc."""
     height, width = canvas.shape
     start, angle = rng.uniform(.15, .85, 2) * (width, height), rng.uniform(0, np.pi)
     along = np.array([np.cos(angle), np.sin(angle)])
@@ -57,8 +60,8 @@ def skin_fold(canvas, pose, patient, rng):
     canvas += np.float32(rng.uniform(.1, .28) * rng.choice([-1, 1])) * fold
 
 
-def gas_edge(canvas, pose, patient, rng):
-    """A crescent or streak of gas that crosses bone with a sharp edge."""
+def gas_edge(canvas: np.ndarray, pose: Pose, patient: Patient, rng: np.random.Generator) -> None:
+    """Draw a crescent or streak of gas that crosses bone with a sharp edge."""
     centre = np.array([rng.uniform(-9, 9), rng.uniform(-4, 9)])
     angle = rng.uniform(0, 2 * np.pi) + np.linspace(0, rng.uniform(.8, 2.2), 9)
     radius = rng.uniform(1.5, 3.5)
@@ -70,8 +73,9 @@ def gas_edge(canvas, pose, patient, rng):
     canvas -= np.float32(rng.uniform(.12, .35)) * blur(crescent, .9)
 
 
-def calcified_vessel(canvas, pose, patient, rng):
-    """Calcified arteries in pairs of broken lines, or a few phleboliths in the pelvis."""
+def calcified_vessel(canvas: np.ndarray, pose: Pose, patient: Patient,
+                     rng: np.random.Generator) -> None:
+    """Draw calcified arteries in pairs of broken lines, or a few phleboliths in the pelvis."""
     if rng.random() < .5:
         for _ in range(rng.integers(1, 5)):
             place = pose([(rng.choice([-1, 1]) * rng.uniform(2.5, 5.5), rng.uniform(8, 11))])[0]
@@ -88,8 +92,8 @@ def calcified_vessel(canvas, pose, patient, rng):
                 stroke(canvas, curve[start:start + 4], .1 * pose.scale, rng.uniform(.1, .3))
 
 
-def wire(canvas, pose, patient, rng):
-    """A lead, a catheter or the seam of a sheet that lies on the patient."""
+def wire(canvas: np.ndarray, pose: Pose, patient: Patient, rng: np.random.Generator) -> None:
+    """Draw a lead, a catheter or the seam of a sheet that lies on the patient."""
     height, width = canvas.shape
     ends = rng.uniform(-.1, 1.1, (4, 2)) * (width, height)
     ends = ends[ends[:, rng.integers(2)].argsort()]
@@ -101,8 +105,8 @@ def wire(canvas, pose, patient, rng):
         stroke(canvas, curve, .2 * pose.scale, -rng.uniform(.05, .12), .8)
 
 
-def ossicle(canvas, pose, patient, rng):
-    """A small rounded extra bone with a smooth cortex, by the socket or the trochanter."""
+def ossicle(canvas: np.ndarray, pose: Pose, patient: Patient, rng: np.random.Generator) -> None:
+    """Draw a small rounded extra bone with a smooth cortex, by the socket or the trochanter."""
     side = rng.choice(['right', 'left'])
     place = [(11.9, 7.4), (14.3, 8.4), (13.2, 14.3), (7.6, 15.8)][rng.integers(4)]
     middle = pose(patient.locate(np.array(place) + rng.normal(0, .15, 2), side))[0]
@@ -115,12 +119,13 @@ def ossicle(canvas, pose, patient, rng):
     canvas += blur(piece, 1.)
 
 
-def plate_and_screws(canvas, pose, patient, rng):
-    """Osteosynthesis: a hip screw with its plate, neck screws, or a plate along the brim."""
+def plate_and_screws(canvas: np.ndarray, pose: Pose, patient: Patient,
+                     rng: np.random.Generator) -> None:
+    """Draw osteosynthesis: a hip screw with its plate, neck screws, or a plate along the brim."""
     side = rng.choice(['right', 'left'])
     metal = np.zeros_like(canvas)
 
-    def rod(points, width, amount, threads=False):
+    def rod(points: ArrayLike, width: float, amount: float, threads: bool = False) -> None:
         curve = pose(patient.locate(points, side))
         if threads:
             for part in np.linspace(0, 1, 14)[1:-1:2]:
@@ -149,8 +154,8 @@ def plate_and_screws(canvas, pose, patient, rng):
     canvas += metal
 
 
-def side_marker(canvas, pose, patient, rng):
-    """The lead letter that tells left from right."""
+def side_marker(canvas: np.ndarray, pose: Pose, patient: Patient, rng: np.random.Generator) -> None:
+    """Draw the lead letter that tells left from right."""
     height, width = canvas.shape
     letter = np.array(LETTERS[rng.integers(2)]) * rng.uniform(.035, .05) * width
     corner = np.array([rng.choice([.05, .88]) * width, rng.choice([.06, .88]) * height])
@@ -161,14 +166,15 @@ KINDS = {vessel_groove: .3, skin_fold: .35, gas_edge: .25, calcified_vessel: .2,
          ossicle: .12, plate_and_screws: .1, side_marker: .4}
 
 
-def add_lookalikes(canvas, pose, patient, rng):
-    """Draw each kind with its own chance, in place; returns the names of those drawn.
+def add_lookalikes(canvas: np.ndarray, pose: Pose, patient: Patient,
+                   rng: np.random.Generator) -> list[str]:
+    """Draw each kind with its own chance, in place; return the names of those drawn.
 
     Args:
-        canvas (ndarray): (H, W) float32 attenuation.
-        pose (Pose): Patient cm to canvas.
-        patient (Patient): Whose landmarks are used.
-        rng (Generator): Source that nothing else uses.
+        canvas: (H, W) float32 attenuation.
+        pose: Patient cm to canvas.
+        patient: Whose landmarks are used.
+        rng: Source that nothing else uses.
     """
     drawn = []
     for kind, chance in KINDS.items():

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mmwindow.synthetic.anatomy import draw_bones, draw_patient
-from mmwindow.synthetic.exposure import draw_exposure, expose
-from mmwindow.synthetic.fragments import add_fractures, annotate
+from mmwindow.synthetic.anatomy import Patient, draw_bones, draw_patient
+from mmwindow.synthetic.exposure import Exposure, draw_exposure, expose
+from mmwindow.synthetic.fragments import Visibility, add_fractures, annotate
 from mmwindow.synthetic.lookalikes import add_lookalikes
-from mmwindow.synthetic.shapes import Pose, render_bone
+from mmwindow.synthetic.shapes import Bone, Layer, Pose, render_bone
 from mmwindow.synthetic.soft_tissue import add_bowel, soft_attenuation
 from mmwindow.synthetic.texture import Trabeculae
 
@@ -21,30 +21,30 @@ class SyntheticRadiograph:
     """A radiograph and what is known of it.
 
     Attributes:
-        img (ndarray): (H, W) uint8, bone is bright.
-        points (ndarray): (N, 2) float64 (x, y), continuous image pixels, one an annotation.
-        owners (ndarray): (N,) int, index of the fracture that each point marks.
-        polygons (list[ndarray]): Per fracture the (m, 2) outline of its extent, image pixels.
-        fractures (list[str]): Per fracture the broken bone's name.
-        faint (list[bool]): Per fracture: drawn to be easily missed.
-        bone_mask (ndarray): (H, W) bool, True where any bone is projected.
-        lookalikes (list[str]): Kinds of look-alikes in the image.
-        seed (int): What it was made from.
-        patient (int): What its patient was made from.
+        img: (H, W) uint8, bone is bright.
+        points: (N, 2) float64 (x, y), continuous image pixels, one an annotation.
+        owners: (N,) int, index of the fracture that each point marks.
+        polygons: Per fracture the (m, 2) outline of its extent, image pixels.
+        fractures: Per fracture the broken bone's name.
+        faint: Per fracture: drawn to be easily missed.
+        bone_mask: (H, W) bool, True where any bone is projected.
+        lookalikes: Kinds of look-alikes in the image.
+        seed: What it was made from.
+        patient: What its patient was made from.
     """
     img: np.ndarray
     points: np.ndarray
     owners: np.ndarray
-    polygons: list
-    fractures: list
-    faint: list
+    polygons: list[np.ndarray]
+    fractures: list[str]
+    faint: list[bool]
     bone_mask: np.ndarray
-    lookalikes: list
+    lookalikes: list[str]
     seed: int
     patient: int
 
     @property
-    def has_fracture(self):
+    def has_fracture(self) -> bool:
         """Whether anything is broken."""
         return len(self.fractures) > 0
 
@@ -54,17 +54,17 @@ class View:
     """Where the patient lies on the image.
 
     Attributes:
-        pose (Pose): Patient cm to canvas pixels.
-        size (tuple[int]): (height, width) of the image.
-        shape (tuple[int]): (height, width) of the canvas.
+        pose: Patient cm to canvas pixels.
+        size: (height, width) of the image.
+        shape: (height, width) of the canvas.
     """
     pose: Pose
-    size: tuple
-    shape: tuple
+    size: tuple[int, int]
+    shape: tuple[int, int]
 
 
-def draw_view(rng, patient, side):
-    """Draw a :class:`View`: the whole pelvis or one hip, a little off centre and turned."""
+def draw_view(rng: np.random.Generator, patient: Patient, side: int) -> View:
+    """Draw a :class:`View`: the complete pelvis or one hip, a little off centre and turned."""
     if rng.random() < .28:
         field = rng.uniform(19, 26)  # cm along the long edge
         centre = np.array([rng.choice([-1, 1]) * rng.uniform(6, 11), rng.uniform(7, 13)])
@@ -73,7 +73,7 @@ def draw_view(rng, patient, side):
         centre = np.array([rng.normal(0, 1.2), rng.normal(7, 1.5)])
     short = side if rng.random() < .5 else int(round(side * rng.uniform(.8, 1)))
     size = (side, short) if rng.random() < .2 else (short, side)
-    shape = tuple(int(round(length * OVERSAMPLE)) for length in size)
+    shape = int(round(size[0] * OVERSAMPLE)), int(round(size[1] * OVERSAMPLE))
     scale = side * OVERSAMPLE / field * patient.size
     angle = np.deg2rad(rng.normal(0, 3))
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -81,31 +81,32 @@ def draw_view(rng, patient, side):
     return View(Pose(scale, matrix, patient.bend), size, shape)
 
 
-def render_bones(bones, view, patient, rng):
-    """The visible bones as :class:`shapes.Layer`, by name."""
+def render_bones(bones: list[Bone], view: View, patient: Patient,
+                 rng: np.random.Generator) -> dict[str, Layer]:
+    """Draw the visible bones; return them by name."""
     texture = Trabeculae(rng, view.shape, .6 * view.pose.scale, rng.uniform(.07, .18))
     layers = [render_bone(bone, view.pose, view.shape, texture, patient.mineral)
               for bone in bones]
     return {layer.name: layer for layer in layers if layer is not None}
 
 
-def mask_of(layers, view):
-    """(H, W) bool, True on each image pixel that any bone touches."""
+def mask_of(layers: dict[str, Layer], view: View) -> np.ndarray:
+    """Return (H, W) bool, True on each image pixel that any bone touches."""
     mask = np.zeros(view.shape, np.float32)
     for layer in layers.values():
         np.maximum(mask[layer.window], layer.mask, out=mask[layer.window])
     return cv2.resize(mask, view.size[::-1], interpolation=cv2.INTER_AREA) > 0
 
 
-def field_test(bone_mask, exposure, view):
-    """Function of (n, 2) canvas points -> (n,) bool: on bone, inside the shutters, off the edge."""
+def field_test(bone_mask: np.ndarray, exposure: Exposure, view: View) -> Visibility:
+    """Return the test of canvas points: on bone, inside the shutters, off the edge."""
     height, width = bone_mask.shape
     edge = EDGE * max(view.size)
     left, top, right, bottom = exposure.shutter
     low = np.array([left * width, top * height]) + edge
     high = np.array([(1 - right) * width, (1 - bottom) * height]) - edge
 
-    def is_visible(points):
+    def is_visible(points: np.ndarray) -> np.ndarray:
         places = points / OVERSAMPLE
         inside = ((places >= low) & (places <= high)).all(1)
         columns, rows = np.clip(places.astype(int), 0, (width - 1, height - 1)).T
@@ -114,27 +115,35 @@ def field_test(bone_mask, exposure, view):
     return is_visible
 
 
-def largest(outlines, bone_mask):
-    """The outline (m, 2) that encloses most; canvas to image pixels, clipped to the image."""
+def largest(outlines: list[np.ndarray], bone_mask: np.ndarray) -> np.ndarray:
+    """Return the outline (m, 2) that encloses most, in image pixels, clipped to the image."""
     outline = max(outlines, key=lambda points: cv2.contourArea(points.astype(np.float32)))
     return np.clip(outline / OVERSAMPLE, 0, bone_mask.shape[::-1])
 
 
-def generate_radiograph(seed, side=256, has_fracture=None, patient=None):
+def generate_radiograph(seed: int, side: int = 256, has_fracture: bool | None = None,
+                        patient: int | None = None) -> SyntheticRadiograph:
     """Make one radiograph.
 
     Args:
-        seed (int): Of view, exposure, soft tissue and look-alikes.
-        side (int): Long edge, pixels.
-        has_fracture (bool, optional): None lets the seed decide, evenly. True and False give
-            the same image broken and whole.
-        patient (int, optional): Seed of the anatomy and its fractures; None: ``seed``.
-
-    Returns:
-        SyntheticRadiograph: The image and its ground truth.
+        seed: Of view, exposure, soft tissue and look-alikes.
+        side: Long edge, pixels.
+        has_fracture: None lets the seed decide, evenly. True and False give
+            the same image with and without its fractures.
+        patient: Seed of the anatomy and its fractures; None: ``seed``.
 
     Raises:
-        ValueError: A negative seed, or a side below 64 pixels.
+        ValueError: A seed is negative, or the side is below 64 pixels.
+
+    Example:
+        The same patient and view without a fracture and with one:
+
+        >>> intact = generate_radiograph(7, side=128, has_fracture=False)
+        >>> intact.img.dtype.name, max(intact.img.shape), intact.points.shape, intact.fractures
+        ('uint8', 128, (0, 2), [])
+        >>> broken = generate_radiograph(7, side=128, has_fracture=True)
+        >>> broken.has_fracture, len(broken.points) >= len(broken.fractures) >= 1
+        (True, True)
     """
     if seed < 0 or (patient or 0) < 0 or side < 64:
         raise ValueError(f'seed {seed}, patient {patient}, side {side}: expected seeds >= 0 and '
@@ -147,21 +156,21 @@ def generate_radiograph(seed, side=256, has_fracture=None, patient=None):
         np.random.default_rng(stream) for stream in np.random.SeedSequence([seed, 1]).spawn(7))
     chosen = bool(breaks.random() < .5)
     broken = chosen if has_fracture is None else has_fracture
-    patient = draw_patient(body)
-    view, exposure = draw_view(place, patient, side), draw_exposure(light)
-    layers = render_bones(draw_bones(patient, bones), view, patient, grain)
+    person = draw_patient(body)
+    view, exposure = draw_view(place, person, side), draw_exposure(light)
+    layers = render_bones(draw_bones(person, bones), view, person, grain)
     bone_mask = mask_of(layers, view)
     is_visible = field_test(bone_mask, exposure, view)
-    fractures = add_fractures(layers, view.pose, patient, breaks, is_visible) if broken else []
+    fractures = add_fractures(layers, view.pose, person, breaks, is_visible) if broken else []
     marks = annotate(fractures, hand, is_visible, OVERSAMPLE)
-    canvas = soft_attenuation(patient, view.pose, view.shape, tissue)
+    canvas = soft_attenuation(person, view.pose, view.shape, tissue)
     add_bowel(canvas, view.pose, tissue)
     for layer in layers.values():
         canvas[layer.window] += layer.attenuation
-    lookalikes = add_lookalikes(canvas, view.pose, patient, other)
+    lookalikes = add_lookalikes(canvas, view.pose, person, other)
     return SyntheticRadiograph(
         img=expose(canvas, bone_mask, exposure, noise, view.size),
-        points=marks['points'] / OVERSAMPLE, owners=marks['owners'],
+        points=marks.points / OVERSAMPLE, owners=marks.owners,
         polygons=[largest(fracture.extent, bone_mask) for fracture in fractures],
         fractures=[fracture.name for fracture in fractures],
         faint=[fracture.faint for fracture in fractures],

@@ -4,13 +4,18 @@ Anatomy is drawn in centimetres of the patient (x towards the image's right, y d
 midline of the sacrum's upper end at the origin); a :class:`Pose` takes it to the pixels of
 the canvas on which attenuation is added up.
 """
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
-from mmwindow.synthetic.texture import blur
+from mmwindow.synthetic.texture import Trabeculae, blur
 
+Ridge = tuple[Any, float, float]  # points (N, 2), width in cm, attenuation
+Box = tuple[int, int, int, int]  # top, left, bottom and right on the canvas
 CORTICAL, TRABECULAR = 0.62, 0.13  # attenuation per cm beyond that of soft tissue
 
 
@@ -19,16 +24,16 @@ class Pose:
     """Patient centimetres to canvas pixels: scale, rotation, shift and a smooth bend.
 
     Attributes:
-        scale (float): Canvas pixels per centimetre.
-        matrix (ndarray): (2, 3), the affine map.
-        bend (ndarray): (4, 4) rows of (amplitude, wave x, wave y, phase): two waves for x, two
+        scale: Canvas pixels per centimetre.
+        matrix: (2, 3), the affine map.
+        bend: (4, 4) rows of (amplitude, wave x, wave y, phase): two waves for x, two
             for y, in centimetres; it makes patients differ without tearing joints.
     """
     scale: float
     matrix: np.ndarray
     bend: np.ndarray
 
-    def __call__(self, points):
+    def __call__(self, points: ArrayLike) -> np.ndarray:
         """Map (N, 2) patient cm to (N, 2) continuous canvas pixels."""
         points = np.asarray(points, np.float64).reshape(-1, 2)
         amplitude, wave_x, wave_y, phase = self.bend.T
@@ -36,9 +41,9 @@ class Pose:
         moved = points + np.stack([waves[:, :2].sum(1), waves[:, 2:].sum(1)], 1)
         return moved @ self.matrix[:, :2].T + self.matrix[:, 2]
 
-    def direction(self, start, end):
-        """Unit vector, canvas, from patient point ``start`` to ``end``."""
-        ends = self([start, end])
+    def direction(self, start: ArrayLike, end: ArrayLike) -> np.ndarray:
+        """Return the unit vector, canvas, from patient point ``start`` to ``end``."""
+        ends = self(np.stack([start, end]))
         step = ends[1] - ends[0]
         return step / max(np.hypot(*step), 1e-6)
 
@@ -48,20 +53,20 @@ class Bone:
     """One bone as a filled outline with a shell, in patient centimetres.
 
     Attributes:
-        name (str): 'femur_right' and so on; fracture sites name it.
-        outline (ndarray): (N, 2) control points of a smooth closed curve.
-        profile (ndarray): (K, 7) anchors (x, y, rounding, depth, shell, trabecular angle in
+        name: 'femur_right' and so on; fracture sites name it.
+        outline: (N, 2) control points of a smooth closed curve.
+        profile: (K, 7) anchors (x, y, rounding, depth, shell, trabecular angle in
             degrees, density): what the bone is like near (x, y). ``rounding`` is the distance
             from the edge over which the depth along the beam grows to ``depth``.
-        holes (list[ndarray]): Closed curves that are cut out.
-        ridges (list[tuple]): (points (N, 2), width cm, attenuation): dense or, where negative,
+        holes: Closed curves that are cut out.
+        ridges: (points (N, 2), width cm, attenuation): dense or, where negative,
             lucent lines within the bone.
     """
     name: str
     outline: np.ndarray
-    profile: np.ndarray
-    holes: list = field(default_factory=list)
-    ridges: list = field(default_factory=list)
+    profile: ArrayLike
+    holes: list[np.ndarray] = field(default_factory=list)
+    ridges: Sequence[Ridge] = field(default_factory=list)
 
 
 @dataclass
@@ -69,24 +74,24 @@ class Layer:
     """A bone on the canvas, cropped to where it is.
 
     Attributes:
-        name (str): The bone's name.
-        box (tuple[int]): (top, left, bottom, right) on the canvas.
-        attenuation (ndarray): (h, w) float32, added to that of the soft tissue.
-        mask (ndarray): (h, w) uint8, 1 on bone.
+        name: The bone's name.
+        box: (top, left, bottom, right) on the canvas.
+        attenuation: (h, w) float32, added to that of the soft tissue.
+        mask: (h, w) uint8, 1 on bone.
     """
     name: str
-    box: tuple
+    box: Box
     attenuation: np.ndarray
     mask: np.ndarray
 
     @property
-    def window(self):
-        """Slices of the canvas that the layer covers."""
+    def window(self) -> tuple[slice, slice]:
+        """The slices of the canvas that the layer covers."""
         return slice(self.box[0], self.box[2]), slice(self.box[1], self.box[3])
 
 
-def catmull_rom(steps):
-    """(steps, 4) weights of four neighbouring control points."""
+def catmull_rom(steps: int) -> np.ndarray:
+    """Return the (steps, 4) weights of four neighbouring control points."""
     t = np.arange(steps)[:, None] / steps
     power = np.concatenate([t ** 0, t, t ** 2, t ** 3], 1)
     return 0.5 * power @ np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1.]])
@@ -95,8 +100,8 @@ def catmull_rom(steps):
 WEIGHTS = catmull_rom(6)
 
 
-def smooth_curve(points, closed=True):
-    """Catmull-Rom curve through (N, 2) points; six times as many when closed."""
+def smooth_curve(points: ArrayLike, closed: bool = True) -> np.ndarray:
+    """Return the Catmull-Rom curve through (N, 2) points; six times as many when closed."""
     points = np.asarray(points, np.float64)
     if closed:
         ends = np.concatenate([points[-1:], points, points[:2]])
@@ -107,14 +112,14 @@ def smooth_curve(points, closed=True):
     return (WEIGHTS @ neighbours).reshape(-1, 2)
 
 
-def fixed_point(points, corner=(0, 0)):
-    """Continuous pixels to cv2's integers of 1/16 pixel (its pixel centres are integers)."""
+def fixed_point(points: ArrayLike, corner: ArrayLike = (0, 0)) -> np.ndarray:
+    """Return continuous pixels as cv2's integers of 1/16 pixel (its pixel centres are integers)."""
     shifted = np.asarray(points) - corner - 0.5
     return np.round(shifted * 16).astype(np.int32).reshape(-1, 1, 2)
 
 
-def crop_box(points, canvas_shape, margin):
-    """(top, left, bottom, right) around (N, 2) points, or None where off the canvas."""
+def crop_box(points: np.ndarray, canvas_shape: tuple[int, int], margin: float) -> Box | None:
+    """Return the box around (N, 2) points, or None where it is off the canvas."""
     low, high = points.min(0) - margin, points.max(0) + margin
     left, top = np.maximum(np.floor(low).astype(int), 0)
     right, bottom = np.minimum(np.ceil(high).astype(int), canvas_shape[::-1])
@@ -123,14 +128,15 @@ def crop_box(points, canvas_shape, margin):
     return int(top), int(left), int(bottom), int(right)
 
 
-def profile_maps(anchors, places, box, coarse=8):
-    """Spread anchor values over a box by inverse distances: five (h, w) float32.
+def profile_maps(anchors: np.ndarray, places: np.ndarray, box: Box,
+                 coarse: int = 8) -> Sequence[np.ndarray]:
+    """Spread anchor values over a box by inverse distances: return five (h, w) float32.
 
     Args:
-        anchors (ndarray): (K, 5) values.
-        places (ndarray): (K, 2) canvas pixels.
-        box (tuple[int]): Where.
-        coarse (int): Step of the grid on which the values are worked out.
+        anchors: (K, 5) values.
+        places: (K, 2) canvas pixels.
+        box: Where.
+        coarse: Step of the grid on which the values are worked out.
     """
     top, left, bottom, right = box
     rows, cols = (bottom - top) // coarse + 2, (right - left) // coarse + 2
@@ -145,17 +151,18 @@ def profile_maps(anchors, places, box, coarse=8):
     return cv2.split(full[:bottom - top, :right - left])
 
 
-def shell_attenuation(depth_inside, rounding, depth, shell, density, marrow):
-    """Attenuation of a rounded solid with a dense shell, seen along the beam.
+def shell_attenuation(depth_inside: np.ndarray, rounding: np.ndarray, depth: np.ndarray,
+                      shell: np.ndarray, density: np.ndarray, marrow: np.ndarray) -> np.ndarray:
+    """Return the attenuation of a rounded solid with a dense shell, seen along the beam.
 
     The chord of a rounded edge grows as a circle's; the shell's share is the outer chord
     minus that of the cavity, which makes the dense rim and the clearer middle of a tube.
 
     Args:
-        depth_inside (ndarray): (h, w), distance to the nearest edge, cm; <= 0 outside.
-        rounding, depth, shell (ndarray): (h, w), cm; see :class:`Bone`.
-        density (ndarray): (h, w), factor on the trabecular part.
-        marrow (ndarray): (h, w), texture around 1.
+        depth_inside: (h, w), distance to the nearest edge, cm; <= 0 outside.
+        rounding, depth, shell: (h, w), cm; see :class:`Bone`.
+        density: (h, w), factor on the trabecular part.
+        marrow: (h, w), texture around 1.
     """
     inside = np.clip(depth_inside / rounding, 0, 1)
     outer = depth * np.sqrt(inside * (2 - inside))
@@ -164,15 +171,16 @@ def shell_attenuation(depth_inside, rounding, depth, shell, density, marrow):
     return CORTICAL * (outer - inner) + TRABECULAR * density * inner * marrow
 
 
-def render_bone(bone, pose, canvas_shape, texture, strength=1.):
-    """Draw one bone; None where it lies off the canvas.
+def render_bone(bone: Bone, pose: Pose, canvas_shape: tuple[int, int],
+                texture: Trabeculae, strength: float = 1.) -> Layer | None:
+    """Draw one bone; return None where it lies off the canvas.
 
     Args:
-        bone (Bone): What.
-        pose (Pose): Where.
-        canvas_shape (tuple[int]): (height, width).
-        texture (Callable): (cos 2a, sin 2a, window) -> (h, w) texture around 0 along angle a.
-        strength (float): Mineral content, 1 for a healthy adult.
+        bone: What.
+        pose: Where.
+        canvas_shape: (height, width).
+        texture: (cos 2a, sin 2a, window) -> (h, w) texture around 0 along angle a.
+        strength: Mineral content, 1 for a healthy adult.
     """
     outline = smooth_curve(pose(bone.outline))
     box = crop_box(outline, canvas_shape, 0.9 * pose.scale)
@@ -202,8 +210,8 @@ def render_bone(bone, pose, canvas_shape, texture, strength=1.):
     return Layer(bone.name, box, np.maximum(attenuation, 0).astype(np.float32), mask)
 
 
-def ridges(bone, pose, box):
-    """The bone's soft dense and lucent lines, (h, w) float32 attenuation in ``box``."""
+def ridges(bone: Bone, pose: Pose, box: Box) -> np.ndarray:
+    """Return the bone's soft dense and lucent lines, (h, w) float32 attenuation in ``box``."""
     top, left, bottom, right = box
     total = np.zeros((bottom - top, right - left), np.float32)
     if not bone.ridges:
@@ -216,7 +224,7 @@ def ridges(bone, pose, box):
         if not len(chosen):
             continue
         lines = np.zeros_like(total)
-        for number in chosen:
+        for number in chosen.tolist():
             path = fixed_point(smooth_curve(curves[number], closed=False), (left, top))
             cv2.polylines(lines, [path], False, 1.3 * bone.ridges[number][2],
                           int(round(widths[number])), cv2.LINE_8, 4)

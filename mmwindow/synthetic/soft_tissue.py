@@ -1,13 +1,15 @@
 """Soft tissue and gas: body outline, thighs, muscles between fat planes, bladder, bowel."""
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
-from mmwindow.synthetic.anatomy import arc
-from mmwindow.synthetic.shapes import fixed_point, smooth_curve
+from mmwindow.synthetic.anatomy import Patient, arc
+from mmwindow.synthetic.shapes import Pose, fixed_point, smooth_curve
 from mmwindow.synthetic.texture import blur, smooth_field
 
 SOFT = 0.2  # attenuation per cm
-MUSCLES = {  # the image's right half, patient cm; over fat: attenuation of each
+# The image's right half, patient cm; over fat: attenuation of each.
+MUSCLES: dict[str, tuple[list[tuple[float, float]], float]] = {
     'gluteal': ([(12.6, -1.5), (14.3, 1.5), (15.6, 6), (15.6, 9.2), (14.2, 9.0), (12.4, 6.4),
                  (12.4, 3), (11.5, 0)], .2),
     'psoas': ([(2.2, -12), (5.0, -8), (7.2, -2), (9.8, 4), (12, 9.5), (11.6, 14.4), (9.6, 11.5),
@@ -17,8 +19,8 @@ MUSCLES = {  # the image's right half, patient cm; over fat: attenuation of each
     'vastus': ([(14.6, 13), (16.2, 17), (16.6, 24), (16.2, 34), (13.2, 34), (13.6, 20)], .16)}
 
 
-def patient_grid(pose, shape, step):
-    """(x, y), each (h, w) float32, patient cm (without the bend) on every ``step``-th pixel."""
+def patient_grid(pose: Pose, shape: tuple[int, int], step: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and y, (h, w) float32 patient cm without the bend, on every ``step``-th pixel."""
     inverse = cv2.invertAffineTransform(pose.matrix)
     rows = np.arange(shape[0] // step + 2, dtype=np.float32)[:, None] * step
     cols = np.arange(shape[1] // step + 2, dtype=np.float32)[None, :] * step
@@ -26,15 +28,16 @@ def patient_grid(pose, shape, step):
                  for k in range(2))
 
 
-def upsample(field, step, shape):
+def upsample(field: np.ndarray, step: int, shape: tuple[int, int]) -> np.ndarray:
     """Bring a field of :func:`patient_grid` back to ``shape``."""
     full = cv2.resize(field, (field.shape[1] * step, field.shape[0] * step),
                       interpolation=cv2.INTER_LINEAR)
     return full[:shape[0], :shape[1]]
 
 
-def body_thickness(x, y, patient, rng):
-    """Path length through the body, cm, on a grid of patient cm."""
+def body_thickness(x: np.ndarray, y: np.ndarray, patient: Patient,
+                   rng: np.random.Generator) -> np.ndarray:
+    """Return the path length through the body, cm, on a grid of patient cm."""
     girth, depth = patient.girth, patient.thickness
     waist = 1 - .14 * np.exp(-((y + 9) / 6) ** 2) * rng.uniform(-.2, 1)
     half = girth * waist * (1 - .03 * np.sin(y / 5))
@@ -50,7 +53,8 @@ def body_thickness(x, y, patient, rng):
     return np.maximum(together, 0)
 
 
-def soft_shape(canvas, pose, points, sigma_cm, amount):
+def soft_shape(canvas: np.ndarray, pose: Pose, points: ArrayLike, sigma_cm: float,
+               amount: float) -> None:
     """Add a smooth-edged region of ``amount`` (negative: subtract) to the canvas, in place."""
     curve = smooth_curve(pose(points))
     shape = canvas.shape
@@ -65,14 +69,15 @@ def soft_shape(canvas, pose, points, sigma_cm, amount):
     canvas[top:bottom, left:right] += np.float32(amount) * blur(region, sigma)
 
 
-def soft_attenuation(patient, pose, shape, rng):
-    """Attenuation of everything but bone: (H, W) float32 on a canvas of ``shape``.
+def soft_attenuation(patient: Patient, pose: Pose, shape: tuple[int, int],
+                     rng: np.random.Generator) -> np.ndarray:
+    """Return the attenuation of everything but bone: (H, W) float32 on a canvas of ``shape``.
 
     Args:
-        patient (Patient): Sex and size.
-        pose (Pose): Where; lengths grow with its scale.
-        shape (tuple[int]): Canvas (height, width).
-        rng (Generator): Source of fat, bladder and muscles.
+        patient: Sex and size.
+        pose: Where; lengths grow with its scale.
+        shape: Canvas (height, width).
+        rng: Source of fat, bladder and muscles.
     """
     x, y = patient_grid(pose, shape, 4)
     thickness = body_thickness(x, y, patient, rng)
@@ -99,7 +104,7 @@ def soft_attenuation(patient, pose, shape, rng):
     return np.where(inner, np.maximum(canvas, .1), 0).astype(np.float32)
 
 
-def add_bowel(canvas, pose, rng):
+def add_bowel(canvas: np.ndarray, pose: Pose, rng: np.random.Generator) -> None:
     """Take gas out of the canvas and add mottled stool, in place.
 
     Loops are chains of spheres along a random walk: haustra where the radius swells.
@@ -107,10 +112,10 @@ def add_bowel(canvas, pose, rng):
     gas = np.zeros_like(canvas)
     for _ in range(rng.integers(2, 7)):
         place = np.array([rng.uniform(-11, 11), rng.uniform(-8, 2.5)])
-        gas_loop(gas, pose, rng, place, rng.integers(2, 9), rng.uniform(.7, 1.9))
+        gas_loop(gas, pose, rng, place, int(rng.integers(2, 9)), rng.uniform(.7, 1.9))
     if rng.random() < .6:  # rectum and sigmoid
         gas_loop(gas, pose, rng, np.array([rng.normal(0, .8), rng.uniform(4, 8.5)]),
-                 rng.integers(2, 6), rng.uniform(.8, 1.5))
+                 int(rng.integers(2, 6)), rng.uniform(.8, 1.5))
     gas = np.minimum(blur(gas, max(.8, .07 * pose.scale)), 5.5)
     if rng.random() < .5:
         mottle = smooth_field(rng, canvas.shape, .5 * pose.scale)
@@ -123,7 +128,8 @@ def add_bowel(canvas, pose, rng):
     np.maximum(canvas - SOFT * gas, .35 * canvas, out=canvas)
 
 
-def gas_loop(gas, pose, rng, place, number, radius):
+def gas_loop(gas: np.ndarray, pose: Pose, rng: np.random.Generator, place: np.ndarray, number: int,
+             radius: float) -> None:
     """Paint one loop's chord lengths (cm) into ``gas``, keeping the larger, in place."""
     heading = rng.uniform(0, 2 * np.pi)
     for _ in range(number):

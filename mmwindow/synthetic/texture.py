@@ -5,8 +5,8 @@ import numpy as np
 NUM_ANGLES = 6
 
 
-def blur(image, sigma):
-    """Gaussian blur, (H, W) float32; wide ones are done on a shrunken copy."""
+def blur(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Return the Gaussian blur, (H, W) float32; wide ones are done on a shrunken copy."""
     step = int(sigma / 2.5)
     if step > 1 and min(image.shape) > 4 * step:
         small = cv2.resize(image, None, fx=1 / step, fy=1 / step, interpolation=cv2.INTER_AREA)
@@ -16,15 +16,15 @@ def blur(image, sigma):
     return cv2.GaussianBlur(image, (size, size), sigma)
 
 
-def smooth_field(rng, shape, grid):
-    """Smooth noise, (H, W) float32 of about unit spread, that varies over ``grid`` pixels."""
+def smooth_field(rng: np.random.Generator, shape: tuple[int, ...], grid: float) -> np.ndarray:
+    """Return smooth noise, (H, W) float32 of about unit spread, that varies over ``grid`` pixels."""
     rows, cols = max(2, int(shape[0] / grid) + 2), max(2, int(shape[1] / grid) + 2)
     noise = rng.standard_normal((rows, cols), dtype=np.float32)
     return cv2.resize(noise, shape[::-1], interpolation=cv2.INTER_CUBIC)
 
 
-def line_kernel(angle, length):
-    """(n, n) averaging kernel along ``angle`` (radians, y down), ``length`` pixels."""
+def line_kernel(angle: float, length: float) -> np.ndarray:
+    """Return the (n, n) averaging kernel along ``angle`` (radians, y down), ``length`` pixels."""
     size = int(length) | 1
     kernel = np.zeros((size, size), np.float32)
     centre = size // 2
@@ -41,13 +41,14 @@ class Trabeculae:
     resolution; the field for a pixel's direction is picked from them.
 
     Args:
-        rng (Generator): Source.
-        shape (tuple[int]): Canvas (height, width).
-        streak (float): Length of the streaks, canvas pixels.
-        amount (float): Spread of the texture, relative to the trabecular bone it modulates.
+        rng: Source.
+        shape: Canvas (height, width).
+        streak: Length of the streaks, canvas pixels.
+        amount: Spread of the texture, relative to the trabecular bone it modulates.
     """
 
-    def __init__(self, rng, shape, streak, amount):
+    def __init__(self, rng: np.random.Generator, shape: tuple[int, int], streak: float,
+                 amount: float) -> None:
         half = (shape[0] // 2 + 2, shape[1] // 2 + 2)
         fine = rng.standard_normal(half, dtype=np.float32)
         fine += 0.8 * smooth_field(rng, half, 2.5)
@@ -58,8 +59,8 @@ class Trabeculae:
             self.fields.append(smeared / smeared.std())
         self.amount = amount
 
-    def __call__(self, cos2, sin2, window):
-        """(h, w) texture around 0 for directions given as (cos 2a, sin 2a) in ``window``."""
+    def __call__(self, cos2: np.ndarray, sin2: np.ndarray, window: tuple[slice, slice]) -> np.ndarray:
+        """Return (h, w) texture around 0 for directions given as (cos 2a, sin 2a) in ``window``."""
         rows, cols = window
         inner = (slice(rows.start // 2, (rows.stop + 1) // 2 + 1),
                  slice(cols.start // 2, (cols.stop + 1) // 2 + 1))

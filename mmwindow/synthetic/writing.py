@@ -3,13 +3,15 @@ import json
 import multiprocessing
 import os
 import shutil
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from mmwindow.annotations.point_file import write_point_file
-from mmwindow.synthetic.radiograph import generate_radiograph
+from mmwindow.synthetic.radiograph import SyntheticRadiograph, generate_radiograph
 from mmwindow.utils.files import write_json
 from mmwindow.utils.progress import track
 
@@ -18,20 +20,37 @@ SPLITS = ('train', 'val', 'test')
 CONTENTS = {'images', 'annotations', 'settings.json'}
 
 
-def plan_images(seed, counts):
-    """What is to be made: one dict an image, split after split.
+class PlannedImage(NamedTuple):
+    """One image that is to be made.
 
-    In each split half of the images (rounded down) have a fracture, and a few patients have
-    two images: their anatomy and whether something is broken is theirs, all else differs.
+    Attributes:
+        id: From 1, over all splits.
+        split: 'train', 'val' or 'test'.
+        has_fracture: Whether something is broken.
+        patient: Seed of the anatomy.
+        seed: Seed of everything else.
+        group: Name of the patient.
+    """
+
+    id: int
+    split: str
+    has_fracture: bool
+    patient: int
+    seed: int
+    group: str
+
+
+def plan_images(seed: int, counts: dict[str, int]) -> list[PlannedImage]:
+    """Plan the images of a data set, split after split.
+
+    In each split half of the images (rounded down) have a fracture. A few patients have two images,
+    which share the anatomy and whether something is broken; all else differs.
 
     Args:
-        seed (int): Of the data set.
-        counts (dict[str, int]): Images per split.
-
-    Returns:
-        list[dict]: ``id``, ``split``, ``seed``, ``patient``, ``has_fracture``, ``group``.
+        seed: Of the data set.
+        counts: Images per split.
     """
-    images = []
+    images: list[PlannedImage] = []
     for number, (split, count) in enumerate(counts.items()):
         rng = np.random.default_rng([seed, number])
         pairs = count // 24
@@ -44,33 +63,34 @@ def plan_images(seed, counts):
             num_images, label = people[choice]
             patient = derive_seed(seed, number, person)
             for repeat in range(num_images):
-                images.append(dict(
+                images.append(PlannedImage(
                     id=len(images) + 1, split=split, has_fracture=label, patient=patient,
                     seed=derive_seed(seed, number, person, repeat + 1),
                     group=f'{split}-{person + 1:04d}'))
     return images
 
 
-def derive_seed(*numbers):
-    """A seed below 2 ** 63 that depends on all numbers."""
+def derive_seed(*numbers: int) -> int:
+    """Return a seed below 2 ** 63 that depends on all numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
-def write_dataset(folder, seed=0, num_train=480, num_val=80, num_test=160, side=256,
-                  progress=True, workers=None):
-    """Write a data set of COCO point files (docs/method section 2); returns its folder.
+def write_dataset(folder: str | Path, seed: int = 0, num_train: int = 480, num_val: int = 80,
+                  num_test: int = 160, side: int = 256, progress: bool = True,
+                  workers: int | None = None) -> Path:
+    """Write a data set of COCO point files (docs/method.md, section 2) and return its folder.
 
     The folder holds ``images/*.png`` (8 bit grey), ``annotations/{train,val,test}.json`` and
     ``settings.json``. Everything is written into ``<folder>.part`` and renamed at the end. A
     finished folder of the same settings is used as it is; what an interrupted run left is removed.
 
     Args:
-        folder (str | Path): Where.
-        seed (int): Of the whole data set.
-        num_train, num_val, num_test (int): Images per split, half of them normals.
-        side (int): Long edge, pixels.
-        progress (bool): Print how far it is and how long it takes.
-        workers (int, optional): Processes; None: two where the machine has them.
+        folder: Where.
+        seed: Of the complete data set.
+        num_train, num_val, num_test: Images per split, half of them negative.
+        side: Long edge, pixels.
+        progress: Show how far it is and how long it takes.
+        workers: Processes; None: two where the machine has them.
 
     Raises:
         ValueError: The folder holds other settings or foreign files, or a count is < 1.
@@ -94,16 +114,20 @@ def write_dataset(folder, seed=0, num_train=480, num_val=80, num_test=160, side=
     plan = plan_images(seed, counts)
     records = make_images(plan, part / 'images', side, progress, workers)
     for split in SPLITS:
-        chosen = [record for record in records if record['image']['split'] == split]
-        write_point_file(part / 'annotations' / f'{split}.json', coco_file(chosen, settings, split),
-                         indent=1)
+        of_split = [record for record in records if record.image['split'] == split]
+        write_point_file(part / 'annotations' / f'{split}.json',
+                         coco_file(of_split, settings, split), indent=1)
     write_json(part / 'settings.json', settings)
     os.replace(part, folder)
     return folder
 
 
-def is_finished(folder, settings):
-    """Whether the folder is complete with these settings; with others it is refused."""
+def is_finished(folder: Path, settings: dict[str, int]) -> bool:
+    """Return whether the folder is complete with these settings.
+
+    Raises:
+        ValueError: It is complete with other settings.
+    """
     path = folder / 'settings.json'
     if not path.is_file():
         return False
@@ -117,22 +141,22 @@ def is_finished(folder, settings):
     return True
 
 
-def remove_unfinished(part):
-    """Remove what an interrupted run left; refuse where anything else lies there."""
+def remove_unfinished(part: Path) -> None:
+    """Remove what an interrupted run left, but nothing else."""
     if part.exists():
-        refuse_foreign(part, CONTENTS)
+        check_foreign(part, CONTENTS)
         shutil.rmtree(part)
 
 
-def remove_empty(folder):
-    """Remove an empty folder; ours are whole, so that any other is somebody's own data."""
+def remove_empty(folder: Path) -> None:
+    """Remove an empty folder; ours are complete, so any other holds a user's data."""
     if folder.exists():
-        refuse_foreign(folder, set())
+        check_foreign(folder, set())
         folder.rmdir()
 
 
-def refuse_foreign(folder, expected):
-    """Refuse a file, and a folder that holds anything but what is expected."""
+def check_foreign(folder: Path, expected: set[str]) -> None:
+    """Raise ValueError for a file, and for a folder that holds anything but what is expected."""
     foreign = sorted({path.name for path in folder.iterdir()} - expected) if folder.is_dir() else [
         folder.name]
     if foreign:
@@ -140,46 +164,50 @@ def refuse_foreign(folder, expected):
                          f'program ({", ".join(foreign[:3])}); name another folder or move it away')
 
 
-def make_images(plan, folder, side, progress, workers):
-    """Make and write every image of the plan; returns their records in the plan's order."""
+class ImageRecord(NamedTuple):
+    """The COCO records of one image; its points get their ids later."""
+
+    image: dict[str, Any]
+    points: list[dict[str, Any]]
+
+
+def make_images(plan: list[PlannedImage], folder: Path, side: int, progress: bool,
+                workers: int | None) -> list[ImageRecord]:
+    """Make and write every image of the plan; return their records in the plan's order."""
     jobs = [(entry, str(folder), side) for entry in plan]
     workers = min(2, os.cpu_count() or 1) if workers is None else workers
     forks = 'fork' in multiprocessing.get_all_start_methods()
     if not forks or multiprocessing.current_process().daemon or len(jobs) < 16:
         workers = 1
+    show = partial(track, total=len(jobs), what='radiographs') if progress else iter
     threads = cv2.getNumThreads()
     cv2.setNumThreads(0)  # its thread pool does not survive a fork; small images need none
     try:
         if workers == 1:
-            return collect(map(make_image, jobs), len(jobs), progress)
+            return list(show(map(make_image, jobs)))
         with multiprocessing.get_context('fork').Pool(workers) as pool:
-            return collect(pool.imap(make_image, jobs, chunksize=4), len(jobs), progress)
+            return list(show(pool.imap(make_image, jobs, chunksize=4)))
     finally:
         cv2.setNumThreads(threads)
 
 
-def collect(results, total, progress):
-    """List the results as they come, and show how far that is."""
-    return list(track(results, total, 'radiographs') if progress else results)
-
-
-def make_image(job):
-    """Generate and write one image; returns its COCO records (ids of points come later)."""
-    entry, folder, side = job
-    made = generate_radiograph(entry['seed'], side, entry['has_fracture'], entry['patient'])
-    name = f'{entry["id"]:06d}.png'
+def make_image(job: tuple[PlannedImage, str, int]) -> ImageRecord:
+    """Generate and write one image, given its plan, the folder and the long edge in pixels."""
+    planned, folder, side = job
+    made = generate_radiograph(planned.seed, side, planned.has_fracture, planned.patient)
+    name = f'{planned.id:06d}.png'
     if not cv2.imwrite(str(Path(folder) / name), made.img):
         raise OSError(f'{folder}/{name}: could not be written; is the disk full?')
     height, width = made.img.shape
-    image = dict(id=entry['id'], file_name=name, height=height, width=width, group=entry['group'],
-                 split=entry['split'], seed=entry['seed'], patient=entry['patient'],
+    image = dict(id=planned.id, file_name=name, height=height, width=width, group=planned.group,
+                 split=planned.split, seed=planned.seed, patient=planned.patient,
                  lookalikes=made.lookalikes)
     points = [point_record(made, number) for number in range(len(made.points))]
-    return dict(image=image, points=[dict(image_id=entry['id'], **point) for point in points])
+    return ImageRecord(image, [dict(image_id=planned.id, **point) for point in points])
 
 
-def point_record(made, number):
-    """COCO fields of one point; box and outline are those of the fracture that it marks."""
+def point_record(made: SyntheticRadiograph, number: int) -> dict[str, Any]:
+    """Return the COCO fields of a point; box and outline are those of the fracture that it marks."""
     owner = int(made.owners[number])
     outline = made.polygons[owner]
     low, high = outline.min(0), outline.max(0)
@@ -191,11 +219,51 @@ def point_record(made, number):
         bone=made.fractures[owner], faint=made.faint[owner])
 
 
-def coco_file(records, settings, split):
-    """The COCO point file of one split."""
-    points = [point for record in records for point in record['points']]
+def coco_file(records: list[ImageRecord], settings: dict[str, int], split: str) -> dict[str, Any]:
+    """Return the COCO point file of one split."""
+    points = [point for record in records for point in record.points]
     return dict(
         info=dict(description='Synthetic radiographs of mmwindow', split=split, **settings),
-        images=[record['image'] for record in records],
+        images=[record.image for record in records],
         annotations=[dict(id=number + 1, **point) for number, point in enumerate(points)],
         categories=[dict(id=1, name='fracture')])
+
+
+def contact_sheet(path: str | Path, seed: int = 0, rows: int = 4, columns: int = 4, side: int = 256,
+                  show_points: bool = False) -> Path:
+    """Write rows x columns radiographs of the seeds ``seed``, ``seed + 1`` ... as one image.
+
+    Args:
+        path: Image file, ``.png``; it is returned.
+        seed: Of the first radiograph.
+        rows, columns: Of the sheet.
+        side: Long edge of each, pixels.
+        show_points: Ring the points and outline the fractures.
+
+    Raises:
+        ValueError: The file cannot be written.
+    """
+    tiles = []
+    for number in range(rows * columns):
+        made = generate_radiograph(seed + number, side)
+        tile = np.zeros((side, side, 3), np.uint8)
+        tile[:made.img.shape[0], :made.img.shape[1]] = made.img[..., None]
+        if show_points:
+            mark(tile, made)
+        tiles.append(tile)
+    sheet = np.vstack([np.hstack(tiles[start:start + columns])
+                       for start in range(0, len(tiles), columns)])
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), sheet):
+        raise ValueError(f'{path}: the contact sheet could not be written; expected a name like '
+                         'sheet.png in a folder that can be written to')
+    return path
+
+
+def mark(tile: np.ndarray, made: SyntheticRadiograph) -> None:
+    """Draw the outlines and points of a radiograph into its BGR tile, in place."""
+    for outline in made.polygons:
+        cv2.polylines(tile, [np.round(outline - .5).astype(np.int32)], True, (0, 190, 255), 1)
+    for point in made.points:
+        cv2.circle(tile, np.floor(point).astype(int).tolist(), 3, (60, 60, 255), 1, cv2.LINE_AA)

@@ -218,7 +218,7 @@ def test_windows_of_the_papers_tables_are_accepted(window):
 @pytest.mark.parametrize('change, message', [
     (dict(points=torch.zeros(2, 3)), r'shape \(2, 3\); \(N, 2\) is expected'),
     (dict(points=torch.zeros(2)), r'shape \(2,\)'),
-    (dict(points=torch.tensor([[1., torch.nan]])), 'NaN or infinity.*mend the point file'),
+    (dict(points=torch.tensor([[1., torch.nan]])), 'NaN or infinity.*fix the point file'),
     (dict(num_rows=0), '0 x 3 cells of side 4 is empty'),
     (dict(stride=0), 'of side 0 is empty')])
 def test_a_grid_or_points_that_cannot_be_meant_are_refused(change, message):

@@ -38,15 +38,13 @@ def test_an_interrupted_run_leaves_no_data_set(tmp_path, monkeypatch, num_images
 
 
 def test_a_run_cut_before_the_last_step_is_made_anew(tmp_path, monkeypatch):
-    replace = writing.os.replace
-
-    def interrupt(source, target):
+    def replace(source, target, original=writing.os.replace):
         if target == tmp_path / 'set':
             raise KeyboardInterrupt
-        replace(source, target)
+        original(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(writing.os, 'replace', interrupt)
+        patch.setattr(writing.os, 'replace', replace)
         with pytest.raises(KeyboardInterrupt):
             write_dataset(tmp_path / 'set', **SETTINGS)
     assert not (tmp_path / 'set').exists() and (tmp_path / 'set.part' / 'settings.json').exists()

@@ -62,6 +62,18 @@ def test_the_command_without_mmdet_torch_and_opencv(tmp_path):
                                            boxes_left_out=0)
 
 
+def test_without_matplotlib_numbers_and_one_line_that_names_the_extra(tmp_path, monkeypatch, capsys):
+    module = sys.modules[evaluate_files.__module__]
+    monkeypatch.setattr(module, 'find_spec', lambda name: None)
+    run_tool(monkeypatch, BOXES, POINTS, '--out', tmp_path, '--missing', 'empty')
+    lines = [line for line in capsys.readouterr().err.splitlines() if 'matplotlib' in line]
+    assert lines == ['evaluate: no figures, because matplotlib is not installed; '
+                     "pip install 'mmwindow[plots]'"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        'images.csv', 'record.json', 'report.md']
+    assert '![' not in (tmp_path / 'report.md').read_text()
+
+
 def run_tool(monkeypatch, *arguments):
     monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, arguments)])
     runpy.run_path(str(TOOL), run_name='__main__')

@@ -1,14 +1,17 @@
 """The allocator keeps what is freed: watched from outside, in processes of their own."""
 import subprocess
 import sys
+from functools import lru_cache
+from pathlib import Path
 
 import pytest
 
-# Three buffers of 64 MB, one after the other: how many new pages the last one takes.
+MODULE = Path(__file__).parents[3] / 'mmwindow/engine/cpu/memory.py'
+# Three buffers of 64 MB, one after the other: how many new pages the last takes. The module runs as
+# a file: its package would import torch.
 PROGRAM = """
-import resource, sys, numpy as np
-from mmwindow.engine.cpu.memory import keep_freed_memory
-if sys.argv[1] == 'keep' and not keep_freed_memory():
+import resource, runpy, sys, numpy as np
+if sys.argv[1] == 'keep' and not runpy.run_path(sys.argv[2])['keep_freed_memory']():
     sys.exit(3)
 for _ in range(3):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -19,9 +22,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+@lru_cache
 def count_page_faults(mode):
     """Return the page faults of the last buffer; skip where the C library has no such setting."""
-    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', PROGRAM, mode],
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', PROGRAM, mode, str(MODULE)],
                           capture_output=True, text=True)
     if done.returncode == 3:
         pytest.skip('this C library has no mallopt')

@@ -66,7 +66,7 @@ def test_arrays_and_numbers_are_rebuilt_without_numpy(tmp_path, protocol):
             (np.dtype('O'), POINTER)),
     Reduced(np.dtype, ('O8', False, True)), Reduced(np.dtype, ('V8', False, True)),
     np.array([object], dtype=object), np.zeros(1, dtype=[('a', 'O')]),
-], ids=str)
+])
 def test_numpy_never_takes_foreign_bytes_for_objects(tmp_path, hostile):
     path = tmp_path / 'a.pkl'
     path.write_bytes(pickle.dumps([hostile]))
