@@ -3,8 +3,8 @@
 
     python docs/make_evaluation_example.py
 
-Eight films of 1024 x 1024 pixels, so that image pixels are frame pixels, each with a patient
-(two films a patient) and a region. ``boxes.json`` is a box detector's result,
+Eight images of 1024 x 1024 pixels, so that image pixels are frame pixels, each with a patient
+(two images a patient) and a region. ``boxes.json`` is a box detector's result,
 ``maps.npz`` that of a heat-map network on a grid of 16 x 16 cells.
 """
 import json
@@ -38,7 +38,7 @@ PEAKS = dict(A=[(4, 4, .90), (9, 10, .70)], B=[(6, 7, .85)], C=[(12, 3, .62)], D
 
 
 def make_files():
-    """Return the content of each JSON by name, and the maps by film."""
+    """Return the content of each JSON by name, and the maps by image."""
     names = list(POINTS)
     imgs = [dict(id=number, file_name=f'{name}.png', height=SIDE, width=SIDE,
                  group=f'patient {(number + 1) // 2}', region='hand' if number % 4 < 2 else 'ankle')
@@ -60,7 +60,7 @@ def make_files():
 
 
 def draw_film(axes, name):
-    """Draw one film: disks, points and scored boxes."""
+    """Draw one image: disks, points and scored boxes."""
     axes.add_patch(Rectangle((0, 0), SIDE, SIDE, facecolor='0.95', edgecolor='0.6'))
     for point in POINTS[name]:
         axes.add_patch(Circle(point, 50, facecolor='#56B4E9', edgecolor='none', alpha=0.6))
@@ -69,19 +69,19 @@ def draw_film(axes, name):
         axes.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor='#D55E00',
                                  linewidth=1.6))
         axes.text(x + width / 2, y - 18, f'{score:.2f}', ha='center', fontsize=9)
-    axes.set(xlim=(-10, SIDE + 10), ylim=(SIDE + 10, -10), aspect='equal', title=f'film {name}')
+    axes.set(xlim=(-10, SIDE + 10), ylim=(SIDE + 10, -10), aspect='equal', title=f'image {name}')
     axes.set_axis_off()
 
 
 def draw(path=FIGURE):
-    """Draw the films and the FROC curve of the boxes."""
+    """Draw the images and the FROC curve of the boxes."""
     truth = read_annotations(FOLDER / 'points.json')
     events = evaluate(read_predictions(FOLDER / 'boxes.json', truth), truth.targets,
                       missing='empty').classes['finding'].events
     curve = froc_curve(events)
     figure = new_figure(13, 5.4)
-    films, plot = figure.subfigures(1, 2, width_ratios=(1.55, 1))
-    for axes, name in zip(films.subplots(2, 4).flat, POINTS, strict=True):
+    images, plot = figure.subfigures(1, 2, width_ratios=(1.55, 1))
+    for axes, name in zip(images.subplots(2, 4).flat, POINTS, strict=True):
         draw_film(axes, name)
     axes = plot.subplots()
     steps = froc_steps(curve)

@@ -3,7 +3,7 @@
 
 Both are timed in turn within one run, so the ratio does not depend on what else the machine does.
 Bounds are computed before, as in training, where data workers compute them. On a CPU the step is
-timed once more with the memory kept that it frees, as training does (mmwindow.engine.cpu.memory).
+timed again with the memory kept that it frees, as training does (mmwindow.engine.cpu.memory).
 """
 import argparse
 import statistics

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The eight systems of the paper's Table 1 on the embedded synthetic radiographs, CPU-sized, and their
-# tables and figures: what runs every night. Run again after a cut it goes on where it stopped.
+# tables and figures: what runs every night. The same command after a cut resumes.
 #
 #   tools/nightly_synthetic.sh [OUT]     OUT: default work_dirs/nightly_synthetic
 #

@@ -32,7 +32,7 @@ Runs: TypeAlias = dict[int | None, tuple[Path, Mapping[str, Any]]]  # fold -> fo
 def load_systems(folders: Sequence[str | Path], class_name: str | None = None,
                  only: Sequence[int] | None = None, replaced: str | Path | None = None
                  ) -> dict[str, System]:
-    """Read the systems of folders and refuse what cannot be compared.
+    """Read the systems of folders and reject what cannot be compared.
 
     Args:
         folders: From ``tools/run_folds.py --out``, or of result files, from
