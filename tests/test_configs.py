@@ -91,12 +91,12 @@ def test_an_old_path_gives_the_config_that_has_moved(path):
 
 @pytest.mark.parametrize('path', CONFIG_FILES, ids=config_name)
 def test_lengths_stand_once(path):
-    """Training, validation and test share one input size; a data file names it once."""
+    """Training, validation, test and its augmentation share one input size, named once."""
     cfg = Config.fromfile(str(path))
     loaders = [cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader]
     assert input_size_of(cfg) == {'paper': (1024, 1024), 'ablations': (1024, 1024), 'own': (384, 384),
                                   'fracatlas': (384, 384), 'synthetic': (256, 256)}[data_of(path)]
-    assert len(list(find_steps(cfg, 'ResizeToInput'))) == 3
+    assert len(list(find_steps(cfg, 'ResizeToInput'))) == 4
     assert not loaders[0].dataset.get('filter_cfg')
     assert cfg.val_evaluator == cfg.test_evaluator == dict(type='FROCMetric', hit_radius=50)
 

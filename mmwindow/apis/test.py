@@ -56,7 +56,7 @@ def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None
         ValueError: The config, an override or the checkpoint cannot be used.
     """
     if out is not None and Path(out).suffix not in ('.npz', '.pkl', '.pickle'):
-        raise ValueError(f'--out {out}: the file must end in .pkl, .pickle or .npz')
+        raise ValueError(f'--out {out}: the file must end in .npz, .pkl or .pickle')
     cfg = load_config(config, work_dir, cfg_options, launcher)
     if str(checkpoint) == 'best':
         checkpoint = find_best_checkpoint(Path(cfg.work_dir))

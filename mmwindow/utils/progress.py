@@ -89,9 +89,9 @@ def track(items: Iterable[Item], total: int, what: str = 'images',
         display: Where it is shown; a new one if None.
     """
     display = display or ProgressDisplay()
-    started = time.monotonic()
+    started, number = time.monotonic(), 0
     for number, item in enumerate(items, start=1):
         yield item
         left = (time.monotonic() - started) / number * max(total - number, 0)
         display.show(f'{number} of {total} {what}, about {describe_seconds(left)} left')
-    display.say(f'{total} of {total} {what}, {describe_seconds(time.monotonic() - started)}')
+    display.say(f'{number} of {total} {what}, {describe_seconds(time.monotonic() - started)}')

@@ -1,12 +1,11 @@
 """The folds file: made, checked, refused, and turned into point files."""
 import copy
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
 from mmwindow.annotations.point_file import read_point_file
+from mmwindow.apis.commands import splits
 from mmwindow.datasets.folds import (
     check_folds,
     file_checksum,
@@ -15,8 +14,7 @@ from mmwindow.datasets.folds import (
     write_fold_files,
     write_folds,
 )
-
-ROOT = Path(__file__).parents[2]
+from mmwindow.utils.command_line import run_command
 
 
 def write_points(path, groups, positives):
@@ -184,33 +182,28 @@ def test_files_of_a_fold_hold_its_images_and_their_points(folds, points, tmp_pat
         write_fold_files(content, points, tmp_path / 'files', [5])
 
 
-def test_command_writes_checks_and_refuses(points, tmp_path, monkeypatch, capsys):
-    spec = importlib.util.spec_from_file_location('make_splits', ROOT / 'tools/make_splits.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    monkeypatch.setattr('sys.argv', ['make_splits.py', str(points)])
-    tool.main()
+def test_command_writes_checks_and_rejects(points, tmp_path, capsys):
+    run_command(splits, 'tools/make_splits.py', [str(points)])
     assert 'fold 4: train 28 images (14 with points)' in capsys.readouterr().out
     assert check_folds(tmp_path / 'folds.json', points) == make_folds(points)
     write_points(points, [0] * 40, positives=[])
-    monkeypatch.setattr('sys.argv', ['make_splits.py', str(points), '--check',
-                                     str(tmp_path / 'folds.json')])
-    with pytest.raises(SystemExit, match='make_splits: .*belong to another point file'):
-        tool.main()
+    with pytest.raises(SystemExit, match='1'):
+        run_command(splits, 'tools/make_splits.py',
+                    [str(points), '--check', str(tmp_path / 'folds.json')])
+    message = capsys.readouterr().err
+    assert message.startswith('make_splits: ') and 'belong to another point file' in message
 
 
 @pytest.mark.parametrize('arguments', [
     ['none.json'], ['.'], ['bad.json'], ['ok.json', '--folds', '1'], ['ok.json', '--folds', '30'],
     ['ok.json', '--check', 'none'], ['ok.json', '--single', '--out', 'ok.json'],
     ['ok.json', '--out', 'ok.json/folds.json']])
-def test_an_error_of_the_command_is_one_line(arguments, tmp_path, monkeypatch):
-    spec = importlib.util.spec_from_file_location('make_splits', ROOT / 'tools/make_splits.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+def test_an_error_of_the_command_is_one_line(arguments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_points(tmp_path / 'ok.json', range(40), positives=range(1, 21))
     (tmp_path / 'bad.json').write_text('[' * 100_000)
-    monkeypatch.setattr('sys.argv', ['make_splits.py', *arguments])
-    with pytest.raises(SystemExit, match='make_splits: ') as caught:
-        tool.main()
-    assert '\n' not in str(caught.value) and len(str(caught.value)) < 500
+    with pytest.raises(SystemExit, match='1'):
+        run_command(splits, 'tools/make_splits.py', arguments)
+    message = capsys.readouterr().err
+    assert message.startswith('make_splits: ') and len(message) < 500
+    assert message.count('\n') == 1 and message.endswith('\n')
