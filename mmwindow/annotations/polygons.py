@@ -94,6 +94,30 @@ def polygon_mask(polygons: Sequence[Polygon], oversampling: int = 4) -> PolygonM
     return PolygonMask(mask, corner)
 
 
+def main_axis(scatter: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the unit vector along which a cloud of places is longest.
+
+    Its sign decides which stretch is drawn from first, and is fixed here: libraries of linear
+    algebra may return either. y is positive for a cloud that is clearly upright, else x is negative:
+    FracAtlas' points were drawn with these signs.
+
+    Args:
+        scatter: ``(2, 2)``, sums of the products of centred x and y.
+
+    Returns:
+        ``(2,)``, x and y.
+
+    Example:
+        >>> main_axis(np.array([[4., 0.], [0., 1.]])).tolist()
+        [-1.0, 0.0]
+    """
+    axis: NDArray[np.float64] = np.linalg.svd(scatter)[0][:, 0]
+    (xx, xy), (_, yy) = scatter
+    is_upright = xx * (yy - xx) > 2 * xy ** 2 or xx == 0
+    leading = axis[1] if is_upright else -axis[0]
+    return (-axis if leading < 0 else axis) + 0.  # no -0.
+
+
 def draw_points(polygons: Sequence[Polygon], generator: np.random.Generator, frame_scale: float,
                 length_per_point: float = LENGTH_PER_POINT, oversampling: int = 4
                 ) -> NDArray[np.float64]:
@@ -122,8 +146,7 @@ def draw_points(polygons: Sequence[Polygon], generator: np.random.Generator, fra
     places = np.stack([columns, rows], axis=1) / oversampling + 0.5 / oversampling + corner
     weights = depth[rows, columns].astype(np.float64) ** 2
     centred = places - places.mean(axis=0)
-    axis = np.linalg.svd(centred.T @ centred)[0][:, 0]
-    along = centred @ axis
+    along = centred @ main_axis(centred.T @ centred)
     length = (along.max() - along.min()) * frame_scale
     num_points = int(np.clip(np.ceil(length / length_per_point), 1, MAX_POINTS))
     edges = np.linspace(along.min(), along.max(), num_points + 1)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from mmwindow.annotations.polygons import (
     draw_annotation_points,
     draw_points,
+    main_axis,
     polygon_mask,
     read_polygons,
 )
@@ -46,6 +47,28 @@ def test_points_lie_inside_any_polygon(corners, seed):
     assert 1 <= len(points) <= 4
     for point in points:
         assert depth_inside(polygon, point) > -OUTSIDE
+
+
+@pytest.mark.parametrize('scatter, expected', [
+    # Along x, upright, and at 45 degrees, where neither side is longer: x is negative.
+    ([[4, 0], [0, 1]], (-1, 0)), ([[1, 0], [0, 4]], (0, 1)), ([[0, 0], [0, 4]], (0, 1)),
+    ([[2, 1], [1, 2]], (-.5 ** .5, -.5 ** .5)), ([[2, -1], [-1, 2]], (-.5 ** .5, .5 ** .5)),
+    # Steep: 1 * (2.5 - 1) is not above 2 * 1 ** 2, 1 * (4 - 1) is. Eigenvectors (0.5, 1), (0.303, 1).
+    ([[1, 1], [1, 2.5]], (-1 / 5 ** .5, -2 / 5 ** .5)), ([[1, 1], [1, 4]], (.28978415, .95709203))])
+@pytest.mark.parametrize('sign', [1, -1])
+def test_the_main_axis_has_one_sign_whatever_the_library_says(scatter, expected, sign, monkeypatch):
+    svd = np.linalg.svd
+    monkeypatch.setattr(np.linalg, 'svd', lambda matrix: tuple(sign * part for part in svd(matrix)))
+    np.testing.assert_allclose(main_axis(np.array(scatter, float)), expected, atol=1e-8)
+
+
+def test_drawn_points_do_not_hang_on_the_sign_that_the_library_returns(monkeypatch):
+    polygon = np.array([[20., 20.], [24., 18.], [90., 70.], [84., 74.]])
+    drawn = [draw_points([polygon], np.random.default_rng(3), frame_scale=6.)]
+    svd = np.linalg.svd
+    monkeypatch.setattr(np.linalg, 'svd', lambda matrix: tuple(-part for part in svd(matrix)))
+    drawn.append(draw_points([polygon], np.random.default_rng(3), frame_scale=6.))
+    assert len(drawn[0]) == 4 and np.array_equal(*drawn)
 
 
 @pytest.mark.parametrize('length, scale, num_points', [
