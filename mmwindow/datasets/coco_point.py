@@ -50,6 +50,7 @@ class CocoPointDataset(BaseDetDataset):
 
     METAINFO = dict(palette=[(220, 20, 60), (0, 114, 189), (237, 177, 32), (119, 172, 48),
                              (126, 47, 142), (77, 190, 238)])
+    ann_file: str | list[str]
 
     def __init__(self, *args: Any, points_from: str = 'auto', check_images: bool = True,
                  **kwargs: Any) -> None:

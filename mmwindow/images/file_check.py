@@ -18,9 +18,17 @@ EIGHT_BIT_MODES = ('1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'RGBX', 'CMYK', 'YC
 class ImageRecord(Protocol):
     """What is looked at: see :class:`mmwindow.annotations.point_file.ImageRecord`."""
 
-    file_name: str
-    height: int
-    width: int
+    @property
+    def file_name(self) -> str:
+        """Relative to the folder of images."""
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
 
 
 class FileCheck(NamedTuple):
@@ -63,7 +71,8 @@ def _inspect(path: Path, height: int, width: int,
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of large images: only the header is read
             with Image.open(path) as image:
-                size, marker, mode = stored_size(image), END_MARKERS.get(image.format), image.mode
+                size, mode = stored_size(image), image.mode
+                marker = END_MARKERS.get(image.format or '')
                 tag = orientation_of(image)  # Pillow takes a TIFF's away when it loads
                 is_sure = marker is not None and _ends_with(path, marker)
                 if not is_sure:

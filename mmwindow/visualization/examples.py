@@ -107,5 +107,5 @@ def judge_example(example: Example, rule: str | HitRule = 'disk_overlap',
     else:
         frame_boxes = np.asarray(example.boxes, dtype=np.float64).reshape(-1, 4) * scale
     judgement = judge_findings(make_hit_rule(rule, **numbers), frame_boxes, targets)
-    return JudgedFindings(frame_boxes / scale, judgement.hits.any(axis=1), judgement.is_hit,
+    return JudgedFindings(frame_boxes / scale, np.any(judgement.hits, axis=1), judgement.is_hit,
                           judgement.is_false_positive)

@@ -63,7 +63,7 @@ def blend(img: np.ndarray, heat: np.ndarray, opacity: float) -> np.ndarray:
     return np.rint(img * (1 - weight) + colours * weight).astype(np.uint8)
 
 
-def draw_marks(img: np.ndarray, lines: Sequence[ArrayLike], colour: tuple[int, int, int],
+def draw_marks(img: np.ndarray, lines: Sequence[Sequence[float]], colour: tuple[int, int, int],
                thickness: int) -> None:
     """Paint line segments ``(x1, y1, x2, y2)`` into ``img``, with a dark outline."""
     for width, paint in ((thickness + 2, OUTLINE), (thickness, colour)):
@@ -71,7 +71,8 @@ def draw_marks(img: np.ndarray, lines: Sequence[ArrayLike], colour: tuple[int, i
             cv2.line(img, (x1, y1), (x2, y2), paint, width)
 
 
-def point_lines(point: Sequence[float], size: float, diagonal: bool) -> list[tuple[float, ...]]:
+def point_lines(point: Sequence[float] | np.ndarray, size: float, diagonal: bool
+                ) -> list[tuple[float, ...]]:
     """Return the two strokes of a cross, upright or diagonal."""
     x, y = point
     if diagonal:
@@ -80,13 +81,14 @@ def point_lines(point: Sequence[float], size: float, diagonal: bool) -> list[tup
     return [(x - size, y, x + size, y), (x, y - size, x, y + size)]
 
 
-def box_lines(box: Sequence[float], dash: float = 0.) -> list[tuple[float, ...]]:
+def box_lines(box: Sequence[float] | np.ndarray, dash: float = 0.) -> list[tuple[float, ...]]:
     """Return the four sides of a box, in dashes of a length, or solid for 0."""
     x1, y1, x2, y2 = box
-    sides = [(x1, y1, x2, y1), (x2, y1, x2, y2), (x2, y2, x1, y2), (x1, y2, x1, y1)]
+    sides: list[tuple[float, ...]] = [
+        (x1, y1, x2, y1), (x2, y1, x2, y2), (x2, y2, x1, y2), (x1, y2, x1, y1)]
     if not dash:
         return sides
-    lines = []
+    lines: list[tuple[float, ...]] = []
     for x1, y1, x2, y2 in sides:
         num = max(1, round(max(abs(x2 - x1), abs(y2 - y1)) / dash / 2))
         at = np.arange(num)[:, None] + (0.25, 0.75)  # a dash in the middle of each part
@@ -148,16 +150,16 @@ def overlay_heatmap(img: np.ndarray, scores: np.ndarray | None = None,
     height, width = canvas.shape[:2]
     thickness = max(2, line_thickness(canvas))
     boxes = np.asarray([] if boxes is None else boxes, dtype=np.float64).reshape(-1, 4)
-    is_hit = np.ones(len(boxes), bool) if is_hit is None else is_hit
-    if is_false_positive is None:
-        is_false_positive = np.zeros(len(boxes), bool)
+    is_hit = np.ones(len(boxes), bool) if is_hit is None else np.asarray(is_hit)
+    is_false_positive = (np.zeros(len(boxes), bool) if is_false_positive is None
+                         else np.asarray(is_false_positive))
     # Inside the image, so that a box along its edge keeps four visible sides.
     boxes = boxes.clip(0, np.array([width, height, width, height]) - 1.)
     for box, hits, is_false in zip(boxes, is_hit, is_false_positive, strict=True):
         draw_marks(canvas, box_lines(box, 0 if hits else 3 * thickness),
                    COLOURS['false_positive' if is_false else 'finding'], thickness)
     points = np.asarray([] if points is None else points, dtype=np.float64).reshape(-1, 2)
-    found = np.ones(len(points), bool) if found is None else found
+    found = np.ones(len(points), bool) if found is None else np.asarray(found)
     size = max(5., max(height, width) / 50)
     for point, is_found in zip(points, found, strict=True):
         # The pixel that holds the point, as OpenCV counts: from its centre.

@@ -3,7 +3,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
@@ -95,12 +95,16 @@ def add_legend(figure: 'Figure', has_map: bool) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
+    def colour(name: str) -> tuple[float, float, float]:
+        red, green, blue = COLOURS[name]
+        return red / 255, green / 255, blue / 255
+
     def cross(name: str, label: str, marker: str) -> Line2D:
         return Line2D([], [], linestyle='', marker=marker, markersize=9, markeredgewidth=2.5,
-                      color=np.array(COLOURS[name]) / 255, label=label)
+                      color=colour(name), label=label)
 
-    def box(name: str, label: str, linestyle: str) -> Patch:
-        return Patch(facecolor='0.2', edgecolor=np.array(COLOURS[name]) / 255, linewidth=2,
+    def box(name: str, label: str, linestyle: Literal['-', '--']) -> Patch:
+        return Patch(facecolor='0.2', edgecolor=colour(name), linewidth=2,
                      linestyle=linestyle, label=label)
 
     entries = [cross('found', 'point, found', '+'), cross('missed', 'point, missed', 'x'),

@@ -77,7 +77,7 @@ class PointVisualizer(DetLocalVisualizer):
         image_path = '' if data_sample is None else str(data_sample.metainfo.get('img_path') or name)
         out_file = out_file and self.free_path(out_file, image_path)
         is_predicted = draw_pred and data_sample is not None and 'pred_instances' in data_sample
-        if is_predicted:
+        if data_sample is not None and is_predicted:
             image = stored_pixels(image, data_sample.metainfo, self.bit_depth)
         if data_sample is None or not (
                 'pred_heatmap' in data_sample or 'ori_points' in data_sample
@@ -122,15 +122,18 @@ class PointVisualizer(DetLocalVisualizer):
             judged.append(judge_example(Example(
                 image, points[labels == label], None if maps is None else maps[label], boxes,
                 threshold), self.rule or 'disk_overlap'))
-        outcomes = {}
+        outcomes: dict[str, np.ndarray] = {}
         if self.rule is not None and 'ori_points' in meta:
             outcomes = {name: np.concatenate([getattr(one, name) for one in judged])
                         for name in ('found', 'is_hit', 'is_false_positive')}
         shown = np.concatenate([points[labels == label] for label in range(num_classes)])
         if not draw_gt:
-            shown, outcomes['found'] = shown[:0], None
+            shown = shown[:0]
+            outcomes.pop('found', None)
         return overlay_heatmap(image, None if maps is None else maps.max(axis=0), shown,
-                               np.concatenate([one.boxes for one in judged]), **outcomes)
+                               np.concatenate([one.boxes for one in judged]),
+                               outcomes.get('found'), outcomes.get('is_hit'),
+                               outcomes.get('is_false_positive'))
 
     def free_path(self, out_file: str, image_path: str) -> str:
         """Return where a picture goes, so that none takes the place of another image's."""
@@ -165,9 +168,10 @@ def stored_pixels(image: np.ndarray | None, img_meta: dict[str, Any],
     path = img_meta.get('img_path')
     if path and Path(path).is_file():
         image = read_image(path, ImageSettings(bit_depth)).to_bgr()[..., ::-1]
-    expected = tuple(img_meta.get('ori_shape', np.shape(image))[:2])
-    if image is None or image.shape[:2] != expected:
-        raise ValueError(f'{path}: the picture has height and width {np.shape(image)[:2]}, the '
+    shape = () if image is None else image.shape[:2]
+    expected = tuple(img_meta.get('ori_shape', shape)[:2])
+    if image is None or shape != expected:
+        raise ValueError(f'{path}: the picture has height and width {shape}, the '
                          f'prediction was made on {expected}; paint the image that was predicted')
     return np.ascontiguousarray(image.clip(0, 255).astype(np.uint8))
 
@@ -198,6 +202,8 @@ class PointVisualizationHook(DetVisualizationHook):
 
     Arguments are those of mmdet's ``DetVisualizationHook``.
     """
+
+    test_out_dir: str | None
 
     def before_val(self, runner: Runner) -> None:
         """Take the rule of the validation metric."""

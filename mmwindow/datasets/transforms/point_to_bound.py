@@ -67,10 +67,12 @@ class PointToBoundTransform(BaseTransform):
         side = max(input_size_of(self, results))
         window = {name: scale_length(length, side) for name, length in self.window.items()}
         labels = torch.as_tensor(results['gt_bboxes_labels'])
-        results['gt_bounds'] = {
-            stride: point_bounds(boxes.tensor, labels, self.num_classes,
-                                 *self._grid(results, stride), stride, **window)
-            for stride in self.strides}
+        bounds = {}
+        for stride in self.strides:
+            num_rows, num_columns = self._grid(results, stride)
+            bounds[stride] = point_bounds(boxes.tensor, labels, self.num_classes, num_rows,
+                                          num_columns, stride, **window)
+        results['gt_bounds'] = bounds
         return results
 
     @staticmethod

@@ -68,9 +68,13 @@ class ConvNorm(nn.Sequential):
     without two passes over the features.
     """
 
+    conv: SameConv2d
+    norm: nn.BatchNorm2d
+    activation: nn.ReLU6  # not there without an activation
+
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1,
                  groups: int = 1, activation: bool = True) -> None:
-        layers = OrderedDict(
+        layers: OrderedDict[str, nn.Module] = OrderedDict(
             conv=SameConv2d(in_channels, out_channels, kernel_size, stride, groups),
             norm=nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.01))
         if activation:
@@ -79,10 +83,11 @@ class ConvNorm(nn.Sequential):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return the activated features ``(B, out_channels, h, w)``."""
-        if self.norm.training:
+        mean, variance = self.norm.running_mean, self.norm.running_var
+        if self.norm.training or mean is None or variance is None:
             return super().forward(features)
-        scale = self.norm.weight * torch.rsqrt(self.norm.running_var + self.norm.eps)
-        features = self.conv(features, scale, self.norm.bias - self.norm.running_mean * scale)
+        scale = self.norm.weight * torch.rsqrt(variance + self.norm.eps)
+        features = self.conv(features, scale, self.norm.bias - mean * scale)
         return self.activation(features) if 'activation' in self._modules else features
 
 
@@ -93,7 +98,7 @@ class InvertedResidual(nn.Module):
                  expansion: int) -> None:
         super().__init__()
         channels = in_channels * expansion
-        layers = OrderedDict()
+        layers: OrderedDict[str, nn.Module] = OrderedDict()
         if expansion != 1:
             layers['expand'] = ConvNorm(in_channels, channels, 1)
         layers['depthwise'] = ConvNorm(channels, channels, kernel_size, stride, groups=channels)

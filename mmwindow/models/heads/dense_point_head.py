@@ -51,8 +51,9 @@ class DensePointHead(MapHead):
         """Draw normal weights; set a bias that makes every score the prior probability."""
         super().init_weights()
         nn.init.normal_(self.convolution.weight, std=0.01)
-        nn.init.constant_(self.convolution.bias,
-                          -math.log((1 - self.prior_probability) / self.prior_probability))
+        if self.convolution.bias is not None:
+            nn.init.constant_(self.convolution.bias,
+                              -math.log((1 - self.prior_probability) / self.prior_probability))
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Return logits ``(B, num_classes, h_l, w_l)`` per level.

@@ -84,7 +84,8 @@ class ImageLabelHead(MapHead):
         """Draw normal weights, no bias: every image's score is about one half at the start."""
         super().init_weights()
         nn.init.normal_(self.classifier.weight, std=0.01)
-        nn.init.zeros_(self.classifier.bias)
+        if self.classifier.bias is not None:
+            nn.init.zeros_(self.classifier.bias)
 
     def pool(self, features: Tensor) -> Tensor:
         """Return ``(B, K)`` from features ``(B, K, h, w)``."""

@@ -71,7 +71,10 @@ def merge_levels(logits: Sequence[Tensor]) -> Tensor:
         # bit between the part of an array that is computed in vectors and its end.
         maps = [level.double().sigmoid().float() for level in logits]
         size = maps[0].shape[-2:]
-        return sum(resize_maps(level, size) for level in maps) / len(maps)
+        total = maps[0]
+        for level in maps[1:]:
+            total = total + resize_maps(level, size)
+        return total / len(maps)
 
 
 def crop_to_frame(maps: Tensor, img_meta: Mapping, stride: int) -> Tensor:

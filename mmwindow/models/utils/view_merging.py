@@ -51,9 +51,9 @@ def average_maps(maps: Sequence[Tensor], matrices: Sequence[np.ndarray]) -> Tens
 
 def move_boxes(boxes: Tensor, matrix: np.ndarray) -> Tensor:
     """Return boxes ``(N, 4)`` whose centres a matrix ``(3, 3)`` has moved, of unchanged size."""
-    matrix = torch.as_tensor(np.asarray(matrix), dtype=boxes.dtype, device=boxes.device)
+    transform = torch.as_tensor(np.asarray(matrix), dtype=boxes.dtype, device=boxes.device)
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    shift = centres @ matrix[:2, :2].T + matrix[:2, 2] - centres
+    shift = centres @ transform[:2, :2].T + transform[:2, 2] - centres
     return boxes + torch.cat([shift, shift], dim=1)
 
 
@@ -80,7 +80,8 @@ def vote_boxes(instances: InstanceData, iou_threshold: float = 0.5,
     overlaps *= instances.labels[:, None] == instances.labels
     overlaps.fill_diagonal_(torch.inf)  # a box without an area belongs to its own cluster, too
     is_left = torch.ones(len(boxes), dtype=torch.bool, device=boxes.device)
-    kept, merged = [], []
+    kept: list[int] = []
+    merged: list[Tensor] = []
     for index in range(len(boxes)):
         if not is_left[index] or len(kept) == max_per_img:
             continue
@@ -89,7 +90,7 @@ def vote_boxes(instances: InstanceData, iou_threshold: float = 0.5,
         weights = scores[cluster].double().clamp(min=torch.finfo(torch.float64).tiny)[:, None]
         kept.append(index)
         merged.append((boxes[cluster] * weights).sum(dim=0) / weights.sum())
-    kept = torch.tensor(kept, dtype=torch.long, device=boxes.device)
+    chosen = torch.tensor(kept, dtype=torch.long, device=boxes.device)
     return InstanceData(
         bboxes=torch.stack(merged).to(boxes) if merged else boxes.new_zeros(0, 4),
-        scores=scores[kept], labels=instances.labels[kept])
+        scores=scores[chosen], labels=instances.labels[chosen])
