@@ -2,9 +2,9 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from mmwindow.utils.command_line import run_command
+from mmwindow.utils.command_line import Verb, run_command
 
 
 class VerbEntry(NamedTuple):
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f'mmwindow: there is no verb {verb[:50]!r}; the verbs are {", ".join(VERBS)}',
               file=sys.stderr)
         raise SystemExit(2)
-    run_command(import_module(VERBS[verb].module), f'mmwindow {verb}', rest)
+    run_command(cast(Verb, import_module(VERBS[verb].module)), f'mmwindow {verb}', rest)
 
 
 if __name__ == '__main__':

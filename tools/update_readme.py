@@ -8,11 +8,12 @@ import argparse
 import re
 from pathlib import Path
 
+from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name
 from mmwindow.utils.files import load_json, write_text
 from mmwindow.utils.markdown import Limits, code_block, format_with_interval, markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
-COLUMNS = {'AUROC': 'froc/auroc', 'recall@0.1': 'froc/recall@0.1', 'FROC': 'froc/froc_score'}
+COLUMNS = {display_name(name): f'froc/{name}' for name in PAPER_METRICS}
 
 
 def describe_metric(result: dict, key: str) -> str:

@@ -2,7 +2,7 @@
 import inspect
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,7 @@ def adopt_old_settings(cfg: Config) -> None:
     options = {}
     for key, dataset in list(find_datasets(cfg)):
         for name in OLD_KEYS:
-            if dataset.get(name) is not None:
+            if isinstance(dataset, MutableMapping) and dataset.get(name) is not None:
                 options[f'{key}.{name}'] = dataset.pop(name)
     # Validation and test have no window; theirs said the same.
     merge_options(cfg, {key: value for key, value in rename_old_keys(options).items()

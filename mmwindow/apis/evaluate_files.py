@@ -2,7 +2,7 @@
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -103,7 +103,7 @@ def evaluate_files(predictions: str | Path, annotations: str | Path, out: str | 
     return result
 
 
-def report_class(name: str, result: Any, settings: FROCSettings, others: Any, *, by: Any,
+def report_class(name: str, result: Any, settings: Mapping[str, Any], others: Any, *, by: Any,
                  choose: Any, choose_target: Any, num_resamples: int, seed: int) -> ClassReport:
     """Return the :class:`ClassReport` of one class; see :func:`evaluate_files`."""
     how = FROCSettings.from_record(settings)
@@ -136,10 +136,11 @@ def has_one_scale(events: Sequence[ImageEvents]) -> bool:
     return True
 
 
-def check_other_images(record: Record, chosen_on: Any, events: Sequence[ImageEvents]
-                      ) -> Iterator[Any]:
+def check_other_images(record: Record, chosen_on: Sequence[ImageEvents],
+                       events: Sequence[ImageEvents]) -> None:
     """Reject a threshold that would be chosen on the images it is applied to."""
-    def names(images: Any) -> Iterator[str]:
+    def names(images: Sequence[ImageEvents]) -> Iterator[Any]:
+        # An image is the same by its id and bare file name together, or by its file name alone.
         for img in images:
             file_name = img.fields.get('file_name')
             yield img.image_id, None if file_name is None else Path(file_name).name
@@ -156,11 +157,12 @@ def check_other_images(record: Record, chosen_on: Any, events: Sequence[ImageEve
 
 def other_name(record: Record, name: str) -> str:
     """Return how the system of a record is called next to one of another name."""
-    other = record.source.get('name') or record.path.parent.name or record.path.stem
-    return f'{other} ({record.path.parent.name})' if other == name else other
+    path = record.path or Path('other')  # a record that was not read from a file has none
+    other = record.source.get('name') or path.parent.name or path.stem
+    return f'{other} ({path.parent.name or path.stem})' if other == name else other
 
 
-def check_same_scoring(record: Record, settings: FROCSettings) -> None:
+def check_same_scoring(record: Record, settings: Mapping[str, Any]) -> None:
     """Reject a record whose events were made by another rule: they cannot be compared."""
     keys = ('rule', 'frame_side', *rule_numbers(settings['rule']))
     theirs = {key: record.settings.get(key) for key in keys}
@@ -183,8 +185,9 @@ def draw_figures(out: Any, name: str, reports: Sequence[ClassReport], result: An
     how, figures = result.settings, []
     for report in reports:
         suffix = '' if len(reports) == 1 else '_' + re.sub(r'[\\/:]', '-', report.name)
-        froc, roc, bands = {name: report.result.froc}, {name: report.result.roc}, {}
-        if report.comparison is not None:
+        froc, bands = {name: report.result.froc}, {}
+        roc = {name: report.result.roc}
+        if other is not None and report.other_events is not None:
             theirs = summarise_class(report.other_events, replace(result.settings, num_resamples=0))
             froc[other], roc[other] = theirs.froc, theirs.roc
         right = max(1., max(how.budgets))
@@ -195,7 +198,9 @@ def draw_figures(out: Any, name: str, reports: Sequence[ClassReport], result: An
             figures.append(plot_froc(froc, out / f'froc{suffix}.png', how.budgets, right, bands,
                                      how.convention).name)
         if report.result.roc is not None:
-            figures.append(plot_roc(roc, out / f'roc{suffix}.png', zoom=True).name)
+            figures.append(plot_roc(
+                {name: curve for name, curve in roc.items() if curve is not None},
+                out / f'roc{suffix}.png', zoom=True).name)
     return figures
 
 

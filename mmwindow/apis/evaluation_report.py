@@ -37,12 +37,12 @@ class ClassReport:
     other_events: list[Any] | None = None
 
 
-def table(head: Any, rows: Iterable[dict[str, Any]]) -> list[str]:
+def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> list[str]:
     """Return a Markdown table as lines."""
     return [markdown_table([head, *rows]), '']
 
 
-def metric_lines(result: Any) -> list[str]:
+def metric_lines(result: ClassResult) -> list[str]:
     """Return the numbers of one class, each recall with the threshold behind it."""
     rows = []
     for key, value in result.metrics.items():
@@ -60,9 +60,9 @@ def metric_lines(result: Any) -> list[str]:
     return lines + note_lines(result.notes)
 
 
-def note_lines(notes: Any) -> list[str]:
+def note_lines(notes: Sequence[str]) -> list[str]:
     """Return notes as a list, names of one text together."""
-    by_text = {}
+    by_text: dict[str, list[str]] = {}
     for note in notes:
         names, _, text = note.partition(': ')
         by_text.setdefault(text, []).append(names)
@@ -141,7 +141,7 @@ def comparison_lines(report: ClassReport, name: str, other: str | None) -> list[
     return lines
 
 
-def settings_lines(result: Any) -> list[str]:
+def settings_lines(result: EvaluationResult) -> list[str]:
     """Return the settings and what was counted."""
     settings = [[key, ', '.join(f'{entry:g}' for entry in value) if isinstance(value, tuple) else
                  value] for key, value in result.settings.items()]

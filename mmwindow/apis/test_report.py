@@ -105,7 +105,7 @@ def draw_report(out: str | Path, curves: str | Path, predictions: str | Path,
     run = read_curves(curves)
     threshold = run.froc.threshold_at(budget)
     meaning = f'the threshold at which a reader has spent {budget:g} false positives an image'
-    if not np.isfinite(threshold):
+    if threshold is None or not np.isfinite(threshold):
         threshold, meaning = 0.5, f'as no threshold keeps to {budget:g} false positives an image'
     lines = ['# Test report', '', '| | |', '|---|---|']
     lines += [f'| {name} | {value:.4f} |' for name, value in metrics.items()]

@@ -2,6 +2,7 @@
 import math
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ def allow_own_checkpoints() -> None:
     """
     if not hasattr(torch.serialization, 'add_safe_globals'):
         return  # torch < 2.4: there is no such check yet
-    types = [*own_checkpoint_types(), (history_buffer_method, 'builtins.getattr')]
+    types: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+        *own_checkpoint_types(), (history_buffer_method, 'builtins.getattr')]
     core = np._core if hasattr(np, '_core') else np.core
     # A checkpoint written under numpy 1 names numpy.core, one under numpy 2 numpy._core;
     # either must open under either.

@@ -201,7 +201,8 @@ def run_jobs(jobs: Sequence[Job], devices: Sequence[Mapping[str, str]],
     display = display or ProgressDisplay()
     known = [(job.kind, job.seconds) for job in jobs if job.seconds is not None]
     waiting = [job for job in jobs if job.seconds is None]
-    running, outcomes = [], []
+    running: list[Running] = []
+    outcomes: list[Outcome] = []
     try:
         while waiting or running:
             free = set(range(len(devices))) - {work.device for work in running}
@@ -232,7 +233,7 @@ def start_job(job: Job, device: int, variables: Mapping[str, str]) -> Running:
 
 def finish_job(work: Running, display: ProgressDisplay) -> Outcome:
     """Say how a job ended and return its outcome."""
-    work.process.stdin.close()
+    close_input(work.process)
     seconds = time.monotonic() - work.started
     complete = work.job.measure() if work.job.measure and not work.process.returncode else None
     outcome = Outcome(work.job, work.process.returncode, seconds if complete is None else complete)
@@ -245,11 +246,17 @@ def finish_job(work: Running, display: ProgressDisplay) -> Outcome:
     return outcome
 
 
+def close_input(process: subprocess.Popen[bytes]) -> None:
+    """Close our end of a process's standard input, where it is a pipe."""
+    if process.stdin is not None:
+        process.stdin.close()
+
+
 def stop_job(work: Running, patience: float = 10.) -> None:
     """End a job's process, by force where it does not end by itself."""
     work.process.terminate()
     with contextlib.suppress(OSError):
-        work.process.stdin.close()
+        close_input(work.process)
     try:
         work.process.wait(patience)
     except subprocess.TimeoutExpired:

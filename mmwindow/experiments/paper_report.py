@@ -8,6 +8,7 @@ from mmwindow.evaluation.froc import DEFAULT_BUDGETS
 from mmwindow.evaluation.froc_settings import counted_curve
 from mmwindow.evaluation.hit_rules import DiskOverlap, rule_numbers
 from mmwindow.evaluation.roc import roc_curve
+from mmwindow.evaluation.statistics.compare import Comparison
 from mmwindow.experiments.paper_tables import (
     Table,
     comma_separated,
@@ -138,11 +139,11 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
     Raises:
         ValueError: Runs without result, or that cannot be compared; see ``load_systems``.
     """
-    paper = read_paper(paper)
+    numbers = read_paper(paper)
     systems = load_systems(folders, class_name, only, replaced=results)
-    paper = comparable_numbers(paper, next(iter(systems.values())).settings)
+    numbers = comparable_numbers(numbers, next(iter(systems.values())).settings)
     main = {name: system for name, system in systems.items() if not system.first['is_ablation']}
-    naming = label_systems(main or systems, paper)
+    naming = label_systems(main or systems, numbers)
     labels = {**{name: name for name in systems}, **naming.labels}
     summaries = {}
     for number, name in enumerate([*naming.labels, *(set(systems) - set(main))], start=1):
@@ -153,19 +154,20 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
     rows = [summaries[name] for name in naming.labels]
     tables = {'table1': system_table(rows, has_folds)}
     reference = choose_reference(naming.labels, reference)
-    comparisons = {}
+    comparisons: dict[str, Comparison] = {}
+    losses: list[str] = []
     if reference and len(rows) > 1:
         others = [systems[name] for name in naming.labels if name != reference]
         say(f'{labels[reference]} compared with {len(others)} others')
         comparisons = compare_with(systems[reference], others, num_resamples, seed)
         tables['comparisons'] = comparison_table(labels[reference], comparisons, labels)
-    tables.update(ablation_tables(systems, summaries, paper, has_folds))
+        losses = describe_losses(labels[reference], comparisons, labels)
+    tables.update(ablation_tables(systems, summaries, numbers, has_folds))
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     remove_stale(out)
     draw_figures({labels[name]: systems[name] for name in naming.labels}, out)
-    write_tables(out, tables, describe_data(rows[0], systems, command_line),
-                 describe_losses(labels[reference], comparisons, labels) if comparisons else [])
+    write_tables(out, tables, describe_data(rows[0], systems, command_line), losses)
     if results is not None:
         write_result_files(results, systems, summaries, comparisons, reference, command_line, say)
     return tables

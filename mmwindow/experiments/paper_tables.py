@@ -17,7 +17,8 @@ WINDOW_KEYS = ('softness', 'lower_radius', 'upper_radius')
 
 def format_interval(interval: Interval | None, signed: bool = False) -> str:
     """Return 'estimate (low to high)' of an Interval; 'none' for None."""
-    return format_with_interval(interval and interval.estimate, interval, signed=signed)
+    return format_with_interval(None if interval is None else interval.estimate, interval,
+                                signed=signed)
 
 
 def comma_separated(rows: Iterable[Sequence[Any]]) -> str:
@@ -148,7 +149,8 @@ def comparison_table(reference: str, comparisons: Mapping[str, Comparison],
     table = [['system', *(f'{metric}_difference{part}' for metric in METRICS
                           for part in ('', '_low', '_high', '_p'))]]
     for name, comparison in comparisons.items():
-        cells, plain = [labels[name]], [labels[name]]
+        cells = [labels[name]]
+        plain: list[Any] = [labels[name]]
         for metric in METRICS:
             interval, p_value = comparison.differences[metric], comparison.p_values[metric]
             if metric == 'auroc':  # DeLong's, whose p-value is next to it

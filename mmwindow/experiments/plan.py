@@ -178,7 +178,7 @@ def plan_run(config: str | Path, out: Path, settings: RunSettings, fold: int | N
     data = [f'processes {settings.num_processes} amp {settings.amp}']
     if cfg.get('load_from') and '://' not in cfg.load_from:
         data += [f'from {file_checksum(cfg.load_from)}']
-    if folds is None:
+    if folds is None or fold is None:
         own = shared = [files_digest(cfg, split) for split in SPLITS]
     else:
         checksum, divided = folds.content['annotations']['sha256'], folds.content['folds']
@@ -187,7 +187,7 @@ def plan_run(config: str | Path, out: Path, settings: RunSettings, fold: int | N
     seed = fix_seed(cfg)
     mark = fingerprint(cfg, seed, ' '.join(data + own))
     settings_mark = fingerprint(cfg, seed, ' '.join(data + shared))
-    if folds is not None:
+    if folds is not None and fold is not None:
         set_annotation_files(cfg, folds.files[fold])
     system = Path(config).stem
     folder = out / system / (SINGLE if fold is None else f'fold{fold}')

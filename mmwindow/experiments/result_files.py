@@ -72,8 +72,12 @@ def write_events(path: Path, system: System, source: Mapping[str, Any]) -> int:
 
 def describe_interval(interval: Interval | None) -> dict[str, Any] | None:
     """Return an Interval as plain data, or None."""
-    return None if interval is None else dict(low=interval.low, high=interval.high,
-                                              level=interval.level, method=interval.method)
+    return None if interval is None else describe_limits(interval)
+
+
+def describe_limits(interval: Interval) -> dict[str, Any]:
+    """Return the limits of an Interval and how they were made, as plain data."""
+    return dict(low=interval.low, high=interval.high, level=interval.level, method=interval.method)
 
 
 def describe_summary(system: System, summary: Summary) -> dict[str, Any]:
@@ -110,11 +114,11 @@ def describe_comparison(comparison: Comparison) -> dict[str, Any]:
     test = comparison.delong
     return dict(
         differences={name: interval and {'difference': interval.estimate,
-                                         **describe_interval(interval),
+                                         **describe_limits(interval),
                                          'p_value': comparison.p_values[name]}
                      for name, interval in comparison.differences.items()},
         delong=test and dict(difference=test.difference.estimate, p_value=test.p_value,
-                             **describe_interval(test.difference)),
+                             **describe_limits(test.difference)),
         num_resamples=comparison.num_resamples, seed=comparison.seed)
 
 

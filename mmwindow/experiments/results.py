@@ -73,7 +73,8 @@ def load_systems(folders: Sequence[str | Path], class_name: str | None = None,
                          'the file away')
     systems.update((name, load_system(name, runs[name], class_name)) for name in runs)
     if not systems:
-        raise ValueError(f'none of the runs is of the folds {list(only)}')
+        raise ValueError('no folder is given; folders of runs or of result files are expected'
+                         if only is None else f'none of the runs is of the folds {list(only)}')
     systems = {name: systems[name] for name in sorted(systems)}
     check_comparable(list(systems.values()))
     return systems

@@ -16,7 +16,7 @@ from mmwindow.experiments.cross_validation import run_plans
 from mmwindow.experiments.devices import choose_devices
 from mmwindow.experiments.job_queue import Outcome
 from mmwindow.experiments.plan import SINGLE, RunPlan
-from mmwindow.experiments.results import find_run_folders, read_runs
+from mmwindow.experiments.results import Runs, find_run_folders, read_runs
 from mmwindow.experiments.run_folders import prepare_folder
 from mmwindow.experiments.worker import RESULT_ENTRIES
 from mmwindow.utils.environment import fingerprint, scoring_code
@@ -75,7 +75,7 @@ def plan_retests(folders: Sequence[str | Path], out: str | Path, cfg_options: Ma
             where the runs are.
     """
     check_test_options(cfg_options)
-    runs = {}
+    runs: dict[str, Runs] = {}
     for folder in folders:
         found = find_run_folders(folder)
         if not found:

@@ -77,8 +77,9 @@ def check_comparable(systems: Sequence[System]) -> None:
         for fold in first.events:
             where = f'{first.name} and {other.name}, {describe_fold(fold)}'
             check_same_images(where, first.events[fold], other.events[fold])
-            digests = {system.results[fold].get('points_digest') for system in (first, other)}
-            if len(digests - {None}) > 1:
+            found = [system.results[fold].get('points_digest') for system in (first, other)]
+            digests = {digest for digest in found if digest is not None}
+            if len(digests) > 1:
                 raise ValueError(f'{where}: tested on the same images with other points (digests '
                                  f'{" and ".join(sorted(digests))}); test both again on one '
                                  'annotation file')

@@ -43,8 +43,8 @@ class Candidate:
     @property
     def merit(self) -> float:
         """Mean of AUROC and FROC score; minus infinity where one has no number."""
-        values = [self.metrics['froc/auroc'], self.metrics['froc/froc_score']]
-        return -math.inf if None in values else sum(values) / 2
+        auroc, score = self.metrics['froc/auroc'], self.metrics['froc/froc_score']
+        return -math.inf if auroc is None or score is None else (auroc + score) / 2
 
 
 def check_settings(settings: Settings) -> None:
@@ -99,7 +99,7 @@ def choose_shared(candidates: Sequence[Candidate], settings: Settings) -> str | 
     merits = {name: [candidate.merit for candidate in candidates if candidate.setting == name]
               for name, _ in settings}
     means = {name: sum(values) / len(values) for name, values in merits.items()}
-    best = max(means, key=means.get)
+    best = max(means, key=lambda name: means[name])
     return None if means[best] == -math.inf else best
 
 

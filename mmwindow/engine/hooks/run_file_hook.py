@@ -43,11 +43,14 @@ class RunFileHook(Hook):
         before = read_run(runner.work_dir) if runner.iter else None
         dataset = getattr(getattr(runner, 'val_dataloader', None), 'dataset', None)
         if dataset is not None and is_main_process():
-            inputs = dataset[0].get('inputs')
+            inputs, size = dataset[0].get('inputs'), None
+            if inputs is not None:
+                height, width = inputs.shape[-2:]
+                size = int(height), int(width)
             self.run = replace(
                 self.run, classes=tuple((dataset.metainfo or {}).get('classes') or ()),
-                input_size=None if inputs is None else tuple(map(int, inputs.shape[-2:])))
-        self.run = replace(self.run, best=before and before.best)
+                input_size=size)
+        self.run = replace(self.run, best=None if before is None else before.best)
         self._write(runner)
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:

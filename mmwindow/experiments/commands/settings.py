@@ -34,7 +34,8 @@ class SettingAction(argparse.Action):
             parser.error(f'{option_string} {" ".join(values)}: a name and one or more KEY=VALUE are '
                          'expected')
         inner = argparse.Namespace()
-        OptionsAction([option_string], 'overrides', nargs='+')(parser, inner, items, option_string)
+        collect = OptionsAction(self.option_strings, 'overrides', nargs='+')
+        collect(parser, inner, items, option_string)
         setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or []),
                                        (name, inner.overrides)])
 
