@@ -19,6 +19,7 @@ from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.hit_rules import make_hit_rule
 from mmwindow.evaluation.results import EvaluationResult, summarise
 from mmwindow.evaluation.scoring import reduce_image
+from mmwindow.evaluation.statistics.table import find_rows
 
 
 @METRICS.register_module()
@@ -47,10 +48,10 @@ class FROCMetric(BaseMetric):
         keep_up_to: False positives per image up to which events are kept; the numbers are the same
             to the digit whatever it is. 'auto': the largest budget; but everything with an
             ``outfile``, since a record is for intervals, tests and strata, which spend a budget
-            elsewhere than all images together, and with the convention 'best', which reads every
-            threshold. A number, at least the largest budget: that many, in the ``outfile`` too,
-            whose intervals are then rejected where a resample spends its budget further down. None:
-            everything.
+            elsewhere than all images together, and with the convention 'best' or an additional
+            statistic that reads every threshold. A number, at least the largest budget: that many,
+            in the ``outfile`` too, whose intervals are then rejected where a resample spends its
+            budget further down. None: everything.
         rule: The hit rule.
         collect_device: 'cpu' or 'gpu'.
         prefix: Of the keys.
@@ -59,6 +60,7 @@ class FROCMetric(BaseMetric):
         ann_file: Point file with the ground truth; None takes that of the samples.
         points_from: How an annotation of ``ann_file`` gives its point; see
             :mod:`~mmwindow.annotations.point_rules`.
+        statistics: Names of additional statistics; see :class:`~mmwindow.evaluation.FROCSettings`.
 
     Raises:
         ValueError: A setting is unknown or makes no sense.
@@ -72,11 +74,12 @@ class FROCMetric(BaseMetric):
                  keep_up_to: float | str | None = 'auto', rule: str = 'disk_overlap',
                  collect_device: str = 'cpu', prefix: str | None = None, min_iou: float = 0.5,
                  fp_denominator: str = 'all', ann_file: str | None = None,
-                 points_from: str = 'auto') -> None:
+                 points_from: str = 'auto', statistics: Sequence[str] | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         try:
             self.settings = FROCSettings(budgets, convention, fp_denominator, make_hit_rule(
-                rule, hit_radius=hit_radius, max_overlap=max_overlap, min_iou=min_iou))
+                rule, hit_radius=hit_radius, max_overlap=max_overlap, min_iou=min_iou),
+                statistics=statistics)
             self.keep_up_to = check_keep_up_to(keep_up_to, self.settings, outfile is not None)
         except ValueError as error:
             raise ValueError(f'FROCMetric: {error}') from error
@@ -180,15 +183,17 @@ def check_keep_up_to(keep_up_to: float | str | None, settings: FROCSettings,
     Raises:
         ValueError: It is neither 'auto', None nor a number that the settings allow.
     """
-    reads_all = settings.convention == 'best' or settings.fp_denominator != 'all'
+    reads_all = (settings.convention == 'best' or settings.fp_denominator != 'all'
+                 or any(row.reads_all for row in find_rows(settings.statistics)))
     if keep_up_to is None:
         return None
     if keep_up_to == 'auto':
         return None if has_outfile or reads_all else max(settings.budgets)
     if reads_all:
         raise ValueError(f'keep_up_to is {keep_up_to!r}, but the convention {settings.convention!r} '
-                         f'with the denominator {settings.fp_denominator!r} reads more thresholds; '
-                         'leave keep_up_to out')
+                         f'with the denominator {settings.fp_denominator!r} and the additional '
+                         f'statistics {settings.statistics} reads more thresholds; leave keep_up_to '
+                         'out')
     if isinstance(keep_up_to, str) or not keep_up_to >= max(settings.budgets):
         raise ValueError(f"keep_up_to is {keep_up_to!r}; 'auto', None or false positives per image "
                          f'of at least the largest budget, {max(settings.budgets)}, are expected')

@@ -10,6 +10,7 @@ from mmwindow.evaluation.events.targets import FRAME_SIDE
 from mmwindow.evaluation.froc import CONVENTIONS, DEFAULT_BUDGETS, FROCCurve, froc_curve
 from mmwindow.evaluation.hit_rules import HitRule, hit_rule_names, make_hit_rule, rule_numbers
 from mmwindow.evaluation.metric_names import metric_names
+from mmwindow.evaluation.statistics.table import check_statistics
 
 # Of false positives: all images, or the negative images alone ('normals' as results name them).
 FP_DENOMINATORS = ('all', 'normals')
@@ -37,6 +38,9 @@ class FROCSettings(Mapping[str, Any]):
             as one without a finding.
         num_resamples: Of the bootstrap behind the intervals; 0 for none.
         seed: Of the bootstrap.
+        statistics: Names of statistics in addition to AUROC, recalls and FROC score: rows of
+            :data:`~mmwindow.evaluation.statistics.table.STATISTICS`. None takes those that the
+            table has on by default.
 
     Raises:
         ValueError: One of them is unknown or makes no sense.
@@ -50,6 +54,7 @@ class FROCSettings(Mapping[str, Any]):
     missing: str = 'refuse'
     num_resamples: int = 0
     seed: int = 0
+    statistics: Any = None
 
     def __post_init__(self) -> None:
         budgets: Any = self.budgets
@@ -62,6 +67,7 @@ class FROCSettings(Mapping[str, Any]):
         if not self.budgets or not min(self.budgets) >= 0 or not max(self.budgets) < np.inf:
             raise ValueError(f'budgets are {self.budgets}; some finite FP rates of at least 0 are '
                              'expected')
+        object.__setattr__(self, 'statistics', check_statistics(self.statistics))
         if len(set(self.names)) != len(self.names):
             raise ValueError(f'budgets are {self.budgets}; two of them have one name, such as '
                              f'{self.names[1]!r}: they must differ within six digits')
@@ -84,8 +90,13 @@ class FROCSettings(Mapping[str, Any]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the statistics: ``auroc``, ``recall@0.1`` and so on, ``froc_score``."""
-        return metric_names(self.budgets)
+        """Names of the numbers: ``auroc``, ``recall@0.1``, ..., ``froc_score``, additional ones."""
+        return metric_names(self.budgets, self.statistics)
+
+    @property
+    def added_names(self) -> tuple[str, ...]:
+        """Names of those that :attr:`statistics` adds."""
+        return self.names[len(metric_names(self.budgets)):]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as a record names them."""
@@ -95,6 +106,8 @@ class FROCSettings(Mapping[str, Any]):
             map_extent=self.map_extent, missing=self.missing)
         if self.num_resamples:
             result.update(num_resamples=self.num_resamples, seed=self.seed)
+        if self.statistics:
+            result.update(statistics=list(self.statistics))
         return result
 
     def __getitem__(self, name: str) -> Any:

@@ -11,13 +11,20 @@ import numpy as np
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import write_record
 from mmwindow.evaluation.froc import FROCCurve
-from mmwindow.evaluation.froc_settings import FROCSettings, counted_curve
-from mmwindow.evaluation.metric_names import AUROC, FROC_SCORE, display_name, recall_name
-from mmwindow.evaluation.roc import ROCCurve, auroc, roc_curve
-from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES, bootstrap
+from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.metric_names import AUROC, display_name, recall_name
+from mmwindow.evaluation.roc import ROCCurve
+from mmwindow.evaluation.statistics.bootstrap import (
+    DEFAULT_RESAMPLES,
+    NO_SPREAD,
+    bootstrap,
+    missing_reasons,
+)
 from mmwindow.evaluation.statistics.delong import delong_interval
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.resampling import find_units
+from mmwindow.evaluation.statistics.scored_images import ScoredImages
+from mmwindow.evaluation.statistics.table import find_rows
 from mmwindow.utils.markdown import format_number, format_with_interval
 
 MAX_REPR = 1000  # characters
@@ -31,7 +38,8 @@ class ClassResult:
         events: One per image, negative ones included.
         froc: Exact; its FP rate has the denominator of the settings.
         roc: Of the image scores; None with one kind of image.
-        metrics: ``auroc``, ``recall@<budget>`` and ``froc_score``; NaN where there is none.
+        metrics: ``auroc``, ``recall@<budget>``, ``froc_score`` and what the settings add; NaN where
+            there is none.
         thresholds: The score that gives the recall at each budget, as
             :meth:`~mmwindow.evaluation.FROCCurve.threshold_at`: inf where no finding is called,
             None where no threshold has the recall.
@@ -191,22 +199,24 @@ def summarise(classes: Mapping[str, Sequence[ImageEvents]], settings: Mapping[st
 def summarise_class(events: Sequence[ImageEvents], settings: Mapping[str, Any]) -> ClassResult:
     """Return the curves and numbers of one class (docs/method.md, sections 6 to 8)."""
     settings, notes = FROCSettings.from_record(settings), []
-    labels, scores = [img.is_positive for img in events], [img.score for img in events]
-    curve, roc = counted_curve(events, settings), None
-    metrics = {AUROC: float('nan')}
-    try:
-        metrics[AUROC], roc = auroc(labels, scores), roc_curve(labels, scores)
-    except ValueError as error:
-        notes.append(f'no AUROC: {error}')
+    images = ScoredImages(list(events), settings)
+    curve, roc = images.curve, images.roc
+    metrics: dict[str, float] = {}
+    for row in find_rows(settings.statistics):
+        metrics.update(row.values(images))
+    if roc is None:
+        notes.append(f'no AUROC: {images.no_roc_reason}')
     if curve.num_points == 0:
         notes.append(f'no recall: the {len(events)} images have no point')
-    for budget in settings.budgets:
-        metrics[recall_name(budget)] = curve.recall_at(budget, settings.convention)
-    metrics[FROC_SCORE] = curve.score(settings.budgets, settings.convention)
+    added = settings.added_names
+    reasons = missing_reasons(events, settings, {name: metrics[name] for name in added})
+    notes += [f'{name}: {reason}' for name, reason in reasons.items()]
     intervals = {} if not settings.num_resamples else class_intervals(
         events, settings, settings.num_resamples, settings.seed)
     if intervals and intervals[AUROC] is None and roc is not None:
         notes.append('auroc: no interval, as DeLong\'s needs two patients of each kind of image')
+    notes += [f'{name}: {NO_SPREAD}' for name in added
+              if intervals and name not in reasons and intervals[name] is None]
     notes += [f'{name}: {interval.note}' for name, interval in intervals.items()
               if interval is not None and interval.note]
     return ClassResult(

@@ -36,7 +36,8 @@ def evaluate(predictions: Iterable[Prediction] | Mapping[Any, Any], targets: Ite
              hit_radius: float = 50., max_overlap: float = 0.1, min_iou: float = 0.5,
              budgets: Sequence[float] | str = 'paper', convention: str = 'first_crossing',
              fp_denominator: str = 'all', map_extent: str = 'frame', missing: str = 'refuse',
-             num_resamples: int = 0, seed: int = 0) -> EvaluationResult:
+             num_resamples: int = 0, seed: int = 0, statistics: Sequence[str] | None = None
+             ) -> EvaluationResult:
     """Score predictions of any detector against points or boxes.
 
     Args:
@@ -60,6 +61,8 @@ def evaluate(predictions: Iterable[Prediction] | Mapping[Any, Any], targets: Ite
             as one without a finding.
         num_resamples: Of the bootstrap behind the intervals; 0 gives none.
         seed: Of the bootstrap.
+        statistics: Names of additional statistics; see
+            :class:`~mmwindow.evaluation.FROCSettings`.
 
     Returns:
         EvaluationResult
@@ -82,7 +85,7 @@ def evaluate(predictions: Iterable[Prediction] | Mapping[Any, Any], targets: Ite
     settings = FROCSettings(
         budgets, convention, fp_denominator,
         make_hit_rule(rule, hit_radius=hit_radius, max_overlap=max_overlap, min_iou=min_iou),
-        map_extent, missing, num_resamples, seed)
+        map_extent, missing, num_resamples, seed, statistics)
     classes = check_classes(classes)
     by_id = index_targets(targets, len(classes))
     events: dict[Any, list[ImageEvents]] = {}

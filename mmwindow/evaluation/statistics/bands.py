@@ -55,7 +55,7 @@ def froc_band(events: Sequence[ImageEvents], settings: FROCSettings | None = Non
     # Rounded, so that each has a name of its own among the statistics.
     rates = np.round(np.linspace(0, max_fp_rate, num_rates), 5)
     result = bootstrap(events, FROCSettings(tuple(rates), settings.convention,
-                                            settings.fp_denominator),
+                                            settings.fp_denominator, statistics=()),
                        num_resamples=num_resamples, seed=seed, level=level)
     intervals = [result.intervals[f'recall@{rate:g}'] for rate in rates]
     if any(interval is None for interval in intervals):

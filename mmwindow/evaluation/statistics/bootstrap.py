@@ -1,4 +1,4 @@
-"""Bootstrap intervals over patients: AUROC, recall at each budget, FROC score."""
+"""Bootstrap intervals over patients: AUROC, recall at each budget, FROC score, additional ones."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +28,10 @@ from mmwindow.evaluation.statistics.resampling import (
     leave_one_out,
     unit_strata,
 )
+from mmwindow.evaluation.statistics.table import AUROC, find_row
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
 
+NO_SPREAD = 'no interval: fewer than two of its resamples have a number, or all have the same'
 BOOTSTRAP_METHODS = ('percentile', 'bca', 'wilson')
 DEFAULT_RESAMPLES = 2000
 
@@ -39,10 +41,10 @@ class BootstrapResult:
     """Statistics of one system, their resamples and intervals.
 
     Attributes:
-        estimates: ``auroc``, ``recall@0.1`` and so on, ``froc_score``;
+        estimates: ``auroc``, ``recall@0.1`` and so on, ``froc_score``, additional ones;
             NaN where there is no number.
-        intervals: None where there is no number.
-        reasons: For each statistic without a number, why.
+        intervals: None where there is no number, or ``reasons`` tell why there is none.
+        reasons: For each statistic without a number or an interval, why.
         replicates: ``(num_resamples,)``; NaN where a resample had
             only one class, or no point.
         num_resamples: Drawn.
@@ -87,7 +89,9 @@ def bootstrap(events: Sequence[ImageEvents], settings: FROCSettings | None = Non
             trials that the resamples' variance tells). The default covers best in
             results/coverage; 'percentile' misses about twice as often as it should near
             1. Where all resamples agree, as at AUROC 1, all are empty: an exact or
-            score interval with the number of units is given instead, with a note.
+            score interval with the number of units is given instead, with a note. An
+            additional statistic has no interval there, and with 'wilson' the percentile one,
+            unless it is a share of points.
         stratify_by: As in
             :func:`~mmwindow.evaluation.statistics.resampling.unit_strata`.
 
@@ -114,6 +118,9 @@ def bootstrap(events: Sequence[ImageEvents], settings: FROCSettings | None = Non
     intervals = {name: None if name in reasons else statistic_interval(
         name, estimate, replicates[name], jackknife.get(name), level, method, table)
         for name, estimate in estimates.items()}
+    for name, interval in intervals.items():
+        if interval is None and name not in reasons:
+            reasons[name] = NO_SPREAD
     return BootstrapResult(
         estimates=estimates, intervals=intervals, reasons=reasons, replicates=replicates,
         num_resamples=num_resamples, seed=seed, num_units=len(units), num_images=len(events),
@@ -155,7 +162,9 @@ def missing_reasons(events: Sequence[ImageEvents], settings: FROCSettings, estim
     for name, value in estimates.items():
         if not np.isnan(value):
             continue
-        if name == 'auroc':
+        if name in settings.added_names and not find_row(name).share_of_points:
+            reasons[name] = f'there is no {find_row(name).title} of {counts}'
+        elif name == AUROC:
             reasons[name] = f'AUROC compares images with and without findings; there are {counts}'
         elif not any(len(event.recall_levels) for event in events):
             reasons[name] = f'recall needs a point in a frame; there is none in {counts}'
@@ -167,8 +176,8 @@ def missing_reasons(events: Sequence[ImageEvents], settings: FROCSettings, estim
 
 def statistic_interval(name: str, estimate: float, replicates: NDArray[Any],
                        jackknife: NDArray[Any] | None, level: float, method: str,
-                       table: WeightedEvents) -> Interval:
-    """Return the interval of one statistic from its resamples.
+                       table: WeightedEvents) -> Interval | None:
+    """Return the interval of one statistic from its resamples; None where they tell none.
 
     Args:
         name: Of the statistic.
@@ -180,13 +189,15 @@ def statistic_interval(name: str, estimate: float, replicates: NDArray[Any],
         table: Counts units where the resamples say nothing.
     """
     defined = replicates[~np.isnan(replicates)]
-    note = '' if len(defined) == len(replicates) else (
-        f'{len(replicates) - len(defined)} of {len(replicates)} resamples had one class only or no '
-        'point, and are left out; stratify_by="is_positive" avoids that')
+    note = left_out_note(name, replicates)
+    if note and has_closed_interval(name):
+        note += '; stratify_by="is_positive" avoids that'
     if len(defined) < 2 or defined.min() == defined.max():
-        return closed_interval(name, estimate, level, table)
-    if name == 'auroc':
+        return closed_interval(name, estimate, level, table) if has_closed_interval(name) else None
+    if name == AUROC:
         note = '; '.join(filter(None, [note, few_units_note(estimate, *table.class_units())]))
+    if method == 'wilson' and not has_closed_interval(name):
+        method = 'percentile'  # Wilson's is of proportions
     if method == 'wilson':
         closed = (wilson_interval(estimate, defined, level) if 0 < estimate < 1 else
                   closed_interval(name, estimate, level, table))
@@ -198,6 +209,19 @@ def statistic_interval(name: str, estimate: float, replicates: NDArray[Any],
     # Order statistics at (B + 1) tail: Davison and Hinkley, Bootstrap Methods, 1997, eq. 5.6.
     low, high = np.quantile(defined, tails, method='weibull')
     return Interval(estimate, float(low), float(high), level, f'bootstrap_{method}', note)
+
+
+def left_out_note(name: str, replicates: Floats) -> str:
+    """Return how many resamples of a statistic have no number, and why; '' where all have one."""
+    num_undefined = int(np.isnan(replicates).sum())
+    what = 'had one class only or no point' if has_closed_interval(name) else 'have no number'
+    return '' if not num_undefined else (
+        f'{num_undefined} of {len(replicates)} resamples {what}, and are left out')
+
+
+def has_closed_interval(name: str) -> bool:
+    """Tell whether a statistic has an interval without resamples; see :func:`closed_interval`."""
+    return name == AUROC or find_row(name).share_of_points
 
 
 def bca_tails(estimate: float, replicates: Floats, jackknife: Floats | None, level: float
@@ -239,7 +263,7 @@ def closed_interval(name: str, estimate: float, level: float, table: WeightedEve
     AUROC: Newcombe's score interval. Recall and FROC score: Clopper and Pearson's, with
     as many trials as units have a point (a FROC score of 1 has every recall 1).
     """
-    if name == 'auroc':
+    if name == AUROC:
         positives, normals = table.class_units()
         closed = newcombe_auroc(estimate, positives, normals, level)
         size = f'{positives} positive and {normals} negative units'

@@ -10,8 +10,10 @@ from mmwindow.evaluation.events.targets import Floats
 from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.statistics.bootstrap import (
     DEFAULT_RESAMPLES,
+    NO_SPREAD,
     check_request,
     collect,
+    left_out_note,
     missing_reasons,
     point_estimates,
 )
@@ -24,6 +26,7 @@ from mmwindow.evaluation.statistics.resampling import (
     find_units,
     unit_strata,
 )
+from mmwindow.evaluation.statistics.table import AUROC
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
 
 
@@ -155,12 +158,16 @@ def compare_systems(first: Sequence[ImageEvents], second: Sequence[ImageEvents],
     drawn = [collect(table, draw_weights(strata, num_resamples, np.random.default_rng(seed)))
              for table in tables]
     replicates = {name: drawn[0][name] - drawn[1][name] for name in settings.names}
-    reasons = missing_reasons(first, settings, estimates[0])
+    # The images have the same labels and points, but an additional statistic may read scores too.
+    reasons = {**missing_reasons(second, settings, estimates[1]),
+               **missing_reasons(first, settings, estimates[0])}
+    reasons.update({name: NO_SPREAD for name, values in replicates.items()
+                    if name not in reasons and (~np.isnan(values)).sum() < 2})
     known = [name for name in settings.names if name not in reasons]
     differences, p_values = dict.fromkeys(settings.names), dict.fromkeys(settings.names)
     for name in known:
         difference = estimates[0][name] - estimates[1][name]
-        differences[name] = difference_interval(difference, replicates[name], level)
+        differences[name] = difference_interval(difference, replicates[name], level, name)
         p_values[name] = two_sided_p(replicates[name])
     test = None
     try:
@@ -176,15 +183,13 @@ def compare_systems(first: Sequence[ImageEvents], second: Sequence[ImageEvents],
         settings=settings)
 
 
-def difference_interval(difference: Any, replicates: Floats, level: float) -> Interval:
+def difference_interval(difference: Any, replicates: Floats, level: float, name: str = AUROC
+                        ) -> Interval:
     """Return the percentile interval of a difference, with a note where it says little."""
     defined = replicates[~np.isnan(replicates)]
     tails = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(defined, tails, method='weibull')
-    notes = []
-    if len(defined) < len(replicates):
-        notes.append(f'{len(replicates) - len(defined)} of {len(replicates)} resamples had one '
-                     'class only or no point, and are left out')
+    notes = list(filter(None, [left_out_note(name, replicates)]))
     if low == high:
         notes.append('all resamples give one difference: the systems agree on every unit, or both '
                      'are at an end of the scale; this is no proof of equality')

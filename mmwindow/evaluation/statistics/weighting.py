@@ -8,6 +8,7 @@ for the images repeated so often.
 """
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.statistics.resampling import Units
+from mmwindow.evaluation.statistics.scored_images import ScoredImages
+from mmwindow.evaluation.statistics.table import Statistic, find_rows
 
 CHUNK = 4096  # events swept at a time: with 64 resamples they stay in a core's cache
 
@@ -54,6 +57,7 @@ class WeightedEvents:
         if floors and settings.convention == 'best':
             raise ValueError("the convention 'best' depends on every threshold, but the events are "
                              f'known down to {self.floor} only; make them without a floor')
+        self.events, self.unit_index = list(events), units.index
         num_units = len(units)
         positive = np.array([bool(event.is_positive) for event in events])
         scores = np.array([event.score for event in events], dtype=np.float64)
@@ -118,11 +122,31 @@ class WeightedEvents:
             dict[str, ndarray]: ``(B,)`` float64 for each name of the settings; NaN where a
             weighting leaves one class, no point or no image to count on.
         """
-        settings = self.settings
-        recalls = self.recalls(weights)
-        result = dict(auroc=self.aurocs(weights))
-        result.update(zip(settings.names[1:-1], recalls.T, strict=True))
-        result['froc_score'] = recalls.mean(axis=1)
+        scores, result = WeightedScores(self, weights), {}
+        rows = find_rows(self.settings.statistics)
+        unweighted = self._repeated_values([row for row in rows if row.weighted is None], weights)
+        for row in rows:
+            names = row.names(self.settings.budgets)
+            if row.weighted is None:
+                result.update({name: unweighted[name] for name in names})
+            else:
+                values = row.weighted(scores)
+                result.update(zip(names, values.T if row.per_budget else [values], strict=True))
+        return result
+
+    def _repeated_values(self, rows: Sequence[Statistic], weights: NDArray[Any]
+                         ) -> dict[str, NDArray[Any]]:
+        """Return statistics of the images repeated as often as weights say, ``(B,)`` by name."""
+        names = [name for row in rows for name in row.names(self.settings.budgets)]
+        result = {name: np.full(len(weights), np.nan) for name in names}
+        if not rows:
+            return result
+        for number, weighting in enumerate(weights):
+            places = np.repeat(np.arange(len(self.events)), weighting[self.unit_index])
+            images = ScoredImages([self.events[place] for place in places], self.settings)
+            for row in rows:
+                for name, value in row.values(images).items():
+                    result[name][number] = value
         return result
 
     def class_units(self) -> list[int]:
@@ -262,3 +286,26 @@ class WeightedEvents:
             allowed = counts[rows] <= limits[rows, number, None]
             final = counts.shape[1] - 1 - allowed[:, ::-1].argmax(axis=1)
             found.index[rows, number] = start_level + final + 1
+
+
+@dataclass(frozen=True)
+class WeightedScores:
+    """What statistics with a weighted form are made of, computed once for a block.
+
+    Attributes:
+        table: The events.
+        weights: ``(B, U)`` int32.
+    """
+
+    table: WeightedEvents
+    weights: NDArray[Any]
+
+    @cached_property
+    def aurocs(self) -> NDArray[Any]:
+        """``(B,)``, see :meth:`WeightedEvents.aurocs`."""
+        return self.table.aurocs(self.weights)
+
+    @cached_property
+    def recalls(self) -> NDArray[Any]:
+        """``(B, budgets)``, see :meth:`WeightedEvents.recalls`."""
+        return self.table.recalls(self.weights)
