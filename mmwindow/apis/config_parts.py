@@ -26,17 +26,23 @@ def innermost_dataset(dataset: ConfigDict) -> ConfigDict:
 
 def annotation_files(cfg: Config, split: str) -> list[Path]:
     """Return the annotation files of a split, of concatenated and wrapped data sets as well."""
+    return [path for path, _ in annotation_rules(cfg, split)]
+
+
+def annotation_rules(cfg: Config, split: str) -> list[tuple[Path, str]]:
+    """Return the annotation files of a split, each with the ``points_from`` of its data set."""
     return list(_walk_files((cfg.get(f'{split}_dataloader') or {}).get('dataset') or {}))
 
 
-def _walk_files(part: Any) -> Iterator[Path]:
+def _walk_files(part: Any) -> Iterator[tuple[Path, str]]:
     if isinstance(part, list | tuple):
         for item in part:
             yield from _walk_files(item)
     elif isinstance(part, dict):
         names = part.get('ann_file') or []
         for name in [names] if isinstance(names, str) else names:
-            yield Path(os.path.join(part.get('data_root') or '', name))
+            yield (Path(os.path.join(part.get('data_root') or '', name)),
+                   part.get('points_from', 'auto'))
         yield from _walk_files(part.get('dataset'))
         yield from _walk_files(part.get('datasets'))
 

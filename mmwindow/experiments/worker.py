@@ -18,7 +18,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmwindow.annotations.point_file import points_digest
-from mmwindow.apis.config_parts import annotation_files, find_froc_metric
+from mmwindow.apis.config_parts import annotation_rules, find_froc_metric
 from mmwindow.apis.test import test
 from mmwindow.apis.train import train
 from mmwindow.engine.checkpoint import find_best_checkpoint
@@ -168,8 +168,12 @@ def describe_result(folder: Path, state: dict[str, Any], checkpoint: Path, test_
 
 
 def digest_points(cfg: Config, split: str) -> str:
-    """Return the digest of the points of a split; of several files the digests in turn."""
-    return ' '.join(points_digest(path) for path in annotation_files(cfg, split))
+    """Return the digest of the points of a split, as its data sets take them from annotations.
+
+    Of several files the digests in turn.
+    """
+    return ' '.join(points_digest(path, points_from)
+                    for path, points_from in annotation_rules(cfg, split))
 
 
 def main() -> None:

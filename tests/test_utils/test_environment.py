@@ -1,4 +1,5 @@
 """What runs share: fingerprints, whole checkpoints, the worker's pieces."""
+import json
 import os
 import shutil
 import subprocess
@@ -14,7 +15,12 @@ from mmwindow.engine.checkpoint import (
     is_complete_checkpoint,
 )
 from mmwindow.engine.run_file import BestCheckpoint, TrainingRun, write_run
-from mmwindow.experiments.worker import end_with_parent, set_outfile, write_split_config
+from mmwindow.experiments.worker import (
+    digest_points,
+    end_with_parent,
+    set_outfile,
+    write_split_config,
+)
 from mmwindow.utils.environment import (
     code_mark,
     describe_commit,
@@ -190,3 +196,22 @@ def test_a_result_says_on_what_it_was_made():
     machine = describe_machine()
     assert f', {torch.get_num_threads()} threads' in machine
     assert f'({torch.backends.cpu.get_cpu_capability()})' in machine
+
+
+def test_the_digest_of_points_knows_the_rule_that_gives_them(tmp_path):
+    """Of one file, keypoints and centres of boxes are other points, and other results."""
+    path = tmp_path / 'points.json'
+    path.write_text(json.dumps(dict(
+        images=[dict(id=1, file_name='a.png', height=80, width=96)],
+        annotations=[dict(id=1, image_id=1, category_id=1, keypoints=[30, 40, 2], num_keypoints=1,
+                          bbox=[10, 10, 20, 20])],
+        categories=[dict(id=1, name='fracture')])))
+
+    def digest(**options):
+        dataset = dict(ann_file=path.name, data_root=str(tmp_path), **options)
+        wrapped = dict(type='ConcatDataset', datasets=[dataset, dict(dataset)])
+        return digest_points(Config(dict(test_dataloader=dict(dataset=wrapped))), 'test')
+
+    assert digest() == digest(points_from='auto') == digest(points_from='keypoints')
+    assert digest(points_from='bbox') != digest()
+    assert len(digest().split()) == 2
