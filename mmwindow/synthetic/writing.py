@@ -1,5 +1,4 @@
 """The synthetic radiographs as a data set on disk, and as a contact sheet."""
-import json
 import multiprocessing
 import os
 import shutil
@@ -12,7 +11,7 @@ import numpy as np
 
 from mmwindow.annotations.point_file import write_point_file
 from mmwindow.synthetic.radiograph import SyntheticRadiograph, generate_radiograph
-from mmwindow.utils.files import write_json
+from mmwindow.utils.files import load_json, write_json
 from mmwindow.utils.progress import track
 
 VERSION = 1  # of the generator: a change of what a seed looks like is a new number
@@ -132,8 +131,8 @@ def is_finished(folder: Path, settings: dict[str, int]) -> bool:
     if not path.is_file():
         return False
     try:
-        found = json.loads(path.read_text(encoding='utf-8'))
-    except json.JSONDecodeError:
+        found = load_json(path, 'settings of the data set')
+    except ValueError:
         found = 'no JSON'
     if found != settings:
         raise ValueError(f'{path}: the folder holds a data set of {found}, asked for was '

@@ -7,7 +7,7 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmwindow.utils.files import write_text
+from mmwindow.utils.files import parse_json, write_text
 
 FILE = 'validation.json'
 
@@ -31,8 +31,8 @@ class ValidationLogHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Read the validations before a resumed training's first epoch; else begin with none."""
         path = Path(runner.work_dir) / FILE
-        old = path.read_text(encoding='utf-8').splitlines() if runner.iter and path.is_file() else []
-        self.lines = [json.loads(line) for line in old]
+        old = path.read_bytes().splitlines() if runner.iter and path.is_file() else []
+        self.lines = [parse_json(line, str(path), 'log of validations') for line in old]
 
     @master_only
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from mmwindow.evaluation.events.image_events import EVENT_PAIRS, ImageEvents
 from mmwindow.evaluation.froc import CONVENTIONS
 from mmwindow.evaluation.froc_settings import FROCSettings, counted_curve
-from mmwindow.utils.files import write_text
+from mmwindow.utils.files import load_own_json, write_text
 
 FORMAT = 'mmwindow-evaluation'
+WRITERS = 'tools/evaluate.py --out or FROCMetric(outfile=...)'
 VERSION = 2  # 1 where no image says at which scores a target is lost again
 
 
@@ -230,34 +231,13 @@ def _describe_image(events: ImageEvents) -> dict[str, Any]:
 
 def _load(path: Path) -> dict[str, Any]:
     """Return the content of a record file, whose head is right."""
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'), parse_constant=_refuse_constant)
-    except OSError as error:
-        raise ValueError(f'{path}: the record cannot be read ({error.strerror or error})') from error
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError alike
-        raise ValueError(f'{path}: no JSON, or cut short ({error}); write the record '
-                         'again') from error
-    if not isinstance(content, dict) or content.get('format') != FORMAT:
-        raise ValueError(f'{path}: no record of an evaluation ("format" is not "{FORMAT}"); '
-                         'tools/evaluate.py --out and FROCMetric(outfile=...) write records')
-    version = content.get('version')
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise ValueError(f'{path}: the version of the format is {version!r}; an integer is '
-                         'expected')
-    if version > VERSION:
-        writer = (content.get('versions') or {}).get('mmwindow', 'unknown')
-        raise ValueError(f'{path}: written in format {version} by mmwindow {writer}; this one reads '
-                         f'up to format {VERSION}: update mmwindow, or write the record again')
+    content = load_own_json(path, 'record of an evaluation', FORMAT, VERSION, WRITERS)
     settings = content.get('settings')
     if not isinstance(settings, dict) or settings.get('convention') not in CONVENTIONS or not (
             isinstance(settings.get('budgets'), list)):
         raise ValueError(f'{path}: settings lack budgets or a convention, one of {CONVENTIONS}; '
                          'write the record again')
     return content
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f'it holds {name}, which no record does')
 
 
 def _read_events(path: Path, name: str, content: Any) -> ImageEvents:

@@ -107,7 +107,7 @@ def test_a_cut_record_is_refused_at_every_length(tmp_path):
     whole = path.read_text().rstrip()
     for length in range(0, len(whole), 37):
         path.write_text(whole[:length])
-        with pytest.raises(ValueError, match=r'record.json: no JSON, or cut short'):
+        with pytest.raises(ValueError, match=r'record.json: .*no JSON, or cut short'):
             read_record(path)
 
 
@@ -134,12 +134,12 @@ def test_numbers_that_json_does_not_know(tmp_path):
     for value in (float('nan'), float('inf')):
         content['classes'][0]['images'][0]['score'] = value
         path.write_text(json.dumps(content))
-        with pytest.raises(ValueError, match=r'record\.json: .*which no record does'):
+        with pytest.raises(ValueError, match=r'record\.json: .*it holds (NaN|Infinity); finite'):
             read_record(path)
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(ValueError, match=r'none\.json: the record cannot be read \(No such file'):
+    with pytest.raises(ValueError, match=r'none\.json: the record .*cannot be read \(No such file'):
         read_record(tmp_path / 'none.json')
 
 
