@@ -31,7 +31,8 @@ class CocoPointDataset(BaseDetDataset):
 
     A sample holds ``img_id, img_path, height, width, group, fields`` (to report by), ``instances``
     (``bbox`` is ``[x, y]``; load with ``LoadAnnotations(with_bbox=True, box_type='point')``) and
-    ``ori_points`` and ``ori_point_labels`` for the metric (in test pipelines as well).
+    ``ori_points`` and ``ori_point_labels`` for the metric (in test pipelines as well), and where
+    every point of an image has a box, ``ori_boxes``, ``[x1, y1, x2, y2]``, for rules that need boxes.
 
     Args:
         *args: As in mmdet's ``BaseDetDataset``; images lie in ``data_prefix['img']``, or without it
@@ -105,7 +106,9 @@ class CocoPointDataset(BaseDetDataset):
     def parse_data_info(self, raw_data_info: ImageRecord) -> dict[str, Any]:
         """Return the dict of one image."""
         record = raw_data_info
+        has_boxes = record.points and None not in record.boxes
         return dict(
+            **(dict(ori_boxes=[list(box) for box in record.boxes if box]) if has_boxes else {}),
             img_id=record.img_id,
             img_path=os.path.join(self._image_folder(), record.file_name),
             height=record.height, width=record.width, group=record.group, fields=dict(record.fields),

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 from mmdet.datasets import BaseDetDataset
-from mmdet.registry import DATASETS
+from mmdet.registry import DATASETS, METRICS
 from mmengine.logging import MMLogger
 from PIL import Image
 
@@ -270,3 +270,36 @@ def test_turned_images_are_named(own_tiny_dataset, capsys):
     text = ''.join(capsys.readouterr())
     assert '1 images have an orientation tag, which is not applied' in text and 'train_0.png' in text
     assert logger is not None
+
+
+def test_box_rules_score_samples_as_they_score_the_file(own_tiny_dataset):
+    """Samples once carried no boxes, so a box rule rejected what the same rule scores by ann_file."""
+    def add_boxes(content):
+        for annotation in content['annotations']:
+            x, y = annotation['keypoints'][:2]
+            annotation['bbox'] = [x - 6, y - 5, 12, 10]
+    spoil(own_tiny_dataset, add_boxes)
+    dataset = build(own_tiny_dataset, test_mode=True,
+                    pipeline=[dict(type='mmdet.LoadRadiograph'), dict(type='mmdet.PackPointInputs')])
+    results = []
+    for options in (dict(), dict(ann_file=str(points_of(own_tiny_dataset)))):
+        metric = METRICS.build(dict(type='FROCMetric', rule='box_iou', **options))
+        metric.dataset_meta = dataset.metainfo
+        for item in dataset:
+            sample = item['data_samples']
+            assert ('ori_boxes' in sample) == bool(sample.ori_points)  # negative images have none
+            boxes = [[x - 5, y - 5, x + 6, y + 5] for x, y in sample.ori_points] or [[0, 0, 9, 9]]
+            metric.process(None, [dict(sample.to_dict(), pred_instances=dict(
+                bboxes=np.array(boxes), scores=np.array([0.4 + sample.img_id / 100]),
+                labels=np.array([0])))])
+        results.append(metric.evaluate(len(dataset)))
+    assert results[0] == results[1] and results[0]['froc/recall@0.5'] > 0
+
+
+def test_samples_without_boxes_carry_none(own_tiny_dataset):
+    def add_one_box(content):
+        content['annotations'][0]['bbox'] = [5, 5, 12, 10]
+        first = content['annotations'][0]
+        content['annotations'].append(dict(first, id=99, bbox=[5, 5, 0, 0]))  # of no size
+    spoil(own_tiny_dataset, add_one_box)
+    assert not any('ori_boxes' in sample for sample in build(own_tiny_dataset))

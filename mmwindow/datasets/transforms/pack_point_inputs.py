@@ -7,7 +7,7 @@ from mmengine.structures import BaseDataElement, PixelData
 
 POINT_META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
                    'flip_direction', 'homography_matrix', 'input_size', 'group', 'fields',
-                   'ori_points', 'ori_point_labels')
+                   'ori_points', 'ori_point_labels', 'ori_boxes')
 
 
 @TRANSFORMS.register_module()
@@ -17,8 +17,9 @@ class PackPointInputs(PackDetInputs):
     As mmdet's ``PackDetInputs``, with the bounds of PointToBoundTransform as
     ``data_sample.gt_bounds``: fields ``stride4``, ``stride8`` and so on, each a PixelData with
     ``lower`` and ``upper`` ``(C, H, W)``. The meta information also carries ``ori_points`` (lists of
-    x and y in pixels of the original image) and ``ori_point_labels``, from the data set, not from
-    the transformed points: the metric works in the original image.
+    x and y in pixels of the original image), ``ori_point_labels`` and, where points have boxes,
+    ``ori_boxes``, from the data set, not from the transformed points: the metric works in the
+    original image.
 
     Required Keys:
 
