@@ -9,7 +9,7 @@ from typing import Any
 from mmdet.registry import METRICS
 from mmengine.config import Config
 
-from mmwindow.apis.config import find_list_items
+from mmwindow.apis.config import find_list_items, load_config
 from mmwindow.apis.config_parts import files_digest, find_froc_metric
 from mmwindow.datasets.folds import file_checksum
 from mmwindow.experiments.cross_validation import run_plans
@@ -88,7 +88,7 @@ def plan_retests(folders: Sequence[str | Path], out: str | Path, cfg_options: Ma
             folder = Path(out) / system / (SINGLE if fold is None else f'fold{fold}')
             if folder.resolve() == source.resolve():
                 raise ValueError(f'{source}: --out {out} is where the runs are; choose another')
-            cfg = Config.fromfile(str(source / 'config.py'))
+            cfg = load_config(source / 'config.py')
             check_names(cfg_options, cfg)
             cfg.merge_from_dict(find_list_items(cfg, cfg_options))
             METRICS.build(find_froc_metric(cfg.test_evaluator))  # bad settings are rejected here

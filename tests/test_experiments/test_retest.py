@@ -157,3 +157,16 @@ def test_folders_without_finished_runs_are_refused(runs, tmp_path):
     (runs / 'wl_kld/fold0/result.json').unlink()
     with pytest.raises(ValueError, match='fold0: the run has no result yet'):
         call([runs], tmp_path / 'other', DISTANCE)
+
+
+def test_runs_of_version_0_1_are_tested_with_the_settings_they_were_trained_with(runs, tmp_path):
+    """Their data sets name the input size; the transforms of this version would not know it."""
+    for path in runs.glob('wl_kld/fold*/config.py'):
+        cfg = Config.fromfile(str(path))
+        cfg.test_dataloader.dataset.update(input_side=512, pipeline=[dict(type='ResizeToInput')])
+        cfg.dump(path)
+    with pytest.warns(FutureWarning, match='input_side'):
+        call([runs], tmp_path / 'other', DISTANCE)
+    cfg = Config.fromfile(str(tmp_path / 'other/wl_kld/fold0/config.py'))
+    dataset = cfg.test_dataloader.dataset
+    assert 'input_side' not in dataset and dataset.pipeline[0].input_size == 512
