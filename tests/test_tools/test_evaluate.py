@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from mmwindow.apis.evaluate_files import evaluate_files
+from mmwindow.cli import main
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.evaluation.statistics.delong import delong_test
 
@@ -304,3 +305,19 @@ def test_two_classes_have_a_figure_each(tmp_path):
     assert list(record.classes) == ['fracture', 'plate/screw']
     # The findings are all called fractures, so nothing recalls the other.
     assert record.metrics['plate/screw_froc_score'] == 0
+
+
+def test_an_additional_statistic_is_in_numbers_intervals_and_report(tmp_path, capsys):
+    name = 'sensitivity_at_specificity_0.9'
+    with pytest.raises(SystemExit) as caught:
+        main(['evaluate', str(MAPS), str(POINTS), '--out', str(tmp_path), '--statistics',
+              f'{name},precision'])
+    assert caught.value.code == 1
+    assert "different ones of ['sensitivity_at_specificity_0.9']" in capsys.readouterr().err
+    main(['evaluate', str(MAPS), str(POINTS), '--out', str(tmp_path), '--statistics', name,
+          '--intervals', '100'])
+    # At .62 three of four positive images are called and no negative one; at .35 the first, .6, is.
+    assert f'{name}  0.7500' in capsys.readouterr().out
+    record = read_record(tmp_path / 'record.json')
+    assert record.metrics[name] == 0.75 and name in record.intervals['fracture']
+    assert name in (tmp_path / 'report.md').read_text()

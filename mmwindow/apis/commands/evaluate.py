@@ -14,11 +14,17 @@ from mmwindow.evaluation.froc import CONVENTIONS
 from mmwindow.evaluation.froc_settings import BUDGETS, FP_DENOMINATORS, MAP_EXTENTS, MISSING
 from mmwindow.evaluation.hit_rules import HIT_RULES
 from mmwindow.evaluation.statistics.operating_point import RULES
+from mmwindow.evaluation.statistics.table import additional_statistics
 
 
 def parse_budgets(text: str) -> str | tuple[float, ...]:
     """Return a name of BUDGETS, or numbers that are separated by commas."""
     return text if text in BUDGETS else tuple(float(part) for part in text.split(','))
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Return names that are separated by commas."""
+    return tuple(text.split(','))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--out', required=True, metavar='FOLDER', help='receives record, table, report and figures')
     add('--points-from', choices=POINT_RULES, default='auto',
         help='what an annotation gives its point by; auto: keypoints, else bbox, else polygon')
-    add('--classes', type=lambda text: tuple(text.split(',')), metavar='NAME,NAME,...',
+    add('--classes', type=parse_names, metavar='NAME,NAME,...',
         help='order of the classes in the predictions, where the file does not say it')
     add('--image-ids', choices=IMAGE_IDS, default='auto',
         help='what image_id of COCO results is: the id, or the number or stem of the file name')
@@ -55,6 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--intervals', type=int, nargs='?', const=2000, default=0, dest='num_resamples',
         metavar='RESAMPLES', help='95 %% intervals over patients (%(const)s resamples)')
     add('--seed', type=int, default=0, help='of the resamples (%(default)s)')
+    add('--statistics', type=parse_names, metavar='NAME,NAME,...',
+        help=f'additional numbers of {", ".join(additional_statistics())}')
     add('--by', metavar='FIELD', help='a field of the images, or group, to report by')
     add('--compare', metavar='RECORD', help='record.json of another system on the same images')
     add('--operating-point', metavar='RECORD', help='record.json of this system on validation images')

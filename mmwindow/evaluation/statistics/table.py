@@ -144,9 +144,14 @@ def recall_name(budget: float) -> str:
     return STATISTICS[RECALL].names([budget])[0]
 
 
+def additional_statistics() -> list[str]:
+    """Return the names of the rows that not every result has."""
+    return [name for name in STATISTICS if name not in ALWAYS]
+
+
 def default_statistics() -> tuple[str, ...]:
     """Return the names of the rows that results have by default, those of every result left out."""
-    return tuple(name for name, row in STATISTICS.items() if row.by_default and name not in ALWAYS)
+    return tuple(name for name in additional_statistics() if STATISTICS[name].by_default)
 
 
 def check_statistics(names: Sequence[str] | str | None) -> tuple[str, ...]:
@@ -158,7 +163,7 @@ def check_statistics(names: Sequence[str] | str | None) -> tuple[str, ...]:
     if names is None:
         return default_statistics()
     names = (names, ) if isinstance(names, str) else tuple(names)
-    known = [name for name in STATISTICS if name not in ALWAYS]
+    known = additional_statistics()
     for name in names:
         if name not in known or names.count(name) > 1:
             raise ValueError(f'statistics are {names}; different ones of {known} are expected, in '
