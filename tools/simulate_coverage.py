@@ -35,7 +35,7 @@ from mmwindow.evaluation.statistics.resampling import (
     unit_strata,
 )
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
-from mmwindow.utils.files import write_text
+from mmwindow.utils.files import load_json, write_text
 
 AREAS = (0.8, 0.95, 0.99)
 CASE_CONTROL = ((20, 40), (50, 50), (100, 300))  # positives, normals
@@ -292,7 +292,7 @@ def main() -> None:
     parser.add_argument('--table', type=Path, help='print the tables of this JSON file, and stop')
     args = parser.parse_args()
     if args.table:
-        print(markdown(json.loads(args.table.read_text(encoding='utf-8'))))
+        print(markdown(load_json(args.table, 'table of coverages')))
         return
     result = simulate(args)
     if args.out:

@@ -8,8 +8,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mmwindow.apis.evaluation_report import ClassReport, write_report
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.ground_truth import read_annotations
@@ -29,6 +27,7 @@ from mmwindow.evaluation.statistics.operating_point import (
     choose_operating_point,
 )
 from mmwindow.evaluation.statistics.strata import evaluate_strata
+from mmwindow.utils.markdown import format_number
 from mmwindow.utils.progress import track
 from mmwindow.visualization.curves import plot_froc, plot_roc
 
@@ -207,5 +206,4 @@ def draw_figures(out: Any, name: str, reports: Sequence[ClassReport], result: An
 def describe(result: EvaluationResult) -> list[str]:
     """Return the numbers of a result as lines of text."""
     width = max(len(key) for key in result.metrics)
-    return [f'{key:{width}}  {"none" if np.isnan(value) else format(value, ".4f")}'
-            for key, value in result.metrics.items()]
+    return [f'{key:{width}}  {format_number(value, 4)}' for key, value in result.metrics.items()]

@@ -12,6 +12,7 @@ from mmwindow.evaluation.hit_rules import HitRule, make_hit_rule
 from mmwindow.evaluation.roc import ROCCurve
 from mmwindow.images.decode import ImageSettings, read_image
 from mmwindow.utils.files import write_text
+from mmwindow.utils.markdown import format_number, markdown_table
 from mmwindow.visualization import Example, plot_froc, plot_roc, save_overlays
 
 
@@ -82,7 +83,7 @@ def findings_of(sample: Mapping[str, Any], threshold: float) -> dict[str, np.nda
 
 
 def draw_report(out: str | Path, curves: str | Path, predictions: str | Path,
-                metrics: Mapping[str, float], budget: float = 0.3, bit_depth: int | None = None
+                metrics: Mapping[str, float | None], budget: float = 0.3, bit_depth: int | None = None
                 ) -> None:
     """Write ``roc.png``, ``froc.png``, ``overlays.png`` and ``report.md`` into a folder.
 
@@ -93,7 +94,7 @@ def draw_report(out: str | Path, curves: str | Path, predictions: str | Path,
         out: The folder.
         curves: What ``FROCMetric(outfile=...)`` wrote.
         predictions: What ``tools/test.py --out`` wrote.
-        metrics: The numbers of the test.
+        metrics: The numbers of the test; None or NaN where there is none.
         budget: The findings shown are those at this budget of false positives per image.
         bit_depth: Of images stored in 16 bits, as in the config.
 
@@ -107,9 +108,8 @@ def draw_report(out: str | Path, curves: str | Path, predictions: str | Path,
     meaning = f'the threshold at which a reader has spent {budget:g} false positives an image'
     if threshold is None or not np.isfinite(threshold):
         threshold, meaning = 0.5, f'as no threshold keeps to {budget:g} false positives an image'
-    lines = ['# Test report', '', '| | |', '|---|---|']
-    lines += [f'| {name} | {value:.4f} |' for name, value in metrics.items()]
-    lines.append('')
+    rows = [[name, format_number(value, 4)] for name, value in metrics.items()]
+    lines = ['# Test report', '', markdown_table([['number', 'value'], *rows]), '']
     if run.froc.num_points:
         plot_froc(run.froc, out / 'froc.png', run.budgets, max(1., *run.budgets),
                   convention=run.convention)

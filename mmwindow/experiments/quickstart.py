@@ -4,10 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmwindow.apis.test_report import draw_report
+from mmwindow.evaluation.metric_names import PAPER_METRICS
 from mmwindow.experiments.cross_validation import run_here
 from mmwindow.experiments.plan import RunSettings, plan_run
 from mmwindow.synthetic import write_dataset
 from mmwindow.utils.files import load_json
+from mmwindow.utils.markdown import format_number
 from mmwindow.utils.progress import describe_seconds
 
 PREDICTIONS = 'test_predictions.pkl'
@@ -57,10 +59,11 @@ def quickstart(config: str | Path, data: str | Path, out: str | Path, seed: int 
            for path in pictures):
         print('4 curves and heat maps', flush=True)
         draw_report(out, out / 'test.json', out / PREDICTIONS, metrics)
-    print(f'\n  AUROC      {metrics["froc/auroc"]:.3f}   image with or without a fracture\n'
-          f'  recall@0.1 {metrics["froc/recall@0.1"]:.3f}   fractures found at one false positive '
+    shown = {name: format_number(metrics[f'froc/{name}']) for name in PAPER_METRICS}
+    print(f'\n  AUROC      {shown["auroc"]}   image with or without a fracture\n'
+          f'  recall@0.1 {shown["recall@0.1"]}   fractures found at one false positive '
           f'in ten images\n'
-          f'  FROC score {metrics["froc/froc_score"]:.3f}   mean recall at 0.1 to 0.5 false '
+          f'  FROC score {shown["froc_score"]}   mean recall at 0.1 to 0.5 false '
           f'positives an image\n\n  look at {out}/overlays.png, roc.png and froc.png; numbers in '
           f'result.json\n  training {describe_seconds(result["training_seconds"])}, this run '
           f'{describe_seconds(time.monotonic() - started)}')

@@ -12,7 +12,7 @@ from mmwindow.evaluation.files.records import write_record
 
 SETTINGS = dict(hit_radius=50., max_overlap=0.1, frame_side=1024, budgets=(0.25, 0.3, 0.5),
                 convention='first_crossing')
-METRICS = {'froc/auroc': 0.75, 'froc/froc_score': float('nan')}
+METRICS = {'froc/auroc': 0.75, 'froc/froc_score': float('nan'), 'froc/recall@0.1': None}
 SIDE = 64  # of the films; a frame pixel is a sixteenth of theirs
 
 
@@ -73,7 +73,8 @@ def test_the_report(tmp_path):
     for name in ('froc.png', 'overlays.png', 'roc.png'):
         assert min(cv2.imread(str(out / name)).shape[:2]) > 100
     text = (out / 'report.md').read_text()
-    assert '| froc/auroc | 0.7500 |' in text and '| froc/froc_score | nan |' in text
+    assert '| froc/auroc | 0.7500 |' in text and '| froc/froc_score | none |' in text
+    assert '| froc/recall@0.1 | none |' in text  # as result.json has it, where NaN is no number
     assert 'Findings below are those at a score of 0.600' in text
     assert 'a reader has spent 0.3 false positives an image' in text
     assert all(f']({name})' in text for name in ('froc.png', 'overlays.png', 'roc.png'))
