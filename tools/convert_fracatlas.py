@@ -3,6 +3,7 @@
 import argparse
 
 from mmwindow.datasets.fracatlas import convert_fracatlas
+from mmwindow.utils.command_line import one_line_errors
 
 
 def main() -> None:
@@ -12,10 +13,8 @@ def main() -> None:
     parser.add_argument('--seed', type=int, default=0, help='of the points and the folds')
     parser.add_argument('--fold', type=int, default=0, help='which of the five folds is tested')
     args = parser.parse_args()
-    try:
+    with one_line_errors('convert_fracatlas'):
         parts = convert_fracatlas(args.source, args.out, args.seed, args.fold)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'convert_fracatlas: {error}') from error
     for name, numbers in parts.items():
         print(f'{name:5} ' + ', '.join(f'{value} {key}' for key, value in numbers.items()))
     print(f'written to {args.out}/annotations')

@@ -4,6 +4,7 @@ import argparse
 import time
 
 from mmwindow.synthetic import contact_sheet, write_dataset
+from mmwindow.utils.command_line import one_line_errors
 
 
 def parse_args():
@@ -30,4 +31,5 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    with one_line_errors('make_synthetic'):
+        main()

@@ -35,6 +35,7 @@ from mmwindow.evaluation.statistics.resampling import (
     unit_strata,
 )
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
+from mmwindow.utils.command_line import one_line_errors
 from mmwindow.utils.files import load_json, write_text
 
 AREAS = (0.8, 0.95, 0.99)
@@ -301,4 +302,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with one_line_errors('simulate_coverage'):
+        main()

@@ -20,6 +20,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from mmwindow.evaluation import auroc
+from mmwindow.utils.command_line import one_line_errors
 from mmwindow.utils.files import write_text
 
 
@@ -62,4 +63,5 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    with one_line_errors('thumbnail_baseline'):
+        main()

@@ -30,9 +30,11 @@ ENTRIES = dict(keypoints='keypoints', bbox='bbox', polygon='segmentation',
                polygon_drawn='segmentation')
 ADVICE = dict(
     keypoints='write a point as "keypoints": [x, y, 2], "num_keypoints": 1, or take points from '
-              "boxes (points_from='bbox') or polygons",
-    bbox='write [x, y, width, height], or take points from another entry (points_from)',
-    segmentation='write a list of polygons, or take points from another entry (points_from)')
+              'boxes or polygons (--points-from bbox; in a config dataset.points_from=bbox)',
+    bbox='write [x, y, width, height], or take points from another entry (--points-from; in a '
+         'config dataset.points_from)',
+    segmentation='write a list of polygons, or take points from another entry (--points-from; in a '
+                 'config dataset.points_from)')
 
 
 class Finding(NamedTuple):

@@ -175,7 +175,9 @@ def load_config(config: str | Path, work_dir: str | Path | None = None,
             names no single place, or training, validation and test have different input sizes.
     """
     if not Path(config).is_file():
-        raise ValueError(f'config {config}: there is no such file; the configs lie in configs/')
+        raise ValueError(f'config {config}: there is no such file; the configs lie in configs/ of a '
+                         'clone; elsewhere write a file that inherits one, such as _base_ = '
+                         "'mmwindow::windowloss/wl_kld_lite0_fpn.py'")
     try:
         cfg = Config.fromfile(str(config))
     except Exception as error:  # the file is executed: anything may go wrong in it

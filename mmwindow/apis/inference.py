@@ -113,7 +113,7 @@ def list_images(inputs: Source | Iterable[Source]) -> Iterator[tuple[str, Source
     """Yield the name and the source of each image of some inputs; folders are read by name.
 
     Raises:
-        ValueError: A folder holds no image.
+        ValueError: An input does not exist, or a folder holds no image.
     """
     if isinstance(inputs, str | Path | np.ndarray):
         inputs = [inputs]
@@ -127,6 +127,8 @@ def list_images(inputs: Source | Iterable[Source]) -> Iterator[tuple[str, Source
                 raise ValueError(f'{source}: no images in this folder; expected are files that end '
                                  f'in {", ".join(IMAGE_ENDINGS)}')
             yield from ((str(path), path) for path in paths)
+        elif not Path(source).exists():
+            raise ValueError(f'{source}: there is no such image or folder')
         else:
             yield str(source), source
 

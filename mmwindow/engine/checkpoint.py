@@ -67,6 +67,17 @@ def allow_own_checkpoints() -> None:
     torch.serialization.add_safe_globals(types)
 
 
+def load_own_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Return the content of one of mmengine's checkpoints, on the CPU, with the check of types on.
+
+    The types are allowed again each time: the maintained fork of mmengine allows them for its own
+    loading alone, and at its end takes them away for the complete process.
+    """
+    allow_own_checkpoints()
+    content: dict[str, Any] = torch.load(path, map_location='cpu', weights_only=True)
+    return content
+
+
 def find_best_checkpoint(folder: Path) -> Path:
     """Return the best checkpoint of a training by its recorded score.
 
@@ -91,7 +102,7 @@ def find_best_checkpoint(folder: Path) -> Path:
 
 def read_best_score(path: Path) -> float:
     """Return the score that mmengine wrote into a best checkpoint; minus infinity without one."""
-    content = torch.load(path, map_location='cpu', weights_only=True)
+    content = load_own_checkpoint(path)
     info = content.get('message_hub', {}).get('runtime_info', {})
     # As many indicators, as many scores: best_score_<key>, in the file best_<key>_epoch_1.pth.
     scores = [score for name, score in info.items() if name == 'best_score' or (

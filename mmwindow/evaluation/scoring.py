@@ -101,8 +101,8 @@ def evaluate(predictions: Iterable[Prediction] | Mapping[Any, Any], targets: Ite
         raise ValueError(
             f'{len(absent)} of {len(by_id)} images have no prediction: '
             f'{", ".join(target.name for target in absent[:5])}{", ..." if absent[5:] else ""}; '
-            "predict them, or set missing to 'empty' where a detector that found nothing leaves an "
-            'image out')
+            'predict them, or, where a detector leaves out an image without a finding, count them as '
+            "such: --missing empty (in Python missing='empty')")
     for target in absent:
         events[target.image_id] = reduce_image(
             Prediction(target.image_id, boxes=()), target, classes, settings).events

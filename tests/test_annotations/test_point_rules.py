@@ -59,7 +59,7 @@ def test_unset_keypoints_do_not_disturb_a_box_rule():
 
 @pytest.mark.parametrize('entries, rule, words', [
     ([], 'auto', 'neither keypoints nor bbox nor segmentation'),
-    ([BOX], 'keypoints', "has no keypoints; .*points_from='bbox'"),
+    ([BOX], 'keypoints', "has no keypoints; .*points_from=bbox"),
     ([KEYPOINT], 'bbox', 'has no bbox'), ([KEYPOINT], 'polygon', 'has no segmentation'),
     ([KEYPOINT], 'polygon_drawn', 'has no segmentation'),
     # A point that nobody set, and contradictions: no finding in the corner, none half counted.

@@ -191,3 +191,8 @@ def test_an_empty_folder_is_named(tmp_path):
     with pytest.raises(ValueError, match=f'{tmp_path}: no images in this folder'):
         list(list_images(tmp_path))
     assert list(list_images([])) == []
+
+
+def test_an_input_that_does_not_exist_is_named_without_words_of_a_data_set(tmp_path):
+    with pytest.raises(ValueError, match=r'nothing.png: there is no such image or folder$'):
+        list(list_images([tmp_path / 'nothing.png']))

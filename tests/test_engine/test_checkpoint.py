@@ -6,7 +6,12 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
-import mmwindow  # noqa: F401  (allow-lists on import)
+import mmwindow.engine  # noqa: F401  (allow-lists on import)
+from mmwindow.engine.checkpoint import (
+    allow_own_checkpoints,
+    load_own_checkpoint,
+    own_checkpoint_types,
+)
 
 
 class Stranger:
@@ -32,6 +37,19 @@ def test_own_checkpoint_loads_with_the_check_on(tmp_path):
     np.testing.assert_array_equal(values, [1.5, 0.5])
     np.testing.assert_array_equal(counts, [2, 3])
     assert loaded['state_dict']['weight'].tolist() == [0, 1, 2]
+
+
+def test_own_checkpoint_loads_after_another_took_the_types_away(tmp_path):
+    path = tmp_path / 'epoch_3.pth'
+    torch.save(make_checkpoint(), path)
+    try:
+        with torch.serialization.safe_globals(own_checkpoint_types()):  # as the maintained fork loads
+            pass
+        with pytest.raises(pickle.UnpicklingError, match='HistoryBuffer|dtype|ndarray'):
+            torch.load(path, weights_only=True)
+        assert load_own_checkpoint(path)['meta'] == {'epoch': 3, 'best': 0.75, 'seed': 7}
+    finally:
+        allow_own_checkpoints()
 
 
 def test_default_of_torch_load_is_the_check(tmp_path):

@@ -11,6 +11,7 @@ import torch
 
 from mmwindow.apis.config_parts import innermost_dataset
 from mmwindow.datasets.folds import make_folds, write_folds
+from mmwindow.engine.checkpoint import load_own_checkpoint
 from mmwindow.engine.hooks import ValidateOnResumeHook
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments import cross_validation as folds_api
@@ -468,7 +469,7 @@ def test_real_training_is_cut_and_goes_on(tmp_path, data):
     # As a kill during validation leaves it: the epoch is saved, but neither judged nor tested.
     for name in ('result.json', 'test.json', 'val.json', 'training/' + whole['checkpoint']):
         (folder / name).unlink()
-    checkpoint = torch.load(folder / 'training/epoch_1.pth', weights_only=True)
+    checkpoint = load_own_checkpoint(folder / 'training/epoch_1.pth')
     for name in ('best_score', 'best_ckpt'):  # mmengine saves again once the epoch is judged
         del checkpoint['message_hub']['runtime_info'][name]
     torch.save(checkpoint, folder / 'training/epoch_1.pth')

@@ -2,6 +2,7 @@
 import csv
 import importlib.util
 import json
+import os
 import pickle
 import runpy
 import subprocess
@@ -61,6 +62,38 @@ def test_the_command_without_mmdet_torch_and_opencv(tmp_path):
     assert record.source['points_from'] == dict(keypoints=5, bbox=0, segmentation=0)
     assert record.source['counts'] == dict(images=8, positives=4, points=5, missing=1,
                                            boxes_left_out=0)
+
+
+@pytest.mark.parametrize('options, words', [
+    ([], ['1 of 8 images', 'G.png', '--missing empty']),
+    (['--budgets', 'x'], ['--budgets', 'x: FP rates', 'luna16']),
+    (['--classes', 'a,b'], ['boxes.json', 'category_id', '--classes']),
+    (['--points-from', 'polygon'], ['annotation 1 of A.png', '--points-from']),
+    (['--missing', 'empty', '--choose', 'sensitivity', '--choose-target', '3'],
+     ['by sensitivity', '3.0', '--choose-target'])])
+def test_messages_name_the_option_that_helps(options, words, tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        run_tool(monkeypatch, BOXES, POINTS, '--out', tmp_path, *options)
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert [word for word in words if word not in line] == []
+
+
+@pytest.mark.parametrize('name, arguments, words', [
+    ('make_synthetic', ['{out}', '--num-train', '0'], ['at least one image']),
+    ('convert_fracatlas', ['{out}/none'], ['fractures.json', 'check the path']),
+    ('thumbnail_baseline', ['{out}', '--images', '{out}'], ['train.json: No such file']),
+    ('simulate_coverage', ['--table', '{out}/none.json'], ['none.json: No such file'])])
+def test_other_tools_report_an_error_in_one_line(name, arguments, words, tmp_path, monkeypatch,
+                                                 capsys):
+    path = TOOL.with_name(f'{name}.py')
+    assert os.access(path, os.X_OK)
+    monkeypatch.setattr(sys, 'argv', [str(path), *(text.format(out=tmp_path) for text in arguments)])
+    with pytest.raises(SystemExit) as error:
+        runpy.run_path(str(path), run_name='__main__')
+    assert error.value.code == 1
+    line, = capsys.readouterr().err.splitlines()
+    assert line.startswith(f'{name}: ')
+    assert [word for word in words if word not in line] == []
 
 
 def test_without_matplotlib_numbers_and_one_line_that_names_the_extra(tmp_path, monkeypatch, capsys):

@@ -15,11 +15,17 @@ from mmwindow.evaluation.froc_settings import BUDGETS, FP_DENOMINATORS, MAP_EXTE
 from mmwindow.evaluation.hit_rules import HIT_RULES
 from mmwindow.evaluation.statistics.operating_point import RULES
 from mmwindow.evaluation.statistics.table import additional_statistics
+from mmwindow.utils.messages import shorten
 
 
 def parse_budgets(text: str) -> str | tuple[float, ...]:
     """Return a name of BUDGETS, or numbers that are separated by commas."""
-    return text if text in BUDGETS else tuple(float(part) for part in text.split(','))
+    try:
+        return text if text in BUDGETS else tuple(float(part) for part in text.split(','))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f'{shorten(text)}: FP rates such as .1,.5,2 are expected, or one of {", ".join(BUDGETS)}'
+        ) from None
 
 
 def parse_names(text: str) -> tuple[str, ...]:

@@ -72,6 +72,9 @@ def read_predictions(path: str | Path, truth: GroundTruth, classes: Sequence[str
         raise ValueError(f'image_ids is {image_ids!r}; it must be one of {IMAGE_IDS}')
     kind = find_reader(path)
     if kind == 'boxes':
+        if classes is not None:
+            raise ValueError(f'{path}: COCO results name their classes by category_id; leave the '
+                             'classes out (--classes)')
         return read_boxes(path, truth, image_ids)
     reader = dict(npz=read_npz, npy=read_folder, png=read_folder, pickle=read_samples)[kind]
     return reader(path, truth, classes)

@@ -130,8 +130,8 @@ def choose_operating_point(events: Sequence[ImageEvents], rule: str = 'fp_budget
     needed = {'sensitivity': ('with', positive.any()), 'specificity': ('without', ~positive.all()),
               'youden': ('with and without', positive.any() and not positive.all())}[rule]
     if not needed[1]:
-        raise ValueError(f'rule={rule!r} needs images {needed[0]} a finding; of {len(events)} '
-                         f'validation images {int(positive.sum())} have one')
+        raise ValueError(f'an operating point by {rule} needs images {needed[0]} a finding; of '
+                         f'{len(events)} validation images {int(positive.sum())} have one')
     threshold = image_threshold(scores[positive], scores[~positive], rule, target)
     note = '' if np.isfinite(threshold) else (
         'no image is called: no lower score keeps to the rule' if threshold > 0 else
@@ -150,11 +150,13 @@ def check_rule(rule: str, target: float | None, fp_denominator: str) -> float | 
                          f'{FP_DENOMINATORS}')
     if rule == 'youden':
         if target is not None:
-            raise ValueError(f"rule='youden' has no target, but {target} came")
+            raise ValueError(f'an operating point by youden has no target, but {target} came; leave '
+                             'it out (--choose-target)')
         return None
     target = DEFAULT_TARGETS[rule] if target is None else float(target)
     if target is not None and rule != 'fp_budget' and not 0 < target <= 1:
-        raise ValueError(f'rule={rule!r}: the target is {target}; a share in (0, 1] is expected')
+        raise ValueError(f'operating point by {rule}: the target is {target}; a share in (0, 1] is '
+                         'expected (--choose-target)')
     return target
 
 
