@@ -82,7 +82,7 @@ def test_messages_name_the_option_that_helps(options, words, tmp_path, monkeypat
     ('make_synthetic', ['{out}', '--num-train', '0'], ['at least one image']),
     ('convert_fracatlas', ['{out}/none'], ['fractures.json', 'check the path']),
     ('thumbnail_baseline', ['{out}', '--images', '{out}'], ['train.json: No such file']),
-    ('simulate_coverage', ['--table', '{out}/none.json'], ['none.json: No such file'])])
+    ('simulate_coverage', ['--table', '{out}/none.json'], ['none.json: ', 'No such file'])])
 def test_other_tools_report_an_error_in_one_line(name, arguments, words, tmp_path, monkeypatch,
                                                  capsys):
     path = TOOL.with_name(f'{name}.py')
