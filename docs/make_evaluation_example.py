@@ -59,7 +59,7 @@ def make_files():
                 boxes=results, maps=maps)
 
 
-def draw_film(axes, name):
+def draw_image(axes, name):
     """Draw one image: disks, points and scored boxes."""
     axes.add_patch(Rectangle((0, 0), SIDE, SIDE, facecolor='0.95', edgecolor='0.6'))
     for point in POINTS[name]:
@@ -82,10 +82,10 @@ def draw(path=FIGURE):
     figure = new_figure(13, 5.4)
     images, plot = figure.subfigures(1, 2, width_ratios=(1.55, 1))
     for axes, name in zip(images.subplots(2, 4).flat, POINTS, strict=True):
-        draw_film(axes, name)
+        draw_image(axes, name)
     axes = plot.subplots()
     steps = froc_steps(curve)
-    axes.step(np.append(steps['fp_rate'], 1), np.append(steps['recall'], steps['recall'][-1]),
+    axes.step(np.append(steps.fp_rate, 1), np.append(steps.recall, steps.recall[-1]),
               where='post', color='#0072B2', linewidth=1.8)
     budgets = (.1, .2, .3, .4, .5)
     axes.plot(budgets, [curve.recall_at(budget) for budget in budgets], 'o', color='#0072B2')

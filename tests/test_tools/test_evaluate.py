@@ -142,7 +142,7 @@ def test_the_command_says_what_is_wrong(tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_committed_files_are_what_the_script_writes():
+def test_committed_files_are_what_the_script_writes(tmp_path):
     spec = importlib.util.spec_from_file_location('example', ROOT / 'docs/make_evaluation_example.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -153,6 +153,7 @@ def test_committed_files_are_what_the_script_writes():
         maps = module.make_files()['maps']
         assert set(archive.files) == set(maps)
         assert all((archive[key] == maps[key]).all() for key in maps)
+    assert module.draw(tmp_path / 'example.png').stat().st_size > 10_000
 
 
 def run(predictions, out, **options):
