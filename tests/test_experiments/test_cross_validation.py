@@ -479,7 +479,11 @@ def test_real_training_is_cut_and_goes_on(tmp_path, data):
         'wl_kld_r50_fpn fold 1']
     logs = [path.read_text() for path in (folder / 'training').rglob('*.log')]
     assert any('Resumed at epoch 1: it is validated first' in log for log in logs)
-    assert (folder / 'log.txt').read_text().count('\n') < 40  # the config is in the log file
+    shown = (folder / 'log.txt').read_text()
+    assert 'train_dataloader' not in shown  # the config is in the log file alone
+    # Libraries warn in two lines each, the maintained forks more often.
+    own = [line for line in shown.splitlines() if 'Warning' not in line and line[:2] != '  ']
+    assert len(own) < 40
     again = read_json(folder / 'result.json')
     assert again['starts'] == 2
     for name in ('metrics', 'validation_metrics', 'checkpoint'):
