@@ -4,11 +4,16 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import ConfigDict
-from mmengine.dist import is_main_process
 from mmengine.evaluator import BaseMetric
 
 from mmwindow.apis.config import load_config
-from mmwindow.apis.runner import build_runner, config_errors, describe_place, say
+from mmwindow.apis.runner import (
+    build_runner,
+    config_errors,
+    describe_place,
+    is_first_process,
+    say,
+)
 from mmwindow.engine.checkpoint import check_checkpoint, find_best_checkpoint
 from mmwindow.engine.cpu.distributed import close_process_group
 from mmwindow.utils.markdown import format_number
@@ -89,7 +94,7 @@ def describe_metrics(metrics: Mapping[str, float | None]) -> str:
       froc/auroc       0.5000
       froc/froc_score  none
     """
-    if not metrics or not is_main_process():
+    if not metrics or not is_first_process():
         return ''
     width = max(map(len, metrics))
     return ''.join(f'  {name:{width}}  {format_number(value, 4)}\n'

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from mmwindow.apis.config import load_config
@@ -133,7 +132,7 @@ def describe_run(cfg: Config, config: str | Path) -> TrainingRun:
 
 def describe_training(runner: Runner) -> str:
     """Return the best epoch of a finished training as lines of text; nothing on other ranks."""
-    run = read_run(runner.work_dir) if is_main_process() else None
+    run = read_run(runner.work_dir) if is_first_process() else None
     if run is None:
         return ''
     if run.best is None:

@@ -1,5 +1,6 @@
 """What ``train`` and ``test`` have in common."""
 import argparse
+import logging
 import os
 import sys
 import warnings
@@ -23,3 +24,18 @@ def prepare_process(args: argparse.Namespace) -> dict:
         warnings.simplefilter('ignore')
     return {name: value for name, value in vars(args).items()
             if name not in ('local_rank', 'command_line')}
+
+
+def end_rank(launcher: str) -> None:
+    """End a process that is one of several on a machine without a GPU, with status 0.
+
+    Threads of gloo may outlive its process group, and a Python that ends with one of them running
+    aborts now and then ("terminate called without an active exception"): torchrun then reports a
+    finished work as failed. All files are closed by now, so nothing is lost without Python's own end.
+    """
+    import torch
+    if launcher == 'pytorch' and not torch.cuda.is_available():
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)

@@ -4,7 +4,11 @@ CHECKPOINT may be the word best: the best checkpoint of the config's work dir.
 """
 import argparse
 
-from mmwindow.apis.commands.runner_arguments import add_runner_arguments, prepare_process
+from mmwindow.apis.commands.runner_arguments import (
+    add_runner_arguments,
+    end_rank,
+    prepare_process,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,3 +28,4 @@ def run(args: argparse.Namespace) -> None:
     options = prepare_process(args)
     from mmwindow.apis.test import describe_metrics, test
     print(describe_metrics(test(**options)), end='')
+    end_rank(args.launcher)

@@ -5,7 +5,11 @@ log are in the log file that the head names.
 """
 import argparse
 
-from mmwindow.apis.commands.runner_arguments import add_runner_arguments, prepare_process
+from mmwindow.apis.commands.runner_arguments import (
+    add_runner_arguments,
+    end_rank,
+    prepare_process,
+)
 
 STOPPED = 'stopped; add --resume to the command to resume from the last epoch'
 
@@ -28,3 +32,4 @@ def run(args: argparse.Namespace) -> None:
     options = prepare_process(args)
     from mmwindow.apis.train import describe_training, train
     print(describe_training(train(**options)), end='')
+    end_rank(args.launcher)
