@@ -22,7 +22,7 @@ from mmwindow.utils.environment import describe_machine
 
 
 def is_first_process() -> bool:
-    """Return whether this is rank 0, before any process group says so."""
+    """Return whether this is rank 0, also before and after there is a process group."""
     names = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
     return next((os.environ[name] for name in names if name in os.environ), '0') == '0'
 
