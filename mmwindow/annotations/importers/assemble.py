@@ -1,0 +1,340 @@
+"""From what an importer read to our point file: which image, its size, patient and points.
+
+Decided once for all formats. An image file is found by its path, else by its name, else by its stem,
+and must be unique; names that leave the folder are taken without their folders. Coordinates of the
+shown image are turned back by the orientation tag. Boxes, polygons and masks become points by a named
+rule, seeded where it draws.
+"""
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mmwindow.annotations.groups import group_name
+from mmwindow.annotations.importers.mask_images import components
+from mmwindow.annotations.importers.orientation import shown_size, to_stored
+from mmwindow.annotations.importers.source import (
+    Mask,
+    Outline,
+    Point,
+    Source,
+    SourceFinding,
+    SourceImage,
+)
+from mmwindow.annotations.importers.values import find_files, portable_name
+from mmwindow.annotations.polygons import draw_annotation_points
+from mmwindow.images.file_check import stored_size
+from mmwindow.images.decode import orientation_of
+from mmwindow.utils.messages import name_some, quote, shorten
+
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp')
+POINT_RULES = ('centre', 'drawn')
+UNLISTED = ('leave', 'negative')
+SLACK = 1.  # pixels: so far outside its image a coordinate is moved to the edge, as tools round
+MAX_POINTS = 10_000  # of one image; more is no reading of a radiograph
+
+
+@dataclass(frozen=True)
+class AssemblySettings:
+    """How a source becomes a point file.
+
+    Attributes:
+        points_from: Of a box, polygon or mask: 'centre' (of the box around it) or 'drawn' (one to four
+            points inside, as an annotator would click).
+        seed: Of drawn points.
+        unlisted: Images that the source does not mention: 'leave' them out, or take them as 'negative'.
+        patient_pattern: Regular expression for a file's path; its first group, or all of it, names the
+            patient. The source's own patient comes first.
+        classes: Class names to take, in this order; all if empty. Others are left out and counted.
+        rename: Class name of the source to ours.
+    """
+
+    points_from: str = 'centre'
+    seed: int = 0
+    unlisted: str = 'leave'
+    patient_pattern: str | None = None
+    classes: tuple[str, ...] = ()
+    rename: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, value, known in (('points_from', self.points_from, POINT_RULES),
+                                   ('unlisted', self.unlisted, UNLISTED)):
+            if value not in known:
+                raise ValueError(f'{name} is {quote(value)}; one of {known} is expected')
+        try:
+            re.compile(self.patient_pattern or '')
+        except re.error as error:
+            raise ValueError(f'the pattern of patients {quote(self.patient_pattern)} is no regular '
+                             f'expression ({error})') from error
+
+
+@dataclass
+class Assembly:
+    """The point file that came out, and what did not fit into it.
+
+    Attributes:
+        content: COCO JSON, as :func:`~mmwindow.annotations.point_file.write_point_file` takes it.
+        counts: In words, and how often: what was left out, moved or assumed.
+        turned: Names of images with an orientation tag.
+    """
+
+    content: dict[str, Any]
+    counts: Counter[str]
+    turned: list[str]
+
+
+class FileInfo:
+    """An image file: its place and, read from its header when asked for, its size and orientation."""
+
+    def __init__(self, path: Path, place: str) -> None:
+        self.path, self.place = path, place
+        self._header: tuple[tuple[int, int], int] | None = None
+
+    def header(self) -> tuple[tuple[int, int], int]:
+        """Return stored height and width, and the orientation tag.
+
+        Raises:
+            ValueError: The file is no image.
+        """
+        if self._header is None:
+            try:
+                with Image.open(self.path) as image:
+                    width, height = stored_size(image)
+                    self._header = (height, width), orientation_of(image)
+            except Exception as error:  # Pillow raises many kinds for damaged headers
+                raise ValueError(f'{shorten(str(self.path))}: its header cannot be read '
+                                 f'({shorten(str(error), 100)})') from error
+        return self._header
+
+
+class ImageIndex:
+    """The image files of a folder, found by path, name or stem."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise ValueError(f'{shorten(str(folder))}: there is no such folder of images')
+        self.files = [FileInfo(path, path.relative_to(self.folder).as_posix())
+                      for path in find_files(self.folder, IMAGE_SUFFIXES)]
+        if not self.files:
+            raise ValueError(f'{shorten(str(folder))}: there is no image in it '
+                             f'({", ".join(IMAGE_SUFFIXES)})')
+        self._by: list[dict[str, list[FileInfo]]] = []
+        for key in (lambda place: place, lambda place: place.rpartition('/')[2],
+                    lambda place: place.rpartition('.')[0],
+                    lambda place: place.rpartition('/')[2].rpartition('.')[0]):
+            table: dict[str, list[FileInfo]] = {}
+            for file in self.files:
+                table.setdefault(key(file.place), []).append(file)
+            self._by.append(table)
+
+    def find(self, name: str, where: str) -> FileInfo:
+        """Return the file that a source means.
+
+        Raises:
+            ValueError: None or several fit.
+        """
+        place = portable_name(name)
+        # The longest matching path first: a/b/c.png, b/c.png, c.png.
+        parts = place.split('/')
+        tails = ['/'.join(parts[start:]) for start in range(len(parts))]
+        for table in self._by:
+            for tail in tails:
+                found = table.get(tail, [])
+                if len(found) > 1:
+                    raise ValueError(
+                        f'{where}: {quote(name)} may be {name_some([file.place for file in found])}; name '
+                        'it with its folder')
+                if found:
+                    return found[0]
+        raise ValueError(f'{where}: {quote(name)} is not among the {len(self.files)} images of '
+                         f'{shorten(str(self.folder))}')
+
+
+def assemble(source: Source, images: ImageIndex, settings: AssemblySettings | None = None
+             ) -> Assembly:
+    """Return the point file of a source.
+
+    Raises:
+        ValueError: An image is missing or mentioned twice, its size is another one, or a finding lies
+            outside it; the message names file and record.
+    """
+    settings = settings or AssemblySettings()
+    counts = Counter(source.left_out)
+    classes = _choose_classes(source, settings, counts)
+    content: dict[str, Any] = dict(
+        info=dict(source_format=source.format, points_from=settings.points_from, seed=settings.seed),
+        images=[], annotations=[],
+        categories=[dict(id=number, name=name, keypoints=['point'])
+                    for number, name in enumerate(classes, start=1)])
+    taken: dict[str, str] = {}
+    turned: list[str] = []
+    readers: set[str] = set()
+    for image in source.images:
+        file = images.find(image.name, image.where)
+        if file.place in taken:
+            raise ValueError(f'{image.where}: the image {shorten(file.place)} is mentioned twice, first in '
+                             f'{taken[file.place]}')
+        taken[file.place] = image.where
+        readers.update(image.readers)
+        _add_image(content, image, file, source.is_displayed, settings, classes, counts, turned)
+    others = [file for file in images.files if file.place not in taken]
+    if settings.unlisted == 'negative':
+        for file in others:
+            _add_image(content, SourceImage(file.place, file.place, readers=tuple(sorted(readers))),
+                       file, False, settings, classes, counts, turned)
+    elif others:
+        counts['images that the source does not mention (left out; --unlisted negative takes them as '
+               'negative images)'] = len(others)
+    if len(set(readers)) > 1:
+        content['readers'] = sorted(readers)
+    return Assembly(content, +counts, turned)
+
+
+def _choose_classes(source: Source, settings: AssemblySettings, counts: Counter[str]
+                    ) -> tuple[str, ...]:
+    """Return the names of the classes in order: those asked for, the source's, or as they occur."""
+    def ours(name: str) -> str:
+        return settings.rename.get(name, name)
+
+    found = dict.fromkeys(map(ours, source.classes))
+    found.update(dict.fromkeys(ours(finding.label) for image in source.images
+                               for finding in image.findings))
+    unknown = [name for name in settings.classes if name not in found]
+    if unknown:
+        raise ValueError(f'--classes: {name_some(unknown)} is not in the source, which has '
+                         f'{name_some(list(found)) or "none"}')
+    if not found:
+        found = {'finding': None}  # negative images alone: a point file has a class all the same
+    return settings.classes or tuple(found)
+
+
+def _add_image(content: dict[str, Any], image: SourceImage, file: FileInfo, is_displayed: bool,
+               settings: AssemblySettings, classes: Sequence[str], counts: Counter[str],
+               turned: list[str]) -> None:
+    (height, width), tag = file.header()
+    if tag != 1:
+        turned.append(file.place)
+    shown = shown_size((height, width), tag) if is_displayed else (height, width)
+    if image.size is not None and image.size != shown:
+        hint = ''
+        if image.size == shown[::-1]:
+            hint = ('; the image has an orientation tag: --orientation says whether the tool showed it '
+                    'turned' if tag >= 5 else '; height and width seem to be exchanged')
+        raise ValueError(
+            f'{image.where}: the source says {image.size[1]} x {image.size[0]} (width x height), the '
+            f'file {shorten(file.place)} has {shown[1]} x {shown[0]}{hint}')
+    identity = len(content['images']) + 1
+    entry: dict[str, Any] = dict(id=identity, file_name=file.place, height=height, width=width)
+    patient = _find_patient(image, file, settings, counts)
+    if patient is not None:
+        entry['group'] = patient
+    if image.readers:
+        entry['readers'] = list(image.readers)
+    for key, value in image.fields.items():
+        if value != '':
+            entry.setdefault(key, value)
+    content['images'].append(entry)
+    if len(image.findings) > MAX_POINTS:
+        raise ValueError(f'{image.where}: {len(image.findings)} findings on one image; at most '
+                         f'{MAX_POINTS} are read')
+    for finding in image.findings:
+        label = settings.rename.get(finding.label, finding.label)
+        if label not in classes:
+            counts[f'findings of other classes than --classes'] += 1
+            continue
+        scale = np.array((1., 1.) if image.in_pixels else (shown[1], shown[0]))
+        _add_finding(content, identity, finding, classes.index(label) + 1, (height, width),
+                     lambda points: to_stored(points * scale, (height, width),
+                                              tag if is_displayed else 1), settings, counts)
+
+
+def _find_patient(image: SourceImage, file: FileInfo, settings: AssemblySettings,
+                  counts: Counter[str]) -> str | None:
+    try:
+        name = group_name(image.group)
+    except ValueError as error:
+        raise ValueError(f'{image.where}: its {error}') from error
+    if name is None and settings.patient_pattern:
+        match = re.search(settings.patient_pattern, file.place)
+        if match is None:
+            counts['images whose names do not fit the pattern of patients (each a unit of its own)'] += 1
+        else:
+            name = (match[1] if match.re.groups else match[0]) or None
+    return name
+
+
+def _add_finding(content: dict[str, Any], image_id: int, finding: SourceFinding, category: int,
+                 size: tuple[int, int], turn: Any, settings: AssemblySettings, counts: Counter[str]
+                 ) -> None:
+    height, width = size
+    shape = finding.shape
+    extra: dict[str, Any] = {} if finding.reader is None else dict(reader=finding.reader)
+    number = len(content['annotations']) + 1
+    if isinstance(shape, Point):
+        points = [tuple(turn(np.array([shape.x, shape.y])))]
+    else:
+        outline = mask_outline(shape) if isinstance(shape, Mask) else shape
+        parts = [turn(part) for part in outline.parts]
+        corners = np.concatenate(parts)
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        _check_inside([low, high], size, finding.where)
+        low, high = np.clip(low, 0, (width, height)), np.clip(high, 0, (width, height))
+        if (high - low > 0).all():
+            extra['bbox'] = [*map(_tidy, low), *map(_tidy, high - low)]
+        else:
+            counts['boxes without area (their centre is the point)'] += 1
+        if not outline.is_box:
+            extra['segmentation'] = [[_tidy(value) for value in part.reshape(-1)] for part in parts]
+        points = [tuple((low + high) / 2)]
+        if settings.points_from == 'drawn' and 'bbox' in extra:
+            points = draw_annotation_points(parts, number, size, finding.where, settings.seed)
+    for x, y in points:
+        _check_inside([np.array([x, y])], size, finding.where)
+        if not (0 <= x <= width and 0 <= y <= height):
+            counts['points up to a pixel outside their image, moved to its edge'] += 1
+        content['annotations'].append(dict(
+            id=len(content['annotations']) + 1, image_id=image_id, category_id=category,
+            keypoints=[_tidy(np.clip(x, 0, width)), _tidy(np.clip(y, 0, height)), 2], num_keypoints=1,
+            iscrowd=0, **extra))
+
+
+def _tidy(value: float) -> float:
+    """Return a coordinate without the digits that turning and scaling leave behind."""
+    return round(float(value), 6)
+
+
+def _check_inside(points: Sequence[np.ndarray], size: tuple[int, int], where: str) -> None:
+    height, width = size
+    for x, y in points:
+        if not (-SLACK <= x <= width + SLACK and -SLACK <= y <= height + SLACK):
+            raise ValueError(f'{where} reaches ({x:g}, {y:g}), outside its image of {width} x {height} '
+                             '(width x height); is it of another scale or another image?')
+
+
+def mask_outline(mask: Mask) -> Outline:
+    """Return the outlines of a mask along the edges of its pixels, its holes filled.
+
+    Raises:
+        ValueError: The mask is empty.
+    """
+    import cv2
+    if not mask.pixels.any():
+        raise ValueError('a mask without a pixel is no finding')
+    parts = []
+    for part in components(mask.pixels):
+        # Doubled, so that an outline through the centres of border pixels can be moved to their edges.
+        doubled = np.kron(part.astype(np.uint8), np.ones((2, 2), np.uint8))
+        outlines, _ = cv2.findContours(doubled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        for outline in outlines:
+            corners = outline.reshape(-1, 2).astype(np.float64)
+            # Even pixels of the doubled mask lie at a left or top edge, odd ones at a right or bottom.
+            corners = np.floor((corners + 1) / 2)
+            keep = np.any(corners != np.roll(corners, 1, axis=0), axis=1)
+            parts.append(corners[keep] + mask.corner)
+    return Outline(tuple(parts))

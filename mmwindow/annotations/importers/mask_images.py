@@ -1,0 +1,74 @@
+"""A folder of mask images: one an image, of the same name, above 0 where a finding is.
+
+An empty mask is a negative image; an image without a mask is one that the source does not mention.
+"""
+from pathlib import Path
+
+import numpy as np
+
+from mmwindow.annotations.importers.options import ImportOptions
+from mmwindow.annotations.importers.source import Mask, Source, SourceFinding, SourceImage
+from mmwindow.annotations.importers.values import find_files
+from mmwindow.images.decode import read_image
+from mmwindow.utils.messages import quote, shorten
+
+TITLE = 'mask images'
+SUFFIXES = ('.png', '.tif', '.tiff', '.bmp')
+ENDINGS = ('_mask', '-mask', '_seg', '_label', '_masks')  # of a mask's name, after the image's
+MEANINGS = ('finding', 'instance', 'class')
+
+
+def recognises(path: Path) -> bool:
+    """Tell whether a folder holds images alone, the first of them black and white."""
+    if not path.is_dir():
+        return False
+    first = next(find_files(path, SUFFIXES), None)
+    if first is None or any(find_files(path, ('.json', '.xml', '.txt', '.csv'))):
+        return False
+    pixels = read_image(first).pixels
+    return pixels.ndim == 2 and len(np.unique(pixels)) <= 2
+
+
+def read(path: Path, options: ImportOptions) -> Source:
+    """Read a folder of masks.
+
+    Raises:
+        ValueError: Anything wrong; the message names the file.
+    """
+    if options.mask_values not in MEANINGS:
+        raise ValueError(f'--mask-values is {quote(options.mask_values)}; one of {MEANINGS} is expected')
+    source = Source('masks', [])
+    for file in find_files(path, SUFFIXES):
+        where = shorten(str(file))
+        pixels = read_image(file).pixels
+        if pixels.ndim == 3:
+            raise ValueError(f'{where}: a mask in colour; grey values are expected')
+        values = [int(value) for value in np.unique(pixels) if value]
+        if options.mask_values == 'finding' and len(values) > 1:
+            raise ValueError(f'{where}: the mask has the values {shorten(values, 60)}; --mask-values '
+                             'says whether each is a finding (instance) or a class')
+        stem = file.relative_to(path).with_suffix('').as_posix()
+        for ending in ENDINGS:
+            stem = stem.removesuffix(ending)
+        image = SourceImage(stem, where, size=(pixels.shape[0], pixels.shape[1]))
+        for value in values:
+            label = f'class {value}' if options.mask_values == 'class' else options.label
+            selected = pixels == value
+            for part in [selected] if options.mask_values == 'instance' else components(selected):
+                image.findings.append(SourceFinding(crop_mask(part), label, where))
+        source.images.append(image)
+    return source
+
+
+def components(mask: np.ndarray) -> list[np.ndarray]:
+    """Return the 8-connected parts of a mask ``(H, W)``, in the order of their first pixels."""
+    import cv2
+    number, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    return [labels == index for index in range(1, number)]
+
+
+def crop_mask(mask: np.ndarray) -> Mask:
+    """Return a mask ``(H, W)``, not empty, without its empty border."""
+    rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
+    return Mask(mask[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1],
+                (float(columns[0]), float(rows[0])))

@@ -1,0 +1,194 @@
+"""Numbers, names and XML of annotation files: read with errors that name the record."""
+import posixpath
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmwindow.annotations.checks import is_finite, is_text
+from mmwindow.utils.messages import quote, shorten
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+MAX_COORDINATE = 1e7
+
+
+def as_number(value: object, where: str, what: str) -> float:
+    """Return a value of JSON, XML or CSV as a finite number.
+
+    Args:
+        value: A number, or text that is one.
+        where: Names the record in messages.
+        what: Names the entry in messages.
+
+    Raises:
+        ValueError: It is none, not finite, or beyond any image.
+    """
+    number = value
+    if isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            number = None
+    if not is_finite(number) or abs(number) > MAX_COORDINATE:
+        raise ValueError(f'{where}: {what} is {quote(value)}; a finite number is expected')
+    return float(number)
+
+
+def as_side(value: object, where: str, what: str) -> int:
+    """Return a height or width as a positive whole number.
+
+    Raises:
+        ValueError: It is none.
+    """
+    number = as_number(value, where, what)
+    if number < 1 or not number.is_integer():
+        raise ValueError(f'{where}: {what} is {quote(value)}; a positive whole number of pixels is '
+                         'expected')
+    return int(number)
+
+
+def as_name(value: object, where: str, what: str) -> str:
+    """Return a class or file name without blanks around it.
+
+    Raises:
+        ValueError: It is no text, or empty.
+    """
+    name = value.strip() if isinstance(value, str) else value
+    if not is_text(name):
+        raise ValueError(f'{where}: {what} is {quote(value)}; a name is expected')
+    return name
+
+
+def as_object(value: object, where: str, what: str) -> dict[str, Any]:
+    """Return a JSON object.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f'{where}: {what} is {quote(value)}; an object is expected')
+    return value
+
+
+def as_list(value: object, where: str, what: str) -> list[Any]:
+    """Return a JSON list.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(value, list):
+        raise ValueError(f'{where}: {what} is {quote(value)}; a list is expected')
+    return value
+
+
+def as_points(value: object, where: str, what: str) -> list[tuple[float, float]]:
+    """Return a list of pairs ``[x, y]``.
+
+    Raises:
+        ValueError: It is none.
+    """
+    points = []
+    for number, pair in enumerate(as_list(value, where, what)):
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise ValueError(f'{where}: {what}[{number}] is {quote(pair)}; [x, y] is expected')
+        points.append((as_number(pair[0], where, f'{what}[{number}] x'),
+                       as_number(pair[1], where, f'{what}[{number}] y')))
+    return points
+
+
+def portable_name(name: str) -> str:
+    r"""Return a file name with forward slashes, without drive, leading slash and detours.
+
+    >>> portable_name(r'..\images\a b.png'), portable_name('C:\\x\\y.png'), portable_name('./z.png')
+    ('images/a b.png', 'x/y.png', 'z.png')
+    """
+    parts = name.replace('\\', '/').split('/')
+    if parts[0].endswith(':'):
+        parts = parts[1:]
+    clean = posixpath.normpath('/' + '/'.join(part for part in parts if part != '..'))
+    return clean.lstrip('/')
+
+
+def read_bytes(path: Path, what: str) -> bytes:
+    """Return the content of an ordinary file.
+
+    Raises:
+        ValueError: It cannot be read, or is a pipe or a device.
+    """
+    name = shorten(str(path))
+    try:
+        if not path.is_file():
+            raise ValueError(f'{name}: the {what} is no ordinary file; check the path')
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f'{name}: the {what} cannot be read ({error.strerror or error})') from error
+
+
+def read_text(path: Path, what: str) -> str:
+    """Return the content of a text file in UTF-8, with or without a byte order mark.
+
+    Raises:
+        ValueError: It cannot be read or has another encoding.
+    """
+    content = read_bytes(path, what)
+    try:
+        text = content.decode('utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{shorten(str(path))}: the {what} is not in UTF-8 (byte {error.start}); '
+                         'save it as UTF-8') from error
+    if '\0' in text:
+        raise ValueError(f'{shorten(str(path))}: the {what} holds a NUL character, so it is no text '
+                         'file in UTF-8')
+    return text
+
+
+def parse_xml(path: Path, what: str) -> 'Element':
+    """Return the root of an XML file, without ever expanding an entity or reading another file.
+
+    Raises:
+        ValueError: It cannot be read, is no XML, or defines entities.
+    """
+    try:
+        from defusedxml import DefusedXmlException
+        from defusedxml.ElementTree import ParseError, fromstring
+    except ImportError as error:
+        raise ValueError(f'{shorten(str(path))}: reading XML needs the package defusedxml: pip '
+                         'install defusedxml') from error
+    name = shorten(str(path))
+    try:
+        root: Element = fromstring(read_bytes(path, what))
+    except DefusedXmlException as error:
+        raise ValueError(f'{name}: the {what} defines entities, which are never read '
+                         f'({type(error).__name__}); write it without a DOCTYPE') from error
+    except (ParseError, LookupError, UnicodeError, RecursionError, ValueError) as error:
+        if isinstance(error, ValueError) and str(error).startswith(name):
+            raise
+        raise ValueError(f'{name}: the {what} is no XML, or cut short '
+                         f'({shorten(str(error), 100)}); write it again') from error
+    return root
+
+
+def child_text(element: 'Element', tag: str, where: str) -> str:
+    """Return the text of a child.
+
+    Raises:
+        ValueError: There is none.
+    """
+    text = element.findtext(tag)
+    if text is None or not text.strip():
+        raise ValueError(f'{where} has no <{tag}>')
+    return text.strip()
+
+
+def find_files(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """Yield the ordinary files of a folder and its subfolders by name, links out of it left aside.
+
+    Args:
+        folder: Where.
+        suffixes: In lower case, with their dots.
+    """
+    root = folder.resolve()
+    for path in sorted(folder.rglob('*')):
+        if path.suffix.lower() in suffixes and path.is_file() and path.resolve().is_relative_to(root):
+            yield path
