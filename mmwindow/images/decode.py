@@ -182,7 +182,7 @@ def read_header(content: bytes, settings: ImageSettings, name: str) -> ImageHead
 
 def decode_image(content: bytes, header: ImageHeader, settings: ImageSettings, name: str
                  ) -> GrayImage:
-    """Return an image whose header was read.
+    """Return an image whose header was read; where white is zero, it is inverted.
 
     Args:
         content: The file.
@@ -198,6 +198,8 @@ def decode_image(content: bytes, header: ImageHeader, settings: ImageSettings, n
     except ValueError as error:
         raise ValueError(f'{name}: {error}') from error
     depth = header.bits if header.bits < 16 else _bit_depth(pixels, settings, name)
+    if header.is_white_zero:
+        pixels = (2 ** depth - 1) - pixels
     return GrayImage(pixels, depth, header.orientation)
 
 

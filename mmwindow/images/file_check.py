@@ -78,8 +78,8 @@ def _describe_size(header: ImageHeader, height: int, width: int) -> str:
             f'{width} x {height}; ')
     if (header.width, header.height) == (height, width) and header.orientation >= 5:
         return (f'{text}its orientation tag ({header.orientation}) turns it by a quarter for '
-                'display, but points and sizes are those of the stored pixels: turn the points back, or save '
-                'the image turned and without the tag')
+                'display, but points and sizes are those of the stored pixels: turn the points back, '
+                'or save the image turned and without the tag')
     return text + 'scale its points or fix its size'
 
 

@@ -35,6 +35,7 @@ class ImageHeader:
         bits: Bits of a grey level in decoded pixels: 8, also of files with fewer; 9 to 15 where the
             file states them; 16, of which fewer may be used.
         orientation: EXIF or TIFF orientation tag, 1 to 8; it is not applied.
+        is_white_zero: Whether white is 0 in the decoded pixels, and black their highest value.
         layout: What the format's decoder needs beyond that.
     """
 
@@ -44,6 +45,7 @@ class ImageHeader:
     channels: int = 1
     bits: int = 8
     orientation: int = 1
+    is_white_zero: bool = False
     layout: Any = None
 
     @property

@@ -3,7 +3,9 @@
 OpenCV and Pillow use the same library, but neither tells the warnings by which it reports damage
 within a file: they return pixels of noise or of an even grey. ``simplejpeg`` raises on them.
 """
+import re
 import struct
+from collections.abc import Iterator
 
 import numpy as np
 import simplejpeg
@@ -21,8 +23,10 @@ FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of frames; the oth
 READ_FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
 OTHER_FRAMES = {0xC3: 'lossless', 0xC9: 'arithmetic', 0xCA: 'arithmetic, progressive',
                 0xCB: 'lossless, arithmetic'}
-WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
-SCAN, END, APP1 = 0xDA, 0xD9, 0xE1
+WITHOUT_LENGTH = {0x00, 0x01, *range(0xD0, 0xDA)}
+SCAN, APP1 = 0xDA, 0xE1
+MARKER = re.compile(rb'\xff+[^\xff]', re.DOTALL)
+MAX_SEGMENTS = 10000
 
 
 def matches(content: bytes) -> bool:
@@ -36,27 +40,14 @@ def read_header(content: bytes) -> ImageHeader:
     Raises:
         ValueError: They are damaged, or say what is not read: 12 bits, lossless, CMYK.
     """
-    orientation, place = 1, 2
-    frame: tuple[int, tuple[int, ...]] | None = None
-    while True:
-        place = content.find(b'\xff', place)
-        while place >= 0 and content[place:place + 1] == b'\xff':
-            place += 1
-        marker = content[place] if 0 <= place < len(content) else END
-        place += 1
-        if marker in WITHOUT_LENGTH:
-            continue
-        if marker in (SCAN, END):
-            break
-        length, = struct.unpack_from('>H', content, place)
-        segment = content[place + 2:place + length]
+    orientation, frame = 1, None
+    for marker, segment in _iterate_segments(content):
         if marker in FRAMES and frame is None:
             frame = marker, struct.unpack_from('>BHHB', segment)
         elif marker == APP1 and segment.startswith(EXIF_START) and orientation == 1:
             orientation = exif_orientation(segment)
-        place += length
-    if frame is None or marker == END:
-        raise DamagedImageError('JPEG: no pixels')
+    if frame is None:
+        raise DamagedImageError('JPEG: no size in it')
     marker, (precision, height, width, num_components) = frame
     if marker not in READ_FRAMES:
         kind = OTHER_FRAMES.get(marker, 'hierarchical or differential')
@@ -68,7 +59,31 @@ def read_header(content: bytes) -> ImageHeader:
         raise UnsupportedImageError(
             f'a JPEG of {num_components} components (CMYK has 4), whose grey levels depend on a '
             'colour profile; save it in grey')
+    try:  # what is decoded is of the size that was checked
+        sides = simplejpeg.decode_jpeg_header(content)[:2]
+    except ValueError as error:
+        raise DamagedImageError(f'JPEG: {str(error)[:200]}') from error
+    if sides != (height, width):
+        raise DamagedImageError('JPEG: it has two sizes')
     return ImageHeader('JPEG', width, height, num_components, orientation=orientation)
+
+
+def _iterate_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield marker and content of each segment before the first scan."""
+    place = 2
+    for _ in range(MAX_SEGMENTS):
+        match = MARKER.search(content, place)
+        if match is None:
+            raise DamagedImageError('JPEG: no pixels')
+        marker, place = match[0][-1], match.end()
+        if marker in WITHOUT_LENGTH:
+            continue
+        if marker == SCAN:
+            return
+        length, = struct.unpack_from('>H', content, place)
+        yield marker, content[place + 2:place + length]
+        place += length
+    raise DamagedImageError(f'JPEG: more than {MAX_SEGMENTS} segments')
 
 
 def decode(content: bytes, header: ImageHeader) -> np.ndarray:

@@ -71,7 +71,7 @@ def read_header(content: bytes) -> ImageHeader:
         raise UnsupportedImageError(f'an animated PNG of {chunks.num_frames} frames; save the one '
                                     'that was annotated')
     return ImageHeader('PNG', width, height, 3 if colour in IN_COLOUR else 1,
-                       16 if depth == 16 else 8, exif_orientation(chunks.exif), chunks)
+                       16 if depth == 16 else 8, exif_orientation(chunks.exif), layout=chunks)
 
 
 def decode(content: bytes, header: ImageHeader) -> np.ndarray:

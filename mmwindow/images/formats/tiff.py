@@ -54,7 +54,8 @@ def read_header(content: bytes) -> ImageHeader:
     layout = _read_layout(page, width, height)
     return ImageHeader(
         'TIFF', width, height, 3 if layout.photometric in (RGB, PALETTE) else 1,
-        8 if layout.bits <= 8 else layout.bits, valid_orientation(page.one('orientation')), layout)
+        8 if layout.bits <= 8 else layout.bits, valid_orientation(page.one('orientation')),
+        layout.photometric == WHITE_IS_ZERO, layout)
 
 
 def _read_layout(page: tags.Page, width: int, height: int) -> Layout:
@@ -107,7 +108,7 @@ def _check_kind(page: tags.Page) -> None:
 
 
 def decode(content: bytes, header: ImageHeader) -> np.ndarray:
-    """Return the pixels, ``(H, W)`` or ``(H, W, 3)`` blue, green, red; white is high.
+    """Return the pixels, ``(H, W)`` or ``(H, W, 3)`` blue, green, red; not yet inverted.
 
     Alpha and other further samples are dropped.
 
@@ -122,14 +123,11 @@ def decode(content: bytes, header: ImageHeader) -> np.ndarray:
 
 
 def _to_grey_levels(samples: np.ndarray, layout: Layout) -> np.ndarray:
-    """Return samples ``(H, W)`` as pixels: 0 is black, and fewer than 8 bits become 8."""
+    """Return samples ``(H, W)`` as pixels: fewer than 8 bits become 8."""
     if layout.photometric == PALETTE:
         colours = np.array(layout.colours, dtype=np.uint16).reshape(3, -1)[::-1]
         # 16 bits, of which 8 are kept; as libtiff does, values of old writers below 256 are 8 bits.
         return (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8).T[samples]
-    white = 2 ** layout.bits - 1
-    if layout.photometric == WHITE_IS_ZERO:
-        samples = white - samples
     if layout.bits < 8:
-        samples = samples * (255 // white)
+        samples = samples * (255 // (2 ** layout.bits - 1))
     return np.ascontiguousarray(samples)

@@ -154,9 +154,9 @@ def _unpack(rows: np.ndarray, layout: Layout) -> np.ndarray:
     num_samples = rows.shape[1] * 8 // layout.bits
     dtype = np.uint8 if layout.bits < 8 else np.uint16
     unpacked = np.empty((len(rows), num_samples), dtype)
-    weights = (2 ** np.arange(layout.bits)[::-1]).astype(dtype)
+    weights = np.array([2 ** bit for bit in range(layout.bits)][::-1], dtype)
     step = max(1, BLOCK // max(1, num_samples))
     for start in range(0, len(rows), step):
         bits = np.unpackbits(rows[start:start + step], axis=1)[:, :num_samples * layout.bits]
-        unpacked[start:start + step] = bits.reshape(-1, num_samples, layout.bits) @ weights
+        unpacked[start:start + step] = np.dot(bits.reshape(-1, num_samples, layout.bits), weights)
     return unpacked
