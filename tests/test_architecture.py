@@ -16,7 +16,7 @@ OPENMMLAB = {'mmengine', 'mmcv', 'mmdet'}
 # What a folder (or file) of the package may import from the rest of the package.
 ALLOWED = {
     'utils': set(),
-    'annotations': {'utils'},
+    'annotations': {'images', 'utils'},
     'images': {'utils'},
     'structures': {'utils'},
     'synthetic': {'annotations', 'utils'},

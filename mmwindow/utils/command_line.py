@@ -42,6 +42,24 @@ class OptionsAction(argparse.Action):
             parser, namespace, values, option_string)
 
 
+def parse_pairs(values: Sequence[str], option: str) -> dict[str, str]:
+    """Return ``['a=b']`` as ``{'a': 'b'}``.
+
+    Raises:
+        ValueError: One has no ``=``, or nothing on a side of it.
+
+    >>> parse_pairs(['x=Column X'], '--columns')
+    {'x': 'Column X'}
+    """
+    pairs = {}
+    for value in values:
+        key, found, text = value.partition('=')
+        if not (key and found and text):
+            raise ValueError(f'{option} {shorten(value)}: NAME=VALUE is expected')
+        pairs[key] = text
+    return pairs
+
+
 def add_options_argument(parser: argparse.ArgumentParser, whose: str = 'the config') -> None:
     """Add ``--cfg-options``."""
     parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, metavar='KEY=VALUE',
