@@ -1,8 +1,8 @@
 """Our point file written for other tools: COCO, CVAT, Label Studio and CSV.
 
 Points are turned to what the tool shows where it applies orientation tags
-(:mod:`~mmwindow.annotations.importers.orientation`); reading the file again by our importers gives the
-same points to a hundredth of a pixel.
+(:mod:`~mmwindow.annotations.importers.orientation`); reading the file again by our importers gives
+the same points to a hundredth of a pixel.
 """
 import csv
 import io
@@ -85,7 +85,7 @@ def export_cvat(point_file: PointFile, tags: Mapping[str, int]) -> str:
 
 
 def export_label_studio(point_file: PointFile, tags: Mapping[str, int]) -> str:
-    """Return Label Studio's JSON: a task an image, an annotation a reader; files of a local folder."""
+    """Return Label Studio's JSON: a task an image, an annotation a reader; local files."""
     tasks = []
     for number, record in enumerate(point_file.records, start=1):
         tag = tags.get(record.file_name, 1)

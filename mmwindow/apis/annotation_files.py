@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from mmwindow.annotations.exporters import EXPORTERS
-from mmwindow.annotations.importers.assemble import AssemblySettings, ImageIndex, assemble
+from mmwindow.annotations.importers.assemble import (
+    AssemblySettings,
+    FileInfo,
+    ImageIndex,
+    assemble,
+)
 from mmwindow.annotations.importers.formats import FORMATS, read_source, recognise_format
 from mmwindow.annotations.importers.options import ImportOptions
 from mmwindow.annotations.point_file import load_point_json, read_point_file, write_point_file
-from mmwindow.images.decode import read_orientation
 from mmwindow.utils.files import atomic_file, write_text
 from mmwindow.utils.messages import shorten
 
@@ -52,12 +56,12 @@ class ImportReport:
         """Return the report as lines of text."""
         points = ', '.join(f'{number} {name}' for name, number in self.classes.items())
         patients = (f'{self.num_groups} patients' if self.num_groups else
-                    'no patient is named, so each image is a unit of its own (--patients PATTERN takes '
-                    'them from file names)')
+                    'no patient is named, so each image is a unit of its own (--patients PATTERN '
+                    'takes them from file names)')
         if self.num_groups and self.num_ungrouped:
             patients += f', {self.num_ungrouped} images name none'
-        return [f'{self.path}: {self.num_images} images from {self.format}, {self.num_positives} with a '
-                f'finding, {self.num_images - self.num_positives} negative',
+        return [f'{self.path}: {self.num_images} images from {self.format}, {self.num_positives} '
+                f'with a finding, {self.num_images - self.num_positives} negative',
                 f'points: {points}', patients,
                 *(f'{number} {what}' for what, number in self.counts.items()),
                 *([f'{len(self.turned)} images have an orientation tag; points are in stored pixels: '
@@ -107,8 +111,9 @@ def import_annotations(source: str | Path, out: str | Path, images: str | Path |
     groups = Counter(record.group for record in point_file.records)
     ungrouped = groups.pop(None, 0)
     return ImportReport(
-        path, FORMATS[key].title, len(point_file.records), len(positives), labels.total(), len(groups),
-        ungrouped, {name: labels[number] for number, name in enumerate(point_file.classes)},
+        path, FORMATS[key].title, len(point_file.records), len(positives), labels.total(),
+        len(groups), ungrouped,
+        {name: labels[number] for number, name in enumerate(point_file.classes)},
         assembly.counts, assembly.turned)
 
 
@@ -165,9 +170,9 @@ def export_annotations(points: str | Path, out: str | Path, format_name: str,
         for record in point_file.records:
             path = folder / record.file_name
             if not path.is_file():
-                raise ValueError(f'{shorten(str(path))}: there is no such image; its orientation tag is '
-                                 'needed, --images names the folder')
-            tags[record.file_name] = read_orientation(path)
+                raise ValueError(f'{shorten(str(path))}: there is no such image; its orientation '
+                                 'tag is needed, --images names the folder')
+            tags[record.file_name] = FileInfo(path, record.file_name).header().orientation
     write_text(out, EXPORTERS[format_name](point_file, tags))
     return len(point_file.records)
 

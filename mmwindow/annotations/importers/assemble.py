@@ -9,11 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from mmwindow.annotations.groups import group_name
 from mmwindow.annotations.importers.mask_images import components
@@ -28,8 +27,8 @@ from mmwindow.annotations.importers.source import (
 )
 from mmwindow.annotations.importers.values import find_files, portable_name
 from mmwindow.annotations.polygons import draw_annotation_points
-from mmwindow.images.file_check import stored_size
-from mmwindow.images.decode import orientation_of
+from mmwindow.images.decode import ImageSettings, read_bytes, read_header
+from mmwindow.images.formats.header import ImageHeader
 from mmwindow.utils.messages import name_some, quote, shorten
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp')
@@ -44,12 +43,13 @@ class AssemblySettings:
     """How a source becomes a point file.
 
     Attributes:
-        points_from: Of a box, polygon or mask: 'centre' (of the box around it) or 'drawn' (one to four
-            points inside, as an annotator would click).
+        points_from: Of a box, polygon or mask: 'centre' (of the box around it) or 'drawn' (one to
+            four points inside, as an annotator would click).
         seed: Of drawn points.
-        unlisted: Images that the source does not mention: 'leave' them out, or take them as 'negative'.
-        patient_pattern: Regular expression for a file's path; its first group, or all of it, names the
-            patient. The source's own patient comes first.
+        unlisted: Images that the source does not mention: 'leave' them out, or take them as
+            'negative'.
+        patient_pattern: Regular expression for a file's path; its first group, or all of it, names
+            the patient. The source's own patient comes first.
         classes: Class names to take, in this order; all if empty. Others are left out and counted.
         rename: Class name of the source to ours.
     """
@@ -88,27 +88,43 @@ class Assembly:
     turned: list[str]
 
 
+class ImageFrame(NamedTuple):
+    """How the coordinates of a source become pixels of the file.
+
+    Attributes:
+        size: Stored height and width.
+        tag: Orientation that the source's tool applied; 1 where it applied none.
+        shown: Height and width of what the tool showed.
+        in_pixels: Whether coordinates are pixels; else fractions of width and height.
+    """
+
+    size: tuple[int, int]
+    tag: int
+    shown: tuple[int, int]
+    in_pixels: bool
+
+    def turn(self, points: np.ndarray) -> np.ndarray:
+        """Return points ``(..., 2)`` of the source in stored pixels."""
+        scale = (1., 1.) if self.in_pixels else (self.shown[1], self.shown[0])
+        return to_stored(points * np.array(scale), self.size, self.tag)
+
+
 class FileInfo:
     """An image file: its place and, read from its header when asked for, its size and orientation."""
 
     def __init__(self, path: Path, place: str) -> None:
         self.path, self.place = path, place
-        self._header: tuple[tuple[int, int], int] | None = None
+        self._header: ImageHeader | None = None
 
-    def header(self) -> tuple[tuple[int, int], int]:
-        """Return stored height and width, and the orientation tag.
+    def header(self) -> ImageHeader:
+        """Return stored height and width, and the orientation tag, with more.
 
         Raises:
             ValueError: The file is no image.
         """
         if self._header is None:
-            try:
-                with Image.open(self.path) as image:
-                    width, height = stored_size(image)
-                    self._header = (height, width), orientation_of(image)
-            except Exception as error:  # Pillow raises many kinds for damaged headers
-                raise ValueError(f'{shorten(str(self.path))}: its header cannot be read '
-                                 f'({shorten(str(error), 100)})') from error
+            name, limits = shorten(str(self.path)), ImageSettings()
+            self._header = read_header(read_bytes(self.path, limits, name), limits, name)
         return self._header
 
 
@@ -124,14 +140,13 @@ class ImageIndex:
         if not self.files:
             raise ValueError(f'{shorten(str(folder))}: there is no image in it '
                              f'({", ".join(IMAGE_SUFFIXES)})')
-        self._by: list[dict[str, list[FileInfo]]] = []
-        for key in (lambda place: place, lambda place: place.rpartition('/')[2],
-                    lambda place: place.rpartition('.')[0],
-                    lambda place: place.rpartition('/')[2].rpartition('.')[0]):
-            table: dict[str, list[FileInfo]] = {}
-            for file in self.files:
-                table.setdefault(key(file.place), []).append(file)
-            self._by.append(table)
+        # By path, name, path without ending, and name without ending, in this order.
+        self._by: list[dict[str, list[FileInfo]]] = [{}, {}, {}, {}]
+        for file in self.files:
+            place = PurePosixPath(file.place)
+            for table, key in zip(self._by, (file.place, place.name, str(place.with_suffix('')),
+                                             place.stem), strict=True):
+                table.setdefault(key, []).append(file)
 
     def find(self, name: str, where: str) -> FileInfo:
         """Return the file that a source means.
@@ -147,9 +162,9 @@ class ImageIndex:
             for tail in tails:
                 found = table.get(tail, [])
                 if len(found) > 1:
-                    raise ValueError(
-                        f'{where}: {quote(name)} may be {name_some([file.place for file in found])}; name '
-                        'it with its folder')
+                    places = name_some([file.place for file in found])
+                    raise ValueError(f'{where}: {quote(name)} may be {places}; name it with its '
+                                     'folder')
                 if found:
                     return found[0]
         raise ValueError(f'{where}: {quote(name)} is not among the {len(self.files)} images of '
@@ -178,8 +193,8 @@ def assemble(source: Source, images: ImageIndex, settings: AssemblySettings | No
     for image in source.images:
         file = images.find(image.name, image.where)
         if file.place in taken:
-            raise ValueError(f'{image.where}: the image {shorten(file.place)} is mentioned twice, first in '
-                             f'{taken[file.place]}')
+            raise ValueError(f'{image.where}: the image {shorten(file.place)} is mentioned twice, '
+                             f'first in {taken[file.place]}')
         taken[file.place] = image.where
         readers.update(image.readers)
         _add_image(content, image, file, source.is_displayed, settings, classes, counts, turned)
@@ -217,15 +232,16 @@ def _choose_classes(source: Source, settings: AssemblySettings, counts: Counter[
 def _add_image(content: dict[str, Any], image: SourceImage, file: FileInfo, is_displayed: bool,
                settings: AssemblySettings, classes: Sequence[str], counts: Counter[str],
                turned: list[str]) -> None:
-    (height, width), tag = file.header()
+    header = file.header()
+    height, width, tag = header.height, header.width, header.orientation
     if tag != 1:
         turned.append(file.place)
     shown = shown_size((height, width), tag) if is_displayed else (height, width)
     if image.size is not None and image.size != shown:
         hint = ''
         if image.size == shown[::-1]:
-            hint = ('; the image has an orientation tag: --orientation says whether the tool showed it '
-                    'turned' if tag >= 5 else '; height and width seem to be exchanged')
+            hint = ('; the image has an orientation tag: --orientation says whether the tool showed '
+                    'it turned' if tag >= 5 else '; height and width seem to be exchanged')
         raise ValueError(
             f'{image.where}: the source says {image.size[1]} x {image.size[0]} (width x height), the '
             f'file {shorten(file.place)} has {shown[1]} x {shown[0]}{hint}')
@@ -246,12 +262,10 @@ def _add_image(content: dict[str, Any], image: SourceImage, file: FileInfo, is_d
     for finding in image.findings:
         label = settings.rename.get(finding.label, finding.label)
         if label not in classes:
-            counts[f'findings of other classes than --classes'] += 1
+            counts['findings of other classes than --classes'] += 1
             continue
-        scale = np.array((1., 1.) if image.in_pixels else (shown[1], shown[0]))
-        _add_finding(content, identity, finding, classes.index(label) + 1, (height, width),
-                     lambda points: to_stored(points * scale, (height, width),
-                                              tag if is_displayed else 1), settings, counts)
+        frame = ImageFrame((height, width), tag if is_displayed else 1, shown, image.in_pixels)
+        _add_finding(content, identity, finding, classes.index(label) + 1, frame, settings, counts)
 
 
 def _find_patient(image: SourceImage, file: FileInfo, settings: AssemblySettings,
@@ -263,24 +277,23 @@ def _find_patient(image: SourceImage, file: FileInfo, settings: AssemblySettings
     if name is None and settings.patient_pattern:
         match = re.search(settings.patient_pattern, file.place)
         if match is None:
-            counts['images whose names do not fit the pattern of patients (each a unit of its own)'] += 1
+            counts['images whose names do not fit --patients (each a unit of its own)'] += 1
         else:
             name = (match[1] if match.re.groups else match[0]) or None
     return name
 
 
 def _add_finding(content: dict[str, Any], image_id: int, finding: SourceFinding, category: int,
-                 size: tuple[int, int], turn: Any, settings: AssemblySettings, counts: Counter[str]
-                 ) -> None:
-    height, width = size
+                 frame: 'ImageFrame', settings: AssemblySettings, counts: Counter[str]) -> None:
+    size = height, width = frame.size
     shape = finding.shape
     extra: dict[str, Any] = {} if finding.reader is None else dict(reader=finding.reader)
     number = len(content['annotations']) + 1
     if isinstance(shape, Point):
-        points = [tuple(turn(np.array([shape.x, shape.y])))]
+        points = [tuple(frame.turn(np.array([shape.x, shape.y])))]
     else:
         outline = mask_outline(shape) if isinstance(shape, Mask) else shape
-        parts = [turn(part) for part in outline.parts]
+        parts = [frame.turn(part) for part in outline.parts]
         corners = np.concatenate(parts)
         low, high = corners.min(axis=0), corners.max(axis=0)
         _check_inside([low, high], size, finding.where)
@@ -313,8 +326,8 @@ def _check_inside(points: Sequence[np.ndarray], size: tuple[int, int], where: st
     height, width = size
     for x, y in points:
         if not (-SLACK <= x <= width + SLACK and -SLACK <= y <= height + SLACK):
-            raise ValueError(f'{where} reaches ({x:g}, {y:g}), outside its image of {width} x {height} '
-                             '(width x height); is it of another scale or another image?')
+            raise ValueError(f'{where} reaches ({x:g}, {y:g}), outside its image of {width} x '
+                             f'{height} (width x height); is it of another scale or another image?')
 
 
 def mask_outline(mask: Mask) -> Outline:
@@ -328,12 +341,14 @@ def mask_outline(mask: Mask) -> Outline:
         raise ValueError('a mask without a pixel is no finding')
     parts = []
     for part in components(mask.pixels):
-        # Doubled, so that an outline through the centres of border pixels can be moved to their edges.
-        doubled = np.kron(part.astype(np.uint8), np.ones((2, 2), np.uint8))
+        # Doubled, so that an outline through the centres of border pixels can be moved to their
+        # edges.
+        doubled = part.astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
         outlines, _ = cv2.findContours(doubled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         for outline in outlines:
             corners = outline.reshape(-1, 2).astype(np.float64)
-            # Even pixels of the doubled mask lie at a left or top edge, odd ones at a right or bottom.
+            # Even pixels of the doubled mask lie at a left or top edge, odd ones at a right or
+            # bottom.
             corners = np.floor((corners + 1) / 2)
             keep = np.any(corners != np.roll(corners, 1, axis=0), axis=1)
             parts.append(corners[keep] + mask.corner)

@@ -63,12 +63,12 @@ def read(path: Path, options: ImportOptions) -> Source:
         where = f'{name}: annotation {quote(record.get("id", number))}'
         image = images.get(as_id(record.get('image_id')))
         if image is None:
-            raise ValueError(f'{where} belongs to image {quote(record.get("image_id"))}, which is not '
-                             'in the list of images')
+            raise ValueError(f'{where} belongs to image {quote(record.get("image_id"))}, which is '
+                             'not in the list of images')
         category = as_id(record.get('category_id'))
         if category not in categories:
-            raise ValueError(f'{where} has category {quote(record.get("category_id"))}, which is not in '
-                             'the list of categories')
+            raise ValueError(f'{where} has category {quote(record.get("category_id"))}, which is '
+                             'not in the list of categories')
         used.add(category)
         reader = None if record.get('reader') is None else as_name(record['reader'], where, 'reader')
         for crowd in ('iscrowd', 'ignore'):
@@ -113,8 +113,8 @@ def _read_shapes(record: dict[str, Any], where: str, source: Source) -> list[Sha
     if record.get('keypoints'):
         values = as_list(record['keypoints'], where, 'keypoints')
         if len(values) % 3:
-            raise ValueError(f'{where} has {len(values)} numbers in keypoints; x, y and visibility are '
-                             'expected for each')
+            raise ValueError(f'{where} has {len(values)} numbers in keypoints; x, y and visibility '
+                             'are expected for each')
         points: list[Shape] = []
         for x, y, visibility in zip(*[iter(values)] * 3, strict=True):
             if as_number(visibility, where, 'a visibility') == 0:
@@ -133,8 +133,8 @@ def _read_shapes(record: dict[str, Any], where: str, source: Source) -> list[Sha
         for number, part in enumerate(as_list(segmentation, where, 'segmentation')):
             values = as_list(part, where, f'segmentation[{number}]')
             if len(values) % 2 or len(values) < 6:
-                raise ValueError(f'{where}: segmentation[{number}] has {len(values)} numbers; x and y of '
-                                 'at least three corners are expected')
+                raise ValueError(f'{where}: segmentation[{number}] has {len(values)} numbers; x and '
+                                 'y of at least three corners are expected')
             numbers = [as_number(value, where, f'segmentation[{number}]') for value in values]
             parts.append(np.reshape(numbers, (-1, 2)))
         return [polygon_outline(parts, where)]

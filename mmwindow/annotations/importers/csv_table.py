@@ -74,8 +74,8 @@ def read(path: Path, options: ImportOptions) -> Source:
         file = as_name(cells['image'], where, 'image')
         image = images.setdefault(file, SourceImage(file, where))
         _note_patient(image, cells.get('patient'), where)
-        _note_fields(image, {column.strip(): row[place].strip() for place, column in enumerate(rows[0])
-                             if place not in known})
+        _note_fields(image, {column.strip(): row[place].strip()
+                             for place, column in enumerate(rows[0]) if place not in known})
         reader = cells.get('reader') or None
         if reader and reader not in image.readers:
             image.readers = (*image.readers, reader)
@@ -109,8 +109,8 @@ def _find_columns(header: list[str], options: ImportOptions, name: str) -> dict[
     has_box = all(role in places for role in BOX)
     if 'image' not in places or not (has_box or {'x', 'y'} <= set(places)):
         raise ValueError(
-            f'{name}: its columns are {shorten(", ".join(header))}; image, x and y are needed, or image, '
-            'x1, y1, x2 and y2. Where they have other names: --columns image=NAME x=NAME y=NAME')
+            f'{name}: its columns are {shorten(", ".join(header))}; image, x and y are needed, or '
+            'image, x1, y1, x2 and y2. Under other names: --columns image=NAME x=NAME y=NAME')
     return places
 
 
@@ -124,7 +124,7 @@ def _read_shape(cells: dict[str, str], where: str, delimiter: str) -> Shape | No
         raise ValueError(f'{where}: {empty[0]} is empty and {next(iter(set(roles) - set(empty)))} is '
                          'not; all are given, or none where nothing was found')
     # Spreadsheets of many countries write 12,5, and then put semicolons between columns.
-    values = [as_number(cells[role].replace(',', '.') if delimiter != ',' else cells[role], where, role)
+    values = [as_number(cells[role].replace(',', '.' if delimiter != ',' else ','), where, role)
               for role in roles]
     if len(values) == 2:
         return Point(*values)
@@ -143,8 +143,8 @@ def _note_patient(image: SourceImage, patient: str | None, where: str) -> None:
     if not patient:
         return
     if image.group not in (None, patient):
-        raise ValueError(f'{where}: the image belongs to patient {quote(image.group)} in another line, to '
-                         f'{quote(patient)} here')
+        raise ValueError(f'{where}: the image belongs to patient {quote(image.group)} in another '
+                         f'line, to {quote(patient)} here')
     image.group = patient
 
 

@@ -1,8 +1,8 @@
 """Label Studio: its raw JSON export.
 
-`Format <https://labelstud.io/guide/export.html>`_. Values are percent of the image as the browser shows
-it, turned by its orientation tag. Of the tool's other exports, JSON-MIN and COCO lose who annotated
-and what was cancelled; they are not read as this format.
+`Format <https://labelstud.io/guide/export.html>`_. Values are percent of the image as the browser
+shows it, turned by its orientation tag. Of the tool's other exports, JSON-MIN and COCO lose who
+annotated and what was cancelled; they are not read as this format.
 """
 import re
 from pathlib import Path
@@ -108,10 +108,10 @@ def _find_image(data: dict[str, Any], where: str) -> str:
         place = parse_qs(parts.query).get('d', [unquote(parts.path)])[0]
         if place.lower().endswith(IMAGE_SUFFIXES):
             named[key] = place
-    place = named.get('image') or (next(iter(named.values())) if len(named) == 1 else None)
-    if place is None:
+    if 'image' not in named and len(named) != 1:
         raise ValueError(f'{where}: its data name {len(named)} images '
-                         f'({name_some(list(data)) or "none"}); one entry such as "image" is expected')
+                         f'({name_some(list(data)) or "none"}); one such as "image" is expected')
+    place = named.get('image', next(iter(named.values())))
     if '/data/upload/' in place:
         folder, _, file = place.rpartition('/')
         return as_name(UPLOAD.sub('', file), where, 'image')

@@ -36,7 +36,8 @@ def read(path: Path, options: ImportOptions) -> Source:
         ValueError: Anything wrong; the message names the file.
     """
     if options.mask_values not in MEANINGS:
-        raise ValueError(f'--mask-values is {quote(options.mask_values)}; one of {MEANINGS} is expected')
+        raise ValueError(f'--mask-values is {quote(options.mask_values)}; one of {MEANINGS} is '
+                         'expected')
     source = Source('masks', [])
     for file in find_files(path, SUFFIXES):
         where = shorten(str(file))

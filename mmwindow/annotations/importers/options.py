@@ -15,7 +15,8 @@ class ImportOptions:
         pixel_origin: 1 where pixels count from one and the last one is included, as in the files of
             the PASCAL challenges; 0 where edges are given (VOC).
         mask_values: What the grey values of masks mean: 'finding' (all above 0 is a finding,
-            components apart), 'instance' (each value is one finding) or 'class' (each value is a class).
+            components apart), 'instance' (each value is one finding) or 'class' (each value is a
+            class).
         names: File with class names in order (YOLO).
         images: Folder of the images.
         is_displayed: Overrides whether the tool turned images by their orientation tag.

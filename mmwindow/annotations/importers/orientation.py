@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
-# Tag -> from shown (x, y) to stored (x, y), with the *stored* width and height. Tag 6, for example: the
-# stored image is shown after a quarter turn clockwise, so shown x = stored height - stored y.
+# Tag -> from shown (x, y) to stored (x, y), with the *stored* width and height. Tag 6, for example:
+# the stored image is shown after a quarter turn clockwise, so shown x = stored height - stored y.
 _BACK: dict[int, Callable[[Points, float, float], tuple[Points, Points]]] = {
     1: lambda p, w, h: (p[..., 0], p[..., 1]),
     2: lambda p, w, h: (w - p[..., 0], p[..., 1]),

@@ -1,7 +1,7 @@
 """VGG Image Annotator, versions 2 and 3: JSON, exported annotations or saved project.
 
-`Source <https://gitlab.com/vgg/via>`_. Shapes are in pixels of the image as the browser shows it, which
-turns it by its orientation tag.
+`Source <https://gitlab.com/vgg/via>`_. Shapes are in pixels of the image as the browser shows it,
+which turns it by its orientation tag.
 """
 from collections.abc import Iterable
 from pathlib import Path
@@ -143,10 +143,9 @@ def _shape_of_version_3(code: int, values: list[float], where: str, source: Sour
     if code == RECTANGLE:
         x, y, width, height = values
         return box_outline(x, y, x + width, y + height)
-    if code == CIRCLE:
-        return circle_outline(*values)
-    if code == ELLIPSE:
-        return circle_outline(*values)
+    if code in (CIRCLE, ELLIPSE):
+        x, y, *radii = values
+        return circle_outline(x, y, radii[0], radii[-1])
     if code == POLYGON:
         if len(values) % 2:
             raise ValueError(f'{where}: xy has an odd number of coordinates')
@@ -174,12 +173,13 @@ def _find_label(attributes: dict[str, Any], where: str, options: ImportOptions) 
     filled = {key: value for key, value in values.items() if value}
     if options.label_attribute is not None:
         if not filled.get(options.label_attribute):
-            raise ValueError(f'{where} has no attribute {options.label_attribute!r} (--label-attribute);'
-                             f' it has {name_some(list(filled)) or "none"}')
+            raise ValueError(f'{where} has no attribute {options.label_attribute!r} '
+                             '(--label-attribute); it has '
+                             f' {name_some(list(filled)) or "none"}')
         return filled[options.label_attribute]
     if len(filled) > 1:
-        raise ValueError(f'{where} has the attributes {name_some(list(filled))}; --label-attribute says '
-                         'which one is the class')
+        raise ValueError(f'{where} has the attributes {name_some(list(filled))}; --label-attribute '
+                         'says which one is the class')
     return next(iter(filled.values()), options.label)
 
 

@@ -81,8 +81,8 @@ def _read_line(line: str, where: str, names: list[str], keypoint_shape: tuple[in
     if any(not -1e-3 <= value <= 1 + 1e-3 for position, value in enumerate(rest)
            if not (keypoint_shape and keypoint_shape[1] == 3 and position >= 4
                    and (position - 4) % 3 == 2)):
-        raise ValueError(f'{where}: {shorten(line.strip(), 80)}: values between 0 and 1 are expected, '
-                         'fractions of width and height')
+        raise ValueError(f'{where}: {shorten(line.strip(), 80)}: values between 0 and 1 are '
+                         'expected, fractions of width and height')
     for shape in _read_shapes(rest, where, keypoint_shape, source):
         image.findings.append(SourceFinding(shape, label, where))
 
@@ -92,8 +92,8 @@ def _read_shapes(values: list[float], where: str, keypoint_shape: tuple[int, int
     if keypoint_shape:
         count, size = keypoint_shape
         if len(values) != 4 + count * size:
-            raise ValueError(f'{where}: {len(values) + 1} columns; kpt_shape [{count}, {size}] asks for '
-                             f'{5 + count * size}')
+            raise ValueError(f'{where}: {len(values) + 1} columns; kpt_shape [{count}, {size}] asks '
+                             f'for {5 + count * size}')
         points: list[Shape] = []
         for start in range(4, len(values), size):
             visibility = values[start + 2] if size == 3 else 2
@@ -108,8 +108,8 @@ def _read_shapes(values: list[float], where: str, keypoint_shape: tuple[int, int
             raise ValueError(f'{where}: a box of negative size')
         return [box_outline(x - width / 2, y - height / 2, x + width / 2, y + height / 2)]
     if len(values) < 6 or len(values) % 2:
-        raise ValueError(f'{where}: {len(values) + 1} columns; 5 are a box, 7, 9, .. a polygon. Files '
-                         'of keypoints need a data.yaml with kpt_shape next to them')
+        raise ValueError(f'{where}: {len(values) + 1} columns; 5 are a box, 7, 9, .. a polygon. '
+                         'Files of keypoints need a data.yaml with kpt_shape next to them')
     return [polygon_outline([np.reshape(values, (-1, 2))], where)]
 
 
@@ -130,8 +130,8 @@ def _read_names(folder: Path, names_file: Path | None) -> tuple[list[str], tuple
     names = content.get('names')
     if isinstance(names, dict):
         if sorted(names) != list(range(len(names))):
-            raise ValueError(f'{where}: the numbers of its names are {quote(list(names))}; 0, 1, .. are '
-                             'expected')
+            raise ValueError(f'{where}: the numbers of its names are {quote(list(names))}; 0, 1, .. '
+                             'are expected')
         names = [names[number] for number in range(len(names))]
     if not isinstance(names, list):
         raise ValueError(f'{where}: its names are {quote(names)}; a list is expected')
@@ -139,19 +139,21 @@ def _read_names(folder: Path, names_file: Path | None) -> tuple[list[str], tuple
     if shape is not None and (not isinstance(shape, list) or len(shape) != 2
                               or shape[1] not in (2, 3) or not isinstance(shape[0], int)):
         raise ValueError(f'{where}: kpt_shape is {quote(shape)}; [number, 2 or 3] is expected')
-    return [as_name(str(name), where, 'a class') for name in names], shape and tuple(shape)
+    classes = [as_name(str(name), where, 'a class') for name in names]
+    return classes, None if shape is None else (shape[0], shape[1])
 
 
 def _load_yaml(text: str, where: str) -> dict[str, Any]:
     try:
         import yaml
     except ImportError as error:
-        raise ValueError(f'{where}: reading YAML needs the package pyyaml: pip install pyyaml; or name '
-                         'the classes in a text file (--names)') from error
+        raise ValueError(f'{where}: reading YAML needs the package pyyaml: pip install pyyaml; or '
+                         'name the classes in a text file (--names)') from error
     try:
         content = yaml.safe_load(text)  # never objects of Python
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ValueError(f'{where}: no YAML ({shorten(" ".join(str(error).split()), 100)})') from error
+        reason = shorten(' '.join(str(error).split()), 100)
+        raise ValueError(f'{where}: no YAML ({reason})') from error
     if not isinstance(content, dict):
         raise ValueError(f'{where}: no YAML with names')
     return content

@@ -3,8 +3,8 @@
     SOURCE --images FOLDER --out FOLDER     writes FOLDER/points.json
 
 SOURCE is a COCO, LabelMe, VIA or Label Studio JSON, a CVAT XML, a CSV, or a folder of LabelMe, Pascal
-VOC, YOLO or mask files; the format is recognised. Boxes, polygons and masks become points. Images that
-SOURCE does not mention are left out and counted. docs/import.md has a table of the formats.
+VOC, YOLO or mask files; the format is recognised. Boxes, polygons and masks become points. Images
+that SOURCE does not mention are left out and counted. docs/import.md has a table of the formats.
 """
 import argparse
 from pathlib import Path
@@ -22,14 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--format', help='of SOURCE; recognised if left out')
     parser.add_argument('--copy', action='store_true', help='copy the images into FOLDER/images')
     parser.add_argument('--points-from', default='centre', metavar='RULE',
-                        help='of boxes, polygons and masks: their centre (default), or drawn: one to four '
-                             'points inside, as an annotator would click')
+                        help='of boxes, polygons and masks: their centre (default), or drawn: one '
+                             'to four points inside, as an annotator would click')
     parser.add_argument('--seed', type=int, default=0, help='of drawn points')
     parser.add_argument('--unlisted', default='leave', metavar='leave|negative',
-                        help='images that SOURCE does not mention: leave them out (default), or take them '
-                             'as negative images')
-    parser.add_argument('--patients', metavar='PATTERN', help='regular expression for file names; its '
-                        'first group names the patient, as in "^(p[0-9]+)_"')
+                        help='images that SOURCE does not mention: leave them out (default), or '
+                             'take them as negative images')
+    parser.add_argument('--patients', metavar='PATTERN', help='regular expression for file names; '
+                        'its first group names the patient, as in "^(p[0-9]+)_"')
     parser.add_argument('--classes', metavar='A,B', help='take these alone, in this order')
     parser.add_argument('--rename', nargs='+', default=[], metavar='OLD=NEW', help='names of classes')
     parser.add_argument('--columns', nargs='+', default=[], metavar='ROLE=NAME',
@@ -37,13 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              'reader')
     parser.add_argument('--label', default='finding', help='class of findings that have none')
     parser.add_argument('--label-attribute', metavar='NAME', help='that holds the class (VIA)')
-    parser.add_argument('--pixel-origin', type=int, default=0, metavar='0|1', help='1: pixels count from '
-                        'one, as in the files of the PASCAL challenges (VOC)')
+    parser.add_argument('--pixel-origin', type=int, default=0, metavar='0|1', help='1: pixels count '
+                        'from one, as in the files of the PASCAL challenges (VOC)')
     parser.add_argument('--mask-values', default='finding', metavar='finding|instance|class',
                         help='what the grey values of masks mean')
     parser.add_argument('--names', type=Path, metavar='FILE', help='with class names in order (YOLO)')
-    parser.add_argument('--orientation', choices=('shown', 'stored'), help='whether SOURCE was made on '
-                        'images turned by their orientation tag; default: as its tool does')
+    parser.add_argument('--orientation', choices=('shown', 'stored'), help='whether SOURCE was made '
+                        'on images turned by their orientation tag; default: as its tool does')
 
 
 def run(args: argparse.Namespace) -> None:
