@@ -12,7 +12,7 @@ from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import write_record
 from mmwindow.evaluation.froc import FROCCurve
 from mmwindow.evaluation.froc_settings import FROCSettings
-from mmwindow.evaluation.metric_names import AUROC, display_name, recall_name
+from mmwindow.evaluation.metric_names import AUROC, display_name, merge_metrics, recall_name
 from mmwindow.evaluation.roc import ROCCurve
 from mmwindow.evaluation.statistics.bootstrap import (
     DEFAULT_RESAMPLES,
@@ -192,7 +192,8 @@ def summarise(classes: Mapping[str, Sequence[ImageEvents]], settings: Mapping[st
     """
     settings = FROCSettings.from_record(settings)
     results = {name: summarise_class(events, settings) for name, events in classes.items()}
-    return EvaluationResult(classes=results, metrics=merge_metrics(results), settings=settings,
+    return EvaluationResult(classes=results, metrics=merge_metrics(
+        {name: entry.metrics for name, entry in results.items()}), settings=settings,
                             counts=dict(counts or {}))
 
 
@@ -246,16 +247,3 @@ def class_intervals(events: Sequence[ImageEvents], settings: FROCSettings,
         intervals[AUROC] = delong_interval(
             positive, [img.score for img in events], groups=units.index.tolist()) if enough else None
     return intervals
-
-
-def merge_metrics(results: Mapping[str, ClassResult]) -> dict[str, float]:
-    """Return the mean of each metric over the classes that have it, then each class's own."""
-    rows = {name: result.metrics for name, result in results.items()}
-    metrics = {}
-    for key in next(iter(rows.values())):
-        known = [row[key] for row in rows.values() if not np.isnan(row[key])]
-        metrics[key] = float(np.mean(known)) if known else float('nan')
-    if len(rows) > 1:
-        for name, row in rows.items():
-            metrics.update({f'{name}_{key}': value for key, value in row.items()})
-    return metrics
