@@ -71,8 +71,9 @@ class EvaluationResult:
             then one set for each, ``<class>_<metric>``.
         settings: FROC settings; ``settings['budgets']`` and so on.
         counts: ``images``, ``positives`` (images with a point), ``points``, ``missing`` (images
-            without a prediction, counted as without a finding) and ``boxes_left_out`` (outside
-            their image, or without area).
+            without a prediction, counted as without a finding) and ``boxes_left_out`` (findings
+            outside their image, or boxes without area); where there are any, ``boxes_clipped``
+            (reaching beyond their image) and ``findings_repeated`` (there twice in the file).
     """
 
     classes: dict[str, ClassResult]
