@@ -24,6 +24,7 @@ from mmwindow.evaluation.scoring import evaluate
 from mmwindow.evaluation.statistics.compare import compare_systems
 from mmwindow.evaluation.statistics.delong import delong_interval, delong_test
 from mmwindow.evaluation.statistics.intervals import Interval
+from mmwindow.evaluation.statistics.leaderboard import Leaderboard, leaderboard
 from mmwindow.evaluation.statistics.operating_point import (
     apply_operating_point,
     choose_operating_point,
@@ -37,9 +38,11 @@ __all__ = [
     'HIT_RULES', 'HitRule', 'judge_findings', 'make_hit_rule', 'register_hit_rule',
     # From images to curves
     'ImageEvents', 'box_events', 'map_events', 'point_events', 'FROCCurve', 'froc_curve',
-    'ROCCurve', 'roc_curve', 'auroc', 'CONVENTIONS', 'DEFAULT_BUDGETS', 'display_name', 'metric_names',
+    'ROCCurve', 'roc_curve', 'auroc', 'CONVENTIONS', 'DEFAULT_BUDGETS', 'display_name',
+    'metric_names',
     # Statistics
     'Interval', 'apply_operating_point', 'choose_operating_point', 'compare_systems',
-    'delong_interval', 'delong_test', 'evaluate_folds', 'evaluate_strata',
+    'delong_interval', 'delong_test', 'evaluate_folds', 'evaluate_strata', 'Leaderboard',
+    'leaderboard',
     # Files
     'Record', 'read_record', 'write_record', 'RunningFloor', 'find_floor', 'prune_events']
