@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mmwindow.utils.frame import FRAME_SIDE
 from mmwindow.utils.messages import quote, shorten
 
-FRAME_SIDE = 1024  # of the frame in whose pixels all lengths are (docs/method.md, section 1)
 MERGE_RADIUS = 50.  # frame pixels: within the hit radius two marks are one finding to the metric too
 MAJORITY = 'majority'
 LENGTH_SLACK = 1e-9  # frame pixels: a distance that is met exactly is not lost to rounding

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmwindow.annotations.merging import FRAME_SIDE as FRAME_SIDE
+from mmwindow.utils.frame import FRAME_SIDE
 
 Floats = NDArray[np.float64]
 
