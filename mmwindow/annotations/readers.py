@@ -12,7 +12,6 @@ import numpy as np
 
 from mmwindow.annotations.merging import (
     DEFAULT_MERGE,
-    FRAME_SIDE,
     MergeSettings,
     ReaderMarks,
     check_reader_points,
@@ -20,6 +19,7 @@ from mmwindow.annotations.merging import (
 )
 from mmwindow.annotations.reader_names import ALL, MERGE, read_reader_list, reader_name
 from mmwindow.annotations.records import ImageRecord, PointFile
+from mmwindow.utils.frame import FRAME_SIDE
 from mmwindow.utils.messages import name_some, quote, shorten
 
 ADVICE = ("'merge' (their points, merged by distance), 'all' (every reader's points) or the name of "

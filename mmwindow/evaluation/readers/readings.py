@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mmwindow.annotations.merging import (
-    FRAME_SIDE,
     MergedMarks,
     MergeSettings,
     ReaderMarks,
@@ -19,6 +18,7 @@ from mmwindow.annotations.records import PointFile
 from mmwindow.evaluation.events.targets import Floats
 from mmwindow.evaluation.files.predictions import Target, check_target
 from mmwindow.evaluation.statistics.resampling import Units, find_units
+from mmwindow.utils.frame import FRAME_SIDE
 
 
 @dataclass(frozen=True)
