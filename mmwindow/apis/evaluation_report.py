@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmwindow.apis.reader_report import reader_lines
+from mmwindow.apis.reader_study import ReaderStudy
 from mmwindow.evaluation.metric_names import AUROC, recall_name
 from mmwindow.evaluation.results import ClassResult, EvaluationResult
 from mmwindow.evaluation.statistics.compare import Comparison
@@ -26,6 +28,7 @@ class ClassReport:
         strata: By a field of the images; None where none was asked for.
         comparison: With another system; None where none was asked for.
         other_events: The other system's images.
+        readers: Where there are several; None where there are not.
     """
 
     name: str
@@ -35,6 +38,7 @@ class ClassReport:
     strata: StratifiedResult | None = None
     comparison: Comparison | None = None
     other_events: list[Any] | None = None
+    readers: ReaderStudy | None = None
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> list[str]:
@@ -167,7 +171,8 @@ def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],
     lines = [f'# Evaluation of {name}', '']
     for report in reports:
         lines += [f'## {report.name}', '', *metric_lines(report.result), *point_lines(report),
-                  *strata_lines(report), *comparison_lines(report, name, other)]
+                  *strata_lines(report), *reader_lines(report.readers, name),
+                  *comparison_lines(report, name, other)]
     lines += [f'![{figure}]({figure})' for figure in figures] + [''] * bool(figures)
     lines += settings_lines(result)
     path = Path(path)

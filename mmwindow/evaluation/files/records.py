@@ -42,6 +42,7 @@ class Record:
         source: What was scored: names of files, the command.
         version: Of the format.
         path: Where it was read.
+        readers: What several readers of the images did; empty where there were none.
     """
 
     classes: dict[str, list[ImageEvents]]
@@ -52,6 +53,7 @@ class Record:
     source: dict[str, Any] = field(default_factory=dict)
     version: int = VERSION
     path: Path | None = None
+    readers: dict[str, Any] = field(default_factory=dict)
 
     def events(self, name: str | None = None) -> list[ImageEvents]:
         """Return the images of a class; of the only one if ``name`` is None.
@@ -71,7 +73,8 @@ class Record:
 def write_record(path: str | Path, classes: dict[str, Sequence[ImageEvents]],
                  settings: Mapping[str, Any], metrics: Mapping[str, Any] | None = None,
                  source: Mapping[str, Any] | None = None,
-                 intervals: Mapping[str, Any] | None = None) -> Path:
+                 intervals: Mapping[str, Any] | None = None,
+                 readers: Mapping[str, Any] | None = None) -> Path:
     """Write a record atomically: a file under its own name is complete.
 
     Args:
@@ -81,6 +84,7 @@ def write_record(path: str | Path, classes: dict[str, Sequence[ImageEvents]],
         metrics: Name to number.
         source: Plain data.
         intervals: For each class, metric to plain data.
+        readers: Plain data; an entry of this name where there are several readers.
 
     Returns:
         Path: Where it lies.
@@ -99,6 +103,8 @@ def write_record(path: str | Path, classes: dict[str, Sequence[ImageEvents]],
         versions=current_versions(), source=plain(source or {}), metrics=plain(metrics or {}),
         intervals=plain(intervals or {}),
         classes=[_describe_class(name, events, settings) for name, events in classes.items()])
+    if readers:
+        content['readers'] = plain(readers)
     write_text(path, json.dumps(content, allow_nan=False) + '\n')
     return path
 
@@ -146,7 +152,7 @@ def read_record(path: str | Path) -> Record:
                            for key, value in (content.get('metrics') or {}).items()},
                   intervals=content.get('intervals') or {},
                   versions=content.get('versions') or {}, source=content.get('source') or {},
-                  version=content['version'], path=path)
+                  version=content['version'], path=path, readers=content.get('readers') or {})
 
 
 def _warn_of_old_recalls(path: Path, content: Mapping[str, Any],

@@ -94,7 +94,7 @@ def _by_unit(units: Units, values: Sequence[float]) -> Floats:
 class _RecallPair:
     """Recall of the reader, and of the system at the reader's FP rate, under weights of units."""
 
-    missing = 'there is no finding in the reference'
+    missing = 'there is no finding in the reference, or no image to count false positives on'
 
     def __init__(self, reader: Sequence[ImageEvents], system: Sequence[ImageEvents], units: Units,
                  settings: FROCSettings) -> None:
@@ -113,7 +113,8 @@ class _RecallPair:
                              'make them without')
         hits = np.zeros((len(weights), len(table.hit_levels) + 1), np.int64)
         np.cumsum(weights[:, table.hit_unit] * table.hit_changes, axis=1, out=hits[:, 1:])
-        recalled = hits[np.arange(len(weights)), table.hits_above[crossed.index[:, 0]]]
+        recalled = hits[np.arange(len(weights)), table.hits_above[crossed.index[:, 0]]].astype(float)
+        recalled[weights @ table.unit_images == 0] = np.nan
         with np.errstate(divide='ignore', invalid='ignore'):
             return weights @ self.found / points, recalled / points
 

@@ -16,6 +16,7 @@ from mmwindow.evaluation.scoring import frame_targets
 from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.operating_point import OperatingPoint, apply_operating_point
+from mmwindow.utils.messages import name_some, quote
 
 MARKED = 1.  # the score of every mark of a reader
 __all__ = ['ReaderPoint', 'SystemAtReader', 'mark_rule', 'reader_events', 'reader_operating_points']
@@ -23,11 +24,11 @@ __all__ = ['ReaderPoint', 'SystemAtReader', 'mark_rule', 'reader_events', 'reade
 
 @dataclass(frozen=True)
 class ReaderPoint:
-    """One reader against the merged findings of the other readers.
+    """One reader against the merged findings of the other readers, or against one of them.
 
     Attributes:
         reader: Name.
-        num_images: That this reader and at least one other have read.
+        num_images: That this reader and at least one other, or the one, have read.
         num_units: Patients of these, or images where these are unnamed.
         num_positive: Of the images, with a finding of the others.
         num_points: Findings of the others.
@@ -103,7 +104,8 @@ def reader_operating_points(images: Sequence[ReadImage], settings: FROCSettings 
                             merge: MergeSettings = DEFAULT_MERGE, label: int = 0,
                             system: Mapping[str, Sequence[ImageEvents]] | None = None,
                             num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0,
-                            level: float = 0.95) -> tuple[ReaderPoint, ...]:
+                            level: float = 0.95, reference: str | None = None
+                            ) -> tuple[ReaderPoint, ...]:
     """Return the operating point of each reader, left out of the reference in turn.
 
     The reference of a reader is what the *other* readers agree on (:func:`others_target`), on the
@@ -117,10 +119,12 @@ def reader_operating_points(images: Sequence[ReadImage], settings: FROCSettings 
         merge: How the others' marks become findings.
         label: The class.
         system: For each reader, a system's events against the same reference: the images of
-            :func:`others_target`, in any order.
+            :func:`others_target`, in any order. With ``reference``: those of the images that both
+            have read.
         num_resamples: Of the bootstrap.
         seed: Of the bootstrap.
         level: Nominal confidence.
+        reference: A reader whose marks are the reference of all others; None: the others' findings.
 
     Returns:
         In the order of the readers' names; a reader who shares no image with another is left out.
@@ -138,10 +142,14 @@ def reader_operating_points(images: Sequence[ReadImage], settings: FROCSettings 
     settings = settings or FROCSettings()
     names = reader_names(images)
     check_several('the images', names)
+    if reference is not None and reference not in names:
+        raise ValueError(f'the reference is {quote(reference)}; the readers are {name_some(names)}')
     points = []
     for name in names:
+        if name == reference:
+            continue
         pairs = [(image, target) for image in images
-                 if (target := others_target(image, name, merge)) is not None]
+                 if (target := others_target(image, name, merge, reference)) is not None]
         if not pairs:
             continue
         events = [reader_events(image, name, target, mark_rule(settings.rule), label)

@@ -113,7 +113,8 @@ def merge_image(image: ReadImage, settings: MergeSettings, readers: Sequence[str
         raise ValueError(f'image {image.image_id!r}: {error}') from error
 
 
-def others_target(image: ReadImage, reader: str, settings: MergeSettings) -> Target | None:
+def others_target(image: ReadImage, reader: str, settings: MergeSettings,
+                  reference: str | None = None) -> Target | None:
     """Return the reference that the other readers of an image make, as the truth of a scoring.
 
     Where fewer others have read the image than ``settings.min_readers`` asks for, all of these
@@ -123,11 +124,13 @@ def others_target(image: ReadImage, reader: str, settings: MergeSettings) -> Tar
         image: With the marks of all its readers.
         reader: Who is left out.
         settings: Of merging.
+        reference: The only other reader to look at; None: all others.
 
     Returns:
         None where the reader has not read the image, or nobody else has.
     """
-    others = [name for name in image.marks if name != reader]
+    others = [name for name in image.marks
+              if name != reader and reference in (None, name)]
     if reader not in image.marks or not others:
         return None
     return marks_target(image, merge_image(image, settings.limited_to(len(others)), others).marks)
