@@ -11,6 +11,7 @@ from typing import Any
 
 from mmwindow.annotations.merging import MAJORITY, MERGE_RADIUS, MergeSettings
 from mmwindow.apis.evaluation_report import ClassReport, write_report
+from mmwindow.apis.reader_report import reader_lines
 from mmwindow.apis.reader_study import ReaderChoice, plain_study
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.image_table import image_rows, write_image_table
@@ -109,7 +110,8 @@ def evaluate_files(predictions: str | Path, annotations: str | Path | Sequence[s
                               report.point.serves_findings)])
     other = None if compare is None else other_name(others['compare'], name)
     figures = draw_figures(out, name, reports, result, num_resamples, seed, other)
-    write_report(out / 'report.md', name, reports, result, figures, other=other)
+    write_report(out / 'report.md', name, reports, result, figures, other=other, more_lines={
+        report.name: reader_lines(report.readers, name) for report in reports})
     return result
 
 

@@ -1,10 +1,9 @@
 """The page that ``tools/evaluate.py`` writes: Markdown, every number with how it was made."""
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmwindow.apis.reader_report import reader_lines
 from mmwindow.apis.reader_study import ReaderStudy
 from mmwindow.evaluation.metric_names import AUROC, recall_name
 from mmwindow.evaluation.results import ClassResult, EvaluationResult
@@ -154,7 +153,8 @@ def settings_lines(result: EvaluationResult) -> list[str]:
 
 
 def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],
-                 result: EvaluationResult, figures: Sequence[str], other: str | None = None) -> Path:
+                 result: EvaluationResult, figures: Sequence[str], other: str | None = None,
+                 more_lines: Mapping[str, Sequence[str]] | None = None) -> Path:
     """Write the page atomically.
 
     Args:
@@ -164,6 +164,7 @@ def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],
         result: All classes.
         figures: Names of the figures next to the page.
         other: Name of the other system.
+        more_lines: Of some classes, by name, such as those about readers.
 
     Returns:
         Path: The page.
@@ -171,9 +172,11 @@ def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],
     lines = [f'# Evaluation of {name}', '']
     for report in reports:
         lines += [f'## {report.name}', '', *metric_lines(report.result), *point_lines(report),
-                  *strata_lines(report), *reader_lines(report.readers, name),
+                  *strata_lines(report), *(more_lines or {}).get(report.name, ()),
                   *comparison_lines(report, name, other)]
-    lines += [f'![{figure}]({figure})' for figure in figures] + [''] * bool(figures)
+    # In angle brackets a link may have blanks, as the names of classes do.
+    lines += [f'![{figure}](<{figure}>)' if ' ' in figure else f'![{figure}]({figure})'
+              for figure in figures] + [''] * bool(figures)
     lines += settings_lines(result)
     path = Path(path)
     write_text(path, '\n'.join(lines))

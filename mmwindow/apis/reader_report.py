@@ -1,10 +1,11 @@
 """The pages of a report that are about readers."""
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
+from mmwindow.apis.evaluation_report import note_lines, table
 from mmwindow.apis.reader_study import ReaderStudy
 from mmwindow.evaluation.readers import PairAgreement, ReaderAgreement, ReaderPoint
 from mmwindow.evaluation.statistics.intervals import Interval
-from mmwindow.utils.markdown import format_number, format_with_interval, markdown_table
+from mmwindow.utils.markdown import format_number, format_with_interval
 
 
 def reader_lines(study: ReaderStudy | None, name: str) -> list[str]:
@@ -29,16 +30,12 @@ def reader_lines(study: ReaderStudy | None, name: str) -> list[str]:
     return lines + point_lines(study, name)
 
 
-def _table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> list[str]:
-    return [markdown_table([head, *rows]), '']
-
-
 def agreement_lines(agreement: ReaderAgreement) -> list[str]:
     """Return what each reader marked, and how far pairs of readers agree."""
-    lines = _table(['reader', 'images read', 'with a mark', 'marks', 'marks per image'], [
+    lines = table(['reader', 'images read', 'with a mark', 'marks', 'marks per image'], [
         [entry.reader, entry.num_images, entry.num_positive, entry.num_points,
          format_number(entry.points_per_image)] for entry in agreement.readers])
-    lines += _table(['readers', 'images', 'same call', "Cohen's kappa", 'marks', 'same place',
+    lines += table(['readers', 'images', 'same call', "Cohen's kappa", 'marks', 'same place',
                      'positive agreement', 'median distance'],
                     [_pair_row(pair) for pair in agreement.pairs])
     lines += [f"Krippendorff's alpha of all readers' calls: "
@@ -49,10 +46,10 @@ def agreement_lines(agreement: ReaderAgreement) -> list[str]:
               'patient: Wilson for shares, bootstrap for kappa and alpha '
               f'({agreement.num_resamples} resamples, seed {agreement.seed}).', '']
     return lines + _notes([
-        *(_note(f'{pair.first} and {pair.second}, {key}', reason) for pair in agreement.pairs
+        *((f'{pair.first} and {pair.second}, {key}', reason) for pair in agreement.pairs
           for key, reason in pair.reasons.items()),
-        *(_note(key, reason) for key, reason in agreement.reasons.items()),
-        *(_note(what, interval.note) for what, interval in (
+        *((key, reason) for key, reason in agreement.reasons.items()),
+        *((what, interval.note) for what, interval in (
             *((f'{pair.first} and {pair.second}, kappa', pair.kappa_interval)
               for pair in agreement.pairs), ('alpha', agreement.alpha_interval))
           if interval is not None)])
@@ -69,7 +66,7 @@ def point_lines(study: ReaderStudy, name: str) -> list[str]:
     """Return each reader's operating point, and the system at the same place."""
     who = 'the findings of the other readers' if study.reference is None else (
         f'the marks of reader {study.reference}')
-    lines = _table(
+    lines = table(
         [f'reader, against {who}', 'images', 'findings', 'recall', 'false positives per image',
          'sensitivity', 'specificity'],
         [[point.reader, point.num_images, point.num_points, _number(point.recall),
@@ -78,15 +75,19 @@ def point_lines(study: ReaderStudy, name: str) -> list[str]:
     systems: Mapping[str, ReaderPoint] = {point.reader: point for point in study.points
                                           if point.system is not None}
     if systems:
-        lines += _table(
+        lines += table(
             ['reader', f'recall of {name} at the FP rate', 'reader minus system',
              f'sensitivity of {name} at the specificity', 'reader minus system'],
             [_system_row(point) for point in systems.values()])
     lines += [_explain(study, name), '']
     return lines + _notes([
-        *(_note(f'{point.reader}, {key}', reason) for point in study.points
+        *((f'{point.reader}, {key}', reason) for point in study.points
           for key, reason in point.reasons.items()),
-        *(_note(f'{reader} minus system, {key}', reason) for reader, point in systems.items()
+        *((f'{point.reader}, {key.replace("_", " ")}', interval.note) for point in study.points
+          for key, interval in (('recall', point.recall), ('fp_rate', point.fp_rate),
+                                ('sensitivity', point.sensitivity),
+                                ('specificity', point.specificity)) if interval is not None),
+        *((f'{reader} minus system, {key}', reason) for reader, point in systems.items()
           if point.system is not None for key, reason in point.system.reasons.items())])
 
 
@@ -117,10 +118,6 @@ def _number(interval: Interval | None, signed: bool = False) -> str:
                                                                 signed=signed)
 
 
-def _note(what: str, reason: str) -> str:
-    return f'- {what}: {reason}' if reason else ''
-
-
-def _notes(notes: Iterable[str]) -> list[str]:
-    kept = list(dict.fromkeys(filter(None, notes)))
-    return kept + [''] * bool(kept)
+def _notes(notes: Iterable[tuple[str, str]]) -> list[str]:
+    """Return pairs of a name and a note as a list, without those that say nothing."""
+    return note_lines([f'{name}: {note}' for name, note in notes if note])

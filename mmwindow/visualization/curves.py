@@ -10,7 +10,13 @@ from mmwindow.evaluation import DEFAULT_BUDGETS, FROCCurve
 from mmwindow.evaluation.roc import ROCCurve
 from mmwindow.evaluation.statistics.bands import FROCBand
 from mmwindow.visualization.figures import line_style, new_figure, save_figure
-from mmwindow.visualization.marks import CurveMark, draw_marks, lowest_marks, mark_handles
+from mmwindow.visualization.marks import (
+    CurveMark,
+    draw_marks,
+    lowest_marks,
+    mark_handles,
+    wide_enough,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,7 +138,7 @@ def plot_froc(curves: FROCCurve | Mapping[str, FROCCurve], path: str | Path,
         raise ValueError(f'plot_froc: the curves {without} have no points, so no recall; leave them '
                          'out')
     max_fp_rate = max([max_fp_rate, *(1.05 * mark.x for mark in operating_points)])
-    figure = new_figure(*settings.size)
+    figure = new_figure(*wide_enough(settings.size, operating_points))
     axes = figure.add_subplot()
     labels = []
     for number, (name, curve) in enumerate(named.items()):
@@ -192,8 +198,8 @@ def plot_roc(curves: ROCCurve | Mapping[str, ROCCurve], path: str | Path, zoom: 
     """
     named = name_curves(curves, 'plot_roc')
     corner = zoom_width(named.values()) if zoom else 1.
-    width, height = settings.size
-    figure = new_figure(*(settings.size if corner == 1 else (2 * width - 1, height + 0.5)))
+    width, height = wide_enough(settings.size, operating_points)
+    figure = new_figure(*((width, height) if corner == 1 else (2 * width - 1, height + 0.5)))
     panels = figure.subplots(1, 1 if corner == 1 else 2, squeeze=False)[0]
     start = axis_start([*lowest_marks(operating_points), *(
         np.interp(VISIBLE_FROM, curve.false_positive_rate, curve.true_positive_rate)
@@ -229,7 +235,7 @@ def finish(figure: 'Figure', path: str | Path, labels: Sequence[str],
             mark_cut(axes)
     handles = [Line2D([], [], linewidth=1.8, markersize=5, label=label, **line_style(number))
                for number, label in enumerate(labels)] + list(more_handles)
-    if settings.legend_beside:
+    if settings.legend_beside or more_handles:  # operating points may lie in any corner
         figure.legend(handles=handles, loc='outside right upper', fontsize=8, frameon=False,
                       handlelength=4)
     else:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 MARK_COLOUR = 'black'
+LEGEND_WIDTH = 2.5  # inches
 
 
 class CurveMark(NamedTuple):
@@ -72,6 +73,9 @@ def draw_marks(axes: 'Axes', marks: Sequence[CurveMark], corner: float = 1.) -> 
         marks: The points.
         corner: Side of the square at the top left that the axes show; points outside are left out.
     """
+    if not marks:
+        return
+    from matplotlib.patheffects import withStroke  # names stay legible across a curve
     for number, mark in enumerate(marks):
         shape = LINE_MARKERS[number % len(LINE_MARKERS)]
         if corner < 1 and (mark.x > corner or mark.y < 1 - corner):
@@ -80,8 +84,13 @@ def draw_marks(axes: 'Axes', marks: Sequence[CurveMark], corner: float = 1.) -> 
             axes.plot([mark.x], [mark.system], shape, color=MARK_COLOUR, markersize=8, zorder=4,
                       markerfacecolor='none', markeredgewidth=1.2, clip_on=False)
         axes.plot([mark.x], [mark.y], shape, color=MARK_COLOUR, markersize=7, zorder=5, clip_on=False)
-        axes.annotate(mark.name, (mark.x, mark.y), textcoords='offset points', xytext=(7, -3),
-                      fontsize=9, zorder=6)
+        axes.annotate(mark.name, (mark.x, mark.y), textcoords='offset points', xytext=(6, -11),
+                      fontsize=9, zorder=6, path_effects=[withStroke(linewidth=2.5, foreground='w')])
+
+
+def wide_enough(size: tuple[float, float], marks: Sequence[CurveMark]) -> tuple[float, float]:
+    """Return the size of a figure in inches, with room for a legend next to the axes."""
+    return (size[0] + LEGEND_WIDTH, size[1]) if marks else size
 
 
 def mark_handles(marks: Sequence[CurveMark], what: str) -> list['Line2D']:
