@@ -139,7 +139,7 @@ def krippendorffs_alpha(positive: ArrayLike, readers: ArrayLike) -> float:
     Returns:
         NaN where all calls are the same, or no image has two readers.
 
-    Source: Krippendorff, Content Analysis, 3rd ed. 2013, section 12.3 (nominal data, by the matrix of
+    Source: Krippendorff, Content Analysis, 3rd ed. 2013, chapter 12 (nominal data, by the matrix of
     coincidences).
 
     Example:
