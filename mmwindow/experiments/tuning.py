@@ -158,7 +158,7 @@ def choose_settings(configs: Sequence[str | Path], settings: Settings, out: str 
     """
     check_settings(settings)
     devices = choose_devices(gpus)
-    placed = None if folds is None else place_folds(folds, out, points, only)
+    placed = place_folds(folds, out, points, only)
     plans = {name: plan_runs(configs, Path(out) / name, RunSettings(
         {**(cfg_options or {}), **overrides}, seed, splits=('val',)), placed)
         for name, overrides in settings}

@@ -190,6 +190,11 @@ def test_settings_are_judged_by_the_mean_over_folds(tmp_path, own_tiny_dataset, 
     assert content['intervals']['froc/auroc']['low'] < 0.5
 
 
+def test_folds_named_without_a_folds_file_are_rejected(tmp_path, own_tiny_dataset, fake_worker):
+    with pytest.raises(ValueError, match='give --folds'):
+        call([write_config(tmp_path, 'a', own_tiny_dataset)], tmp_path, only=[0])
+
+
 def test_p_values_against_the_chosen_setting_are_corrected_for_their_number():
     """Three settings, two tests: the smaller p doubles, the other is at least that (Holm)."""
     rng = np.random.default_rng(0)
