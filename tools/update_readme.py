@@ -47,8 +47,9 @@ def caption_of(results: list[dict]) -> list[str]:
     over_folds = any(result.get('over_folds') for result in with_intervals)
     start, drawn = ('Means over folds; in', 'the patients of each fold') if over_folds else (
         'In', 'patients')
-    return ['', f"{start} brackets: 95 % intervals, for AUROC DeLong's by patient on the logit scale, for "
-            f'the others from the bootstrap over {drawn}.']
+    area = "AUROC DeLong's by patient on the logit scale"
+    return ['', f'{start} brackets: 95 % intervals, for {area}, for the others from the bootstrap '
+            f'over {drawn}.']
 
 
 def result_rows(folder: Path) -> str:
