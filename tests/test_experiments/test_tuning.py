@@ -195,6 +195,12 @@ def test_folds_named_without_a_folds_file_are_rejected(tmp_path, own_tiny_datase
         call([write_config(tmp_path, 'a', own_tiny_dataset)], tmp_path, only=[0])
 
 
+def test_committed_choices_name_the_file_that_their_command_writes():
+    for path in (ROOT / 'results').glob('*/choices*/*.json'):
+        words = read_json(path)['command'].split()
+        assert words[words.index('--results') + 1] == path.relative_to(ROOT).as_posix()
+
+
 def test_p_values_against_the_chosen_setting_are_corrected_for_their_number():
     """Three settings, two tests: the smaller p doubles, the other is at least that (Holm)."""
     rng = np.random.default_rng(0)
