@@ -6,16 +6,14 @@ or a later system is compared with it, where the run folders are gone.
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmwindow.evaluation.events.floor import cut_events, find_floor
-from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import plain, read_record, write_record
 from mmwindow.evaluation.statistics.compare import Comparison
 from mmwindow.evaluation.statistics.folds import FoldResult
 from mmwindow.evaluation.statistics.intervals import Interval
+from mmwindow.experiments.short_events import FOLD, shorten_events
 from mmwindow.experiments.summaries import (
     METRICS,
     Difference,
@@ -28,36 +26,12 @@ from mmwindow.utils.files import load_json, read_json, write_json
 
 MAX_EVENTS_BYTES = 300_000  # a map whose floor is low has many: 213 kB at 624 images
 MEAN_OVER_FOLDS, ONE_SPLIT = 'mean over folds', 'one split'  # what the metrics of a file are
-FOLD = 'fold'  # field of an image's events: the fold that it was tested in
 # What result.json says of a config, and what of a run.
 SYSTEM_ENTRIES = ('divergence', 'window', 'is_ablation')
 RUN_ENTRIES = ('fold', 'seed', 'command', 'checkpoint', 'training_seconds', 'starts', 'num_images',
                'validation_metrics', 'machine', 'versions', 'earlier_starts', 'test_machine',
                'test_versions', 'training_command', 'points_digest', 'settings_mark')
 CODE_ENTRIES = ('training_code', 'scoring_code', 'accepted_code')  # runs before version 0.2 lack them
-
-
-def shorten_events(system: System) -> list[ImageEvents]:
-    """Return the pooled events without what cannot change a recall at any of the budgets.
-
-    Neither over all images nor over those of one fold (docs/evaluation.md). What lies below
-    twice the largest budget is dropped, not below it: most resamples of a bootstrap spend the
-    budget within that. Nothing is dropped where the FROC is read otherwise than by first
-    crossing over all images.
-
-    Args:
-        system: With the events of each fold.
-    """
-    froc_settings = system.froc_settings()
-    folds = {fold: [replace(event.without_other_counts(),
-                            fields={} if fold is None else {FOLD: fold}) for event in events]
-             for fold, events in system.events.items()}
-    pooled = [event for events in folds.values() for event in events]
-    if froc_settings.convention == 'best' or froc_settings.fp_denominator != 'all':
-        return pooled
-    budget = [2 * max(froc_settings.budgets)]
-    floor = min(find_floor(events, budget) for events in (pooled, *folds.values()))
-    return [cut_events(event, floor) for event in pooled]
 
 
 def write_events(path: Path, system: System, source: Mapping[str, Any]) -> int:

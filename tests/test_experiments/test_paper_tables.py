@@ -14,6 +14,7 @@ from scipy.stats import binomtest
 from mmwindow.evaluation import ImageEvents, froc_curve
 from mmwindow.evaluation.files.records import read_record, write_record
 from mmwindow.evaluation.roc import auroc
+from mmwindow.evaluation.statistics.folds import mean_over_folds
 from mmwindow.experiments.paper_report import (
     choose_reference,
     label_systems,
@@ -21,8 +22,8 @@ from mmwindow.experiments.paper_report import (
     read_paper,
 )
 from mmwindow.experiments.paper_tables import comma_separated, window_table
-from mmwindow.experiments.result_files import shorten_events
 from mmwindow.experiments.results import load_systems
+from mmwindow.experiments.short_events import shorten_events
 from mmwindow.experiments.summaries import summarise
 from mmwindow.experiments.systems import System, paper_key
 
@@ -370,6 +371,23 @@ def test_shortened_events_keep_every_number():
         assert sum(len(event.fp_levels) for event in short) < 0.7 * 8 * 25
         whole = shorten_events(System('a', {}, folds, {**SETTINGS, 'convention': 'best'}, ''))
         assert sum(len(event.fp_levels) for event in whole) == 8 * 25
+
+
+def test_resamples_of_few_patients_know_all_that_they_need_of_shortened_events():
+    """Five folds of six patients, whose resamples may spend less than half: the floor is lower."""
+    generator = np.random.default_rng(1)
+    folds = {}
+    for fold in range(5):
+        events = random_events(generator, 18, 100 * fold)
+        folds[fold] = [replace(event, group=f'{fold}/{number % 6}',
+                               fp_levels=event.fp_levels[:(number % 6) * 2],
+                               fp_changes=event.fp_changes[:(number % 6) * 2])
+                       for number, event in enumerate(events)]
+    system = System('a', {}, folds, SETTINGS, 'fracture')
+    short = shorten_events(system)
+    again = {fold: [event for event in short if event.fields['fold'] == fold] for fold in folds}
+    ours, full = mean_over_folds(again), mean_over_folds(folds)
+    assert ours.estimates == full.estimates and ours.intervals == full.intervals
 
 
 def test_events_too_large_to_commit_are_left_out_aloud(two_systems, tmp_path, monkeypatch):
