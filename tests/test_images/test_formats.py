@@ -112,8 +112,9 @@ NEEDS_DEPTH = 'rejected: state `bit_depth`'
 TURNED = 'rows and columns as stored; the tag is named, not applied'
 DAMAGED = 'rejected: damaged'
 PNG_CELLS = [
-    *(Cell('PNG', f'grey, {bits} bit' + 's' * (bits > 1), '0 to 255, evenly spaced', lambda w, bits=bits: w.png(
-        BITS[bits], bits), BITS[bits] * (255 // (2 ** bits - 1))) for bits in (1, 2, 4)),
+    *(Cell('PNG', f'grey, {bits} bit' + 's' * (bits > 1), '0 to 255, evenly spaced',
+           lambda w, bits=bits: w.png(BITS[bits], bits),
+           BITS[bits] * (255 // (2 ** bits - 1))) for bits in (1, 2, 4)),
     Cell('PNG', 'grey, 8 bits', AS_STORED, lambda w: w.png(GREY), GREY),
     Cell('PNG', 'grey, 16 bits', 'white is 65535', lambda w: w.png(DEEP, 16), DEEP, depth=16),
     Cell('PNG', 'grey, 16 bits, all below 16384', NEEDS_DEPTH, lambda w: w.png(DARK, 16),
@@ -205,8 +206,9 @@ JPEG_CELLS = [
          'damaged or cut short')]
 
 TIFF_CELLS = [
-    *(Cell('TIFF', f'grey, {bits} bit' + 's' * (bits > 1), '0 to 255, evenly spaced', lambda w, bits=bits: w.tiff(
-        BITS[bits], bits), BITS[bits] * (255 // (2 ** bits - 1))) for bits in (1, 2, 4)),
+    *(Cell('TIFF', f'grey, {bits} bit' + 's' * (bits > 1), '0 to 255, evenly spaced',
+           lambda w, bits=bits: w.tiff(BITS[bits], bits),
+           BITS[bits] * (255 // (2 ** bits - 1))) for bits in (1, 2, 4)),
     Cell('TIFF', 'grey, 8 bits', AS_STORED, lambda w: w.tiff(GREY), GREY),
     *(Cell('TIFF', f'grey, {bits} bits, packed', f'white is {2 ** bits - 1}, as the file says',
            lambda w, bits=bits: w.tiff(BITS[bits], bits), BITS[bits], depth=bits)
@@ -384,7 +386,9 @@ def test_the_table_of_the_docs_is_that_of_the_tests():
 
 
 EVERYDAY = [cell for cell in CELLS if not isinstance(cell.expected, str) and re.search(
-    r'^(PNG grey, \d+ bits?$|PNG interlaced|PNG RGB, 8|TIFF grey, (1|4|8|16) bits?$|TIFF RGB, 8 bits$|TIFF (LZW|Deflate|PackBits)|TIFF predictor .* 8 bits|TIFF big-endian'
+    r'^(PNG grey, \d+ bits?$|PNG interlaced|PNG RGB, 8'
+    r'|TIFF grey, (1|4|8|16) bits?$|TIFF RGB, 8 bits$|TIFF (LZW|Deflate|PackBits)'
+    r'|TIFF predictor .* 8 bits|TIFF big-endian'
     r'|TIFF white is zero, (1|8|16) bits$|TIFF orientation 3|BMP|WebP (lossless|lossy)'
     r'|JPEG|PGM 8)', f'{cell.kind} {cell.what}')]
 
