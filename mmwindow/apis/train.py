@@ -24,7 +24,13 @@ from mmwindow.engine.checkpoint import (
     fix_last_checkpoint,
 )
 from mmwindow.engine.cpu.distributed import close_process_group
-from mmwindow.engine.hooks import RunFileHook, ValidateOnResumeHook
+from mmwindow.engine.data_check import check_training_data
+from mmwindow.engine.hooks import (
+    ExactResumeHook,
+    NonFiniteHook,
+    RunFileHook,
+    ValidateOnResumeHook,
+)
 from mmwindow.engine.run_file import TrainingRun, read_run
 from mmwindow.utils.environment import (
     describe_machine,
@@ -85,6 +91,9 @@ def train(config: str | Path, work_dir: str | Path | None = None,
         ValueError: The config, an override or a checkpoint cannot be used.
     """
     cfg = load_config(config, work_dir, cfg_options, launcher)
+    checkpoint_hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    if checkpoint_hook.get('type') == 'CheckpointHook':
+        checkpoint_hook['type'] = 'AtomicCheckpointHook'  # configs that are not ours, or older
     if amp:
         use_mixed_precision(cfg)
     if auto_scale_lr:
@@ -101,12 +110,14 @@ def train(config: str | Path, work_dir: str | Path | None = None,
         check_checkpoint(cfg.load_from, 'checkpoint' if cfg.get('resume') else 'load_from')
     run = describe_run(cfg, config)
     runner = build_runner(cfg, verbose)
-    register_once(runner, RunFileHook(run))
-    register_once(runner, ValidateOnResumeHook())
+    # Our configs have most of them; other configs and older ones do not.
+    for hook in (RunFileHook(run), ExactResumeHook(), ValidateOnResumeHook(), NonFiniteHook()):
+        register_once(runner, hook)
     with config_errors(cfg):  # the loaders are built when they are asked for
         sizes = [f'{len(loader.dataset)} images to {verb}' for loader, verb in (
             (runner.train_dataloader, 'train'), (runner.val_dataloader, 'validate'))
             if loader is not None]
+        check_training_data(runner)
     if not verbose:
         say(runner, dict(train=f'{config} ({cfg.model.type})', data=', '.join(sizes),
                          **describe_place(runner)))
