@@ -41,9 +41,9 @@ KILLS_A_RUN = 5
 CONFIG = """_base_ = '{base}'
 input_size = 64
 train_cfg = dict(max_epochs={epochs})
-train_dataloader = dict(batch_size=8, num_workers={workers}, dataset=dict(indices=96){sampler})
-val_dataloader = dict(dataset=dict(indices=24), num_workers={workers})
-test_dataloader = dict(dataset=dict(indices=24))
+train_dataloader = dict(batch_size=8, num_workers={workers}, dataset=dict(indices=64){sampler})
+val_dataloader = dict(dataset=dict(indices=16), num_workers={workers})
+test_dataloader = dict(dataset=dict(indices=16))
 default_hooks = dict(logger=dict(interval=1))
 """
 
@@ -92,7 +92,7 @@ def make_targets(folder: Path) -> list[Target]:
         write_text(path, CONFIG.format(base=ROOT / 'configs' / base, epochs=epochs, workers=workers,
                                        sampler=sampler))
         return str(path)
-    boxes = config('boxes', 'faster_rcnn/faster_rcnn_lite0_fpn_synthetic.py', 4)
+    boxes = config('boxes', 'faster_rcnn/faster_rcnn_lite0_fpn_synthetic.py', 3)
     maps = config('maps', 'windowloss/wl_kld_lite0_fpn_synthetic.py', 3, workers=2)
     balanced = config('balanced', 'fcos/fcos_lite0_fpn_synthetic.py', 3, sampler=(
         ", sampler=dict(_delete_=True, type='BalancedImageSampler')"))
@@ -169,7 +169,7 @@ class Run:
         return dict(train='steps', val='validation', test='test')[match[1]]
 
     def kill(self, rank_only: bool) -> int:
-        """Kill the command with all its processes, or one of its ranks; return how many outlive it."""
+        """Kill the command with all its processes, or one of its ranks; return how many stay."""
         every = [self.process.pid, *descendants(self.process.pid)]
         ranks = [pid for pid in every if is_rank(pid)]
         for pid in ranks[-1:] if rank_only and ranks else every:
@@ -247,7 +247,7 @@ def wait_for_moment(run: Run, kind: str, generator: np.random.Generator, seconds
                 run.wait_for(lambda: not run.writes_checkpoint(), 0.001)
         time.sleep(generator.uniform(0, 0.01))
         return run.process.poll() is None
-    word, most = dict(step=('Epoch(train)', 30), validation=('Epoch(val)', 6))[kind]
+    word, most = dict(step=('Epoch(train)', 18), validation=('Epoch(val)', 4))[kind]
     number = generator.integers(1, most + 1)
     return run.wait_for(lambda: sum(word in line for line in run.log_lines()) >= number, 0.02)
 
@@ -262,7 +262,8 @@ def lost_seconds(run: Run) -> float:
 def digest(content: Any) -> str:
     """Return a hash of nested tensors and plain values, every bit of them."""
     if isinstance(content, torch.Tensor):
-        data = content.detach().contiguous().reshape(-1).view(torch.uint8) if content.numel() else content
+        data = content.detach().contiguous()
+        data = data.reshape(-1).view(torch.uint8) if data.numel() else data
         return hashlib.sha256(str((content.dtype, tuple(content.shape))).encode()
                               + data.numpy().tobytes()).hexdigest()
     if isinstance(content, dict):
@@ -307,37 +308,49 @@ def finish(target: Target, work: Path, env: dict[str, str]) -> float:
     return time.time() - run.started
 
 
-def kill_and_resume(target: Target, folder: Path, num_kills: int, seed: int, env: dict[str, str]
-                    ) -> dict[str, Any]:
-    """Kill and resume runs of a target until there were so many kills; return what was seen."""
-    generator = np.random.default_rng((seed, *target.name.encode()))
-    uncut = folder / target.name / 'uncut'
-    shutil.rmtree(folder / target.name, ignore_errors=True)
-    seconds = finish(target, uncut, env)
-    expected = describe_end(target, uncut)
-    kinds = list(generator.permutation([kind for kind, number in KINDS.items() for _ in range(number)]))
-    kinds = (kinds * (num_kills // len(kinds) + 1))[:num_kills]
-    chains: list[Chain] = []
-    while kinds:
-        chain, work = Chain(), folder / target.name / f'cut_{len(chains)}'
-        while kinds and len(chain.kills) < KILLS_A_RUN:
-            run = Run(target, work, env)
-            if not wait_for_moment(run, kinds[0], generator, seconds):
+class Series:
+    """The uncut run of a target, and as many cut ones as its kills need.
+
+    Args:
+        target: What is killed.
+        folder: Of all targets.
+        num_kills: In all.
+        seed: Draws kinds and moments.
+        env: Variables of the processes.
+    """
+
+    def __init__(self, target: Target, folder: Path, num_kills: int, seed: int, env: dict[str, str]
+                 ) -> None:
+        self.target, self.folder, self.env = target, folder / target.name, env
+        self.generator = np.random.default_rng((seed, *target.name.encode()))
+        kinds = [kind for kind, number in KINDS.items() for _ in range(number)]
+        self.kinds = [str(kind) for _ in range(num_kills // len(kinds) + 1)
+                      for kind in self.generator.permutation(kinds)][:num_kills]
+        self.chains: list[Chain] = []
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.seconds = finish(target, self.folder / 'uncut', env)
+        self.expected = describe_end(target, self.folder / 'uncut')
+
+    def kill_and_resume(self) -> None:
+        """Kill one run up to five times, resume it each time, and compare its end."""
+        chain, work = Chain(), self.folder / f'cut_{len(self.chains)}'
+        name = f'{self.target.name}, run {len(self.chains) + 1}'
+        while self.kinds and len(chain.kills) < KILLS_A_RUN:
+            run = Run(self.target, work, self.env)
+            if not wait_for_moment(run, self.kinds[0], self.generator, self.seconds):
                 break  # it has finished before
-            kill = Kill(str(kinds.pop(0)), run.place(), lost_seconds(run))
-            rank_only = target.kills_ranks and len(chain.kills) % 2 == 1
-            kill.outlived = run.kill(rank_only)
+            kill = Kill(self.kinds.pop(0), run.place(), lost_seconds(run))
+            kill.outlived = run.kill(self.target.kills_ranks and len(chain.kills) % 2 == 1)
             chain.kills.append(kill)
-            print(f'{target.name}, run {len(chains) + 1}: {kill}', flush=True)
-        finish(target, work, env)
-        found = describe_end(target, work)
-        chain.differences = sorted(key for key in expected if found.get(key) != expected[key])
-        print(f'{target.name}, run {len(chains) + 1}: '
-              f'{", ".join(chain.differences) or "ends as the uncut one"}', flush=True)
-        chains.append(chain)
+            print(f'{name}: {kill}', flush=True)
+        finish(self.target, work, self.env)
+        found = describe_end(self.target, work)
+        chain.differences = sorted(key for key, value in self.expected.items()
+                                   if found.get(key) != value)
+        print(f'{name}: {", ".join(chain.differences) or "ends as the uncut one"}', flush=True)
+        self.chains.append(chain)
         if not chain.differences:
             shutil.rmtree(work)
-    return summarise(target.name, seconds, chains)
 
 
 def summarise(name: str, seconds: float, chains: list[Chain]) -> dict[str, Any]:
@@ -364,19 +377,25 @@ def main() -> None:
     write_dataset(folder / 'data')
     env = {**os.environ, 'MMWINDOW_SYNTHETIC': str(folder / 'data'), 'OMP_NUM_THREADS': '1',
            'PYTHONPATH': os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))}
-    different = False
-    for target in make_targets(folder):
-        if args.targets and target.name not in args.targets:
-            continue
-        result = kill_and_resume(target, folder, args.kills, args.seed, env)
-        different |= result['num_equal'] < result['num_runs']
-        if args.results:
-            write_json(args.results / f'{target.name}.json', dict(
-                command=shlex.join(['tools/kill_trainings.py', *sys.argv[1:]]), seed=args.seed,
-                machine=describe_machine(), versions={
-                    name: version and str(version) for name, version in describe_versions().items()},
-                **result))
-    raise SystemExit(int(different))
+    series = [Series(target, folder, args.kills, args.seed, env) for target in make_targets(folder)
+              if not args.targets or target.name in args.targets]
+    # In turn, so that a stop leaves something of each.
+    while any(one.kinds for one in series):
+        for one in series:
+            if one.kinds:
+                one.kill_and_resume()
+                write_result(one, args)
+    raise SystemExit(any(chain.differences for one in series for chain in one.chains))
+
+
+def write_result(series: Series, args: argparse.Namespace) -> None:
+    """Write the result file of a target, of what was seen so far."""
+    if args.results:
+        write_json(args.results / f'{series.target.name}.json', dict(
+            command=shlex.join(['tools/kill_trainings.py', *sys.argv[1:]]), seed=args.seed,
+            machine=describe_machine(), versions={
+                name: version and str(version) for name, version in describe_versions().items()},
+            **summarise(series.target.name, series.seconds, series.chains)))
 
 
 if __name__ == '__main__':
