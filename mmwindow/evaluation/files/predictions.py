@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmwindow.annotations.groups import group_name
 from mmwindow.evaluation.events.targets import FRAME_SIDE, Floats
+from mmwindow.utils.messages import quote, shorten
 
 Labels = NDArray[np.integer]
 
@@ -45,7 +46,7 @@ class Target:
     def name(self) -> str:
         """How messages name the image."""
         file_name = self.fields.get('file_name')
-        return f'image {self.image_id!r}' + (f' ({file_name})' if file_name else '')
+        return f'image {quote(self.image_id)}' + (f' ({shorten(file_name)})' if file_name else '')
 
     @property
     def scale(self) -> float:
@@ -207,6 +208,8 @@ def check_boxes(prediction: Prediction, target: Target, num_classes: int) -> Che
     """
     boxes = _as_rows(prediction.boxes, 4, 'boxes')
     scores = np.asarray(() if prediction.scores is None else prediction.scores).reshape(-1)
+    if len(scores) and scores.dtype.kind not in 'fiub':
+        raise ValueError(f'box scores are of type {scores.dtype}; numbers are expected')
     if len(scores) != len(boxes):
         raise ValueError(f'there are {len(boxes)} boxes but {len(scores)} scores')
     if len(boxes) and not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
@@ -224,9 +227,12 @@ def check_boxes(prediction: Prediction, target: Target, num_classes: int) -> Che
 
 
 def _as_rows(values: ArrayLike | None, width: int, what: str) -> Floats:
-    values = np.asarray(() if values is None else values, dtype=np.float64)
+    values = np.asarray(() if values is None else values)
     if values.size == 0:
         return np.zeros((0, width))
+    if values.dtype.kind not in 'fiub':
+        raise ValueError(f'{what} are of type {values.dtype}; numbers are expected')
+    values = values.astype(np.float64)
     if values.ndim != 2 or values.shape[1] != width:
         raise ValueError(f'{what} have shape {values.shape}; (N, {width}) is expected')
     return values
@@ -241,6 +247,6 @@ def _check_labels(labels: ArrayLike | None, num: int, num_classes: int, what: st
         labels = labels.astype(int)
     if len(labels) != num or labels.dtype.kind not in 'iu' or (
             num and not 0 <= labels.min() <= labels.max() < num_classes):
-        raise ValueError(f'{what}: labels are {labels.tolist()[:10]}; {num} integers from 0 to '
+        raise ValueError(f'{what}: labels are {shorten(labels.tolist())}; {num} integers from 0 to '
                          f'{num_classes - 1} are expected')
     return labels
