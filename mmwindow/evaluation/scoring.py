@@ -182,8 +182,8 @@ def find_target(prediction: Prediction, by_id: Mapping[Any, Target],
     size = (prediction.height, prediction.width)
     if size != (None, None) and size != (target.height, target.width):
         raise ValueError(f'{target.name} was predicted at {shorten(size[0])} x {shorten(size[1])} '
-                         f'pixels (height x width) but is annotated at {target.height} x {target.width}; are they '
-                         'the same image?')
+                         f'pixels (height x width) but is annotated at {target.height} x '
+                         f'{target.width}; are they the same image?')
     return target
 
 

@@ -9,6 +9,7 @@ import signal
 import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -135,7 +136,7 @@ def run_batch(reader: Reader, seeds: Sequence[Seed], seed: int, indices: Sequenc
         os.close(theirs)
         done = 0
         hung = [False]
-        for line in read_lines(ours, lambda: watch(child, slot, seconds_per_case, hung)):
+        for line in read_lines(ours, partial(watch, child, slot, seconds_per_case, hung)):
             index, kind, fault, text, place, seconds = json.loads(line)
             yield CaseResult(index, Outcome(kind, fault, text, place), seconds)
             done += 1

@@ -407,8 +407,7 @@ def reread_samples(case: Case) -> Any:
     """Read a pickle with numpy's own arrays; what names anything else is not compared."""
     try:
         samples = PlainUnpickler(io.BytesIO(case.path.read_bytes())).load()
-    except (TypeError, AssertionError, RuntimeError) as error:  # a foreign class,
-    what torch alone minds
+    except (TypeError, AssertionError, RuntimeError) as error:  # foreign; or torch minds
         raise SkipComparison(str(error)) from error
     rows, scores = [], {}
     for sample in samples:
