@@ -4,12 +4,12 @@
     python tools/update_readme.py          rewrite the tables
     python tools/update_readme.py --check  exit with 1 where a page says something else
 """
-import argparse
 import re
 from pathlib import Path
 
 from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name
-from mmwindow.utils.files import load_json, write_text
+from mmwindow.utils.files import load_json
+from mmwindow.utils.generated_files import run_generator
 from mmwindow.utils.markdown import Limits, code_block, format_with_interval, markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,18 +75,9 @@ def render(text: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--check', action='store_true', help='change nothing, only compare')
-    args = parser.parse_args()
-    for path in [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]:
-        old = path.read_text(encoding='utf-8')
-        new = render(old)
-        if new == old:
-            continue
-        if args.check:
-            raise SystemExit(f'{path.relative_to(ROOT)}: its tables differ from results/*.json; '
-                             'run python tools/update_readme.py')
-        write_text(path, new)
+    pages = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+    run_generator({path: render(path.read_text(encoding='utf-8')) for path in pages}, ROOT,
+                  'results/*.json', 'tools/update_readme.py', __doc__.splitlines()[0])
 
 
 if __name__ == '__main__':

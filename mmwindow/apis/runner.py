@@ -10,6 +10,7 @@ import torch
 from mmdet.utils import setup_cache_size_limit_of_dynamo
 from mmengine.config import Config
 from mmengine.dist import is_main_process
+from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -25,6 +26,26 @@ def is_first_process() -> bool:
     """Return whether this is rank 0, also before and after there is a process group."""
     names = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
     return next((os.environ[name] for name in names if name in os.environ), '0') == '0'
+
+
+@contextlib.contextmanager
+def quiet_mmengine(is_quiet: bool = True) -> Iterator[None]:
+    """Keep mmengine's information off the screen where no runner has a log yet; warnings stay.
+
+    Args:
+        is_quiet: False: change nothing, as for ``--verbose``.
+    """
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    handlers = [(handler, handler.level) for handler in logger.handlers
+                if not isinstance(handler, logging.FileHandler)] if is_quiet else []
+    for handler, _ in handlers:
+        handler.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        for handler, old_level in handlers:
+            handler.setLevel(old_level)
 
 
 def build_runner(cfg: Config, verbose: bool = True) -> Runner:

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mmwindow.evaluation.events.targets import FRAME_SIDE, DiskMask, check_boxes, check_points
+from mmwindow.evaluation.events.targets import DiskMask, check_boxes, check_points
+from mmwindow.utils.frame import FRAME_SIDE
 
 # Square pixels: 0.1 * 70 is 7.000000000000001 in floating point; an overlap that is met exactly
 # must not be lost to rounding.

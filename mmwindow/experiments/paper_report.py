@@ -3,7 +3,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmwindow.evaluation.events.targets import FRAME_SIDE
 from mmwindow.evaluation.froc import DEFAULT_BUDGETS
 from mmwindow.evaluation.froc_settings import counted_curve
 from mmwindow.evaluation.hit_rules import DiskOverlap, rule_numbers
@@ -22,6 +21,7 @@ from mmwindow.experiments.results import load_systems
 from mmwindow.experiments.summaries import METRICS, Summary, compare_with, summarise
 from mmwindow.experiments.systems import System, paper_key
 from mmwindow.utils.files import read_json, write_text
+from mmwindow.utils.frame import FRAME_SIDE
 from mmwindow.utils.markdown import markdown_table
 from mmwindow.visualization.curves import PAPER_FIGURE, plot_froc, plot_roc
 

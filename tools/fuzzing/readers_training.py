@@ -132,7 +132,7 @@ b = dict(c=[1, 2, 'three'], d=(4, 5.5), e=None)
 _base_ = './base.py'
 model = dict(type='FCOS', head=dict(num_classes=1, name="x"))
 """
-BASE = """model = dict(type='A', depth=18, head=dict(num_classes=2, _delete_=True))
+BASE = """model = dict(type='A', depth=18, head=dict(num_classes=2))
 val = [dict(type='B'), dict(type='C')]
 """
 BASES = ("'./missing.py'", "'./config.py'", "['./base.py', './config.py']", "'.'", "'/'", "''", "'./base'", '3', 'None', '[]', '[[]]', "'base.json'",

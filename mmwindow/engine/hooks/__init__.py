@@ -1,5 +1,6 @@
 """Hooks, registered in mmdet's HOOKS."""
 from mmwindow.engine.hooks.channels_last_hook import ChannelsLastHook
+from mmwindow.engine.hooks.checkpoint_content_hook import CheckpointContentHook
 from mmwindow.engine.hooks.evaluation_size_hook import EvaluationSizeHook
 from mmwindow.engine.hooks.progress_hook import ProgressHook
 from mmwindow.engine.hooks.run_file_hook import RunFileHook
@@ -8,5 +9,6 @@ from mmwindow.engine.hooks.validate_on_resume_hook import ValidateOnResumeHook
 from mmwindow.engine.hooks.validation_log_hook import ValidationLogHook
 
 TrainingTimeHook = RunFileHook  # its name in version 0.1
-__all__ = ['ChannelsLastHook', 'EvaluationSizeHook', 'ProgressHook', 'RunFileHook', 'SettingsHook',
-           'TrainingTimeHook', 'ValidateOnResumeHook', 'ValidationLogHook']
+__all__ = ['ChannelsLastHook', 'CheckpointContentHook', 'EvaluationSizeHook', 'ProgressHook',
+           'RunFileHook', 'SettingsHook', 'TrainingTimeHook', 'ValidateOnResumeHook',
+           'ValidationLogHook']

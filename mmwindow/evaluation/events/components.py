@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from mmwindow.evaluation.events.grid import Cells, make_grid, sort_cells
 from mmwindow.evaluation.events.image_events import ImageEvents, pack_counts
 from mmwindow.evaluation.events.states import NO_STATES, States, count_changes, judge_states
-from mmwindow.evaluation.events.targets import FRAME_SIDE
 from mmwindow.evaluation.hit_rules import Floats, HitRule, judge_findings, make_hit_rule
+from mmwindow.utils.frame import FRAME_SIDE
 
 METHODS = ('auto', 'numba', 'plain')
 Sweep = Callable[[Cells, tuple[int, int]], States]

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmwindow.annotations.groups import group_name
-from mmwindow.evaluation.events.targets import FRAME_SIDE, Floats
+from mmwindow.evaluation.events.targets import Floats
+from mmwindow.utils.frame import FRAME_SIDE
 from mmwindow.utils.messages import quote, shorten
 
 Labels = NDArray[np.integer]
