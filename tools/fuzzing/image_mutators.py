@@ -106,7 +106,7 @@ def mutate_png(data: bytes, rng: random.Random) -> bytes:
         pixels = rng.choice([pixels[:-7], pixels[:len(pixels) // 2], pixels * 2,
                              bytearray(mutate_bytes(bytes(pixels), rng))])
         chunks = [chunk for chunk in chunks if chunk[0] != b'IDAT']
-        chunks.insert(1, (b'IDAT', zlib.compress(bytes(pixels), 1)))
+        chunks.insert(-1, (b'IDAT', zlib.compress(bytes(pixels), 1)))
     return data[:8] + b''.join(png_chunk(*chunk) for chunk in chunks)
 
 

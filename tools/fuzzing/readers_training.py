@@ -50,8 +50,10 @@ def mutate_checkpoint(name: str, data: bytes, rng: random.Random) -> bytes:
         return mutate_bytes(content or b'\0', rng)
 
     if rng.random() < .05:
-        return rng.choice([b'', b'PK', b'\x80\x02', b'a text\n' * 20, b'PK\3\4', b'PK\5\6' + bytes(18), pickle.dumps({}, 2),
-                           pickle.dumps('a', 2), pickle.dumps(3, 4), mutate_pickle(pickle.dumps({'state_dict': {}}, 2), rng)])
+        return rng.choice([b'', b'PK', b'\x80\x02', b'a text\n' * 20, b'PK\3\4',
+                           b'PK\5\6' + bytes(18), pickle.dumps({}, 2),
+                           pickle.dumps('a', 2), pickle.dumps(3, 4),
+                           mutate_pickle(pickle.dumps({'state_dict': {}}, 2), rng)])
     if data[:2] == b'PK' and rng.random() < .8:
         return mutate_zip(data, rng, mutate_member)
     return mutate_bytes(data, rng)
@@ -63,7 +65,8 @@ def read_checkpoint(case: Case) -> Any:
 
     check_checkpoint(case.path)
     content = load_own_checkpoint(case.path)
-    state = content['state_dict'] if isinstance(content, dict) and 'state_dict' in content else content
+    state = content['state_dict'] if isinstance(content,
+                                                dict) and 'state_dict' in content else content
     return {str(key): value.tolist() for key, value in state.items() if hasattr(value, 'tolist')}
 
 
@@ -88,7 +91,8 @@ class Storages(pickle.Unpickler):
         """Return the numbers of a storage."""
         import numpy as np
 
-        dtype = dict(FloatStorage='<f4', LongStorage='<i8', DoubleStorage='<f8', IntStorage='<i4')[key[1]]
+        dtype = dict(FloatStorage='<f4', LongStorage='<i8', DoubleStorage='<f8',
+                     IntStorage='<i4')[key[1]]
         return np.frombuffer(self.archive.read(f'{self.root}/data/{key[2]}'), dtype)
 
 
@@ -109,7 +113,8 @@ def build(storage: Any, offset: int, shape: Any, stride: Any, *_: Any) -> Any:
     if not len(shape):
         return storage[offset]
     size = storage.itemsize
-    if math.prod(shape) and offset + sum((side - 1) * step for side, step in zip(shape, stride, strict=True)) >= len(storage):
+    if math.prod(shape) and offset + sum((side - 1) * step for side, step in zip(shape, stride,
+                                                            strict=True)) >= len(storage):
         raise TypeError('beyond the storage')
     return np.lib.stride_tricks.as_strided(storage[offset:], shape, [step * size for step in stride])
 
@@ -121,7 +126,8 @@ def reread_checkpoint(case: Case) -> Any:
     with zipfile.ZipFile(case.path) as archive:
         if archive.testzip() is not None:
             raise TypeError('a member is damaged')
-        root = next(name for name in archive.namelist() if name.endswith('data.pkl')).rpartition('/')[0]
+        root = next(name
+                    for name in archive.namelist() if name.endswith('data.pkl')).rpartition('/')[0]
         content = Storages(archive, root).load()
     state = content['state_dict'] if 'state_dict' in content else content
     return {str(key): value.tolist() for key, value in state.items() if hasattr(value, 'tolist')}
@@ -135,15 +141,19 @@ model = dict(type='FCOS', head=dict(num_classes=1, name="x"))
 BASE = """model = dict(type='A', depth=18, head=dict(num_classes=2))
 val = [dict(type='B'), dict(type='C')]
 """
-BASES = ("'./missing.py'", "'./config.py'", "['./base.py', './config.py']", "'.'", "'/'", "''", "'./base'", '3', 'None', '[]', '[[]]', "'base.json'",
-         "'\\0'", "'" + 'x' * 5000 + "'", "['./base.py', './base.py']", "'mmwindow::missing.py'", "'mmwindow::'", "'::'", "'a::b::c'",
-         "'mmdet::../x.py'", '{}', "'./base.py' './base.py'", "('./base.py',)", "'./loop.py'", 'dict()', "'~/x.py'", "'$HOME/x.py'", "b'base.py'")
+BASES = ("'./missing.py'", "'./config.py'", "['./base.py', './config.py']", "'.'", "'/'", "''",
+         "'./base'", '3', 'None', '[]', '[[]]', "'base.json'",
+         "'\\0'", "'" + 'x' * 5000 + "'", "['./base.py', './base.py']", "'mmwindow::missing.py'",
+         "'mmwindow::'", "'::'", "'a::b::c'",
+         "'mmdet::../x.py'", '{}', "'./base.py' './base.py'", "('./base.py',)", "'./loop.py'",
+         'dict()', "'~/x.py'", "'$HOME/x.py'", "b'base.py'")
 
 
 def config_seeds() -> list[Seed]:
-    """Return configs of literals, which inherit another; one of them by way of a loop if it asks for it."""
+    """Return configs of literals, which inherit another; a third inherits the first."""
     loop = b"_base_ = './config.py'\n"
-    return [Seed({'config.py': CONFIG.encode(), 'base.py': BASE.encode(), 'loop.py': loop}, 'config.py'),
+    return [Seed({'config.py': CONFIG.encode(), 'base.py': BASE.encode(), 'loop.py': loop},
+                 'config.py'),
             Seed({'config.json': b'{"a": 1, "b": {"c": [1, 2]}}'}, 'config.json')]
 
 
@@ -152,7 +162,8 @@ def mutate_config(name: str, data: bytes, rng: random.Random) -> bytes:
     if name.endswith('.json'):
         return mutate_json(data, rng)
     if rng.random() < .25:
-        return data.replace(b"'./base.py'", rng.choice(BASES).encode()) if b'_base_' in data else data + (
+        return data.replace(b"'./base.py'",
+                            rng.choice(BASES).encode()) if b'_base_' in data else data + (
             b'_base_ = ' + rng.choice(BASES).encode() + b'\n')
     return mutate_tokens(data, rng)
 
@@ -184,13 +195,16 @@ def literals(path: Path, depth: int = 0) -> dict[str, Any]:
 
 def literal(node: ast.expr) -> Any:
     """Return the value of a literal, ``dict(...)`` included."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict' and not node.args:
+    if isinstance(node, ast.Call) and isinstance(node.func,
+                                                 ast.Name) and node.func.id == 'dict'
+                                                 and not node.args:
         return {str(word.arg): literal(word.value) for word in node.keywords}
     if isinstance(node, ast.List | ast.Tuple):
         values = [literal(entry) for entry in node.elts]
         return values if isinstance(node, ast.List) else tuple(values)
     if isinstance(node, ast.Dict) and all(node.keys):
-        return {ast.literal_eval(key): literal(value) for key, value in zip(node.keys, node.values, strict=True) if key}
+        return {ast.literal_eval(key): literal(value) for key, value in zip(node.keys, node.values,
+                                                            strict=True) if key}
     try:
         return ast.literal_eval(node)
     except ValueError as error:
@@ -239,15 +253,20 @@ def run_seeds() -> list[Seed]:
     with tempfile.TemporaryDirectory() as folder:
         for fold in (0, 1):
             numbers = range(fold * 12, fold * 12 + 12)
-            targets = [Target(number, 80, 100, points=[[20., 30.]] * (number % 2)) for number in numbers]
-            boxes = [dict(image_id=number, boxes=[[10., 20., 30., 40.]], scores=[.3 + .5 * (number % 2) - number * .01])
+            targets = [Target(number, 80, 100, points=[[20.,
+                                                        30.]] * (number % 2)) for number in numbers]
+            boxes = [dict(image_id=number, boxes=[[10., 20., 30., 40.]],
+                          scores=[.3 + .5 * (number % 2) - number * .01])
                      for number in numbers]
             from mmwindow.evaluation.files.predictions import Prediction
             path = Path(folder) / 'test.json'
             evaluate([Prediction(**entry) for entry in boxes], targets).write(path)
-            state = dict(system='wl_kld', fold=fold, seed=0, config='configs/x/wl_kld.py', divergence='kld',
-                         window=dict(lower_radius=50, upper_radius=200, softness=2), is_ablation=False, command='run it',
-                         mark='m', settings_mark='s', machine='x86_64', versions=dict(torch='2'), trained=True,
+            state = dict(system='wl_kld', fold=fold, seed=0, config='configs/x/wl_kld.py',
+                         divergence='kld',
+                         window=dict(lower_radius=50, upper_radius=200, softness=2),
+                         is_ablation=False, command='run it',
+                         mark='m', settings_mark='s', machine='x86_64', versions=dict(torch='2'),
+                         trained=True,
                          training_seconds=3.5, records=dict(test='test.json'))
             files[f'runs/fold{fold}/run.json'] = json.dumps(state).encode()
             files[f'runs/fold{fold}/result.json'] = json.dumps(state).encode()
@@ -287,12 +306,14 @@ def run_file_seeds() -> list[Seed]:
 
     with tempfile.TemporaryDirectory() as folder:
         write_run(folder, TrainingRun(
-            config='configs/a.py', seed=0, mark='m', training_code='c', classes=('fracture', ), input_size=(64, 96),
+            config='configs/a.py', seed=0, mark='m', training_code='c', classes=('fracture', ),
+            input_size=(64, 96),
             data=dict(train='0'), versions=dict(torch='2'), machine='x86', epoch=3, seconds=9.5,
             best=BestCheckpoint('best_a.pth', 'froc/auroc', .5, 2, {'froc/auroc': .5})))
         content = (Path(folder) / 'run.json').read_bytes()
     checkpoint = checkpoint_seeds()[0].files['epoch_3.pth']
-    return [Seed({'work/run.json': content, 'work/best_a.pth': checkpoint, 'work/best_b.pth': checkpoint}, 'work')]
+    return [Seed({'work/run.json': content, 'work/best_a.pth': checkpoint,
+                  'work/best_b.pth': checkpoint}, 'work')]
 
 
 def read_run_file(case: Case) -> Any:
@@ -303,8 +324,10 @@ def read_run_file(case: Case) -> Any:
     run = read_run(case.path)
     if run is None:
         raise TypeError('there is a run.json')
-    return dict(seconds=float(read_training_seconds(case.path)), best=find_best_checkpoint(case.path).name, epoch=run.epoch,
-                classes=list(run.classes), size=None if run.input_size is None else list(run.input_size))
+    return dict(seconds=float(read_training_seconds(case.path)),
+                best=find_best_checkpoint(case.path).name, epoch=run.epoch,
+                classes=list(run.classes),
+                size=None if run.input_size is None else list(run.input_size))
 
 
 def reread_run_file(case: Case) -> Any:
@@ -319,19 +342,26 @@ def reread_run_file(case: Case) -> Any:
                 size=None if not size else list(size))
 
 
-ARGUMENTS = ('--points-from', '--classes', '--image-ids', '--name', '--rule', '--hit-radius', '--max-overlap', '--min-iou', '--budgets',
-             '--convention', '--denominator', '--map-extent', '--missing', '--intervals', '--seed', '--statistics', '--by', '--compare',
+ARGUMENTS = ('--points-from', '--classes', '--image-ids', '--name', '--rule', '--hit-radius',
+             '--max-overlap', '--min-iou', '--budgets',
+             '--convention', '--denominator', '--map-extent', '--missing', '--intervals', '--seed',
+             '--statistics', '--by', '--compare',
              '--operating-point', '--choose', '--choose-target', '--nothing', '-x', '--out')
-VALUES = ('0', '1', '-1', '.5', '1e-300', '1e308', '1e400', 'nan', 'inf', '-inf', '100', '99', '2000000000', '99999999999999999999', '1,2,3', '.1,.1',
-          ',', '', ' ', 'paper', 'luna16', 'auto', 'keypoints', 'bbox', 'polygon', 'distance', 'box_iou', 'centre_in_box', 'disk_overlap',
-          'empty', 'refuse', 'normals', 'all', 'image', 'frame', 'first_crossing', 'best', 'interpolated', 'group', 'body_part', 'file_name', 'age',
-          'sensitivity', 'specificity', 'fp_budget', 'youden', 'fracture', 'a,b', 'record.json', 'boxes.json', 'points.json', 'missing.json', '.',
+VALUES = ('0', '1', '-1', '.5', '1e-300', '1e308', '1e400', 'nan', 'inf', '-inf', '100', '99',
+          '2000000000', '99999999999999999999', '1,2,3', '.1,.1',
+          ',', '', ' ', 'paper', 'luna16', 'auto', 'keypoints', 'bbox', 'polygon', 'distance',
+          'box_iou', 'centre_in_box', 'disk_overlap',
+          'empty', 'refuse', 'normals', 'all', 'image', 'frame', 'first_crossing', 'best',
+          'interpolated', 'group', 'body_part', 'file_name', 'age',
+          'sensitivity', 'specificity', 'fp_budget', 'youden', 'fracture', 'a,b', 'record.json',
+          'boxes.json', 'points.json', 'missing.json', '.',
           '/dev/null', '/proc/self/mem', '1' * 400, '٣', '0x10', '1_0', '--', '-', '{}')
 
 
 def argument_seeds() -> list[Seed]:
     """Return a command line with its files."""
-    return [Seed({'boxes.json': json.dumps(box_rows()).encode(), 'points.json': POINTS, 'arguments': b''}, 'arguments')]
+    return [Seed({'boxes.json': json.dumps(box_rows()).encode(), 'points.json': POINTS,
+                  'arguments': b''}, 'arguments')]
 
 
 def mutate_arguments(name: str, data: bytes, rng: random.Random) -> bytes:
@@ -340,7 +370,8 @@ def mutate_arguments(name: str, data: bytes, rng: random.Random) -> bytes:
     for _ in range(rng.choice([0, 1, 1, 2, 3])):
         arguments.append(rng.choice(ARGUMENTS))
         if rng.random() < .9:
-            arguments.append(rng.choice(VALUES if rng.random() < .8 else [entry for entry in NAMES if '\0' not in entry]))
+            arguments.append(rng.choice(VALUES if rng.random() < .8 else [entry
+                                                            for entry in NAMES if '\0' not in entry]))
     return json.dumps(arguments).encode()
 
 
@@ -354,17 +385,21 @@ def read_arguments(case: Case) -> Any:
     out, errors = io.StringIO(), io.StringIO()
     arguments = json.loads(case.path.read_bytes() or b'[]')
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors), contextlib.chdir(case.path.parent):
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors),
+        contextlib.chdir(case.path.parent):
             run_command(evaluate, 'tools/evaluate.py', [
                 'boxes.json', 'points.json', '--out', 'results', '--missing', 'empty', *arguments])
     except SystemExit as error:
-        lines = [line for line in errors.getvalue().splitlines() if not line.startswith('evaluate: no figures')
+        lines = [line
+                 for line in errors.getvalue().splitlines()
+                 if not line.startswith('evaluate: no figures')
                  and 'images' not in line.split()[:1]]
         if error.code == 2:  # argparse shows how the tool is called before its line
             lines = lines[-1:]
         if error.code not in (1, 2):
             raise TypeError(f'status {error.code}') from error
-        raise ValueError('arguments: ' + '\n'.join(line.rpartition('\r')[2] for line in lines)) from error
+        raise ValueError('arguments: ' + '\n'.join(line.rpartition('\r')[2]
+                                                   for line in lines)) from error
     record = json.loads((case.path.parent / 'results' / 'record.json').read_text())
     return {key: value for key, value in record['metrics'].items() if key == 'auroc'}
 
@@ -380,8 +415,11 @@ def reread_arguments(case: Case) -> Any:
 
 READERS = (
     Reader('checkpoint', checkpoint_seeds, mutate_checkpoint, read_checkpoint, reread_checkpoint),
-    Reader('config', config_seeds, mutate_config, read_config, reread_config, names=('base.py', 'loop.py')),
+    Reader('config', config_seeds, mutate_config, read_config, reread_config, names=('base.py',
+                                                            'loop.py')),
     Reader('runs', run_seeds, mutate_named, read_runs, reread_runs, names=('runs', 'wl_kld')),
-    Reader('run-file', run_file_seeds, mutate_named, read_run_file, reread_run_file, mutated=('work/run.json', ),
+    Reader('run-file', run_file_seeds, mutate_named, read_run_file, reread_run_file,
+           mutated=('work/run.json', ),
            names=('run.json', 'best_')),
-    Reader('arguments', argument_seeds, mutate_arguments, read_arguments, reread_arguments, mutated=('arguments', ), tolerance=1e-9))
+    Reader('arguments', argument_seeds, mutate_arguments, read_arguments, reread_arguments,
+           mutated=('arguments', ), tolerance=1e-9))
