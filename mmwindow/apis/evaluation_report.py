@@ -3,6 +3,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmwindow.apis.reader_study import ReaderStudy
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.finding_counts import describe_counts
 from mmwindow.evaluation.metric_names import AUROC, PAPER_METRICS, display_name, recall_name
@@ -34,6 +35,7 @@ class ClassReport:
         comparisons: With other systems, by name.
         other_events: The other systems' images, by name.
         leaderboard: Of this system and the others; None where there are fewer than two.
+        readers: Where there are several; None where there are not.
     """
 
     name: str
@@ -44,6 +46,7 @@ class ClassReport:
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
     other_events: Mapping[str, list[ImageEvents]] = field(default_factory=dict)
     leaderboard: Leaderboard | None = None
+    readers: ReaderStudy | None = None
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> list[str]:
@@ -192,7 +195,8 @@ def settings_lines(result: EvaluationResult) -> list[str]:
 
 
 def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],
-                 result: EvaluationResult, figures: Sequence[str]) -> Path:
+                 result: EvaluationResult, figures: Sequence[str],
+                 more_lines: Mapping[str, Sequence[str]] | None = None) -> Path:
     """Write the page atomically.
 
     Args:
@@ -201,6 +205,7 @@ def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],
         reports: One per class.
         result: All classes.
         figures: Names of the figures next to the page.
+        more_lines: Of some classes, by name, such as those about readers.
 
     Returns:
         Path: The page.
@@ -211,7 +216,10 @@ def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],
                   *leaderboard_lines(report, name), *point_lines(report), *strata_lines(report)]
         for other, comparison in report.comparisons.items():
             lines += comparison_lines(comparison, name, other)
-    lines += [f'![{figure}]({figure})' for figure in figures] + [''] * bool(figures)
+        lines += (more_lines or {}).get(report.name, [])
+    # In angle brackets a link may have blanks, as the names of classes do.
+    lines += [f'![{figure}](<{figure}>)' if ' ' in figure else f'![{figure}]({figure})'
+              for figure in figures] + [''] * bool(figures)
     lines += settings_lines(result)
     path = Path(path)
     write_text(path, '\n'.join(lines))

@@ -4,6 +4,7 @@ import os.path
 from collections.abc import Iterable
 from typing import Any
 
+from mmcv.transforms import LoadImageFromFile
 from mmdet.datasets import BaseDetDataset
 from mmdet.registry import DATASETS
 from mmengine.logging import print_log
@@ -11,8 +12,9 @@ from mmengine.logging import print_log
 from mmwindow.annotations.point_file import read_point_file
 from mmwindow.annotations.point_rules import check_point_rule
 from mmwindow.annotations.records import ImageRecord
-from mmwindow.images.decode import ImageSettings
+from mmwindow.images.decode import MAX_PIXELS, ImageSettings
 from mmwindow.images.file_check import check_image_files, describe_problems, describe_turned
+from mmwindow.utils.messages import shorten
 
 # Settings of version 0.1 that are now those of transforms.
 MOVED = {
@@ -131,9 +133,19 @@ class CocoPointDataset(BaseDetDataset):
 
 
 def image_settings(transforms: Iterable[object]) -> ImageSettings:
-    """Return how the loader of a pipeline reads images."""
+    """Return how the loader of a pipeline reads images.
+
+    Raises:
+        ValueError: A loader would decode them otherwise: mmcv's turns images by their tags and takes
+            the upper 8 of 16 bits.
+    """
     for transform in transforms:
         args = getattr(transform, 'backend_args', None) or {}
         if args.get('backend') == 'radiograph':
-            return ImageSettings(args.get('bit_depth'))
+            return ImageSettings(args.get('bit_depth'), args.get('max_pixels', MAX_PIXELS))
+        if isinstance(transform, LoadImageFromFile):
+            raise ValueError('LoadImageFromFile has the backend_args '
+                             f'{shorten(dict(args))}, by which mmcv decodes images and turns them by '
+                             "their tags, but not their points; give it backend_args=dict(backend="
+                             "'radiograph'), and what the files lie in as its storage")
     return ImageSettings()

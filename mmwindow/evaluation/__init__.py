@@ -23,6 +23,8 @@ from mmwindow.evaluation.roc import ROCCurve, auroc, roc_curve
 from mmwindow.evaluation.scoring import evaluate
 from mmwindow.evaluation.statistics.compare import compare_systems
 from mmwindow.evaluation.statistics.delong import delong_interval, delong_test
+from mmwindow.evaluation.statistics.folds import compare_over_folds, mean_over_folds
+from mmwindow.evaluation.statistics.holm import holm
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.leaderboard import Leaderboard, leaderboard
 from mmwindow.evaluation.statistics.operating_point import (
@@ -41,8 +43,8 @@ __all__ = [
     'ROCCurve', 'roc_curve', 'auroc', 'CONVENTIONS', 'DEFAULT_BUDGETS', 'display_name',
     'metric_names',
     # Statistics
-    'Interval', 'apply_operating_point', 'choose_operating_point', 'compare_systems',
-    'delong_interval', 'delong_test', 'evaluate_folds', 'evaluate_strata', 'Leaderboard',
-    'leaderboard',
+    'Interval', 'apply_operating_point', 'choose_operating_point', 'compare_over_folds',
+    'compare_systems', 'delong_interval', 'delong_test', 'evaluate_folds', 'evaluate_strata', 'holm',
+    'Leaderboard', 'leaderboard', 'mean_over_folds',
     # Files
     'Record', 'read_record', 'write_record', 'RunningFloor', 'find_floor', 'prune_events']

@@ -82,13 +82,14 @@ class EvaluationResult:
     counts: dict[str, int] = field(default_factory=dict)
 
     def write(self, path: str | Path, source: Mapping[str, Any] | None = None,
-              prefix: str = '') -> Path:
+              prefix: str = '', readers: Mapping[str, Any] | None = None) -> Path:
         """Write the record; see :func:`~mmwindow.evaluation.write_record`.
 
         Args:
             path: The ``.json``.
             source: Plain data: what was scored.
             prefix: Before the names of the metrics, as a runner logs them.
+            readers: Plain data: what several readers of the images did.
         """
         counts = {'counts': self.counts} if self.counts else {}
         return write_record(
@@ -96,7 +97,8 @@ class EvaluationResult:
             {f'{prefix}/{name}' if prefix else name: value for name, value in self.metrics.items()},
             source={**(source or {}), **counts},
             intervals={name: {key: interval_dict(value) for key, value in entry.intervals.items()}
-                       for name, entry in self.classes.items() if entry.intervals})
+                       for name, entry in self.classes.items() if entry.intervals},
+            readers=readers)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield one row per class and number, as :meth:`to_frame` shows them."""

@@ -29,6 +29,7 @@ from mmwindow.evaluation.files.predictions import (
 from mmwindow.evaluation.froc_settings import BUDGETS, MAP_EXTENTS, MISSING, FROCSettings
 from mmwindow.evaluation.hit_rules import HitRule, make_hit_rule
 from mmwindow.evaluation.results import EvaluationResult, summarise
+from mmwindow.utils.messages import quote, shorten
 
 __all__ = ['BUDGETS', 'MAP_EXTENTS', 'MISSING', 'ReducedImage', 'evaluate', 'reduce_image']
 
@@ -174,17 +175,17 @@ def find_target(prediction: Prediction, by_id: Mapping[Any, Target],
     """
     image_id = prediction.image_id
     if image_id not in by_id:
-        known = ', '.join(repr(key) for key in list(by_id)[:3])
-        raise ValueError(f'image {image_id!r} is predicted but not among the targets ({known}, ...); '
-                         'are the predictions of another set?')
+        known = ', '.join(quote(key) for key in list(by_id)[:3])
+        raise ValueError(f'image {quote(image_id)} is predicted but not among the targets '
+                         f'({known}, ...); are the predictions of another set?')
     target = by_id[image_id]
     if image_id in done:
         raise ValueError(f'{target.name} is predicted twice; keep one')
     size = (prediction.height, prediction.width)
     if size != (None, None) and size != (target.height, target.width):
-        raise ValueError(f'{target.name} was predicted at {size[0]} x {size[1]} pixels (height x '
-                         f'width) but is annotated at {target.height} x {target.width}; are they '
-                         'the same image?')
+        raise ValueError(f'{target.name} was predicted at {shorten(size[0])} x {shorten(size[1])} '
+                         f'pixels (height x width) but is annotated at {target.height} x '
+                         f'{target.width}; are they the same image?')
     return target
 
 

@@ -14,7 +14,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from mmwindow.annotations.merging import MAJORITY, MERGE_RADIUS
 from mmwindow.annotations.point_rules import POINT_RULES
+from mmwindow.annotations.reader_names import KEEP, MERGE
 from mmwindow.evaluation.files.finding_counts import describe_counts
 from mmwindow.evaluation.files.prediction_files import IMAGE_IDS
 from mmwindow.evaluation.froc import CONVENTIONS
@@ -63,7 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     # Required, but checked by run(): an option that takes several values may stand before them.
     add('predictions', help='ours (.npz), COCO results (.json), points or boxes (.csv), maps (.npz, '
         'a folder of .npy or .png), or .pkl').required = False
-    add('annotations', help='COCO JSON with keypoints, boxes or polygons').required = False
+    add('annotations', nargs='+', help='COCO JSON with keypoints, boxes or polygons; or one file for '
+        'each reader, NAME=FILE').required = False
     parser.set_defaults(usage_error=parser.error)
     add('--out', required=True, metavar='FOLDER', help='receives record, table, report and figures')
     add('--points-from', choices=POINT_RULES, default='auto',
@@ -73,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--image-ids', choices=IMAGE_IDS, default='auto',
         help='what image_id of COCO results is: the id, or the number or stem of the file name')
     add('--name', help='of the system in report and figures')
+    add_reader_arguments(parser)
     scoring = parser.add_argument_group('scoring')
     add = scoring.add_argument
     add('--rule', choices=HIT_RULES,
@@ -105,6 +109,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--choose-target', type=float, help='FP rate (0.1), sensitivity or specificity (0.9)')
 
 
+def parse_min_readers(text: str) -> int | str:
+    """Return a number of readers, or 'majority'."""
+    return int(text) if text.isdecimal() else text
+
+
+def add_reader_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments for annotations of several readers."""
+    group = parser.add_argument_group('several readers (docs/readers.md)')
+    how = group.add_mutually_exclusive_group()
+    how.add_argument('--merge-readers', action='store_const', const=MERGE, dest='readers',
+                     help='findings that enough readers marked, merged by distance')
+    how.add_argument('--keep-readers', action='store_const', const=KEEP, dest='readers',
+                     help="each reader's points are the truth on their own; the mean is reported")
+    how.add_argument('--reader', metavar='NAME', dest='readers', help="this reader's points alone")
+    group.add_argument('--merge-radius', type=float, default=MERGE_RADIUS, metavar='PIXELS',
+                       help='of a frame of side 1024: within it marks are one finding (%(default)g)')
+    group.add_argument('--min-readers', type=parse_min_readers, default=MAJORITY, metavar='NUMBER',
+                       help='who must have marked a finding; majority: more than half of those who '
+                       'read the image (the default)')
+
+
 def run(args: argparse.Namespace) -> None:
     """Score, write the results, and show the numbers."""
     from mmwindow.apis.evaluate_files import describe, evaluate_files
@@ -128,7 +153,8 @@ def take_files(options: dict[str, Any], usage_error: Callable[[str], Any]) -> No
     """
     compare = options['compare'] or []
     if options['predictions'] is None and len(compare) > 2:
-        *options['compare'], options['predictions'], options['annotations'] = compare
+        *options['compare'], options['predictions'], annotations = compare
+        options['annotations'] = [annotations]
     missing = [name for name in ('predictions', 'annotations') if options[name] is None]
     if missing:
         usage_error(f'the following arguments are required: {", ".join(missing)}')

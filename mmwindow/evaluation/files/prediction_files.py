@@ -169,9 +169,9 @@ def read_samples(path: Path, truth: GroundTruth, classes: Sequence[str] | None =
             prediction = sample_prediction({'ori_shape': (None, None), **sample}, classes)
             image_id = names.find_checked(
                 sample['img_id'], None if img_path is None else str(img_path), must_know=False)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f'{path}: sample {index} (image {quote(sample["img_id"])}): '
-                             f'{shorten(str(error))}') from error
+        except Exception as error:  # of any object that a pickle can hold
+            raise ValueError(f'{path}: sample {index} (image {quote(sample["img_id"], 60)}): '
+                             f'{shorten(str(error).removeprefix(f"{path}: "), 400)}') from error
         yield _with_id(prediction, image_id)
 
 

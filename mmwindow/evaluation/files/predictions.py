@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from mmwindow.annotations.groups import group_name
 from mmwindow.evaluation.events.targets import Floats
 from mmwindow.utils.frame import FRAME_SIDE
+from mmwindow.utils.messages import quote, shorten
 
 Labels = NDArray[np.integer]
 BEYOND = 0.01  # image pixels: what scaling a box to its image may round to
@@ -47,7 +48,7 @@ class Target:
     def name(self) -> str:
         """How messages name the image."""
         file_name = self.fields.get('file_name')
-        return f'image {self.image_id!r}' + (f' ({file_name})' if file_name else '')
+        return f'image {quote(self.image_id)}' + (f' ({shorten(file_name)})' if file_name else '')
 
     @property
     def scale(self) -> float:
@@ -248,6 +249,8 @@ def _check_scored(prediction: Prediction, places: Floats, what: str, num_classes
                   ) -> tuple[NDArray[Any], Labels]:
     """Return the scores and labels of findings at places ``(N, 2)`` or ``(N, 4)``."""
     scores = np.asarray(() if prediction.scores is None else prediction.scores).reshape(-1)
+    if len(scores) and scores.dtype.kind not in 'fiub':
+        raise ValueError(f'{what} scores are of type {scores.dtype}; numbers are expected')
     if len(scores) != len(places):
         raise ValueError(f'there are {len(places)} {what}{"es" if what == "box" else "s"} but '
                          f'{len(scores)} scores')
@@ -260,9 +263,12 @@ def _check_scored(prediction: Prediction, places: Floats, what: str, num_classes
 
 
 def _as_rows(values: ArrayLike | None, width: int, what: str) -> Floats:
-    values = np.asarray(() if values is None else values, dtype=np.float64)
+    values = np.asarray(() if values is None else values)
     if values.size == 0:
         return np.zeros((0, width))
+    if values.dtype.kind not in 'fiub':
+        raise ValueError(f'{what} are of type {values.dtype}; numbers are expected')
+    values = values.astype(np.float64)
     if values.ndim != 2 or values.shape[1] != width:
         raise ValueError(f'{what} have shape {values.shape}; (N, {width}) is expected')
     return values
@@ -277,6 +283,6 @@ def _check_labels(labels: ArrayLike | None, num: int, num_classes: int, what: st
         labels = labels.astype(int)
     if len(labels) != num or labels.dtype.kind not in 'iu' or (
             num and not 0 <= labels.min() <= labels.max() < num_classes):
-        raise ValueError(f'{what}: labels are {labels.tolist()[:10]}; {num} integers from 0 to '
+        raise ValueError(f'{what}: labels are {shorten(labels.tolist())}; {num} integers from 0 to '
                          f'{num_classes - 1} are expected')
     return labels

@@ -12,8 +12,7 @@ from typing import Any
 
 from mmwindow.utils.messages import quote, shorten
 
-# With a digest of their own.
-ENTRIES = ('version', 'settings', 'versions', 'source', 'metrics', 'intervals')
+OTHERS = ('format', 'digests', 'classes')  # all other entries have a digest of their own
 AGAIN = 'the record was altered, or is not of one test: write it again'
 
 
@@ -37,7 +36,8 @@ def record_digests(content: Mapping[str, Any]) -> dict[str, str]:
     """Return the digests of the entries of a record, those of its classes without their images."""
     heads = [{name: value for name, value in entry.items() if name != 'images'}
              for entry in content['classes']]
-    return {**{name: digest(content.get(name)) for name in ENTRIES}, 'classes': digest(heads)}
+    return {**{name: digest(value) for name, value in content.items() if name not in OTHERS},
+            'classes': digest(heads)}
 
 
 def check_digests(path: Path, content: Mapping[str, Any]) -> None:

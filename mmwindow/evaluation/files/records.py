@@ -52,6 +52,7 @@ class Record:
         source: What was scored: names of files, the command.
         version: Of the format.
         path: Where it was read.
+        readers: What several readers of the images did; empty where there were none.
     """
 
     classes: dict[str, list[ImageEvents]]
@@ -62,6 +63,7 @@ class Record:
     source: dict[str, Any] = field(default_factory=dict)
     version: int = VERSION
     path: Path | None = None
+    readers: dict[str, Any] = field(default_factory=dict)
 
     def events(self, name: str | None = None) -> list[ImageEvents]:
         """Return the images of a class; of the only one if ``name`` is None.
@@ -81,7 +83,8 @@ class Record:
 def write_record(path: str | Path, classes: dict[str, Sequence[ImageEvents]],
                  settings: Mapping[str, Any], metrics: Mapping[str, Any] | None = None,
                  source: Mapping[str, Any] | None = None,
-                 intervals: Mapping[str, Any] | None = None) -> Path:
+                 intervals: Mapping[str, Any] | None = None,
+                 readers: Mapping[str, Any] | None = None) -> Path:
     """Write a record atomically: a file under its own name is complete, and agrees with itself.
 
     Args:
@@ -91,6 +94,7 @@ def write_record(path: str | Path, classes: dict[str, Sequence[ImageEvents]],
         metrics: Name to number.
         source: Plain data.
         intervals: For each class, metric to plain data.
+        readers: Plain data; an entry of this name where there are several readers.
 
     Returns:
         Path: Where it lies.
@@ -113,6 +117,8 @@ def write_record(path: str | Path, classes: dict[str, Sequence[ImageEvents]],
         intervals=plain(intervals or {}),
         classes=[_describe_class(f'{path}: class {name}', name, events, froc_settings)
                  for name, events in classes.items()])
+    if readers:
+        content['readers'] = plain(readers)
     content['digests'] = record_digests(content)
     rule = settings.get('rule', 'disk_overlap')
     for name, events in classes.items():
@@ -170,7 +176,8 @@ def read_record(path: str | Path) -> Record:
                   metrics={key: math.nan if value is None else value
                            for key, value in content['metrics'].items()},
                   intervals=content['intervals'], versions=content['versions'],
-                  source=content['source'], version=content['version'], path=path)
+                  source=content['source'], version=content['version'], path=path,
+                  readers=content.get('readers') or {})
 
 
 def _warn_of_old_recalls(path: Path, content: Mapping[str, Any],
@@ -216,12 +223,11 @@ def _load(path: Path) -> dict[str, Any]:
             isinstance(settings.get('budgets'), list)):
         raise ValueError(f'{path}: settings lack budgets or a convention, one of {CONVENTIONS}; '
                          'write the record again')
-    for name in ('metrics', 'intervals', 'versions', 'source'):
+    for name in ('metrics', 'intervals', 'versions', 'source', 'readers'):
         if not isinstance(content.get(name) or {}, dict):
             raise ValueError(f'{path}: its entry {name} is {shorten(content[name])}; an object is '
                              'expected: write the record again')
-        content.setdefault(name, {})
-        if content[name] is None:
+        if name != 'readers' and not content.get(name):
             content[name] = {}
     for key, value in content['metrics'].items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
