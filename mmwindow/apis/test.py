@@ -124,6 +124,23 @@ def describe_metrics(metrics: Mapping[str, float | None]) -> str:
                    for name, value in metrics.items())
 
 
+def describe_outputs(out: str | Path | None, show_dir: str | Path | None) -> str:
+    """Return as lines of text where a test wrote what was asked for; nothing on other ranks.
+
+    >>> print(describe_outputs('a.npz', None), end='')
+    predictions: a.npz, described in a.json
+    """
+    if not is_first_process():
+        return ''
+    lines = []
+    if out is not None:
+        described = f', described in {Path(out).with_suffix(".json")}' * (Path(out).suffix == '.npz')
+        lines.append(f'predictions: {out}{described}\n')
+    if show_dir is not None:
+        lines.append(f'pictures: {show_dir}\n')
+    return ''.join(lines)
+
+
 def dump_metric(out: str | Path, config: str | Path, checkpoint: str | Path) -> BaseMetric:
     """Return the metric that writes every prediction into a file, by its suffix."""
     if Path(out).suffix != '.npz':

@@ -201,7 +201,8 @@ def test_a_description_names_only_parts_of_a_model(name):
 
 def test_the_parts_of_every_system_may_be_described():
     check_types(dict(model=dict(type='mmdet.FasterRCNN', backbone=dict(type='ResNet', norm_cfg=dict(
-        type='BN')), roi=dict(roi_layer=dict(type='RoIAlign'), coder=dict(type='DeltaXYWHBBoxCoder'))),
+        type='BN')), roi=dict(roi_layer=dict(type='RoIAlign'),
+                              coder=dict(type='DeltaXYWHBBoxCoder'))),
         test_cfg=dict(nms=dict(type='nms')), pipeline=[dict(type='LoadImageFromFile'),
                                                        dict(type='PackPointInputs')]))
 
