@@ -82,6 +82,8 @@ def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None
     with contextlib.ExitStack() as stack:
         if is_first_process():
             check_output_folder(cfg.work_dir, '--work-dir')
+            for path in record_files(cfg):
+                check_output_file(path, 'outfile of test_evaluator')
             if out is not None:
                 check_output_file(out, '--out')
                 stack.enter_context(hold_file(out, 'or choose another --out'))
@@ -108,6 +110,13 @@ def _test(cfg: Config, config: str | Path, checkpoint: str | Path, out: str | Pa
     metrics = runner.test()
     close_process_group()
     return metrics
+
+
+def record_files(cfg: Config) -> list[str]:
+    """Return the files that the metrics of a test write."""
+    evaluator = cfg.get('test_evaluator') or []
+    metrics = evaluator if isinstance(evaluator, list | tuple) else [evaluator]
+    return [path for metric in metrics if (path := metric.get('outfile'))]
 
 
 def describe_metrics(metrics: Mapping[str, float | None]) -> str:

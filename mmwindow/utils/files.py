@@ -42,6 +42,24 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def check_ordinary_file(path: str | Path, what: str) -> None:
+    """Reject a pipe, a device or a socket, from which reading may never end; a folder, too.
+
+    What is not there is left to who opens it.
+
+    Args:
+        path: The file.
+        what: What it should be, for the message.
+
+    Raises:
+        ValueError: It is there and no ordinary file.
+    """
+    if Path(path).exists() and not Path(path).is_file():
+        kind = 'a folder' if Path(path).is_dir() else 'a pipe or a device'
+        raise ValueError(f'{shorten(str(path))}: the {what} cannot be read (it is {kind}); give the '
+                         'path of an ordinary file')
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file atomically (:func:`atomic_file`)."""
     with atomic_file(path) as part:

@@ -56,7 +56,8 @@ CONFIG = '''
 _base_ = '{root}/configs/windowloss/wl_kld_r50_fpn.py'
 input_size = 64
 data_root = '{data}/'
-model = dict(backbone=dict(depth=18, init_cfg=None), neck=dict(in_channels=[64, 128, 256, 512]))
+model = dict(backbone=dict(depth=18, base_channels=8, init_cfg=None),
+             neck=dict(in_channels=[8, 16, 32, 64]))
 train_dataloader = dict(batch_size=1, num_workers=0, persistent_workers=False)
 val_dataloader = dict(num_workers=0, persistent_workers=False)
 test_dataloader = dict(num_workers=0, persistent_workers=False)

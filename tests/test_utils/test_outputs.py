@@ -13,10 +13,11 @@ from mmwindow.utils.outputs import check_output_file, check_output_folder, warn_
 def test_a_place_that_cannot_be_written_is_named_before_the_work(tmp_path, monkeypatch):
     (tmp_path / 'file').write_text('x')
     os.mkfifo(tmp_path / 'pipe')
-    check_output_folder(tmp_path / 'new' / 'deep', '--out')
+    (tmp_path / 'new').mkdir()
+    check_output_folder(tmp_path / 'new' / 'deep' / 'er', '--out')
     check_output_file(tmp_path / 'other' / 'a.npz', '--out')
     check_output_file(tmp_path / 'file', '--out')
-    for folder in ('file', 'file/in', 'pipe'):
+    for folder in ('file', 'file/in', 'file/in/in', 'pipe'):
         with pytest.raises(ValueError, match='--work-dir .*is a file; a folder is expected'):
             check_output_folder(tmp_path / folder, '--work-dir')
     for name in ('new', 'pipe'):
@@ -35,7 +36,8 @@ def test_a_place_that_cannot_be_written_is_named_before_the_work(tmp_path, monke
     monkeypatch.setattr('pathlib.Path.write_bytes', refuse)
     with pytest.raises(ValueError, match='cannot be written .Read-only file system.; choose another'):
         check_output_folder(tmp_path, '--show-dir')
-    assert sorted(os.listdir(tmp_path)) == ['file', 'new', 'other', 'pipe']
+    assert sorted(os.listdir(tmp_path)) == ['file', 'new', 'pipe']
+    assert not os.listdir(tmp_path / 'new')
     assert (tmp_path / 'file').read_text() == 'x'
 
 

@@ -11,6 +11,8 @@ small JSON for each system and its events: the README's tables are made from the
 import argparse
 from pathlib import Path
 
+from mmwindow.utils.outputs import check_output_folder
+
 PAPER = Path(__file__).resolve().parents[3] / 'results' / 'paper.json'
 
 
@@ -30,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Make tables and figures."""
+    check_output_folder(args.out, '--out')
+    if args.results:
+        check_output_folder(args.results, '--results')
     from mmwindow.experiments.paper_report import make_report
     make_report(**vars(args))
     print((Path(args.out) / 'table1.md').read_text(encoding='utf-8'))

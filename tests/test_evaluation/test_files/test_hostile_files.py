@@ -5,6 +5,7 @@ import os
 import pickle
 import struct
 import time
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -137,3 +138,15 @@ def test_a_description_that_makes_no_sense_is_rejected(tmp_path, change, words):
     np.savez(path, description=np.frombuffer(json.dumps(content).encode(), np.uint8))
     with pytest.raises(ValueError, match=words):
         list(iterate_archive(path, read_description(path)))
+
+
+def test_a_pickle_of_eight_bytes_asks_for_no_gigabytes(tmp_path):
+    """``LONG_BINPUT`` names a place of a table that the unpickler in C then makes: 2 GB here."""
+    path = tmp_path / 'boxes.pkl'
+    path.write_bytes(b'\x80\x02]r\xff\xff\xff\x07.')
+    tracemalloc.start()
+    try:
+        assert load_samples(path) == []
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
