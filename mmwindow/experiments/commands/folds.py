@@ -19,6 +19,7 @@ from mmwindow.experiments.commands.run_arguments import (
     add_run_arguments,
     do_runs,
 )
+from mmwindow.utils.outputs import check_output_folder
 
 __all__ = ['STOPPED', 'add_arguments', 'run']
 
@@ -35,5 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train and test."""
+    check_output_folder(args.out, '--out')
     from mmwindow.experiments.cross_validation import run_folds
     do_runs(run_folds, args)

@@ -22,6 +22,7 @@ from mmwindow.experiments.commands.run_arguments import (
     add_run_arguments,
 )
 from mmwindow.utils.command_line import OptionsAction
+from mmwindow.utils.outputs import check_output_file, check_output_folder
 
 __all__ = ['STOPPED', 'add_arguments', 'run']
 
@@ -59,6 +60,9 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         ValueError: A run failed.
     """
+    check_output_folder(args.out, '--out')
+    if args.results:
+        check_output_file(args.results, '--results')
     from mmwindow.experiments.tuning import choose_settings, describe_choice
     candidates = choose_settings(**vars(args))
     if candidates is None:

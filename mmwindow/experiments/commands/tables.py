@@ -15,6 +15,8 @@ again from these events; with --check nothing is written, and status 1 says that
 import argparse
 from pathlib import Path
 
+from mmwindow.utils.outputs import check_output_folder
+
 PAPER = Path(__file__).resolve().parents[3] / 'results' / 'paper.json'
 
 
@@ -51,6 +53,9 @@ def run(args: argparse.Namespace) -> None:
     if check or not args.folders or not args.out:
         raise ValueError('DIR and --out FOLDER are needed: folders of runs, and where the tables go; '
                          'or --from-results RESULTS, with or without --check')
+    check_output_folder(args.out, '--out')
+    if args.results:
+        check_output_folder(args.results, '--results')
     from mmwindow.experiments.paper_report import make_report
     make_report(**options)
     show_tables(args.out)
