@@ -1,6 +1,6 @@
 """Digests of what a record holds, which tell that an entry is not the one that was written.
 
-Records have them since version 0.3. They find what checks of one number against another cannot: a
+Records have them since version 0.2. They find what checks of one number against another cannot: a
 name, a group, a score that changes no reported number. They are no signature: who alters a record on
 purpose can make them again.
 """
@@ -43,7 +43,7 @@ def record_digests(content: Mapping[str, Any]) -> dict[str, str]:
 def check_digests(path: Path, content: Mapping[str, Any]) -> None:
     """Raise ``ValueError`` where an entry of a record is not the one that was written.
 
-    A record of before version 0.3 has no digests and passes.
+    A record of before version 0.2 has no digests and passes.
     """
     written = content.get('digests')
     if written is None:

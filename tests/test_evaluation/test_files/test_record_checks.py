@@ -46,7 +46,7 @@ def real_record(tmp_path_factory):
 
 
 def without_digests(content):
-    """Return a record as one of before version 0.3."""
+    """Return a record as one of before version 0.2."""
     content = copy.deepcopy(content)
     del content['digests']
     for entry in content['classes']:
