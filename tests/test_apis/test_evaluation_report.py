@@ -1,4 +1,4 @@
-"""The leaderboard in the report: raw and corrected p-values, and the family they are corrected for."""
+"""The leaderboard in the report: p-values, raw and corrected, and the family of the correction."""
 import numpy as np
 import pytest
 
