@@ -4,16 +4,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.events.targets import Floats
 from mmwindow.evaluation.froc_settings import FROCSettings, counted_events
-from mmwindow.evaluation.statistics.compare import difference_interval, match_images
+from mmwindow.evaluation.readers.agreement import FEW_UNITS, FEW_UNITS_NOTE
+from mmwindow.evaluation.statistics.compare import match_images
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.resampling import Units, draw_weights, find_units
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
 
-NO_WIDTH = 'no interval: all resamples of the patients give one difference'
+NO_WIDTH = 'no interval: resamples of the patients give one difference, or most have no number'
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class SystemAtReader:
         recall: Of the system at the reader's FP rate, by first crossing; NaN without a finding.
         sensitivity: Of the system at the reader's specificity, the highest at any threshold of at
             least this specificity; NaN without both kinds of images.
-        recall_difference: Reader minus system, paired bootstrap over patients; None with a reason.
+        recall_difference: Reader minus system; paired bootstrap over patients, see
+            :func:`paired_interval`; None with a reason.
         sensitivity_difference: Likewise.
         reasons: For each difference without an interval, why.
     """
@@ -75,16 +78,35 @@ def system_at_reader(reader: Sequence[ImageEvents], system: Sequence[ImageEvents
             drawn = [pair.both(weights) for weights in draw_weights(
                 np.zeros(len(units), int), num_resamples, np.random.default_rng(seed))]
             replicates = np.concatenate([one - other for one, other in drawn])
-            if (~np.isnan(replicates)).sum() < num_resamples / 2:
-                reasons[name] = 'most resamples of the patients have no number'
-                continue
-            interval = difference_interval(theirs - ours, replicates, level)
-            if interval.low < interval.high:
-                differences[name] = interval
-            else:
+            differences[name] = paired_interval(theirs - ours, replicates, len(units), level)
+            if differences[name] is None:
                 reasons[name] = NO_WIDTH
     return SystemAtReader(values['recall'], values['sensitivity'], differences['recall'],
                           differences['sensitivity'], reasons)
+
+
+def paired_interval(difference: float, replicates: Floats, num_units: int, level: float
+                    ) -> Interval | None:
+    """Return the interval of a difference of shares from its resamples; None where they tell none.
+
+    The deviation of the resamples and Student's t, inside [-1, 1].
+
+    Args:
+        difference: On all images.
+        replicates: ``(B,)``, NaN where a resample has no number.
+        num_units: Patients; one less are the degrees of freedom.
+        level: Nominal confidence.
+    """
+    defined = replicates[~np.isnan(replicates)]
+    if len(defined) < max(len(replicates) / 2, 2) or defined.min() == defined.max():
+        return None
+    notes = [] if len(defined) == len(replicates) else [
+        f'{len(replicates) - len(defined)} of {len(replicates)} resamples have no number and are '
+        'left out']
+    notes += [FEW_UNITS_NOTE.format(num_units)] if num_units < FEW_UNITS else []
+    half = float(student.isf((1 - level) / 2, num_units - 1) * defined.std())
+    return Interval(difference, max(difference - half, -1.), min(difference + half, 1.), level,
+                    'paired_bootstrap_t', '; '.join(notes))
 
 
 def _by_unit(units: Units, values: Sequence[float]) -> Floats:
