@@ -94,17 +94,19 @@ def draw(model: Model, num_patients: int, rng: np.random.Generator, with_events:
         what: dict[str, Any] = dict(is_positive=bool(sick[place]), image_id=place,
                                     group=f'p{unit[place]}')
         reader.append(make_events([1. if marked[0, place] else -np.inf] * int(sick[place]),
-                                  np.ones(false[0, place]), **what))
-        system.append(make_events([scores[place]] * int(sick[place]), false_scores[place], **what))
+                                  np.ones(min(false[0, place], 1)), false[0, place], **what))
+        system.append(make_events([scores[place]] * int(sick[place]),
+                                  np.sort(false_scores[place])[::-1], 1, **what))
     return Drawn(marked | (false > 0), unit, reader, system)
 
 
-def make_events(recall_levels: Any, fp_scores: NDArray[Any], **what: Any) -> ImageEvents:
-    """Return the events of scored points and false positives."""
-    levels, counts = np.unique(fp_scores, return_counts=True)
-    recall = np.array(recall_levels, float)
-    return ImageEvents(score=float(max([-np.inf, *recall, *fp_scores])), recall_levels=recall,
-                       fp_levels=levels[::-1], fp_changes=counts[::-1].astype(np.int32), **what)
+def make_events(recall_levels: list[float], fp_levels: NDArray[Any], num_each: int, **what: Any
+                ) -> ImageEvents:
+    """Return the events of scored points and of so many false positives at each level."""
+    return ImageEvents(
+        score=float(max([-np.inf, *recall_levels, *fp_levels[:1]])), fp_levels=fp_levels,
+        recall_levels=np.array(recall_levels, float),
+        fp_changes=np.full(len(fp_levels), num_each, np.int32), **what)
 
 
 def measure(drawn: Drawn, num_resamples: int, seed: int

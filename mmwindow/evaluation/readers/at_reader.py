@@ -69,6 +69,8 @@ def system_at_reader(reader: Sequence[ImageEvents], system: Sequence[ImageEvents
     differences: dict[str, Interval | None] = {}
     reasons: dict[str, str] = {}
     everybody = np.ones((1, len(units)), np.int32)
+    # The same resamples for both.
+    drawn = list(draw_weights(np.zeros(len(units), int), num_resamples, np.random.default_rng(seed)))
     for name, pair in pairs.items():
         theirs, ours = (float(entry[0]) for entry in pair.both(everybody))
         values[name], differences[name] = ours, None
@@ -77,9 +79,7 @@ def system_at_reader(reader: Sequence[ImageEvents], system: Sequence[ImageEvents
         elif len(units) < 2:
             reasons[name] = 'all images are of one patient'
         else:
-            drawn = [pair.both(weights) for weights in draw_weights(
-                np.zeros(len(units), int), num_resamples, np.random.default_rng(seed))]
-            replicates = np.concatenate([one - other for one, other in drawn])
+            replicates = np.concatenate([np.subtract(*pair.both(weights)) for weights in drawn])
             differences[name] = paired_interval(theirs - ours, replicates, pair.num_carriers,
                                                 len(units), level)
             if differences[name] is None:
