@@ -1,6 +1,7 @@
 """Testing a checkpoint, as mmdet's tools/test.py does it."""
 import contextlib
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from mmwindow.apis.runner import (
 from mmwindow.engine.checkpoint import check_checkpoint, find_best_checkpoint
 from mmwindow.engine.cpu.distributed import close_process_group
 from mmwindow.engine.hooks import CheckpointContentHook
+from mmwindow.evaluation.files.finding_counts import describe_counts
 from mmwindow.utils.locks import hold_file, hold_folder
 from mmwindow.utils.markdown import format_number
 from mmwindow.utils.outputs import check_output_file, check_output_folder
@@ -108,8 +110,16 @@ def _test(cfg: Config, config: str | Path, checkpoint: str | Path, out: str | Pa
                          data=f'{num_images} images',
                          **describe_place(runner)))
     metrics = runner.test()
+    show_finding_counts(runner.test_evaluator.metrics)
     close_process_group()
     return metrics
+
+
+def show_finding_counts(metrics: Iterable[BaseMetric]) -> None:
+    """Say on standard error which findings were left out or clipped; nothing on other ranks."""
+    for metric in metrics if is_first_process() else ():
+        for text in describe_counts(getattr(metric, 'finding_counts', {})):
+            print(f'test: {text}', file=sys.stderr)
 
 
 def record_files(cfg: Config) -> list[str]:
