@@ -17,12 +17,7 @@ from mmwindow.apis.evaluation_inputs import (
     complete_options,
     read_others,
 )
-from mmwindow.apis.evaluation_outputs import (
-    class_suffix,
-    one_writer,
-    output_folder,
-    write_leaderboards,
-)
+from mmwindow.apis.evaluation_outputs import class_suffix, one_writer, write_leaderboards
 from mmwindow.apis.evaluation_report import ClassReport, write_report
 from mmwindow.apis.reader_report import reader_lines
 from mmwindow.apis.reader_study import ReaderChoice, plain_study
@@ -43,6 +38,7 @@ from mmwindow.evaluation.statistics.operating_point import (
 )
 from mmwindow.evaluation.statistics.strata import evaluate_strata
 from mmwindow.utils.markdown import format_number
+from mmwindow.utils.outputs import check_output_folder
 from mmwindow.visualization.curves import plot_froc, plot_roc
 from mmwindow.visualization.marks import make_reader_marks
 
@@ -118,13 +114,13 @@ def evaluate_files(predictions: str | Path, annotations: str | Path | Sequence[s
         raise ValueError(f'{truth.name}: no image has the field {by!r}; there are {known}')
     options.update(num_resamples=num_resamples, seed=seed)
     read = partial(read_predictions, predictions, truth.everybody, classes, image_ids)
-    with output_folder(out):
-        result = chosen.evaluate(truth, read, options, progress)
-        reports = [report_class(class_name, entry, result.settings, others, name=name, by=by,
-                                choose=choose, choose_target=choose_target,
-                                num_resamples=num_resamples, seed=seed)
-                   for class_name, entry in result.classes.items()]
-        studies = chosen.study(truth, read, result, options)
+    check_output_folder(out, '--out')
+    result = chosen.evaluate(truth, read, options, progress)
+    reports = [report_class(class_name, entry, result.settings, others, name=name, by=by,
+                            choose=choose, choose_target=choose_target,
+                            num_resamples=num_resamples, seed=seed)
+               for class_name, entry in result.classes.items()]
+    studies = chosen.study(truth, read, result, options)
     reports = [replace(report, readers=studies.get(report.name)) for report in reports]
     source = dict(
         name=name, predictions=Path(predictions).name, annotations=truth.name,

@@ -9,34 +9,16 @@ from pathlib import Path
 
 from mmwindow.apis.evaluation_report import ClassReport
 from mmwindow.utils.files import atomic_file, write_json
-from mmwindow.utils.outputs import check_output_folder
-
-
-@contextlib.contextmanager
-def output_folder(folder: Path) -> Iterator[None]:
-    """Make a folder and check that it can be written, before the work; take it away if that fails.
-
-    Raises:
-        ValueError: It cannot be made or written.
-    """
-    is_new = not folder.exists()
-    check_output_folder(folder, '--out')
-    try:
-        yield
-    except BaseException:
-        if is_new:
-            with contextlib.suppress(OSError):  # another process has written into it
-                folder.rmdir()
-        raise
 
 
 @contextlib.contextmanager
 def one_writer(folder: Path) -> Iterator[None]:
-    """Wait until no other process writes its results into a folder.
+    """Make a folder, and wait until no other process writes its results into it.
 
     Each file is written atomically; together they are of one evaluation. A file system without locks
     goes without.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):

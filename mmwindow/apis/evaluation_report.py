@@ -167,14 +167,16 @@ def leaderboard_lines(report: ClassReport, name: str) -> list[str]:
                 format_with_interval(test.difference.estimate, test.difference, signed=True),
                 format_p_value(test.p_value), format_p_value(test.p_holm)])])
     reasons = dict.fromkeys(test.reason for test in board.tests if test.reason)
+    family = '' if not num_tests else (
+        f' p is that of one test; p (Holm) is corrected for the {num_tests} pairs of systems that '
+        f'have a test of the {display_name(board.sort_by)}.')
     return ['### Leaderboard', '',
             *table(['', 'system', *map(display_name, shown), f'{name} minus it', 'p', 'p (Holm)'],
                    rows),
             f'In the order of the {display_name(board.sort_by)}; 95 % intervals and paired tests '
             f'over {board.num_units} patients or images, {board.num_resamples} resamples, seed '
-            f'{board.seed}. p is that of one test; p (Holm) is corrected for the {num_tests} pairs '
-            f'of systems with a test of the {display_name(board.sort_by)}. All pairs and numbers, '
-            'each number corrected for all its pairs: leaderboard.json and pairs.csv.', '',
+            f'{board.seed}.{family} All pairs and numbers, each number corrected for all its pairs: '
+            'leaderboard.json and pairs.csv.', '',
             *(f'- {reason}' for reason in reasons), *[''] * bool(reasons)]
 
 
@@ -216,6 +218,9 @@ def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],
                   *leaderboard_lines(report, name), *point_lines(report), *strata_lines(report)]
         for other, comparison in report.comparisons.items():
             lines += comparison_lines(comparison, name, other)
+        if len(report.comparisons) > 1:
+            lines += ['Each p-value of the comparisons above is that of one test; those of the '
+                      'leaderboard are corrected.', '']
         lines += (more_lines or {}).get(report.name, [])
     # In angle brackets a link may have blanks, as the names of classes do.
     lines += [f'![{figure}](<{figure}>)' if ' ' in figure else f'![{figure}]({figure})'
