@@ -81,7 +81,7 @@ def decode(content: bytes, header: ImageHeader) -> np.ndarray:
         ValueError: The data are no rows of the announced size.
     """
     chunks: Chunks = header.layout
-    rows = _inflate(chunks.data, _num_bytes(chunks.header))
+    rows = _inflate(b''.join(chunks.data), _num_bytes(chunks.header))
     depth, colour = chunks.header[8:10]
     # A palette is completed with black: what pixels without a colour become is left to nobody.
     palette = chunks.palette.ljust(3 * 2 ** depth, b'\0') if colour == PALETTE else b''
@@ -138,18 +138,16 @@ def _num_bytes(header: bytes) -> int:
                if rows > 0 and columns > 0)
 
 
-def _inflate(data: tuple[bytes, ...], num_bytes: int) -> bytes:
-    """Return the inflated data, never more than ``num_bytes``."""
-    stream, rows = zlib.decompressobj(), bytearray()
+def _inflate(data: bytes, num_bytes: int) -> bytes:
+    """Return the inflated data, of which never more than ``num_bytes`` are held."""
+    stream = zlib.decompressobj()
     try:
-        for part in data:
-            while part and not stream.eof:
-                rows += stream.decompress(part, num_bytes + 1 - len(rows))
-                part = stream.unconsumed_tail
-                if len(rows) > num_bytes:
-                    raise DamagedImageError('PNG: more pixels than its size')
+        rows = stream.decompress(data, num_bytes)
+        rest = stream.decompress(stream.unconsumed_tail, 1)  # none: what is read here is the checksum
     except zlib.error as error:
         raise DamagedImageError(f'PNG: {error}') from error
+    if rest:
+        raise DamagedImageError('PNG: more pixels than its size')
     if len(rows) != num_bytes or not stream.eof:
         raise DamagedImageError('PNG: not all rows are there')
-    return bytes(rows)
+    return rows
