@@ -42,8 +42,8 @@ class CocoPointDataset(BaseDetDataset):
         points_from: How an annotation gives its points: 'auto' (by keypoints, else bbox, else
             polygon), or one of :data:`~mmwindow.annotations.point_rules.POINT_RULES`. So COCO boxes
             train as their centres.
-        check_images: Look at every image file when the data set is built (about 0.4 ms
-            each).
+        check_images: Read every image file when the data set is built (docs/images.md says what it
+            costs).
         **kwargs: As in mmdet's ``BaseDetDataset``; ``metainfo=dict(classes=...)`` gives the labels
             their order (default: the file's categories by id).
 

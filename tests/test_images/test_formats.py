@@ -411,6 +411,26 @@ def test_an_independent_reader_agrees_on_everyday_files(cell, files):
     assert np.array_equal(ours if ours.ndim == 2 else bgr(ours), other)
 
 
+def test_training_and_pictures_read_the_same(files, tmp_path):
+    """Each row of the table through the first step of a pipeline and the painter of predictions."""
+    from mmwindow.datasets.transforms import LoadRadiograph
+    from mmwindow.visualization.point_visualizer import stored_pixels
+    path = tmp_path / 'a.png'
+    for cell in CELLS:
+        content, settings = cell.build(files), ImageSettings(cell.bit_depth)
+        path.write_bytes(content)
+        step = LoadRadiograph(bit_depth=cell.bit_depth)
+        calls = [lambda step=step: step.transform(dict(img_path=str(path)))['img'],
+                 lambda settings=settings: stored_pixels(
+                     None, dict(img_path=path), settings)[..., ::-1]]
+        for call in calls:
+            if isinstance(cell.expected, str):
+                with pytest.raises(ValueError, match=cell.expected):
+                    call()
+            else:
+                assert np.array_equal(call(), read_image(content, settings).to_bgr()), cell.what
+
+
 def mutate(content, generator):
     """Return a file that was cut, changed, or of which a part was left out, doubled or zeroed."""
     place, other = sorted(generator.integers(0, len(content) + 1, 2).tolist())

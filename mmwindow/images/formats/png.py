@@ -55,7 +55,7 @@ def read_header(content: bytes) -> ImageHeader:
     """Return what IHDR says; all chunks are walked through.
 
     sBIT says nothing about the range of pixels: it names the bits of the source, and the standard
-    scales these to the stored depth (PNG, section 11.3.2.3 and 12.4).
+    has writers scale these to the stored depth (PNG 1.2, section 9.1).
 
     Raises:
         ValueError: A chunk is damaged or missing, or the file holds several frames.
