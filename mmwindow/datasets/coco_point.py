@@ -42,6 +42,11 @@ class CocoPointDataset(BaseDetDataset):
         points_from: How an annotation gives its points: 'auto' (by keypoints, else bbox, else
             polygon), or one of :data:`~mmwindow.annotations.point_rules.POINT_RULES`. So COCO boxes
             train as their centres.
+        readers: Whose points are taken where annotations name several readers: 'merge' (findings of
+            more than half of the readers of an image, at the mean of their points within 50 pixels
+            of the 1024 frame), 'all' (every reader's, so that a place can have several points) or
+            the name of one, on the images that this reader has read. None: several readers are
+            rejected; see docs/readers.md.
         check_images: Read every image file when the data set is built (docs/images.md says what it
             costs).
         **kwargs: As in mmdet's ``BaseDetDataset``; ``metainfo=dict(classes=...)`` gives the labels
@@ -55,8 +60,8 @@ class CocoPointDataset(BaseDetDataset):
                              (126, 47, 142), (77, 190, 238)])
     ann_file: str | list[str]
 
-    def __init__(self, *args: Any, points_from: str = 'auto', check_images: bool = True,
-                 **kwargs: Any) -> None:
+    def __init__(self, *args: Any, points_from: str = 'auto', readers: str | None = None,
+                 check_images: bool = True, **kwargs: Any) -> None:
         check_point_rule(points_from)
         for name, place in MOVED.items():
             if kwargs.pop(name, None) is not None:
@@ -67,6 +72,7 @@ class CocoPointDataset(BaseDetDataset):
                              'image is ever dropped: filter_empty_gt would drop the negative '
                              'images, and min_size would silently do nothing; leave it out')
         self.points_from = points_from
+        self.readers = readers
         self.check_images = check_images
         super().__init__(*args, **kwargs)
 
@@ -83,7 +89,8 @@ class CocoPointDataset(BaseDetDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Return one dict per image of the point files."""
-        point_file = read_point_file(self.ann_file, self._metainfo.get('classes'), self.points_from)
+        point_file = read_point_file(self.ann_file, self._metainfo.get('classes'), self.points_from,
+                                     readers=self.readers)
         self._metainfo['classes'] = point_file.classes
         for transform in self.pipeline.transforms:
             if getattr(transform, 'num_classes', 0) is None:  # of PointToBoundTransform

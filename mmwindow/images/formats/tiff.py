@@ -64,6 +64,10 @@ def _read_layout(page: tags.Page, width: int, height: int) -> Layout:
     bits, samples, photometric = (page.one(name) for name in ('bits', 'samples', 'photometric'))
     if not (3 if photometric == RGB else 1) <= samples <= 16:
         raise DamagedImageError(f'TIFF: {samples} samples in a pixel')
+    if photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO) and samples > 2 and not page.many('extra'):
+        raise DamagedImageError(f'TIFF: {samples} samples in a grey pixel')
+    if page.one('planes') not in (1, 2):
+        raise DamagedImageError(f'TIFF: {page.one("planes")} as order of the samples')
     colours = page.many('colours') if photometric == PALETTE else ()
     if photometric == PALETTE and len(colours) != 3 * 2 ** bits:
         raise DamagedImageError(f'TIFF: a palette of {len(colours)} values')
