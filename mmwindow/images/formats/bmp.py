@@ -7,6 +7,7 @@ import numpy as np
 from mmwindow.images.formats.header import DamagedImageError, ImageHeader, UnsupportedImageError
 
 READ_BITS = (1, 4, 8, 24, 32)
+HEADER_SIZES = (40, 52, 56, 64, 108, 124)  # of the versions of the information header
 
 
 class Layout(NamedTuple):
@@ -39,7 +40,7 @@ def read_header(content: bytes) -> ImageHeader:
         ValueError: Rows are missing, or the kind of BMP is not read.
     """
     start, size = struct.unpack_from('<II', content, 10)
-    if size < 40:
+    if size not in HEADER_SIZES:
         raise UnsupportedImageError('a BMP of OS/2, or no image; save it as PNG')
     width, height, planes, bits, compression = struct.unpack_from('<iiHHI', content, 18)
     if bits not in READ_BITS or compression or planes != 1:
@@ -48,7 +49,9 @@ def read_header(content: bytes) -> ImageHeader:
     row_bytes = -(-width * bits // 32) * 4
     if width > 0 and start + row_bytes * abs(height) > len(content):
         raise DamagedImageError(f'BMP: {len(content)} of {start + row_bytes * abs(height)} bytes')
-    palette = _read_palette(content, bits)
+    palette, end = _read_palette(content, bits)
+    if start < end:
+        raise DamagedImageError(f'BMP: its pixels begin at {start}, within its headers')
     is_grey = bits <= 8 and bool((palette == palette[:, :1]).all())
     return ImageHeader('BMP', width, abs(height), 1 if is_grey else 3,
                        layout=Layout(start, row_bytes, bits, height < 0, palette))
@@ -70,16 +73,20 @@ def decode(content: bytes, header: ImageHeader) -> np.ndarray:
     return layout.palette[indices, 0] if header.channels == 1 else layout.palette[indices]
 
 
-def _read_palette(content: bytes, bits: int) -> np.ndarray:
-    """Return the colours ``(2 ** bits, 3)``, blue, green, red; black where the file has fewer."""
+def _read_palette(content: bytes, bits: int) -> tuple[np.ndarray, int]:
+    """Return the colours ``(2 ** bits, 3)``, blue, green, red, and where they end in the file.
+
+    Colours that the file does not have are black.
+    """
+    start = 14 + struct.unpack_from('<I', content, 14)[0]
     if bits > 8:
-        return np.zeros((1, 3), np.uint8)
-    size, = struct.unpack_from('<I', content, 14)
+        return np.zeros((1, 3), np.uint8), start
     num_colours, = struct.unpack_from('<I', content, 46)
     if num_colours > 2 ** bits:
         raise DamagedImageError(f'BMP: {num_colours} colours')
     num_bytes = 4 * (num_colours or 2 ** bits)
-    stored = content[14 + size:14 + size + num_bytes]
+    stored = content[start:start + num_bytes]
     if len(stored) < num_bytes:
         raise DamagedImageError('BMP: colours are missing')
-    return np.frombuffer(stored.ljust(4 << bits, b'\0'), np.uint8).reshape(-1, 4)[:, :3]
+    colours = np.frombuffer(stored.ljust(4 << bits, b'\0'), np.uint8).reshape(-1, 4)[:, :3]
+    return colours, start + num_bytes
