@@ -46,12 +46,13 @@ def read_header(content: bytes) -> ImageHeader:
     if bits not in READ_BITS or compression or planes != 1:
         raise UnsupportedImageError(f'a BMP of {bits} bits and compression {compression}; 1, 4, 8, '
                                     '24 and 32 bits without compression are read; save it as PNG')
+    num_colours = (struct.unpack_from('<I', content, 46)[0] or 2 ** bits) if bits <= 8 else 0
+    if start < 14 + size + 4 * num_colours:
+        raise DamagedImageError(f'BMP: its pixels begin at {start}, within its headers')
     row_bytes = -(-width * bits // 32) * 4
     if width > 0 and start + row_bytes * abs(height) > len(content):
         raise DamagedImageError(f'BMP: {len(content)} of {start + row_bytes * abs(height)} bytes')
-    palette, end = _read_palette(content, bits)
-    if start < end:
-        raise DamagedImageError(f'BMP: its pixels begin at {start}, within its headers')
+    palette = _read_palette(content, bits)
     is_grey = bits <= 8 and bool((palette == palette[:, :1]).all())
     return ImageHeader('BMP', width, abs(height), 1 if is_grey else 3,
                        layout=Layout(start, row_bytes, bits, height < 0, palette))
@@ -73,20 +74,16 @@ def decode(content: bytes, header: ImageHeader) -> np.ndarray:
     return layout.palette[indices, 0] if header.channels == 1 else layout.palette[indices]
 
 
-def _read_palette(content: bytes, bits: int) -> tuple[np.ndarray, int]:
-    """Return the colours ``(2 ** bits, 3)``, blue, green, red, and where they end in the file.
-
-    Colours that the file does not have are black.
-    """
-    start = 14 + struct.unpack_from('<I', content, 14)[0]
+def _read_palette(content: bytes, bits: int) -> np.ndarray:
+    """Return the colours ``(2 ** bits, 3)``, blue, green, red; black where the file has fewer."""
     if bits > 8:
-        return np.zeros((1, 3), np.uint8), start
+        return np.zeros((1, 3), np.uint8)
+    size, = struct.unpack_from('<I', content, 14)
     num_colours, = struct.unpack_from('<I', content, 46)
     if num_colours > 2 ** bits:
         raise DamagedImageError(f'BMP: {num_colours} colours')
     num_bytes = 4 * (num_colours or 2 ** bits)
-    stored = content[start:start + num_bytes]
+    stored = content[14 + size:14 + size + num_bytes]
     if len(stored) < num_bytes:
         raise DamagedImageError('BMP: colours are missing')
-    colours = np.frombuffer(stored.ljust(4 << bits, b'\0'), np.uint8).reshape(-1, 4)[:, :3]
-    return colours, start + num_bytes
+    return np.frombuffer(stored.ljust(4 << bits, b'\0'), np.uint8).reshape(-1, 4)[:, :3]
