@@ -81,14 +81,22 @@ def decode(content: bytes, header: ImageHeader) -> np.ndarray:
         ValueError: The data are no rows of the announced size.
     """
     chunks: Chunks = header.layout
-    rows = _inflate(b''.join(chunks.data), _num_bytes(chunks.header))
+    stored = zlib.compress(_inflate(b''.join(chunks.data), _num_bytes(chunks.header)), 0)
     depth, colour = chunks.header[8:10]
     # A palette is completed with black: what pixels without a colour become is left to nobody.
     palette = chunks.palette.ljust(3 * 2 ** depth, b'\0') if colour == PALETTE else b''
-    parts = {b'IHDR': chunks.header, b'PLTE': palette, b'IDAT': zlib.compress(rows, 0), b'IEND': b''}
-    return decode_with_opencv(SIGNATURE + b''.join(
-        struct.pack('>I', len(data)) + name + data + struct.pack('>I', zlib.crc32(name + data))
-        for name, data in parts.items() if data or name == b'IEND'), header)
+    content = b''.join((
+        SIGNATURE, *_pack_chunk(b'IHDR', chunks.header),
+        *(_pack_chunk(b'PLTE', palette) if palette else ()), *_pack_chunk(b'IDAT', stored),
+        *_pack_chunk(b'IEND', b'')))
+    del stored  # as large as the image
+    return decode_with_opencv(content, header)
+
+
+def _pack_chunk(name: bytes, data: bytes) -> tuple[bytes, ...]:
+    """Return the parts of a chunk."""
+    return (struct.pack('>I', len(data)), name, data,
+            struct.pack('>I', zlib.crc32(data, zlib.crc32(name))))
 
 
 def _iterate_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
