@@ -1,6 +1,7 @@
 """Building mmengine's runner, and what it tells the screen."""
 import contextlib
 import io
+import itertools
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from mmwindow.engine.cpu.memory import keep_freed_memory
 from mmwindow.engine.hooks import ProgressHook, RankWatchHook
 from mmwindow.utils.environment import describe_machine
 from mmwindow.utils.processes import rank_of_environment
+
+RUNNERS_BUILT = itertools.count()
 
 
 def is_first_process() -> bool:
@@ -69,6 +72,7 @@ def build_runner(cfg: Config, verbose: bool = True) -> Runner:
         cfg.setdefault('model_wrapper_cfg', dict(
             type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
             find_unused_parameters=cfg.get('find_unused_parameters', False)))
+    name_experiment(cfg)
     with config_errors(cfg), contextlib.nullcontext() if verbose else contextlib.redirect_stdout(
             io.StringIO()):
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
@@ -78,6 +82,17 @@ def build_runner(cfg: Config, verbose: bool = True) -> Runner:
     register_once(runner, ProgressHook())
     register_once(runner, RankWatchHook())
     return runner
+
+
+def name_experiment(cfg: Config) -> None:
+    """Give a second runner of this process a name of its own, where its config gives none.
+
+    mmengine shares its message hub, logger and visualizer by this name, which is that of the config
+    with the time in seconds: two short trainings would share their best score.
+    """
+    number = next(RUNNERS_BUILT)
+    if number and not cfg.get('experiment_name'):
+        cfg.experiment_name = f'{Path(cfg.filename or "config").stem}_{number}'
 
 
 @contextlib.contextmanager

@@ -60,7 +60,7 @@ def make_folds(path: str | Path, num_folds: int = 5, seed: int = 0) -> dict[str,
     """
     if num_folds < 2:
         raise ValueError(f'num_folds is {num_folds}; at least 2 are expected')
-    records = read_point_file(path).records
+    records = read_point_file(path, readers='all').records
     folds = []
     for number in range(num_folds):
         split = split_records(records, number, num_folds, seed)
@@ -119,7 +119,7 @@ def check_folds(path: str | Path, points: str | Path) -> dict[str, Any]:
             which.
     """
     content = read_folds(path)
-    records = {record.img_id: record for record in read_point_file(points).records}
+    records = {record.img_id: record for record in read_point_file(points, readers='all').records}
     _check_owner(path, content, points, records)
     for number, fold in enumerate(content['folds']):
         _check_fold(f'{path}: fold {number}', fold, records)
