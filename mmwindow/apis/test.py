@@ -82,7 +82,7 @@ def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None
         hook = cfg.default_hooks.setdefault('visualization', dict(type='DetVisualizationHook'))
         hook.update(draw=True, test_out_dir=str(show_dir))
     with contextlib.ExitStack() as stack:
-        if is_first_process():
+        if launcher == 'none' or is_first_process():
             check_output_folder(cfg.work_dir, '--work-dir')
             for path in record_files(cfg):
                 check_output_file(path, 'outfile of test_evaluator')
