@@ -91,9 +91,10 @@ class Storages(pickle.Unpickler):
         """Return the numbers of a storage."""
         import numpy as np
 
-        dtype = dict(FloatStorage='<f4', LongStorage='<i8', DoubleStorage='<f8',
-                     IntStorage='<i4')[key[1]]
-        return np.frombuffer(self.archive.read(f'{self.root}/data/{key[2]}'), dtype)
+        dtype = np.dtype(dict(FloatStorage='<f4', LongStorage='<i8', DoubleStorage='<f8',
+                              IntStorage='<i4')[key[1]])
+        data = self.archive.read(f'{self.root}/data/{key[2]}')
+        return np.frombuffer(data[:key[4] * dtype.itemsize], dtype, key[4])
 
 
 class Empty:
