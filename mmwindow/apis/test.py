@@ -82,6 +82,8 @@ def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None
     with contextlib.ExitStack() as stack:
         if is_first_process():
             check_output_folder(cfg.work_dir, '--work-dir')
+            for path in record_files(cfg):
+                check_output_file(path, 'outfile of test_evaluator')
             if out is not None:
                 check_output_file(out, '--out')
                 stack.enter_context(hold_file(out, 'or choose another --out'))
@@ -110,6 +112,13 @@ def _test(cfg: Config, config: str | Path, checkpoint: str | Path, out: str | Pa
     return metrics
 
 
+def record_files(cfg: Config) -> list[str]:
+    """Return the files that the metrics of a test write."""
+    evaluator = cfg.get('test_evaluator') or []
+    metrics = evaluator if isinstance(evaluator, list | tuple) else [evaluator]
+    return [path for metric in metrics if (path := metric.get('outfile'))]
+
+
 def describe_metrics(metrics: Mapping[str, float | None]) -> str:
     """Return numbers as lines of text, one a metric; nothing on other ranks.
 
@@ -122,6 +131,23 @@ def describe_metrics(metrics: Mapping[str, float | None]) -> str:
     width = max(map(len, metrics))
     return ''.join(f'  {name:{width}}  {format_number(value, 4)}\n'
                    for name, value in metrics.items())
+
+
+def describe_outputs(out: str | Path | None, show_dir: str | Path | None) -> str:
+    """Return as lines of text where a test wrote what was asked for; nothing on other ranks.
+
+    >>> print(describe_outputs('a.npz', None), end='')
+    predictions: a.npz, described in a.json
+    """
+    if not is_first_process():
+        return ''
+    lines = []
+    if out is not None:
+        described = f', described in {Path(out).with_suffix(".json")}' * (Path(out).suffix == '.npz')
+        lines.append(f'predictions: {out}{described}\n')
+    if show_dir is not None:
+        lines.append(f'pictures: {show_dir}\n')
+    return ''.join(lines)
 
 
 def dump_metric(out: str | Path, config: str | Path, checkpoint: str | Path) -> BaseMetric:

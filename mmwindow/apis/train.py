@@ -25,7 +25,14 @@ from mmwindow.engine.checkpoint import (
     fix_last_checkpoint,
 )
 from mmwindow.engine.cpu.distributed import close_process_group
-from mmwindow.engine.hooks import CheckpointContentHook, RunFileHook, ValidateOnResumeHook
+from mmwindow.engine.data_check import check_training_data
+from mmwindow.engine.hooks import (
+    CheckpointContentHook,
+    ExactResumeHook,
+    NonFiniteHook,
+    RunFileHook,
+    ValidateOnResumeHook,
+)
 from mmwindow.engine.run_file import TrainingRun, read_run
 from mmwindow.utils.environment import (
     describe_machine,
@@ -100,6 +107,9 @@ def train(config: str | Path, work_dir: str | Path | None = None,
 def _train(cfg: Config, config: str | Path, launcher: str, amp: bool, resume: str | Path | None,
            auto_scale_lr: bool, verbose: bool) -> Runner:
     """Train in a work dir that no other command works in; see :func:`train`."""
+    checkpoint_hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    if checkpoint_hook.get('type') == 'CheckpointHook':
+        checkpoint_hook['type'] = 'AtomicCheckpointHook'  # configs that are not ours, or older
     if amp:
         use_mixed_precision(cfg)
     if auto_scale_lr:
@@ -120,13 +130,15 @@ def _train(cfg: Config, config: str | Path, launcher: str, amp: bool, resume: st
         # The two newest with the optimizer's state, the best, and the one that is being written.
         weights = sum(value.nbytes for value in runner.model.state_dict().values())
         warn_about_space(cfg.work_dir, '--work-dir', 10 * weights)
-    register_once(runner, CheckpointContentHook(is_fine_tuned=not cfg.get('resume')))
-    register_once(runner, RunFileHook(run))
-    register_once(runner, ValidateOnResumeHook())
+    # Our configs have most of them; other configs and older ones do not.
+    for hook in (CheckpointContentHook(is_fine_tuned=not cfg.get('resume')), RunFileHook(run),
+                 ExactResumeHook(), ValidateOnResumeHook(), NonFiniteHook()):
+        register_once(runner, hook)
     with config_errors(cfg):  # the loaders are built when they are asked for
         sizes = [f'{len(loader.dataset)} images to {verb}' for loader, verb in (
             (runner.train_dataloader, 'train'), (runner.val_dataloader, 'validate'))
             if loader is not None]
+        check_training_data(runner)
     if not verbose:
         say(runner, dict(train=f'{config} ({cfg.model.type})', data=', '.join(sizes),
                          **describe_place(runner)))

@@ -151,8 +151,12 @@ OWN: dict[tuple[str, str], Callable[..., Any]] = {
                                       ('numeric', '_frombuffer', build_from_buffer))}}
 
 
-class ArrayUnpickler(pickle.Unpickler):
-    """Unpickle arrays, tensors and plain data only."""
+class ArrayUnpickler(pickle._Unpickler):  # type: ignore[name-defined]
+    """Unpickle arrays, tensors and plain data only.
+
+    Python's own unpickler, not the one in C: there eight bytes of a file (``LONG_BINPUT`` with a
+    large number) ask for a table of 64 GB.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         """Return what a pickle asks for, or a stand-in."""

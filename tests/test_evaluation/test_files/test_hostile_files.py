@@ -5,6 +5,7 @@ import os
 import pickle
 import struct
 import time
+import tracemalloc
 import zipfile
 import zlib
 
@@ -243,3 +244,15 @@ def test_fields_of_a_pickle_of_another_type_are_named(tmp_path, change, words):
     with pytest.raises(ValueError, match=words) as error:
         evaluate(read_predictions(path, truth), targets)
     assert len(str(error.value).splitlines()) == 1 and len(str(error.value)) <= 700
+
+
+def test_a_pickle_of_eight_bytes_asks_for_no_gigabytes(tmp_path):
+    """``LONG_BINPUT`` names a place of a table that the unpickler in C then makes: 2 GB here."""
+    path = tmp_path / 'boxes.pkl'
+    path.write_bytes(b'\x80\x02]r\xff\xff\xff\x07.')
+    tracemalloc.start()
+    try:
+        assert load_samples(path) == []
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
