@@ -92,9 +92,9 @@ def check_training_data(runner: Any) -> None:
             other = ('' if 'froc' in lacking else
                      f'set it to {metrics[0].prefix}/froc_score, which needs no negative images; ')
             raise ValueError(
-                f'{describe_files(dataset)}: {lacking[kind]}, so no validation could give '
-                f'{key}, which default_hooks.checkpoint.save_best names, and no best checkpoint would '
-                f'be kept. Validate with images of both kinds; {other}or, {NO_BEST}')
+                f'{describe_files(dataset)}: {lacking[kind]}, so no validation could give {key}, '
+                'which default_hooks.checkpoint.save_best names, and no best checkpoint would be '
+                f'kept. Validate with images of both kinds; {other}or, {NO_BEST}')
     loop = runner.train_loop
     last = loop.max_iters if hasattr(loop, 'dataloader_iterator') else loop.max_epochs
     if keys and loop.val_begin > last:

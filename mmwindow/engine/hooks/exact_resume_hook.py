@@ -93,8 +93,8 @@ class ExactResumeHook(Hook):
             hook.wait_count, hook.best_score = state
         reasons = [] if loaded is None else self._reasons(runner, note, loaded['optimizer'])
         if reasons:
-            announce(runner, f'resuming is not exact: {"; ".join(reasons)}. The training resumes, but '
-                             'may end with other weights than without the cut')
+            announce(runner, f'resuming is not exact: {"; ".join(reasons)}. The training resumes, '
+                             'but may end with other weights than without the cut')
         self.loaded = None
 
     def before_train_epoch(self, runner: Any) -> None:
@@ -205,9 +205,9 @@ def skip_batches(runner: Any, sampler: SeededSampler | None, num_batches: int) -
     batches = runner.train_loop.dataloader.batch_sampler
     if sampler is None or type(batches) is not BatchSampler:
         raise ValueError(
-            f'the checkpoint is of iteration {runner.iter}, in the middle of epoch {runner.epoch + 1}; '
-            f'with {type(batches).__name__} a training resumes at the end of an epoch alone: set '
-            'default_hooks.checkpoint.by_epoch=True')
+            f'the checkpoint is of iteration {runner.iter}, in the middle of epoch '
+            f'{runner.epoch + 1}; with {type(batches).__name__} a training resumes at the end of an '
+            'epoch alone: set default_hooks.checkpoint.by_epoch=True')
     sampler.num_skipped = done * batches.batch_size
 
 

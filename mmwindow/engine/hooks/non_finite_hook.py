@@ -20,8 +20,8 @@ class NonFiniteHook(Hook):
 
     The message names epoch, iteration, the term of the loss, the learning rate and the images of the
     batch. All ranks stop. Nothing that is not finite is saved, so the checkpoints of before stay.
-    With a loss scale (``AmpOptimWrapper``) a step whose gradients overflow is left out by design: only
-    ``patience`` such losses in a row are an error.
+    With a loss scale (``AmpOptimWrapper``) a step whose gradients overflow is left out by design:
+    only ``patience`` such losses in a row are an error.
 
     In validation and test the outputs of every head are looked at: MMDetection's box detectors drop
     boxes of score NaN, so that a broken model would have an AUROC of .5 without a word.
@@ -64,8 +64,8 @@ class NonFiniteHook(Hook):
         terms = ', '.join(f'{name} is {value}' for name, value in found.items())
         row = f' for {self.in_a_row} steps in a row' if self.in_a_row > 1 else ''
         message = found and (
-            f'epoch {runner.epoch + 1}, iteration {runner.iter + 1}: {terms}{row}, at a learning rate '
-            f'of {", ".join(f"{rate:.3g}" for rate in rates)}; images of the batch: '
+            f'epoch {runner.epoch + 1}, iteration {runner.iter + 1}: {terms}{row}, at a learning '
+            f'rate of {", ".join(f"{rate:.3g}" for rate in rates)}; images of the batch: '
             f'{name_some(self.last_images, 16)}. Nothing of this step is saved: lower '
             'optim_wrapper.optimizer.lr, or look at these images')
         messages = all_gather_object(message) if get_world_size() > 1 else [message]
@@ -164,7 +164,8 @@ def non_finite_terms(outputs: Mapping[str, Any]) -> dict[str, float]:
     >>> non_finite_terms({'loss': torch.tensor(1.), 'loss_cls': torch.tensor(float('nan'))})
     {'loss_cls': nan}
     """
-    terms = {name: value for name, value in outputs.items() if isinstance(value, torch.Tensor | float)}
+    terms = {name: value for name, value in outputs.items()
+             if isinstance(value, torch.Tensor | float)}
     if not terms:
         return {}
     numbers = torch.stack([torch.as_tensor(value).detach().float().sum() for value in terms.values()])
