@@ -5,10 +5,10 @@
 
 Four targets: tools/train.py on one process and on two, tools/run_folds.py, and the quickstart, each
 on a config of a minute. A run is killed up to five times, resumed each time by the same command,
-and let finish; then weights, optimizer, best checkpoint, validations and results are compared with those of a
-run that nobody cut. Moments are drawn by the seed: at a step, a step of a validation, while a
-checkpoint is being written (its temporary file is there), or at any time since the start. A file a
-target goes to --results; docs/resuming.md shows them.
+and let finish; then weights, optimizer, best checkpoint, validations and results are compared with
+those of a run that nobody cut. Moments are drawn by the seed: at a step, a step of a validation,
+while a checkpoint is being written (its temporary file is there), or at any time since the start. A
+file a target goes to --results; docs/resuming.md shows them.
 """
 import argparse
 import hashlib

@@ -24,8 +24,9 @@ from mmwindow.engine.checkpoint import (
     fix_last_checkpoint,
 )
 from mmwindow.engine.cpu.distributed import close_process_group
-from mmwindow.engine.data_check import check_training_data
+from mmwindow.engine.data_check import check_batches
 from mmwindow.engine.hooks import (
+    DataCheckHook,
     ExactResumeHook,
     NonFiniteHook,
     RunFileHook,
@@ -111,13 +112,14 @@ def train(config: str | Path, work_dir: str | Path | None = None,
     run = describe_run(cfg, config)
     runner = build_runner(cfg, verbose)
     # Our configs have most of them; other configs and older ones do not.
-    for hook in (RunFileHook(run), ExactResumeHook(), ValidateOnResumeHook(), NonFiniteHook()):
+    for hook in (RunFileHook(run), ExactResumeHook(), ValidateOnResumeHook(), NonFiniteHook(),
+                 DataCheckHook()):
         register_once(runner, hook)
     with config_errors(cfg):  # the loaders are built when they are asked for
         sizes = [f'{len(loader.dataset)} images to {verb}' for loader, verb in (
             (runner.train_dataloader, 'train'), (runner.val_dataloader, 'validate'))
             if loader is not None]
-        check_training_data(runner)
+        check_batches(runner.train_dataloader, 'train_dataloader')
     if not verbose:
         say(runner, dict(train=f'{config} ({cfg.model.type})', data=', '.join(sizes),
                          **describe_place(runner)))

@@ -5,6 +5,8 @@ from typing import Any
 
 from mmengine.hooks import CheckpointHook
 
+from mmwindow.engine.announce import announce
+
 NO_BEST = ('to train without a best checkpoint, set default_hooks.checkpoint.save_best=None '
            '(--cfg-options)')
 
@@ -75,6 +77,11 @@ def check_training_data(runner: Any) -> None:
             cannot choose the best checkpoint. The message names file and setting.
     """
     check_batches(runner.train_dataloader, 'train_dataloader')
+    labels = image_labels(runner.train_dataloader.dataset)
+    if labels is not None and not any(labels):
+        announce(runner, f'{describe_files(runner.train_dataloader.dataset)}: none of the '
+                         f'{len(labels)} images has a point; a model that is trained on them alone '
+                         'learns to find nothing')
     if runner.val_dataloader is None:
         return
     check_batches(runner.val_dataloader, 'val_dataloader')

@@ -18,6 +18,7 @@ from mmwindow.apis import load_config, train
 from mmwindow.engine.checkpoint import load_own_checkpoint
 
 ROOT = Path(__file__).parents[2]
+format_config = Config.pretty_text.fget  # which run_training replaces
 
 
 @MODELS.register_module()
@@ -113,7 +114,7 @@ def noisy_config(tiny_dataset, tmp_path):
         cfg.train_cfg.max_epochs = 3
         cfg.default_hooks.logger.interval = 1
         cfg.merge_from_dict(options)
-        cfg.dump(tmp_path / 'noisy.py')
+        (tmp_path / 'noisy.py').write_text(format_config(cfg))
         return tmp_path / 'noisy.py'
     return write
 

@@ -2,6 +2,7 @@
 import pytest
 import torch
 from mmengine.fileio import get_file_backend
+from mmengine.runner import Runner
 
 from mmwindow.engine.checkpoint import find_best_checkpoint, is_complete_checkpoint
 from mmwindow.engine.hooks import AtomicCheckpointHook
@@ -26,31 +27,24 @@ def test_a_place_that_is_no_disk_keeps_its_own_backend():
         backend='local')
 
 
-class Scores(AtomicCheckpointHook):
-    """Judge epochs by given scores; look at the folder while a best checkpoint is written."""
-
-    scores = ()
-    seen = ()
-
-    def after_val_epoch(self, runner, metrics):
-        def save(*args, **kwargs):
-            if str(kwargs.get('filename', '')).startswith('best'):
-                Scores.seen += (sorted(path.name for path in folder.glob('best_*.pth')), )
-            original(*args, **kwargs)
-        folder, original = runner.work_dir and __import__('pathlib').Path(runner.work_dir), \
-            runner.save_checkpoint
-        runner.save_checkpoint = save
-        super().after_val_epoch(runner, {**metrics, 'froc/auroc': self.scores[runner.epoch - 1]})
-        runner.save_checkpoint = original
-
-
 def test_the_best_checkpoint_of_before_is_there_until_the_new_one_is(
         noisy_config, run_training, tmp_path, monkeypatch):
-    monkeypatch.setattr(AtomicCheckpointHook, 'after_val_epoch', Scores.after_val_epoch)
-    monkeypatch.setattr(AtomicCheckpointHook, 'scores', (0.5, 0.25, 0.75), raising=False)
-    Scores.seen = ()
+    """Epochs with the scores .5, .25 and .75: the third takes the place of the first."""
+    judge, save = AtomicCheckpointHook.after_val_epoch, Runner.save_checkpoint
+    seen = []
+
+    def judge_by_given_scores(hook, runner, metrics):
+        judge(hook, runner, {**metrics, 'froc/auroc': (0.5, 0.25, 0.75)[runner.epoch - 1]})
+
+    def save_and_look(runner, *args, **kwargs):
+        save(runner, *args, **kwargs)
+        seen.append(sorted(path.name[-11:-4] for path in tmp_path.glob('best_*.pth')))
+    monkeypatch.setattr(AtomicCheckpointHook, 'after_val_epoch', judge_by_given_scores)
+    monkeypatch.setattr(Runner, 'save_checkpoint', save_and_look)
     run_training(noisy_config(), tmp_path)
-    assert Scores.seen == ([], ['best_froc_auroc_epoch_1.pth'])
+    # An epoch's checkpoint, its best one, and the epoch's again, which then names its best.
+    assert seen == [[], ['epoch_1'], ['epoch_1'], ['epoch_1'], ['epoch_1'],
+                    ['epoch_1', 'epoch_3'], ['epoch_1', 'epoch_3']]
     assert [path.name for path in tmp_path.glob('best_*.pth')] == ['best_froc_auroc_epoch_3.pth']
 
 

@@ -1,6 +1,5 @@
 """Data that cannot give what a config asks for are rejected before the first step."""
 import json
-import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -67,9 +66,9 @@ def test_a_training_without_a_batch_or_a_validation_is_rejected(
 
 def test_a_test_says_which_numbers_it_cannot_give():
     def describe(*labels):
-        dataset = SimpleNamespace(ann_file='points.json', get_data_info=lambda index: dict(
-            instances=[dict(bbox_label=label) for label in labels[index]]))
-        dataset.__class__ = type('Data', (SimpleNamespace, ), dict(__len__=lambda self: len(labels)))
+        dataset = type('Data', (SimpleNamespace, ), dict(__len__=lambda self: len(labels)))(
+            ann_file='points.json', get_data_info=lambda index: dict(
+                instances=[dict(bbox_label=label) for label in labels[index]]))
         return describe_missing_numbers(dataset, SimpleNamespace(metrics=[FROCMetric()]))
     assert describe([0], []) == ''
     assert describe([0], [0]) == 'points.json: all 2 images have a point: no AUROC can be given'
@@ -82,4 +81,3 @@ def test_a_point_file_of_training_images_without_a_point_is_said_on_the_screen(
                              'train_cfg.max_epochs': 1})
     run_training(config, tmp_path / 'work')
     assert 'learns to find nothing' in capsys.readouterr().out
-    shutil.rmtree(tmp_path / 'work')
