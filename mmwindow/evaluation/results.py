@@ -12,7 +12,7 @@ from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import write_record
 from mmwindow.evaluation.froc import FROCCurve
 from mmwindow.evaluation.froc_settings import FROCSettings
-from mmwindow.evaluation.metric_names import AUROC, display_name, recall_name
+from mmwindow.evaluation.metric_names import AUROC, display_name, merge_metrics, recall_name
 from mmwindow.evaluation.roc import ROCCurve
 from mmwindow.evaluation.statistics.bootstrap import (
     DEFAULT_RESAMPLES,
@@ -71,8 +71,9 @@ class EvaluationResult:
             then one set for each, ``<class>_<metric>``.
         settings: FROC settings; ``settings['budgets']`` and so on.
         counts: ``images``, ``positives`` (images with a point), ``points``, ``missing`` (images
-            without a prediction, counted as without a finding) and ``boxes_left_out`` (outside
-            their image, or without area).
+            without a prediction, counted as without a finding) and ``boxes_left_out`` (findings
+            outside their image, or boxes without area); where there are any, ``boxes_clipped``
+            (reaching beyond their image) and ``findings_repeated`` (there twice in the file).
     """
 
     classes: dict[str, ClassResult]
@@ -81,13 +82,14 @@ class EvaluationResult:
     counts: dict[str, int] = field(default_factory=dict)
 
     def write(self, path: str | Path, source: Mapping[str, Any] | None = None,
-              prefix: str = '') -> Path:
+              prefix: str = '', readers: Mapping[str, Any] | None = None) -> Path:
         """Write the record; see :func:`~mmwindow.evaluation.write_record`.
 
         Args:
             path: The ``.json``.
             source: Plain data: what was scored.
             prefix: Before the names of the metrics, as a runner logs them.
+            readers: Plain data: what several readers of the images did.
         """
         counts = {'counts': self.counts} if self.counts else {}
         return write_record(
@@ -95,7 +97,8 @@ class EvaluationResult:
             {f'{prefix}/{name}' if prefix else name: value for name, value in self.metrics.items()},
             source={**(source or {}), **counts},
             intervals={name: {key: interval_dict(value) for key, value in entry.intervals.items()}
-                       for name, entry in self.classes.items() if entry.intervals})
+                       for name, entry in self.classes.items() if entry.intervals},
+            readers=readers)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield one row per class and number, as :meth:`to_frame` shows them."""
@@ -192,7 +195,8 @@ def summarise(classes: Mapping[str, Sequence[ImageEvents]], settings: Mapping[st
     """
     settings = FROCSettings.from_record(settings)
     results = {name: summarise_class(events, settings) for name, events in classes.items()}
-    return EvaluationResult(classes=results, metrics=merge_metrics(results), settings=settings,
+    return EvaluationResult(classes=results, metrics=merge_metrics(
+        {name: entry.metrics for name, entry in results.items()}), settings=settings,
                             counts=dict(counts or {}))
 
 
@@ -246,16 +250,3 @@ def class_intervals(events: Sequence[ImageEvents], settings: FROCSettings,
         intervals[AUROC] = delong_interval(
             positive, [img.score for img in events], groups=units.index.tolist()) if enough else None
     return intervals
-
-
-def merge_metrics(results: Mapping[str, ClassResult]) -> dict[str, float]:
-    """Return the mean of each metric over the classes that have it, then each class's own."""
-    rows = {name: result.metrics for name, result in results.items()}
-    metrics = {}
-    for key in next(iter(rows.values())):
-        known = [row[key] for row in rows.values() if not np.isnan(row[key])]
-        metrics[key] = float(np.mean(known)) if known else float('nan')
-    if len(rows) > 1:
-        for name, row in rows.items():
-            metrics.update({f'{name}_{key}': value for key, value in row.items()})
-    return metrics

@@ -6,39 +6,17 @@ from typing import Any
 
 from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
-from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
-
-from mmwindow.utils.files import atomic_file
-
-
-@register_backend('atomic', force=True)
-class AtomicBackend(LocalBackend):
-    """mmengine's local disk, with files that appear under their names when they are complete."""
-
-    def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write bytes to a file."""
-        with atomic_file(filepath) as part:
-            part.write_bytes(obj)
 
 
 @HOOKS.register_module()
 class AtomicCheckpointHook(CheckpointHook):
     """mmengine's ``CheckpointHook``, safe against a kill while it writes.
 
-    A checkpoint gets its name when it is complete, and the best one of before is deleted when the new
-    one is there, not before it is written. The file names are mmengine's.
-
-    Args:
-        *args: As mmengine's.
-        **kwargs: As mmengine's.
+    A checkpoint gets its name when it is complete (:mod:`mmwindow.engine.file_backends`), and the best
+    one of before is deleted when the new one is there, not before it is written. The file names and
+    arguments are mmengine's.
     """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        is_local = '://' not in str(kwargs.get('out_dir') or '')
-        if is_local and not kwargs.get('file_client_args') and not kwargs.get('backend_args'):
-            kwargs['backend_args'] = dict(backend='atomic')
-        super().__init__(*args, **kwargs)
 
     def before_train(self, runner: Any) -> None:
         """Prepare as mmengine; delete best checkpoints that a kill kept from being deleted."""

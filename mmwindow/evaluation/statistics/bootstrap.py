@@ -29,7 +29,7 @@ from mmwindow.evaluation.statistics.resampling import (
     unit_strata,
 )
 from mmwindow.evaluation.statistics.table import AUROC, find_row
-from mmwindow.evaluation.statistics.weighting import WeightedEvents
+from mmwindow.evaluation.statistics.weighting import EventTable, WeightedEvents
 
 NO_SPREAD = 'no interval: fewer than two of its resamples have a number, or all have the same'
 BOOTSTRAP_METHODS = ('percentile', 'bca', 'wilson')
@@ -146,7 +146,7 @@ def point_estimates(table: WeightedEvents, units: Units) -> dict[str, float]:
     return {name: float(value[0]) for name, value in values.items()}
 
 
-def collect(table: WeightedEvents, blocks: Any) -> dict[str, NDArray[Any]]:
+def collect(table: EventTable, blocks: Any) -> dict[str, NDArray[Any]]:
     """Return each statistic over all blocks of weights, ``(B,)`` per name."""
     parts = [table.statistics(weights) for weights in blocks]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -176,7 +176,7 @@ def missing_reasons(events: Sequence[ImageEvents], settings: FROCSettings, estim
 
 def statistic_interval(name: str, estimate: float, replicates: NDArray[Any],
                        jackknife: NDArray[Any] | None, level: float, method: str,
-                       table: WeightedEvents) -> Interval | None:
+                       table: EventTable) -> Interval | None:
     """Return the interval of one statistic from its resamples; None where they tell none.
 
     Args:
@@ -257,7 +257,7 @@ def wilson_interval(estimate: float, replicates: Floats, level: float) -> Interv
     return wilson(estimate * trials, trials, level)
 
 
-def closed_interval(name: str, estimate: float, level: float, table: WeightedEvents) -> Interval:
+def closed_interval(name: str, estimate: float, level: float, table: EventTable) -> Interval:
     """Return the interval where all resamples agree: at 0 and 1, and of constant scores.
 
     AUROC: Newcombe's score interval. Recall and FROC score: Clopper and Pearson's, with
