@@ -86,8 +86,9 @@ def kill_rows(folder: Path) -> str:
                result['num_runs'], result['num_equal'], result['uncut_seconds'],
                f'{result["lost_seconds"]["median"]}, {result["lost_seconds"]["most"]}',
                result['num_outlived']] for result in results)]),
-        '', f'Seed {results[0]["seed"]}; {results[0]["machine"]}, which other work shared. Lost seconds '
-        'count from the newest checkpoint or the start, so they hold the time of starting. Made by', '',
+        '', f'Seed {results[0]["seed"]}; {results[0]["machine"]}, which other work shared. Lost '
+        'seconds count from the newest checkpoint or the start, so they hold the time of starting. '
+        'Made by', '',
         code_block(dict.fromkeys(result['command'] for result in results))])
 
 
