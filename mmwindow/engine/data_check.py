@@ -132,6 +132,13 @@ def saved_keys(hooks: Iterable[Any]) -> list[str]:
             for key in hook.save_best or ()]
 
 
+def announce_missing_numbers(runner: Any) -> None:
+    """Say before a test which numbers its images cannot give; nothing where all can be given."""
+    text = describe_missing_numbers(runner.test_dataloader.dataset, runner.test_evaluator)
+    if text:
+        announce(runner, text)
+
+
 def describe_missing_numbers(dataset: Any, evaluator: Any) -> str:
     """Return one line on the numbers that a test cannot give; nothing where all can be given."""
     labels = image_labels(dataset) if froc_metrics(evaluator) else None

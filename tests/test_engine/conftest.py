@@ -120,6 +120,23 @@ def noisy_config(tiny_dataset, tmp_path):
 
 
 @pytest.fixture
+def system_config(tiny_dataset, tmp_path):
+    """Return a function that writes the config of a system of ours: input 64, 3 epochs of 3 steps."""
+    def write(base, **options):
+        cfg = load_config(ROOT / 'configs' / base, cfg_options=dict(input_size=64))
+        cfg.model.backbone.pretrained = False
+        for split in ('train', 'val', 'test'):
+            loader = cfg[f'{split}_dataloader']
+            loader.update(num_workers=0, persistent_workers=False, batch_size=2)
+            loader.dataset.data_root = f'{tiny_dataset}/'
+        cfg.train_cfg.max_epochs = 3
+        cfg.merge_from_dict(options)
+        (tmp_path / 'system.py').write_text(format_config(cfg))
+        return tmp_path / 'system.py'
+    return write
+
+
+@pytest.fixture
 def run_training(monkeypatch):
     """Return a function that trains, and is cut after a step or in a validation (:class:`Cutter`)."""
     module = sys.modules['mmwindow.apis.train']
