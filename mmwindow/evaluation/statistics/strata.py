@@ -135,7 +135,7 @@ def stratum_of(event: Any, field: str) -> Any:
 
 def evaluate_strata(events: Sequence[ImageEvents], field: str,
                     settings: FROCSettings | None = None, num_resamples: int = DEFAULT_RESAMPLES,
-                    seed: int = 0, level: float = 0.95, method: str = 'bca') -> StratifiedResult:
+                    seed: int = 0, level: float = 0.95, method: str = 'default') -> StratifiedResult:
     """Return the statistics for each value of a field, and for all images.
 
     The FP rate of a stratum is that of its own images.
@@ -194,7 +194,7 @@ def check_folds(folds: dict[str, Sequence[ImageEvents]]) -> None:
 
 def evaluate_folds(folds: dict[str, Sequence[ImageEvents]], settings: FROCSettings | None = None,
                    num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0, level: float = 0.95,
-                   method: str = 'bca') -> FoldedResult:
+                   method: str = 'default') -> FoldedResult:
     """Return the statistics of each fold, their mean and spread, and those of all images.
 
     Pooled, scores of the folds' models are ranked together; where these are on different

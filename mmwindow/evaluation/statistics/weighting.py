@@ -58,7 +58,7 @@ class WeightedEvents:
             raise ValueError("the convention 'best' depends on every threshold, but the events are "
                              f'known down to {self.floor} only; make them without a floor')
         self.events, self.unit_index = list(events), units.index
-        num_units = len(units)
+        self.num_units = num_units = len(units)
         positive = np.array([bool(event.is_positive) for event in events])
         scores = np.array([event.score for event in events], dtype=np.float64)
         points = np.array([event.num_points for event in events])
