@@ -13,13 +13,13 @@ from mmwindow.annotations.readers import check_several
 from mmwindow.evaluation.events.targets import Floats
 from mmwindow.evaluation.readers.matching import match_points
 from mmwindow.evaluation.readers.readings import ReadImage, find_image_units, reader_names
-from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES, bca_tails, check_request
+from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES, check_request
 from mmwindow.evaluation.statistics.intervals import (
     Interval,
     clopper_pearson,
     clustered_proportion,
 )
-from mmwindow.evaluation.statistics.resampling import draw_weights, leave_one_out
+from mmwindow.evaluation.statistics.resampling import bca_tails, draw_weights, leave_one_out
 
 FEW_UNITS = 10
 FEW_UNITS_NOTE = 'from {} patients or images alone: take the interval as a rough hint'
