@@ -111,7 +111,7 @@ def evaluate_files(predictions: str | Path, annotations: str | Path | Sequence[s
     truth = chosen.read_truth(annotations, points_from, scoring.rule.needs_boxes)
     if by is not None and by != 'group' and not any(by in target.fields for target in truth.targets):
         known = sorted({key for target in truth.targets for key in target.fields} - {'file_name'})
-        raise ValueError(f'{annotations}: no image has the field {by!r}; there are {known}')
+        raise ValueError(f'{truth.name}: no image has the field {by!r}; there are {known}')
     options.update(num_resamples=num_resamples, seed=seed)
     read = partial(read_predictions, predictions, truth.everybody, classes, image_ids)
     check_output_folder(out, '--out')
