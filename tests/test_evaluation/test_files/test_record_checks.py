@@ -245,6 +245,15 @@ def test_a_score_that_is_not_that_of_the_best_finding(real_record, tmp_path):
     assert read_content(tmp_path, content).events()[3].score > 2
 
 
+def test_a_score_below_a_finding_in_a_committed_record(tmp_path):
+    """It keeps no count of findings that are neither, of which one may be the best: a lower score."""
+    content = json.loads((ROOT / 'results/fracatlas/events/wl_kld_lite0_fpn.json').read_text())
+    image = next(img for img in content['classes'][0]['images'] if img['fp_levels'])
+    image['score'] = image['fp_levels'][0] - 1e-6
+    with pytest.raises(ValueError, match=r"altered\.json: class fracture, image .*its score is"):
+        read_content(tmp_path, content)
+
+
 def test_several_classes_and_rules_whose_hits_are_lost(tmp_path):
     for rule, num_classes in (('distance', 2), ('disk_overlap', 3)):
         path = write_real_record(tmp_path, rule, num_classes)
