@@ -475,6 +475,13 @@ def test_options_that_cannot_be_used_are_told_before_the_work(options, code, wor
     assert not (tmp_path / 'out').exists()
 
 
+def test_a_folder_in_the_place_of_a_result_is_told_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader_study, 'evaluate', lambda *rest, **more: pytest.fail('work was begun'))
+    (tmp_path / 'images.csv').mkdir()
+    with pytest.raises(ValueError, match='images.csv: this is no ordinary file'):
+        run(MAPS, tmp_path)
+
+
 def test_in_python_a_seed_and_resamples_are_checked_first(tmp_path):
     for options, words in ((dict(seed=-1), 'seed is -1'), (dict(num_resamples=20), '20'),
                            (dict(num_resamples=-1), 'num_resamples is -1')):
