@@ -245,6 +245,21 @@ def test_a_score_that_is_not_that_of_the_best_finding(real_record, tmp_path):
     assert read_content(tmp_path, content).events()[3].score > 2
 
 
+@pytest.mark.parametrize('name', ['score', 'recall_levels', 'fields'])
+def test_a_number_too_large_for_a_float(real_record, tmp_path, name):
+    """JSON's 1e999 is read as infinite; with digests and without, file and image are named."""
+    for content in (real_record, without_digests(real_record)):
+        image = content['classes'][0]['images'][4]
+        value = dict(score=1e999, recall_levels=[1e999] * 2, fields=dict(age=1e999))[name]
+        text = json.dumps(replace_at(content, ('classes', 0, 'images', 4), {**image, name: value}))
+        (tmp_path / 'altered.json').write_text(text.replace('Infinity', '1e999'))
+        if name == 'fields' and content is not real_record:
+            assert read_record(tmp_path / 'altered.json').events()[4].fields['age'] == math.inf
+            continue
+        with pytest.raises(ValueError, match=rf'altered\.json: class class 0, image 4.*{name}'):
+            read_record(tmp_path / 'altered.json')
+
+
 def test_a_score_below_a_finding_in_a_committed_record(tmp_path):
     """It keeps no count of findings that are neither, of which one may be the best: a lower score."""
     content = json.loads((ROOT / 'results/fracatlas/events/wl_kld_lite0_fpn.json').read_text())
