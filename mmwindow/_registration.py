@@ -7,6 +7,7 @@ torch, and the order of the imports does not matter.
 """
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -98,7 +99,20 @@ def name_configs(config_utils: ModuleType) -> None:
     config_utils.MODULE2PACKAGE['mmwindow'] = __name__
 
 
+def guard_loading(checkpoints: ModuleType) -> None:
+    """Let mmengine load checkpoints as data from its first one on (:mod:`mmwindow.engine`).
+
+    Args:
+        checkpoints: The module ``mmengine.runner.checkpoint``.
+    """
+    import_module('mmwindow.engine')
+
+
 def register_when_used() -> None:
-    """Make our types known to mmdet's registries and our configs to mmengine, from their use on."""
+    """Make our types known to mmdet's registries and our configs to mmengine, from their use on.
+
+    From then on mmengine runs no code of a checkpoint, too.
+    """
+    after_import('mmengine.runner.checkpoint', guard_loading)
     after_import('mmdet.registry', add_locations)
     after_import('mmengine.config.utils', name_configs)

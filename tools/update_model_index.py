@@ -6,12 +6,12 @@
 
 Numbers come from the files under results/.
 """
-import argparse
 import re
 from pathlib import Path
 from typing import NamedTuple
 
-from mmwindow.utils.files import load_json, write_text
+from mmwindow.utils.files import load_json
+from mmwindow.utils.generated_files import run_generator
 from mmwindow.utils.markdown import format_number, markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -116,16 +116,8 @@ def render_files() -> dict[Path, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--check', action='store_true', help='change nothing, only compare')
-    args = parser.parse_args()
-    for path, text in render_files().items():
-        if path.is_file() and path.read_text(encoding='utf-8') == text:
-            continue
-        if args.check:
-            raise SystemExit(f'{path.relative_to(ROOT)}: it differs from the configs and results/; '
-                             'run python tools/update_model_index.py')
-        write_text(path, text)
+    run_generator(render_files(), ROOT, 'the configs and results/', 'tools/update_model_index.py',
+                  __doc__.splitlines()[0])
 
 
 if __name__ == '__main__':

@@ -4,12 +4,13 @@
     python tools/update_readme.py          rewrite the tables
     python tools/update_readme.py --check  exit with 1 where a page says something else
 """
-import argparse
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name
-from mmwindow.utils.files import load_json, write_text
+from mmwindow.utils.files import load_json
+from mmwindow.utils.generated_files import run_generator
 from mmwindow.utils.markdown import Limits, code_block, format_with_interval, markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,12 +29,27 @@ def commands_of(results: list[dict]) -> list[str]:
     runs = [run for result in results for run in result.get('runs', [])]
     commands = [run[name] for name in ('training_command', 'command') for run in runs
                 if run.get(name)]
-    return list(dict.fromkeys([*commands, *(result['command'] for result in results)]))
+    commands += [result[name] for name in ('command', 'recomputed') for result in results
+                 if result.get(name)]
+    return list(dict.fromkeys(commands))
 
 
-def render_page(rows: list[list[str]], commands: list[str]) -> str:
-    """Return a table and, below it, the commands that made it."""
-    return '\n'.join([markdown_table(rows), '', 'Made by', '', code_block(commands)])
+def render_page(rows: list[list[str]], commands: list[str], caption: Sequence[str] = ()) -> str:
+    """Return a table and, below it, its caption and the commands that made it."""
+    return '\n'.join([markdown_table(rows), *caption, '', 'Made by', '', code_block(commands)])
+
+
+def caption_of(results: list[dict]) -> list[str]:
+    """Return what the numbers in brackets are, and over what the others are means; [] without any."""
+    with_intervals = [result for result in results if result.get('intervals')]
+    if not with_intervals:
+        return []
+    over_folds = any(result.get('over_folds') for result in with_intervals)
+    start, drawn = ('Means over folds; in', 'the patients of each fold') if over_folds else (
+        'In', 'patients')
+    area = "AUROC DeLong's by patient on the logit scale"
+    return ['', f'{start} brackets: 95 % intervals, for {area}, for the others from the bootstrap '
+            f'over {drawn}.']
 
 
 def result_rows(folder: Path) -> str:
@@ -43,7 +59,7 @@ def result_rows(folder: Path) -> str:
     return render_page(
         [['system', *COLUMNS],
          *([result['system'], *(describe_metric(result, key) for key in COLUMNS.values())]
-           for result in results)], commands_of(results))
+           for result in results)], commands_of(results), caption_of(results))
 
 
 def choice_rows(folder: Path) -> str:
@@ -75,18 +91,9 @@ def render(text: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--check', action='store_true', help='change nothing, only compare')
-    args = parser.parse_args()
-    for path in [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]:
-        old = path.read_text(encoding='utf-8')
-        new = render(old)
-        if new == old:
-            continue
-        if args.check:
-            raise SystemExit(f'{path.relative_to(ROOT)}: its tables differ from results/*.json; '
-                             'run python tools/update_readme.py')
-        write_text(path, new)
+    pages = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+    run_generator({path: render(path.read_text(encoding='utf-8')) for path in pages}, ROOT,
+                  'results/*.json', 'tools/update_readme.py', __doc__.splitlines()[0])
 
 
 if __name__ == '__main__':

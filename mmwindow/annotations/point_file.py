@@ -1,8 +1,8 @@
 """THE reader and writer of point files (COCO JSON): training, scoring, splits and tools use it.
 
 What is accepted is decided here once: :mod:`~mmwindow.annotations.checks` knows ids and numbers,
-:mod:`~mmwindow.annotations.point_rules` points, :mod:`~mmwindow.annotations.groups` patients. Needs
-numpy and the standard library alone.
+:mod:`~mmwindow.annotations.point_rules` points, :mod:`~mmwindow.annotations.groups` patients,
+:mod:`~mmwindow.annotations.readers` readers. Needs numpy and the standard library alone.
 """
 import hashlib
 import json
@@ -19,6 +19,14 @@ from mmwindow.annotations.checks import (
     read_categories,
 )
 from mmwindow.annotations.point_rules import check_point_rule, read_finding
+from mmwindow.annotations.reader_names import ALL
+from mmwindow.annotations.readers import (
+    choose_readers,
+    find_readers,
+    finish_records,
+    join_readers,
+    read_reader,
+)
 from mmwindow.annotations.records import ImageRecord, PointFile, read_image_records
 from mmwindow.utils.files import load_json, write_text
 from mmwindow.utils.messages import quote, shorten
@@ -48,7 +56,7 @@ def load_point_json(path: str | Path) -> dict[str, Any]:
 
 
 def read_point_file(path: Paths, classes: Iterable[str] | None = None, points_from: str = 'auto',
-                    needs_boxes: bool = False) -> PointFile:
+                    needs_boxes: bool = False, readers: str | None = None) -> PointFile:
     """Read one point file or several, check every record, and return the images with their points.
 
     Args:
@@ -59,6 +67,8 @@ def read_point_file(path: Paths, classes: Iterable[str] | None = None, points_fr
         points_from: How an annotation gives its points, one of
             :data:`~mmwindow.annotations.point_rules.POINT_RULES`.
         needs_boxes: Reject an annotation without a box of positive size; else such a box is no box.
+        readers: Whose points, where annotations name several readers: 'merge', 'all' or a name;
+            None rejects them. See :func:`~mmwindow.annotations.readers.choose_readers`.
 
     Returns:
         Images in the order of the files, negative ones included, and their classes.
@@ -88,13 +98,13 @@ def read_point_file(path: Paths, classes: Iterable[str] | None = None, points_fr
     parts: list[PointFile] = []
     for entry in paths:
         known = classes if classes is not None or not parts else parts[0].classes
-        parts.append(_read_one(entry, known, points_from, needs_boxes))
+        parts.append(read_one_file(entry, known, points_from, needs_boxes))
         if classes is None and len(parts[-1].category_labels) != len(parts[0].classes):
             raise ValueError(
                 f'{shorten(str(entry))}: its categories are not those of {paths[0]}, '
                 f'{shorten(parts[0].classes)}; name the same ones in each file, or give the classes '
                 'in the config')
-    return parts[0] if len(parts) == 1 else _join(parts)
+    return choose_readers(parts[0] if len(parts) == 1 else _join(parts), readers)
 
 
 def write_point_file(path: str | Path, content: Mapping[str, Any], indent: int | None = None) -> Path:
@@ -124,16 +134,23 @@ def point_file_content(point_file: PointFile) -> dict[str, Any]:
     """
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
+    # Merged points are of no one reader: a file that names readers would have to name theirs.
+    names_readers = all(len(record.point_readers) == len(record.points)
+                        for record in point_file.records)
     for record in point_file.records:
-        group = {} if record.group is None else dict(group=record.group)
+        optional: dict[str, Any] = {} if record.group is None else dict(group=record.group)
+        if names_readers and record.readers is not None:
+            optional.update(readers=list(record.readers))
         images.append(dict(record.fields, id=record.img_id, file_name=record.file_name,
-                           height=record.height, width=record.width, **group))
+                           height=record.height, width=record.width, **optional))
         boxes = record.boxes or [None] * len(record.points)
-        for (x, y), label, box in zip(record.points, record.labels, boxes, strict=True):
+        names = record.point_readers if names_readers else [None] * len(record.points)
+        for (x, y), label, box, name in zip(record.points, record.labels, boxes, names, strict=True):
             annotations.append(dict(
                 id=len(annotations) + 1, image_id=record.img_id, category_id=label + 1,
                 keypoints=[x, y, 2], num_keypoints=1, iscrowd=0,
-                **({} if box is None else dict(bbox=[*box[:2], box[2] - box[0], box[3] - box[1]]))))
+                **({} if box is None else dict(bbox=[*box[:2], box[2] - box[0], box[3] - box[1]])),
+                **({} if name is None else dict(reader=name))))
     return dict(images=images, annotations=annotations,
                 categories=[dict(id=number, name=name, keypoints=['point'])
                             for number, name in enumerate(point_file.classes, start=1)])
@@ -156,12 +173,23 @@ def points_digest(path: Paths, points_from: str = 'auto') -> str:
     """
     lines = sorted(f'{record.img_id!r} {record.file_name} '
                    f'{sorted(zip(record.labels, record.points, strict=True))}'
-                   for record in read_point_file(path, points_from=points_from).records)
+                   + (f' {record.readers} {sorted(record.point_readers)}' if record.readers else '')
+                   for record in read_point_file(path, points_from=points_from,
+                                                 readers=ALL).records)
     return hashlib.sha256('\n'.join(lines).encode('utf-8', 'backslashreplace')).hexdigest()[:16]
 
 
-def _read_one(path: Path, classes: Iterable[str] | None, points_from: str,
-              needs_boxes: bool) -> PointFile:
+def read_one_file(path: Path, classes: Iterable[str] | None, points_from: str, needs_boxes: bool,
+                  own_reader: str | None = None) -> PointFile:
+    """Return one point file with the points of all its readers; see :func:`read_point_file`.
+
+    Args:
+        path: The file.
+        classes: As there, and so are the next two.
+        points_from: How an annotation gives its points.
+        needs_boxes: Reject an annotation without a box.
+        own_reader: The reader whose file it is, where each reader has one.
+    """
     content = load_point_json(path)
     name = shorten(str(path))
     categories = read_categories(name, content['categories'])
@@ -187,8 +215,11 @@ def _read_one(path: Path, classes: Iterable[str] | None, points_from: str,
         record.points.extend(finding.points)
         record.labels.extend([label] * len(finding.points))
         record.boxes.extend([finding.box] * len(finding.points))
+        record.point_readers.extend([read_reader(where, annotation, record)] * len(finding.points))
     _check_scale(name, records.values())
-    return PointFile(list(records.values()), known, labels, num_from, (path, ))
+    readers = find_readers(name, content.get('readers'), records.values(), own_reader)
+    return PointFile(finish_records(name, records.values(), readers, own_reader), known, labels,
+                     num_from, (path, ), readers)
 
 
 def _find_owner(path: str, annotation: dict[str, Any], records: Mapping[ImageId, ImageRecord],
@@ -248,4 +279,4 @@ def _join(parts: Sequence[PointFile]) -> PointFile:
     return PointFile(
         [record for part in parts for record in part.records], parts[0].classes,
         {key: label for key, label in category_labels.items() if key not in contradicted}, num_from,
-        tuple(path for part in parts for path in part.paths))
+        tuple(path for part in parts for path in part.paths), join_readers(parts))

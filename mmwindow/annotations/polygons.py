@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwindow.annotations.checks import ImageId, is_finite
+from mmwindow.utils.frame import FRAME_SIDE
 from mmwindow.utils.messages import quote, shorten
 
 Polygon = NDArray[np.float64]
-FRAME_SIDE = 1024
 LENGTH_PER_POINT = 150.
 MAX_POINTS = 4
 MAX_MASK_CELLS = 2 ** 30

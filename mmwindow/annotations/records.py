@@ -6,9 +6,10 @@ from pathlib import Path
 
 from mmwindow.annotations.checks import ImageId, as_id, as_whole_number, is_finite, is_text
 from mmwindow.annotations.groups import group_name
+from mmwindow.annotations.reader_names import read_reader_list
 from mmwindow.utils.messages import quote, shorten
 
-IMAGE_KEYS = ('id', 'file_name', 'height', 'width', 'group')  # all else is a field
+IMAGE_KEYS = ('id', 'file_name', 'height', 'width', 'group', 'readers')  # all else is a field
 MAX_SIDE = 1_000_000
 
 Point = tuple[float, float]
@@ -32,6 +33,9 @@ class ImageRecord:
             annotation has no box of positive size.
         fields: Every other entry of the image that is a finite number or a string, such as the
             body part: results can be told apart by it.
+        point_readers: Who marked each point; empty where the file names no readers, or where their
+            points are merged.
+        readers: Who read the image; None where the file names no readers.
     """
 
     img_id: ImageId
@@ -43,6 +47,8 @@ class ImageRecord:
     labels: list[int] = field(default_factory=list)
     boxes: list[Box | None] = field(default_factory=list)
     fields: dict[str, int | float | str] = field(default_factory=dict)
+    point_readers: list[str] = field(default_factory=list)
+    readers: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class PointFile:
         num_from: How many annotations gave their points by ``keypoints``, ``bbox`` and
             ``segmentation``.
         paths: The files.
+        readers: Who read them, in the order of their names; empty where the files name no readers.
     """
 
     records: list[ImageRecord]
@@ -63,6 +70,7 @@ class PointFile:
     category_labels: dict[ImageId, int] = field(default_factory=dict)
     num_from: dict[str, int] = field(default_factory=dict)
     paths: tuple[Path, ...] = ()
+    readers: tuple[str, ...] = ()
 
 
 def read_image_records(path: str, images: Iterable[Mapping[str, object]]
@@ -117,4 +125,5 @@ def _read_image(path: str, image: Mapping[str, object]) -> ImageRecord:
         raise ValueError(f'{where}: its {error}') from error
     fields = {key: value for key, value in image.items() if key not in IMAGE_KEYS and (
         isinstance(value, str | bool) or is_finite(value))}
-    return ImageRecord(img_id, file_name, height, width, group, fields=fields)
+    return ImageRecord(img_id, file_name, height, width, group, fields=fields,
+                       readers=read_reader_list(where, image.get('readers')))

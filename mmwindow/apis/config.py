@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmwindow.utils.config_pipelines import SETTINGS, find_datasets, find_steps, input_size_of
+from mmwindow.utils.messages import shorten
 
 # Keys of version 0.1, and the settings they are now. Goes with version 0.3.
 OLD_KEYS = {'input_side': 'input_size', 'window': 'window'}
@@ -163,9 +164,9 @@ def load_config(config: str | Path, work_dir: str | Path | None = None,
     """Read a config file and apply what the command line asks for.
 
     Args:
-        config: The config file. Its variables ``input_size``, ``window``, ``bit_depth`` and
-            ``data_root`` are applied to every pipeline or data set, so that a config which inherits
-            another changes them by one line.
+        config: The config file. Its variables ``input_size``, ``window``, ``bit_depth``,
+            ``max_pixels`` and ``data_root`` are applied to every pipeline or data set, so that a
+            config which inherits another changes them by one line.
         work_dir: Overrides the config's; without either it is ``work_dirs/<name of the config>``.
         cfg_options: Overrides, keys dotted as in mmengine or short (:func:`expand_options`).
         launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
@@ -174,15 +175,22 @@ def load_config(config: str | Path, work_dir: str | Path | None = None,
         ValueError: The file is missing, an override would change nothing (:func:`check_options`) or
             names no single place, or training, validation and test have different input sizes.
     """
+    if Path(config).exists() and not Path(config).is_file():
+        raise ValueError(f'config {shorten(str(config))}: this is no ordinary file; a config is a '
+                         'Python file')
     if not Path(config).is_file():
-        raise ValueError(f'config {config}: there is no such file; the configs lie in configs/ of a '
-                         'clone; elsewhere write a file that inherits one, such as _base_ = '
-                         "'mmwindow::windowloss/wl_kld_lite0_fpn.py'")
+        raise ValueError(f'config {shorten(str(config))}: there is no such file; the configs lie in '
+                         'configs/ of a clone; elsewhere write a file that inherits one, such as '
+                         "_base_ = 'mmwindow::windowloss/wl_kld_lite0_fpn.py'")
+    if Path(config).suffix != '.py':
+        raise ValueError(f'config {shorten(str(config))}: a config is a Python file, whose name ends '
+                         'in .py; write one with the same entries, or one that inherits one of '
+                         'configs/')
     try:
         cfg = Config.fromfile(str(config))
     except Exception as error:  # the file is executed: anything may go wrong in it
-        raise ValueError(f'config {config}: it cannot be read: {type(error).__name__}: {error}'
-                         ) from error
+        raise ValueError(f'config {shorten(str(config))}: it cannot be read: {type(error).__name__}: '
+                         f'{shorten(str(error))}') from error
     cfg.launcher = launcher
     adopt_old_settings(cfg)
     merge_options(cfg, {name: cfg.pop(name) for name in SETTINGS if name in cfg})

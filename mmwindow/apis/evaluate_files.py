@@ -4,20 +4,22 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from mmwindow.annotations.merging import MAJORITY, MERGE_RADIUS, MergeSettings
 from mmwindow.apis.evaluation_report import ClassReport, write_report
+from mmwindow.apis.reader_report import reader_lines
+from mmwindow.apis.reader_study import ReaderChoice, plain_study
 from mmwindow.evaluation.events.image_events import ImageEvents
-from mmwindow.evaluation.files.ground_truth import read_annotations
 from mmwindow.evaluation.files.image_table import image_rows, write_image_table
 from mmwindow.evaluation.files.prediction_files import find_reader, read_predictions
 from mmwindow.evaluation.files.records import Record, read_record
 from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.hit_rules import make_hit_rule, rule_numbers
 from mmwindow.evaluation.results import EvaluationResult, summarise_class
-from mmwindow.evaluation.scoring import evaluate
 from mmwindow.evaluation.statistics.bands import froc_band
 from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES
 from mmwindow.evaluation.statistics.compare import compare_systems
@@ -28,17 +30,18 @@ from mmwindow.evaluation.statistics.operating_point import (
 )
 from mmwindow.evaluation.statistics.strata import evaluate_strata
 from mmwindow.utils.markdown import format_number
-from mmwindow.utils.progress import track
 from mmwindow.visualization.curves import plot_froc, plot_roc
+from mmwindow.visualization.marks import make_reader_marks
 
 
-def evaluate_files(predictions: str | Path, annotations: str | Path, out: str | Path, *,
-                   num_resamples: int = 0, seed: int = 0, by: str | None = None,
+def evaluate_files(predictions: str | Path, annotations: str | Path | Sequence[str | Path],
+                   out: str | Path, *, num_resamples: int = 0, seed: int = 0, by: str | None = None,
                    compare: str | Path | None = None, operating_point: str | Path | None = None,
                    choose: str = 'fp_budget', choose_target: float | None = None,
                    name: str | None = None, progress: bool = True, points_from: str = 'auto',
                    classes: Sequence[str] | None = None, image_ids: str = 'auto',
-                   **options: Any) -> EvaluationResult:
+                   readers: str | None = None, merge_radius: float = MERGE_RADIUS,
+                   min_readers: int | str = MAJORITY, **options: Any) -> EvaluationResult:
     """Score a file of predictions against a file of annotations and write what came out.
 
     Writes ``record.json``, ``images.csv``, ``report.md`` and for each class with points
@@ -46,7 +49,8 @@ def evaluate_files(predictions: str | Path, annotations: str | Path, out: str | 
 
     Args:
         predictions: See :mod:`mmwindow.evaluation.files.prediction_files`.
-        annotations: COCO JSON with points, boxes or polygons.
+        annotations: COCO JSON with points, boxes or polygons; or several, one for each reader,
+            ``NAME=FILE``.
         out: Folder for the results.
         num_resamples: Of the bootstrap behind intervals; 0 gives none.
         seed: Of the bootstrap.
@@ -63,6 +67,10 @@ def evaluate_files(predictions: str | Path, annotations: str | Path, out: str | 
         classes: Order of the classes in the predictions, where the file does not say it.
         image_ids: What ``image_id`` of COCO results is; see
             :func:`~mmwindow.evaluation.files.prediction_files.read_predictions`.
+        readers: Whose points are the truth where there are several readers: 'merge', 'keep' (each
+            reader's on their own), 'all' or a name; see docs/readers.md.
+        merge_radius: Within which marks of different readers are one finding, frame pixels.
+        min_readers: How many readers must have marked a finding, or 'majority'.
         **options: Of :func:`~mmwindow.evaluation.scoring.evaluate`.
 
     Returns:
@@ -75,30 +83,35 @@ def evaluate_files(predictions: str | Path, annotations: str | Path, out: str | 
     if out.exists() and not out.is_dir():
         raise ValueError(f'{out}: there is a file of this name; a folder for the results is expected')
     rule = make_hit_rule(options.get('rule', 'disk_overlap'))
-    truth = read_annotations(annotations, points_from, needs_boxes=rule.needs_boxes)
+    chosen = ReaderChoice(readers, MergeSettings(merge_radius, min_readers))
+    truth = chosen.read_truth(annotations, points_from, rule.needs_boxes)
     if by is not None and by != 'group' and not any(by in target.fields for target in truth.targets):
         known = sorted({key for target in truth.targets for key in target.fields} - {'file_name'})
         raise ValueError(f'{annotations}: no image has the field {by!r}; there are {known}')
     others = {what: read_record(path) for what, path in
               (('compare', compare), ('operating_point', operating_point)) if path is not None}
-    read = read_predictions(predictions, truth, classes, image_ids)
-    result = evaluate(track(read, len(truth.targets)) if progress else read, truth.targets,
-                      classes=truth.classes, num_resamples=num_resamples, seed=seed, **options)
+    options.update(num_resamples=num_resamples, seed=seed)
+    read = partial(read_predictions, predictions, truth.everybody, classes, image_ids)
+    result = chosen.evaluate(truth, read, options, progress)
     for record in others.values():
         check_same_scoring(record, result.settings)
     reports = [report_class(class_name, entry, result.settings, others, by=by, choose=choose,
                             choose_target=choose_target, num_resamples=num_resamples, seed=seed)
                for class_name, entry in result.classes.items()]
+    studies = chosen.study(truth, read, result, options)
+    reports = [replace(report, readers=studies.get(report.name)) for report in reports]
     result.write(out / 'record.json', source=dict(
-        name=name, predictions=Path(predictions).name, annotations=Path(annotations).name,
-        kind=find_reader(predictions), points_from=truth.num_from, command=shlex.join(sys.argv)))
+        name=name, predictions=Path(predictions).name, annotations=truth.name,
+        kind=find_reader(predictions), points_from=truth.num_from, command=shlex.join(sys.argv)),
+        readers=plain_study(studies, chosen))
     write_image_table(out / 'images.csv', [
         row for report in reports
         for row in image_rows(report.result.events, report.point.threshold, report.name,
                               report.point.serves_findings)])
     other = None if compare is None else other_name(others['compare'], name)
     figures = draw_figures(out, name, reports, result, num_resamples, seed, other)
-    write_report(out / 'report.md', name, reports, result, figures, other=other)
+    write_report(out / 'report.md', name, reports, result, figures, other=other, more_lines={
+        report.name: reader_lines(report.readers, name) for report in reports})
     return result
 
 
@@ -190,16 +203,17 @@ def draw_figures(out: Any, name: str, reports: Sequence[ClassReport], result: An
             theirs = summarise_class(report.other_events, replace(result.settings, num_resamples=0))
             froc[other], roc[other] = theirs.froc, theirs.roc
         right = max(1., max(how.budgets))
+        marks = make_reader_marks(report.readers.points if report.readers else ())
         if report.result.froc.num_points:
             if num_resamples:
                 bands = {name: froc_band(report.result.events, how, right,
                                          num_resamples=num_resamples, seed=seed)}
             figures.append(plot_froc(froc, out / f'froc{suffix}.png', how.budgets, right, bands,
-                                     how.convention).name)
+                                     how.convention, operating_points=marks.froc).name)
         if report.result.roc is not None:
             figures.append(plot_roc(
                 {name: curve for name, curve in roc.items() if curve is not None},
-                out / f'roc{suffix}.png', zoom=True).name)
+                out / f'roc{suffix}.png', zoom=True, operating_points=marks.roc).name)
     return figures
 
 

@@ -1,9 +1,10 @@
 """The page that ``tools/evaluate.py`` writes: Markdown, every number with how it was made."""
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmwindow.apis.reader_study import ReaderStudy
 from mmwindow.evaluation.metric_names import AUROC, recall_name
 from mmwindow.evaluation.results import ClassResult, EvaluationResult
 from mmwindow.evaluation.statistics.compare import Comparison
@@ -26,6 +27,7 @@ class ClassReport:
         strata: By a field of the images; None where none was asked for.
         comparison: With another system; None where none was asked for.
         other_events: The other system's images.
+        readers: Where there are several; None where there are not.
     """
 
     name: str
@@ -35,6 +37,7 @@ class ClassReport:
     strata: StratifiedResult | None = None
     comparison: Comparison | None = None
     other_events: list[Any] | None = None
+    readers: ReaderStudy | None = None
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> list[str]:
@@ -150,7 +153,8 @@ def settings_lines(result: EvaluationResult) -> list[str]:
 
 
 def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],
-                 result: EvaluationResult, figures: Sequence[str], other: str | None = None) -> Path:
+                 result: EvaluationResult, figures: Sequence[str], other: str | None = None,
+                 more_lines: Mapping[str, Sequence[str]] | None = None) -> Path:
     """Write the page atomically.
 
     Args:
@@ -160,6 +164,7 @@ def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],
         result: All classes.
         figures: Names of the figures next to the page.
         other: Name of the other system.
+        more_lines: Of some classes, by name, such as those about readers.
 
     Returns:
         Path: The page.
@@ -167,8 +172,11 @@ def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],
     lines = [f'# Evaluation of {name}', '']
     for report in reports:
         lines += [f'## {report.name}', '', *metric_lines(report.result), *point_lines(report),
-                  *strata_lines(report), *comparison_lines(report, name, other)]
-    lines += [f'![{figure}]({figure})' for figure in figures] + [''] * bool(figures)
+                  *strata_lines(report), *(more_lines or {}).get(report.name, ()),
+                  *comparison_lines(report, name, other)]
+    # In angle brackets a link may have blanks, as the names of classes do.
+    lines += [f'![{figure}](<{figure}>)' if ' ' in figure else f'![{figure}]({figure})'
+              for figure in figures] + [''] * bool(figures)
     lines += settings_lines(result)
     path = Path(path)
     write_text(path, '\n'.join(lines))

@@ -12,10 +12,14 @@ from mmdet.structures import DetDataSample
 from mmdet.utils import get_test_pipeline_cfg
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
+from mmengine.runner.checkpoint import load_state_dict
 
 from mmwindow.apis.config import load_config
+from mmwindow.apis.runner import quiet_mmengine
 from mmwindow.datasets.coco_point import image_settings
+from mmwindow.engine.model_description import read_description
+from mmwindow.engine.safe_loading import load_own_checkpoint
+from mmwindow.engine.weights import check_weights, state_dict_of
 from mmwindow.images.decode import GrayImage, read_image
 
 IMAGE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
@@ -57,31 +61,44 @@ class ImagePrediction:
 
 
 class PointInferencer:
-    """Predict images with a config and its trained weights; no annotation file is needed.
+    """Predict images with trained weights; no annotation file is needed.
 
     Images are read, scaled and padded as in ``tools/test.py``. ``mmdet.apis.DetInferencer`` and
     ``inference_detector`` work with the same configs and give the network the same pixels; this class
     also reads arrays of 16 bits and returns scores of the image and maps.
 
     Args:
-        config: The config file.
-        checkpoint: The weights; all of the model's are needed.
+        config: The config file; or a checkpoint that describes its model, as trainings write it: it
+            needs no config (:mod:`mmwindow.engine.model_description`).
+        checkpoint: The weights; all of the model's are needed. None: ``config`` is a checkpoint.
         device: 'cpu', 'cuda:0' and so on; None for a GPU where there is one.
         cfg_options: Overrides of the config, as for ``tools/test.py``.
 
     Raises:
-        ValueError: A file is missing, or the weights are not those of the config's model.
+        ValueError: A file is missing, the weights are not those of the config's model, or a
+            checkpoint without a config does not describe its model.
     """
 
-    def __init__(self, config: str | Path, checkpoint: str | Path, device: str | None = None,
-                 cfg_options: dict[str, Any] | None = None) -> None:
-        cfg = load_config(config, cfg_options=cfg_options)
-        init_default_scope(cfg.get('default_scope', 'mmdet'))
-        steps = Compose(get_test_pipeline_cfg(cfg)).transforms
-        self.settings = image_settings(steps)
-        self.pipeline = Compose(steps[1:])  # images are read here
-        self.model = MODELS.build(cfg.model)
-        self.classes = load_weights(self.model, checkpoint)
+    def __init__(self, config: str | Path, checkpoint: str | Path | None = None,
+                 device: str | None = None, cfg_options: dict[str, Any] | None = None) -> None:
+        with quiet_mmengine():
+            if checkpoint is None:
+                if cfg_options:
+                    raise ValueError('cfg_options override a config; give the config, too')
+                content = load_own_checkpoint(config)
+                description = read_description(content, config)
+                init_default_scope('mmdet')
+                pipeline, model = description.pipeline, description.model
+            else:
+                cfg = load_config(config, cfg_options=cfg_options)
+                content = load_own_checkpoint(checkpoint)
+                init_default_scope(cfg.get('default_scope', 'mmdet'))
+                pipeline, model = get_test_pipeline_cfg(cfg), cfg.model
+            steps = Compose(pipeline).transforms
+            self.settings = image_settings(steps)
+            self.pipeline = Compose(steps[1:])  # images are read here
+            self.model = MODELS.build(model)
+            self.classes = fill_model(self.model, content, checkpoint or config, config)
         self.model.to(device or ('cuda:0' if torch.cuda.is_available() else 'cpu')).eval()
 
     def __call__(self, inputs: Source | Sequence[Source], batch_size: int = 1,
@@ -145,18 +162,30 @@ def load_weights(model: torch.nn.Module, checkpoint: str | Path) -> tuple[str, .
     Raises:
         ValueError: The file is missing, has no class names, or its weights are of another model.
     """
-    if not Path(checkpoint).is_file():
-        raise ValueError(f'checkpoint {checkpoint}: there is no such file')
-    try:
-        content = load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True)
-    except RuntimeError as error:
-        raise ValueError(f'checkpoint {checkpoint}: its weights are not those of the config\'s '
-                         f'model: {" ".join(str(error).split())[:200]}') from error
-    classes = (content.get('meta') or {}).get('dataset_meta', {}).get('classes')
+    return fill_model(model, load_own_checkpoint(checkpoint), checkpoint, "the config")
+
+
+def fill_model(model: torch.nn.Module, content: dict[str, Any], checkpoint: str | Path,
+               config: str | Path) -> tuple[str, ...]:
+    """Load all weights of a model from a checkpoint's content; return the names of its classes.
+
+    Args:
+        model: Is changed.
+        content: Of the checkpoint.
+        checkpoint: Its path, for the messages.
+        config: The config file, for the messages.
+
+    Raises:
+        ValueError: As :func:`load_weights`.
+    """
+    check_weights(model, content, checkpoint, config)
+    load_state_dict(model, state_dict_of(content))
+    meta = content.get('meta')
+    classes = ((meta if isinstance(meta, dict) else {}).get('dataset_meta') or {}).get('classes')
     if not classes:
         raise ValueError(f'checkpoint {checkpoint}: it has no class names (meta.dataset_meta); take '
                          'one that a training wrote')
-    return tuple(classes)
+    return tuple(map(str, classes))
 
 
 def to_prediction(name: str, image: GrayImage, sample: DetDataSample, classes: tuple[str, ...],

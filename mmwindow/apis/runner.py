@@ -1,8 +1,8 @@
 """Building mmengine's runner, and what it tells the screen."""
 import contextlib
 import io
+import itertools
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,21 +10,44 @@ import torch
 from mmdet.utils import setup_cache_size_limit_of_dynamo
 from mmengine.config import Config
 from mmengine.dist import is_main_process
+from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 import mmwindow.engine  # noqa: F401  (allows own checkpoints before the first one is read)
 from mmwindow.engine.checkpoint import check_checkpoint  # noqa: F401  (its place in version 0.1)
-from mmwindow.engine.cpu.distributed import init_cpu_process_group
+from mmwindow.engine.cpu.distributed import PATIENCE, init_cpu_process_group
 from mmwindow.engine.cpu.memory import keep_freed_memory
-from mmwindow.engine.hooks import ProgressHook
+from mmwindow.engine.hooks import ProgressHook, RankWatchHook
 from mmwindow.utils.environment import describe_machine
+from mmwindow.utils.processes import rank_of_environment
+
+RUNNERS_BUILT = itertools.count()
 
 
 def is_first_process() -> bool:
     """Return whether this is rank 0, also before and after there is a process group."""
-    names = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
-    return next((os.environ[name] for name in names if name in os.environ), '0') == '0'
+    return rank_of_environment() == 0
+
+
+@contextlib.contextmanager
+def quiet_mmengine(is_quiet: bool = True) -> Iterator[None]:
+    """Keep mmengine's information off the screen where no runner has a log yet; warnings stay.
+
+    Args:
+        is_quiet: False: change nothing, as for ``--verbose``.
+    """
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    handlers = [(handler, handler.level) for handler in logger.handlers
+                if not isinstance(handler, logging.FileHandler)] if is_quiet else []
+    for handler, _ in handlers:
+        handler.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        for handler, old_level in handlers:
+            handler.setLevel(old_level)
 
 
 def build_runner(cfg: Config, verbose: bool = True) -> Runner:
@@ -41,11 +64,15 @@ def build_runner(cfg: Config, verbose: bool = True) -> Runner:
     setup_cache_size_limit_of_dynamo()
     if not torch.cuda.is_available():
         keep_freed_memory()
+    if cfg.launcher != 'none':
+        cfg.merge_from_dict({'env_cfg.dist_cfg.timeout': cfg.get('env_cfg', {}).get(
+            'dist_cfg', {}).get('timeout', PATIENCE)})
     if init_cpu_process_group(cfg.launcher):
         # mmengine hands the wrapper device_ids, which it rejects on a CPU.
         cfg.setdefault('model_wrapper_cfg', dict(
             type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
             find_unused_parameters=cfg.get('find_unused_parameters', False)))
+    name_experiment(cfg)
     with config_errors(cfg), contextlib.nullcontext() if verbose else contextlib.redirect_stdout(
             io.StringIO()):
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
@@ -53,7 +80,19 @@ def build_runner(cfg: Config, verbose: bool = True) -> Runner:
         runner.logger.handlers[:] = [handler for handler in runner.logger.handlers
                                      if isinstance(handler, logging.FileHandler)]
     register_once(runner, ProgressHook())
+    register_once(runner, RankWatchHook())
     return runner
+
+
+def name_experiment(cfg: Config) -> None:
+    """Give a second runner of this process a name of its own, where its config gives none.
+
+    mmengine shares its message hub, logger and visualizer by this name, which is that of the config
+    with the time in seconds: two short trainings would share their best score.
+    """
+    number = next(RUNNERS_BUILT)
+    if number and not cfg.get('experiment_name'):
+        cfg.experiment_name = f'{Path(cfg.filename or "config").stem}_{number}'
 
 
 @contextlib.contextmanager

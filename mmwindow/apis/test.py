@@ -1,9 +1,10 @@
 """Testing a checkpoint, as mmdet's tools/test.py does it."""
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import ConfigDict
+from mmengine.config import Config, ConfigDict
 from mmengine.evaluator import BaseMetric
 
 from mmwindow.apis.config import load_config
@@ -12,11 +13,16 @@ from mmwindow.apis.runner import (
     config_errors,
     describe_place,
     is_first_process,
+    quiet_mmengine,
+    register_once,
     say,
 )
 from mmwindow.engine.checkpoint import check_checkpoint, find_best_checkpoint
 from mmwindow.engine.cpu.distributed import close_process_group
+from mmwindow.engine.hooks import CheckpointContentHook
+from mmwindow.utils.locks import hold_file, hold_folder
 from mmwindow.utils.markdown import format_number
+from mmwindow.utils.outputs import check_output_file, check_output_folder
 
 
 def use_test_time_augmentation(cfg: ConfigDict) -> None:
@@ -62,7 +68,8 @@ def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None
     """
     if out is not None and Path(out).suffix not in ('.npz', '.pkl', '.pickle'):
         raise ValueError(f'--out {out}: the file must end in .npz, .pkl or .pickle')
-    cfg = load_config(config, work_dir, cfg_options, launcher)
+    with quiet_mmengine(not verbose):
+        cfg = load_config(config, work_dir, cfg_options, launcher)
     if str(checkpoint) == 'best':
         checkpoint = find_best_checkpoint(Path(cfg.work_dir))
     check_checkpoint(checkpoint)
@@ -72,7 +79,25 @@ def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None
     if show_dir is not None:
         hook = cfg.default_hooks.setdefault('visualization', dict(type='DetVisualizationHook'))
         hook.update(draw=True, test_out_dir=str(show_dir))
+    with contextlib.ExitStack() as stack:
+        if is_first_process():
+            check_output_folder(cfg.work_dir, '--work-dir')
+            for path in record_files(cfg):
+                check_output_file(path, 'outfile of test_evaluator')
+            if out is not None:
+                check_output_file(out, '--out')
+                stack.enter_context(hold_file(out, 'or choose another --out'))
+            if show_dir is not None:
+                check_output_folder(show_dir, '--show-dir')
+                stack.enter_context(hold_folder(show_dir, 'or choose another --show-dir'))
+        return _test(cfg, config, checkpoint, out, verbose)
+
+
+def _test(cfg: Config, config: str | Path, checkpoint: str | Path, out: str | Path | None,
+          verbose: bool) -> dict[str, float]:
+    """Test with outputs that no other command writes; see :func:`test`."""
     runner = build_runner(cfg, verbose)
+    register_once(runner, CheckpointContentHook())
     if out is not None:
         runner.test_evaluator.metrics.append(dump_metric(out, config, checkpoint))
         runner.test_evaluator.dataset_meta = runner.test_dataloader.dataset.metainfo
@@ -87,6 +112,13 @@ def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None
     return metrics
 
 
+def record_files(cfg: Config) -> list[str]:
+    """Return the files that the metrics of a test write."""
+    evaluator = cfg.get('test_evaluator') or []
+    metrics = evaluator if isinstance(evaluator, list | tuple) else [evaluator]
+    return [path for metric in metrics if (path := metric.get('outfile'))]
+
+
 def describe_metrics(metrics: Mapping[str, float | None]) -> str:
     """Return numbers as lines of text, one a metric; nothing on other ranks.
 
@@ -99,6 +131,23 @@ def describe_metrics(metrics: Mapping[str, float | None]) -> str:
     width = max(map(len, metrics))
     return ''.join(f'  {name:{width}}  {format_number(value, 4)}\n'
                    for name, value in metrics.items())
+
+
+def describe_outputs(out: str | Path | None, show_dir: str | Path | None) -> str:
+    """Return as lines of text where a test wrote what was asked for; nothing on other ranks.
+
+    >>> print(describe_outputs('a.npz', None), end='')
+    predictions: a.npz, described in a.json
+    """
+    if not is_first_process():
+        return ''
+    lines = []
+    if out is not None:
+        described = f', described in {Path(out).with_suffix(".json")}' * (Path(out).suffix == '.npz')
+        lines.append(f'predictions: {out}{described}\n')
+    if show_dir is not None:
+        lines.append(f'pictures: {show_dir}\n')
+    return ''.join(lines)
 
 
 def dump_metric(out: str | Path, config: str | Path, checkpoint: str | Path) -> BaseMetric:

@@ -48,8 +48,8 @@ def read_curves(path: str | Path) -> RunCurves:
         rule, tuple(settings['budgets']), settings['convention'])
 
 
-def iterate_examples(path: str | Path, threshold: float, bit_depth: int | None = None
-                     ) -> Iterator[Example]:
+def iterate_examples(path: str | Path, threshold: float,
+                     settings: ImageSettings | None = None) -> Iterator[Example]:
     """Yield the images of a predictions file (``tools/test.py --out``) with points and findings.
 
     Images are read as the model reads them; points and findings are those of the first class.
@@ -58,7 +58,7 @@ def iterate_examples(path: str | Path, threshold: float, bit_depth: int | None =
         path: The ``.pkl``.
         threshold: Findings are what scores at least this: components of a map, or the boxes of a
             detector of boxes.
-        bit_depth: Of images stored in 16 bits, as in the config.
+        settings: How images are read, as in the config.
 
     Raises:
         ValueError: An image is no longer there, or damaged.
@@ -68,7 +68,7 @@ def iterate_examples(path: str | Path, threshold: float, bit_depth: int | None =
         if not path.is_file():
             raise ValueError(f'{path}: the image cannot be read any more; test again')
         points = np.asarray(sample['ori_points'], dtype=float).reshape(-1, 2)
-        yield Example(img=read_image(path, ImageSettings(bit_depth)).to_bgr()[..., 0],
+        yield Example(img=read_image(path, settings).to_bgr()[..., 0],
                       points=points[np.asarray(sample['ori_point_labels'], dtype=int) == 0],
                       **findings_of(sample, threshold), threshold=threshold, name=path.stem)
 
@@ -83,8 +83,8 @@ def findings_of(sample: Mapping[str, Any], threshold: float) -> dict[str, np.nda
 
 
 def draw_report(out: str | Path, curves: str | Path, predictions: str | Path,
-                metrics: Mapping[str, float | None], budget: float = 0.3, bit_depth: int | None = None
-                ) -> None:
+                metrics: Mapping[str, float | None], budget: float = 0.3,
+                settings: ImageSettings | None = None) -> None:
     """Write ``roc.png``, ``froc.png``, ``overlays.png`` and ``report.md`` into a folder.
 
     There is no FROC without points and no ROC with one kind of image. Pictures are judged by the
@@ -96,7 +96,7 @@ def draw_report(out: str | Path, curves: str | Path, predictions: str | Path,
         predictions: What ``tools/test.py --out`` wrote.
         metrics: The numbers of the test; None or NaN where there is none.
         budget: The findings shown are those at this budget of false positives per image.
-        bit_depth: Of images stored in 16 bits, as in the config.
+        settings: How images are read, as in the config.
 
     Raises:
         ValueError: A file is not what it should be, or an image is no longer there.
@@ -117,7 +117,7 @@ def draw_report(out: str | Path, curves: str | Path, predictions: str | Path,
     if run.roc is not None:
         plot_roc(run.roc, out / 'roc.png')
         lines.append('![ROC](roc.png)')
-    save_overlays(iterate_examples(predictions, threshold, bit_depth), out / 'overlays.png',
+    save_overlays(iterate_examples(predictions, threshold, settings), out / 'overlays.png',
                   title=f'Findings at a score of {threshold:.3f}, {meaning}', rule=run.rule)
     lines += ['', f'Findings below are those at a score of {threshold:.3f}, {meaning}; hit rule '
               f'{run.rule.name}.', '', '![Heat maps](overlays.png)', '']

@@ -14,6 +14,7 @@ from mmwindow.apis.runner import (
     config_errors,
     describe_place,
     is_first_process,
+    quiet_mmengine,
     register_once,
     say,
 )
@@ -24,7 +25,14 @@ from mmwindow.engine.checkpoint import (
     fix_last_checkpoint,
 )
 from mmwindow.engine.cpu.distributed import close_process_group
-from mmwindow.engine.hooks import RunFileHook, ValidateOnResumeHook
+from mmwindow.engine.data_check import check_training_data
+from mmwindow.engine.hooks import (
+    CheckpointContentHook,
+    ExactResumeHook,
+    NonFiniteHook,
+    RunFileHook,
+    ValidateOnResumeHook,
+)
 from mmwindow.engine.run_file import TrainingRun, read_run
 from mmwindow.utils.environment import (
     describe_machine,
@@ -32,6 +40,8 @@ from mmwindow.utils.environment import (
     fingerprint,
     training_code,
 )
+from mmwindow.utils.locks import hold_folder
+from mmwindow.utils.outputs import check_output_folder, warn_about_space
 
 SPLITS = ('train', 'val', 'test')
 
@@ -82,15 +92,30 @@ def train(config: str | Path, work_dir: str | Path | None = None,
         verbose: Show mmengine's complete log on the screen, too.
 
     Raises:
-        ValueError: The config, an override or a checkpoint cannot be used.
+        ValueError: The config, an override or a checkpoint cannot be used; or the work dir cannot be
+            written, or another command works there.
     """
-    cfg = load_config(config, work_dir, cfg_options, launcher)
+    with quiet_mmengine(not verbose):
+        cfg = load_config(config, work_dir, cfg_options, launcher)
+    with contextlib.ExitStack() as stack:
+        if is_first_process():  # of several ranks one holds the folder for all
+            check_output_folder(cfg.work_dir, '--work-dir')
+            stack.enter_context(hold_folder(cfg.work_dir, 'or choose another --work-dir'))
+        return _train(cfg, config, launcher, amp, resume, auto_scale_lr, verbose)
+
+
+def _train(cfg: Config, config: str | Path, launcher: str, amp: bool, resume: str | Path | None,
+           auto_scale_lr: bool, verbose: bool) -> Runner:
+    """Train in a work dir that no other command works in; see :func:`train`."""
+    checkpoint_hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    if checkpoint_hook.get('type') == 'CheckpointHook':
+        checkpoint_hook['type'] = 'AtomicCheckpointHook'  # configs that are not ours, or older
     if amp:
         use_mixed_precision(cfg)
     if auto_scale_lr:
         scale_learning_rate(cfg)
     if resume == 'auto':
-        if launcher == 'none' or is_first_process():
+        if is_first_process():
             # The others read it after the process group has formed, so after this.
             fix_last_checkpoint(Path(cfg.work_dir))
         if find_newest_checkpoint(cfg.work_dir) is not None:
@@ -101,12 +126,19 @@ def train(config: str | Path, work_dir: str | Path | None = None,
         check_checkpoint(cfg.load_from, 'checkpoint' if cfg.get('resume') else 'load_from')
     run = describe_run(cfg, config)
     runner = build_runner(cfg, verbose)
-    register_once(runner, RunFileHook(run))
-    register_once(runner, ValidateOnResumeHook())
+    if is_first_process():
+        # The two newest with the optimizer's state, the best, and the one that is being written.
+        weights = sum(value.nbytes for value in runner.model.state_dict().values())
+        warn_about_space(cfg.work_dir, '--work-dir', 10 * weights)
+    # Our configs have most of them; other configs and older ones do not.
+    for hook in (CheckpointContentHook(is_fine_tuned=not cfg.get('resume')), RunFileHook(run),
+                 ExactResumeHook(), ValidateOnResumeHook(), NonFiniteHook()):
+        register_once(runner, hook)
     with config_errors(cfg):  # the loaders are built when they are asked for
         sizes = [f'{len(loader.dataset)} images to {verb}' for loader, verb in (
             (runner.train_dataloader, 'train'), (runner.val_dataloader, 'validate'))
             if loader is not None]
+        check_training_data(runner)
     if not verbose:
         say(runner, dict(train=f'{config} ({cfg.model.type})', data=', '.join(sizes),
                          **describe_place(runner)))

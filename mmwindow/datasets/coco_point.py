@@ -4,6 +4,7 @@ import os.path
 from collections.abc import Iterable
 from typing import Any
 
+from mmcv.transforms import LoadImageFromFile
 from mmdet.datasets import BaseDetDataset
 from mmdet.registry import DATASETS
 from mmengine.logging import print_log
@@ -11,8 +12,9 @@ from mmengine.logging import print_log
 from mmwindow.annotations.point_file import read_point_file
 from mmwindow.annotations.point_rules import check_point_rule
 from mmwindow.annotations.records import ImageRecord
-from mmwindow.images.decode import ImageSettings
+from mmwindow.images.decode import MAX_PIXELS, ImageSettings
 from mmwindow.images.file_check import check_image_files, describe_problems, describe_turned
+from mmwindow.utils.messages import shorten
 
 # Settings of version 0.1 that are now those of transforms.
 MOVED = {
@@ -40,6 +42,11 @@ class CocoPointDataset(BaseDetDataset):
         points_from: How an annotation gives its points: 'auto' (by keypoints, else bbox, else
             polygon), or one of :data:`~mmwindow.annotations.point_rules.POINT_RULES`. So COCO boxes
             train as their centres.
+        readers: Whose points are taken where annotations name several readers: 'merge' (findings of
+            more than half of the readers of an image, at the mean of their points within 50 pixels
+            of the 1024 frame), 'all' (every reader's, so that a place can have several points) or
+            the name of one, on the images that this reader has read. None: several readers are
+            rejected; see docs/readers.md.
         check_images: Look at every image file when the data set is built (about 0.4 ms
             each).
         **kwargs: As in mmdet's ``BaseDetDataset``; ``metainfo=dict(classes=...)`` gives the labels
@@ -53,8 +60,8 @@ class CocoPointDataset(BaseDetDataset):
                              (126, 47, 142), (77, 190, 238)])
     ann_file: str | list[str]
 
-    def __init__(self, *args: Any, points_from: str = 'auto', check_images: bool = True,
-                 **kwargs: Any) -> None:
+    def __init__(self, *args: Any, points_from: str = 'auto', readers: str | None = None,
+                 check_images: bool = True, **kwargs: Any) -> None:
         check_point_rule(points_from)
         for name, place in MOVED.items():
             if kwargs.pop(name, None) is not None:
@@ -65,6 +72,7 @@ class CocoPointDataset(BaseDetDataset):
                              'image is ever dropped: filter_empty_gt would drop the negative '
                              'images, and min_size would silently do nothing; leave it out')
         self.points_from = points_from
+        self.readers = readers
         self.check_images = check_images
         super().__init__(*args, **kwargs)
 
@@ -81,7 +89,8 @@ class CocoPointDataset(BaseDetDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Return one dict per image of the point files."""
-        point_file = read_point_file(self.ann_file, self._metainfo.get('classes'), self.points_from)
+        point_file = read_point_file(self.ann_file, self._metainfo.get('classes'), self.points_from,
+                                     readers=self.readers)
         self._metainfo['classes'] = point_file.classes
         for transform in self.pipeline.transforms:
             if getattr(transform, 'num_classes', 0) is None:  # of PointToBoundTransform
@@ -124,9 +133,19 @@ class CocoPointDataset(BaseDetDataset):
 
 
 def image_settings(transforms: Iterable[object]) -> ImageSettings:
-    """Return how the loader of a pipeline reads images."""
+    """Return how the loader of a pipeline reads images.
+
+    Raises:
+        ValueError: A loader would decode them otherwise: mmcv's turns images by their tags and takes
+            the upper 8 of 16 bits.
+    """
     for transform in transforms:
         args = getattr(transform, 'backend_args', None) or {}
         if args.get('backend') == 'radiograph':
-            return ImageSettings(args.get('bit_depth'))
+            return ImageSettings(args.get('bit_depth'), args.get('max_pixels', MAX_PIXELS))
+        if isinstance(transform, LoadImageFromFile):
+            raise ValueError('LoadImageFromFile has the backend_args '
+                             f'{shorten(dict(args))}, by which mmcv decodes images and turns them by '
+                             "their tags, but not their points; give it backend_args=dict(backend="
+                             "'radiograph'), and what the files lie in as its storage")
     return ImageSettings()

@@ -11,7 +11,7 @@ from mmwindow.annotations.groups import unit_name
 from mmwindow.annotations.point_file import load_point_json, read_point_file
 from mmwindow.annotations.records import ImageRecord
 from mmwindow.datasets.splits import SPLITS, split_content, split_records, write_parts
-from mmwindow.utils.files import load_own_json, write_text
+from mmwindow.utils.files import check_ordinary_file, load_own_json, write_text
 from mmwindow.utils.messages import MAX_NAMES, name_some, quote
 
 FORMAT = 'mmwindow-folds'
@@ -27,8 +27,13 @@ def file_checksum(path: str | Path) -> str:
     Raises:
         ValueError: The file cannot be read.
     """
+    check_ordinary_file(path, 'point file or checkpoint')
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        digest = hashlib.sha256()
+        with open(path, 'rb') as stream:
+            while part := stream.read(1 << 20):
+                digest.update(part)
+        return digest.hexdigest()
     except OSError as error:
         raise ValueError(f'{path}: cannot be read ({error.strerror or error}); it should be a point '
                          'file') from error
@@ -55,7 +60,7 @@ def make_folds(path: str | Path, num_folds: int = 5, seed: int = 0) -> dict[str,
     """
     if num_folds < 2:
         raise ValueError(f'num_folds is {num_folds}; at least 2 are expected')
-    records = read_point_file(path).records
+    records = read_point_file(path, readers='all').records
     folds = []
     for number in range(num_folds):
         split = split_records(records, number, num_folds, seed)
@@ -114,7 +119,7 @@ def check_folds(path: str | Path, points: str | Path) -> dict[str, Any]:
             which.
     """
     content = read_folds(path)
-    records = {record.img_id: record for record in read_point_file(points).records}
+    records = {record.img_id: record for record in read_point_file(points, readers='all').records}
     _check_owner(path, content, points, records)
     for number, fold in enumerate(content['folds']):
         _check_fold(f'{path}: fold {number}', fold, records)

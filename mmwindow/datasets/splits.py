@@ -7,6 +7,7 @@ from typing import Any
 
 from mmwindow.annotations.groups import unit_names
 from mmwindow.annotations.point_file import load_point_json, read_point_file, write_point_file
+from mmwindow.annotations.readers import named_readers
 from mmwindow.annotations.records import ImageRecord
 
 SPLITS = ('train', 'val', 'test')
@@ -105,18 +106,19 @@ def split_records(records: Sequence[ImageRecord], fold: int = 0, num_folds: int 
 
 def split_content(content: Mapping[str, Any], split: Mapping[str, Iterable[int]]
                   ) -> dict[str, dict[str, Any]]:
-    """Return one COCO content per name, each with its images and their annotations.
+    """Return one COCO content per name, each with its images, annotations and all readers.
 
     Args:
         content: A COCO point file.
         split: From :func:`split_records`, indices into its images.
     """
-    parts = {}
+    parts, readers = {}, named_readers(content)
     for name, indices in split.items():
         images = [content['images'][index] for index in indices]
         ids = {image['id'] for image in images}
         parts[name] = {**content, 'images': images, 'annotations': [
-            annotation for annotation in content['annotations'] if annotation['image_id'] in ids]}
+            annotation for annotation in content['annotations'] if annotation['image_id'] in ids],
+            **({'readers': readers} if readers else {})}
     return parts
 
 
@@ -161,7 +163,7 @@ def write_splits(path: str | Path, out: str | Path, num_folds: int | None = 5, s
     Raises:
         ValueError: The file is bad, or there are too few groups.
     """
-    records = read_point_file(path).records
+    records = read_point_file(path, readers='all').records
     content = load_point_json(path)
     splits = {}
     for number in range(num_folds) if num_folds else (fold, ):

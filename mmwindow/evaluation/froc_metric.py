@@ -61,6 +61,9 @@ class FROCMetric(BaseMetric):
         points_from: How an annotation of ``ann_file`` gives its point; see
             :mod:`~mmwindow.annotations.point_rules`.
         statistics: Names of additional statistics; see :class:`~mmwindow.evaluation.FROCSettings`.
+        readers: Whose points of ``ann_file`` are the truth where it names several readers: 'merge',
+            'all' or a name; see :class:`~mmwindow.datasets.CocoPointDataset`, which has the same
+            argument for the points of the samples.
 
     Raises:
         ValueError: A setting is unknown or makes no sense.
@@ -74,7 +77,8 @@ class FROCMetric(BaseMetric):
                  keep_up_to: float | str | None = 'auto', rule: str = 'disk_overlap',
                  collect_device: str = 'cpu', prefix: str | None = None, min_iou: float = 0.5,
                  fp_denominator: str = 'all', ann_file: str | None = None,
-                 points_from: str = 'auto', statistics: Sequence[str] | None = None) -> None:
+                 points_from: str = 'auto', statistics: Sequence[str] | None = None,
+                 readers: str | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         try:
             self.settings = FROCSettings(budgets, convention, fp_denominator, make_hit_rule(
@@ -83,9 +87,12 @@ class FROCMetric(BaseMetric):
             self.keep_up_to = check_keep_up_to(keep_up_to, self.settings, outfile is not None)
         except ValueError as error:
             raise ValueError(f'FROCMetric: {error}') from error
+        if readers is not None and ann_file is None:
+            raise ValueError(f'FROCMetric: readers is {readers!r} but there is no ann_file; the '
+                             'truth is then that of the data set: say it there, dataset.readers')
         self.outfile = outfile
         self.truth = None if ann_file is None else read_annotations(
-            ann_file, points_from, self.settings.rule.needs_boxes)
+            ann_file, points_from, self.settings.rule.needs_boxes, readers)
         self.targets = {} if self.truth is None else {
             target.image_id: target for target in self.truth.targets}
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from mmwindow.evaluation.events.image_events import ImageEvents
-from mmwindow.evaluation.events.targets import FRAME_SIDE
 from mmwindow.evaluation.froc import CONVENTIONS, DEFAULT_BUDGETS, FROCCurve, froc_curve
 from mmwindow.evaluation.hit_rules import HitRule, hit_rule_names, make_hit_rule, rule_numbers
 from mmwindow.evaluation.metric_names import metric_names
 from mmwindow.evaluation.statistics.table import check_statistics
+from mmwindow.utils.frame import FRAME_SIDE
 
 # Of false positives: all images, or the negative images alone ('normals' as results name them).
 FP_DENOMINATORS = ('all', 'normals')

@@ -12,9 +12,13 @@ from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import write_record
 from mmwindow.evaluation.froc import FROCCurve
 from mmwindow.evaluation.froc_settings import FROCSettings
-from mmwindow.evaluation.metric_names import display_name, recall_name
+from mmwindow.evaluation.metric_names import display_name, merge_metrics, recall_name
 from mmwindow.evaluation.roc import ROCCurve
-from mmwindow.evaluation.statistics.bootstrap import bootstrap, missing_reasons
+from mmwindow.evaluation.statistics.bootstrap import (
+    DEFAULT_RESAMPLES,
+    bootstrap,
+    missing_reasons,
+)
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.scored_images import ScoredImages
 from mmwindow.evaluation.statistics.table import find_rows
@@ -64,8 +68,9 @@ class EvaluationResult:
             then one set for each, ``<class>_<metric>``.
         settings: FROC settings; ``settings['budgets']`` and so on.
         counts: ``images``, ``positives`` (images with a point), ``points``, ``missing`` (images
-            without a prediction, counted as without a finding) and ``boxes_left_out`` (outside
-            their image, or without area).
+            without a prediction, counted as without a finding) and ``boxes_left_out`` (findings
+            outside their image, or boxes without area); where there are any, ``boxes_clipped``
+            (reaching beyond their image) and ``findings_repeated`` (there twice in the file).
     """
 
     classes: dict[str, ClassResult]
@@ -74,13 +79,14 @@ class EvaluationResult:
     counts: dict[str, int] = field(default_factory=dict)
 
     def write(self, path: str | Path, source: Mapping[str, Any] | None = None,
-              prefix: str = '') -> Path:
+              prefix: str = '', readers: Mapping[str, Any] | None = None) -> Path:
         """Write the record; see :func:`~mmwindow.evaluation.write_record`.
 
         Args:
             path: The ``.json``.
             source: Plain data: what was scored.
             prefix: Before the names of the metrics, as a runner logs them.
+            readers: Plain data: what several readers of the images did.
         """
         counts = {'counts': self.counts} if self.counts else {}
         return write_record(
@@ -88,7 +94,8 @@ class EvaluationResult:
             {f'{prefix}/{name}' if prefix else name: value for name, value in self.metrics.items()},
             source={**(source or {}), **counts},
             intervals={name: {key: interval_dict(value) for key, value in entry.intervals.items()}
-                       for name, entry in self.classes.items() if entry.intervals})
+                       for name, entry in self.classes.items() if entry.intervals},
+            readers=readers)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield one row per class and number, as :meth:`to_frame` shows them."""
@@ -185,7 +192,8 @@ def summarise(classes: Mapping[str, Sequence[ImageEvents]], settings: Mapping[st
     """
     settings = FROCSettings.from_record(settings)
     results = {name: summarise_class(events, settings) for name, events in classes.items()}
-    return EvaluationResult(classes=results, metrics=merge_metrics(results), settings=settings,
+    return EvaluationResult(classes=results, metrics=merge_metrics(
+        {name: entry.metrics for name, entry in results.items()}), settings=settings,
                             counts=dict(counts or {}))
 
 
@@ -219,14 +227,14 @@ def summarise_class(events: Sequence[ImageEvents], settings: Mapping[str, Any]) 
                     for budget in settings.budgets})
 
 
-def merge_metrics(results: Mapping[str, ClassResult]) -> dict[str, float]:
-    """Return the mean of each metric over the classes that have it, then each class's own."""
-    rows = {name: result.metrics for name, result in results.items()}
-    metrics = {}
-    for key in next(iter(rows.values())):
-        known = [row[key] for row in rows.values() if not np.isnan(row[key])]
-        metrics[key] = float(np.mean(known)) if known else float('nan')
-    if len(rows) > 1:
-        for name, row in rows.items():
-            metrics.update({f'{name}_{key}': value for key, value in row.items()})
-    return metrics
+def class_intervals(events: Sequence[ImageEvents], settings: FROCSettings,
+                    num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0
+                    ) -> dict[str, Interval | None]:
+    """Return the default 95 % interval of each number of one class; None where there is none.
+
+    Args:
+        events: One per image.
+        settings: How the FROC is read.
+        num_resamples, seed: Of the bootstrap.
+    """
+    return bootstrap(events, settings, num_resamples=num_resamples, seed=seed).intervals

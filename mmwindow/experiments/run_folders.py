@@ -5,7 +5,6 @@ anything else resumes or begins. What was trained by other code is kept only whe
 """
 import contextlib
 import difflib
-import fcntl
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from mmwindow.experiments.plan import RunPlan, describe_system
 from mmwindow.experiments.worker import RECORDS
 from mmwindow.utils.environment import scoring_code, training_code
 from mmwindow.utils.files import PART, read_json, write_json, write_text
+from mmwindow.utils.locks import hold, hold_file
 from mmwindow.utils.messages import name_some, shorten
 
 CUT_START = {'config.py'}  # what a start that was cut before run.json leaves
@@ -185,21 +185,10 @@ def lock_folders(folders: Sequence[Path]) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         for folder in folders:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            stream = stack.enter_context(open(folder.with_name(f'.{folder.name}.lock'), 'w'))
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ValueError(f'{folder}: another command is at work there; wait for it, or '
-                                 'choose other folds or another --out') from error
+            stack.enter_context(hold_file(folder, 'or choose other folds or another --out'))
         yield
 
 
-@contextlib.contextmanager
-def wait_for_folder(folder: str | Path) -> Iterator[None]:
+def wait_for_folder(folder: str | Path) -> contextlib.AbstractContextManager[None]:
     """Hold a folder while files that commands share are written; wait while another one does."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / '.folds.lock', 'w') as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+    return hold(Path(folder) / '.folds.lock', str(folder), '', wait=True)

@@ -27,6 +27,7 @@ from mmwindow.evaluation.files.records import read_record
 from mmwindow.utils.command_line import one_line_errors
 from mmwindow.utils.environment import describe_machine, describe_versions, scoring_code
 from mmwindow.utils.files import read_json, replace_nan, write_json
+from mmwindow.utils.processes import become_rank, end_rank
 
 RECORDS = dict(test='test.json', val='val.json')
 # What result.json has besides the entries of run.json.
@@ -90,7 +91,7 @@ def train_in_processes(folder: Path, num_processes: int, amp: bool) -> None:
     """
     # They hold the other end of a pipe of this process, and end with it.
     process = subprocess.Popen(
-        [sys.executable, '-m', 'torch.distributed.run', '--standalone',
+        [sys.executable, '-m', 'mmwindow.utils.launcher', '--standalone',
          f'--nproc-per-node={num_processes}', '-m', 'mmwindow.experiments.worker',
          str(folder), '--launcher', 'pytorch', '--end-with-stdin', *['--amp'] * amp],
         stdin=subprocess.PIPE)
@@ -188,11 +189,13 @@ def main() -> None:
     args = parser.parse_args()
     if args.end_with_stdin:
         end_with_parent()
+    become_rank(args.launcher)
     with one_line_errors(str(args.folder)):
         if args.launcher == 'none':
             run(args.folder, args.processes, args.amp)
         else:
             train_run(args.folder, args.launcher, args.amp)
+            end_rank()
 
 
 if __name__ == '__main__':

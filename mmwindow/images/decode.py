@@ -4,21 +4,23 @@ Checks of data sets, training, pictures and inference read images through :func:
 are those of the file's own rows and columns: no orientation tag (EXIF, TIFF) is applied, since points
 were placed there. Assumption (docs/method.md, section 1).
 """
-import contextlib
-import io
-import struct
-import warnings
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 
-ORIENTATION_TAG = 0x0112  # of EXIF and TIFF; 1 means: as stored
+from mmwindow.images import formats
+from mmwindow.images.formats.header import ImageHeader, UnsupportedImageError
+from mmwindow.utils.messages import quote
+
 # An image of 16 bits that uses none of its upper two is taken for one of fewer bits.
 SUSPECT_BELOW = 2 ** 14
-READ_AS_STORED = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+MAX_PIXELS = 200_000_000  # ten times the largest radiograph in use, 16 bits of them are 400 MB
+MAX_SIDE = 2 ** 20  # pixels, the most that OpenCV reads
+# A file may be larger than its uncompressed pixels of 16 bits, colour and alpha by this, no more.
+MAX_METADATA = 2 ** 28
 
 
 @dataclass(frozen=True)
@@ -28,17 +30,24 @@ class ImageSettings:
     Attributes:
         bit_depth: Bits of a grey level, 9 to 16, of images that are stored in 16 bits: white is
             ``2 ** bit_depth - 1``. None: 16, and an image that stays below 16384 is rejected, since
-            it is probably of 10, 12 or 14 bits.
+            it is probably of 10, 12 or 14 bits. Files that state 9 to 15 bits need none.
+        max_pixels: Width times height of the largest image that is decoded, at most 2 ** 30: a
+            small file can announce an image that fills the memory.
     """
 
     bit_depth: int | None = None
+    max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
         depth = self.bit_depth
         if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int)
                                   or not 9 <= depth <= 16):
-            raise ValueError(f'bit_depth is {depth!r}; a whole number from 9 to 16 is expected, the '
-                             'bits of a grey level of images stored in 16 bits')
+            raise ValueError(f'bit_depth is {quote(depth)}; a whole number from 9 to 16 is expected, '
+                             'the bits of a grey level of images stored in 16 bits')
+        limit = self.max_pixels
+        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 2 ** 30:
+            raise ValueError(f'max_pixels is {quote(limit)}; a whole number from 1 to {2 ** 30} is '
+                             'expected, width times height of the largest image')
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ class GrayImage:
 
     Attributes:
         pixels: ``(H, W)``, or ``(H, W, 3)`` blue, green, red of an image in colour; uint8 or uint16.
-        bit_depth: Bits of a grey level: 8, or what :class:`ImageSettings` says.
+        bit_depth: Bits of a grey level: 8, or what the file or :class:`ImageSettings` says.
         orientation: EXIF or TIFF orientation tag of the file, 1 to 8; it is not applied.
     """
 
@@ -92,8 +101,9 @@ def read_image(source: str | Path | bytes | np.ndarray, settings: ImageSettings 
         name: Of the image in messages; the path where there is one.
 
     Raises:
-        ValueError: The file cannot be read, is incomplete or no image; the pixels are neither 8-bit
-            nor 16-bit; or their bit depth is not known, or contradicts the settings.
+        ValueError: The file is missing, no regular one, damaged, larger than the settings allow, or
+            of a kind that cannot be read without a guess (docs/images.md); the pixels are neither
+            8-bit nor 16-bit; or their bit depth is not known, or contradicts the settings.
 
     >>> read_image(np.array([[0, 255]], dtype=np.uint8)).to_bgr().tolist()
     [[[0, 0, 0], [255, 255, 255]]]
@@ -101,67 +111,96 @@ def read_image(source: str | Path | bytes | np.ndarray, settings: ImageSettings 
     settings = settings or ImageSettings()
     if isinstance(source, np.ndarray):
         name = name or 'the array'
-        return GrayImage(_check_layout(source, name), _bit_depth(source, settings, name))
-    if not isinstance(source, bytes):
+        pixels = _check_layout(source, name)
+        depth = 8 if pixels.dtype == np.uint8 else _bit_depth(pixels, settings, name)
+        return GrayImage(pixels, depth)
+    if isinstance(source, bytes):
+        name = name or 'the image'
+    else:
         name = name or str(source)
-        try:
-            source = Path(source).read_bytes()
-        except OSError as error:
-            raise ValueError(f'{name}: the image cannot be read ({error.strerror or error}); check '
-                             'data_root and data_prefix.img in the config') from error
-    name = name or 'the image'
-    pixels = _check_layout(_decode(source, name), name)
-    return GrayImage(pixels, _bit_depth(pixels, settings, name), read_orientation(source))
+        source = read_bytes(source, settings, name)
+    return decode_image(source, read_header(source, settings, name), settings, name)
 
 
-def read_orientation(source: Path | bytes) -> int:
-    """Return the orientation tag of an image file, 1 where there is none or it cannot be read."""
-    with warnings.catch_warnings(), contextlib.suppress(Exception):  # a tag decides about no image
-        warnings.simplefilter('ignore')
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-            return orientation_of(image)
-    return 1
+def read_bytes(path: str | Path, settings: ImageSettings, name: str) -> bytes:
+    """Return the content of an image file.
 
+    Args:
+        path: The file.
+        settings: With the limit of pixels, from which one of bytes follows.
+        name: Of the image in messages.
 
-def orientation_of(image: Image.Image) -> int:
-    """Return the orientation tag of an opened image, 1 where there is none; nothing is decoded."""
-    if image.format == 'PNG' and 'exif' not in image.info:
-        return 1  # Pillow would decode the image to look for a tag after its pixels
-    tag = image.getexif().get(ORIENTATION_TAG, 1)
-    return tag if isinstance(tag, int) and 1 <= tag <= 8 else 1
-
-
-def _decode(content: bytes, name: str) -> np.ndarray:
-    pixels = None
-    if content:
-        with contextlib.suppress(cv2.error):  # of sizes beyond its limits; other faults give None
-            pixels = cv2.imdecode(np.frombuffer(_without_tiff_orientation(content), dtype=np.uint8),
-                                  READ_AS_STORED)
-    if pixels is None:
-        raise ValueError(
-            f'{name}: {len(content)} bytes, but no complete image in them (cut short, damaged, or of '
-            'a format that OpenCV cannot read); copy the file again, or take the image and its '
-            'annotations out of the point file')
-    return pixels
-
-
-def _without_tiff_orientation(content: bytes) -> bytes:
-    """Return a file with the orientation tag of a TIFF set to 1.
-
-    OpenCV applies this tag whatever its flags say.
+    Raises:
+        ValueError: It is missing, no regular file (a pipe would block), or too large to be an image
+            of so many pixels.
     """
-    order = {b'II*\0': '<', b'MM\0*': '>'}.get(content[:4])
-    if order is None:
-        return content
-    with contextlib.suppress(struct.error):  # cut short: the decoder will say so
-        start, = struct.unpack_from(f'{order}I', content, 4)
-        num_entries, = struct.unpack_from(f'{order}H', content, start)
-        for place in range(start + 2, start + 2 + 12 * num_entries, 12):
-            if struct.unpack_from(f'{order}HH', content, place) == (ORIENTATION_TAG, 3):  # 3: uint16
-                changed = bytearray(content)
-                struct.pack_into(f'{order}H', changed, place + 8, 1)
-                return bytes(changed)
-    return content
+    path = Path(str(path).replace('\0', '?'))  # no name holds one, and Python's error names none
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f'{name}: a regular file is expected, not a folder, pipe or device; '
+                             'check data_root and data_prefix.img in the config')
+        if status.st_size > 8 * settings.max_pixels + MAX_METADATA:
+            raise ValueError(f'{name}: {status.st_size} bytes are more than an image of '
+                             f'{settings.max_pixels} pixels takes; raise max_pixels, such as '
+                             f'--cfg-options max_pixels={status.st_size // 8}, if it is one')
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f'{name}: the image cannot be read ({error.strerror or error}); check '
+                         'data_root and data_prefix.img in the config') from error
+    except UnicodeError as error:
+        raise ValueError(f'{name}: no name of a file ({error}); rename it') from error
+
+
+def read_header(content: bytes, settings: ImageSettings, name: str) -> ImageHeader:
+    """Return what the header of an image file says, with its size within the limits.
+
+    Args:
+        content: The file.
+        settings: With the limit of pixels.
+        name: Of the image in messages.
+
+    Raises:
+        ValueError: It is no image, damaged, of a kind that is not read, empty or too large.
+    """
+    try:
+        header = formats.read_header(content)
+        if header.width < 1 or header.height < 1:
+            raise UnsupportedImageError(f'is empty: {header.width} x {header.height} pixels')
+        if header.num_pixels > settings.max_pixels:
+            raise UnsupportedImageError(
+                f'{header.width} x {header.height} are {header.num_pixels} pixels, more than the '
+                f'limit of {settings.max_pixels}; raise max_pixels, such as --cfg-options '
+                f'max_pixels={header.num_pixels}, if its size is right')
+        if max(header.width, header.height) > MAX_SIDE:
+            raise UnsupportedImageError(f'{header.width} x {header.height} pixels: a side is longer '
+                                        f'than {MAX_SIDE}; cut it into parts')
+    except ValueError as error:
+        raise ValueError(f'{name}: {error}') from error
+    return header
+
+
+def decode_image(content: bytes, header: ImageHeader, settings: ImageSettings, name: str
+                 ) -> GrayImage:
+    """Return an image whose header was read; where white is zero, it is inverted.
+
+    Args:
+        content: The file.
+        header: What :func:`read_header` returned.
+        settings: What the file does not say.
+        name: Of the image in messages.
+
+    Raises:
+        ValueError: Its data are damaged, or its bit depth is not known or contradicts the settings.
+    """
+    try:
+        pixels = formats.decode(content, header)
+    except ValueError as error:
+        raise ValueError(f'{name}: {error}') from error
+    depth = header.bits if header.bits < 16 else _bit_depth(pixels, settings, name)
+    if header.is_white_zero:
+        pixels = (2 ** depth - 1) - pixels
+    return GrayImage(pixels, depth, header.orientation)
 
 
 def _check_layout(pixels: np.ndarray, name: str) -> np.ndarray:
@@ -179,11 +218,10 @@ def _check_layout(pixels: np.ndarray, name: str) -> np.ndarray:
 def _bit_depth(pixels: np.ndarray, settings: ImageSettings, name: str) -> int:
     """Return the bit depth, a rule for all images of a set: never guessed from one image's pixels.
 
-    Tags of files do not say it: PNG's sBIT names the bits of the source, whose values the standard
-    scales to 16 bits, and TIFF's MaxSampleValue is a statistic of the one image.
+    A file that states fewer than 16 bits is not asked here. Tags of others do not say it: PNG's sBIT
+    names the bits of the source, whose values the standard scales to 16 bits, and TIFF's
+    MaxSampleValue is a statistic of the one image.
     """
-    if pixels.dtype == np.uint8:
-        return 8
     maximum = int(pixels.max())
     if settings.bit_depth is None and maximum < SUSPECT_BELOW:
         raise ValueError(f'{name}: 16-bit pixels reach {maximum} only, so that they are probably of '

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-FRAME_SIDE = 1024  # the frame in whose pixels configs and docs give every length
+from mmwindow.utils.frame import FRAME_SIDE
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mmwindow.evaluation.events.grid import grid_edges, place_on_grid
-from mmwindow.evaluation.events.targets import FRAME_SIDE
 from mmwindow.evaluation.hit_rules import HitRule, judge_findings, make_hit_rule
 from mmwindow.structures.components import component_boxes
+from mmwindow.utils.frame import FRAME_SIDE
 
 
 @dataclass(frozen=True)

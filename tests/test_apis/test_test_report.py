@@ -9,6 +9,7 @@ import torch
 from mmwindow.apis.test_report import draw_report, iterate_examples, read_curves
 from mmwindow.evaluation import box_events, map_events
 from mmwindow.evaluation.files.records import write_record
+from mmwindow.images.decode import ImageSettings
 
 SETTINGS = dict(hit_radius=50., max_overlap=0.1, frame_side=1024, budgets=(0.25, 0.3, 0.5),
                 convention='first_crossing')
@@ -117,7 +118,7 @@ def test_films_look_as_the_model_sees_them_and_points_are_of_its_first_class(tmp
     (tmp_path / 'predictions.pkl').write_bytes(pickle.dumps([dict(
         img_path=str(path), ori_points=[[1., 2.], [3., 4.]], ori_point_labels=[1, 0],
         pred_heatmap=dict(scores=torch.zeros(2, 4, 4)))]))
-    example, = iterate_examples(tmp_path / 'predictions.pkl', 0.5, bit_depth=12)
+    example, = iterate_examples(tmp_path / 'predictions.pkl', 0.5, ImageSettings(bit_depth=12))
     assert (example.img == 255).all() and example.points.tolist() == [[3, 4]]
 
 

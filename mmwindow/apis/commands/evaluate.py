@@ -8,7 +8,9 @@ Definitions, formats and a worked example: docs/evaluation.md.
 """
 import argparse
 
+from mmwindow.annotations.merging import MAJORITY, MERGE_RADIUS
 from mmwindow.annotations.point_rules import POINT_RULES
+from mmwindow.annotations.reader_names import KEEP, MERGE
 from mmwindow.evaluation.files.prediction_files import IMAGE_IDS
 from mmwindow.evaluation.froc import CONVENTIONS
 from mmwindow.evaluation.froc_settings import BUDGETS, FP_DENOMINATORS, MAP_EXTENTS, MISSING
@@ -38,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add('predictions', help='ours (.npz), COCO results (.json), maps (.npz, a folder of .npy or '
         '.png), or .pkl')
-    add('annotations', help='COCO JSON with keypoints, boxes or polygons')
+    add('annotations', nargs='+', help='COCO JSON with keypoints, boxes or polygons; or one file for '
+        'each reader, NAME=FILE')
     add('--out', required=True, metavar='FOLDER', help='receives record, table, report and figures')
     add('--points-from', choices=POINT_RULES, default='auto',
         help='what an annotation gives its point by; auto: keypoints, else bbox, else polygon')
@@ -47,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--image-ids', choices=IMAGE_IDS, default='auto',
         help='what image_id of COCO results is: the id, or the number or stem of the file name')
     add('--name', help='of the system in report and figures')
+    add_reader_arguments(parser)
     scoring = parser.add_argument_group('scoring')
     add = scoring.add_argument
     add('--rule', choices=HIT_RULES, default='disk_overlap', help="hit rule; the paper's by default")
@@ -74,6 +78,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--operating-point', metavar='RECORD', help='record.json of this system on validation images')
     add('--choose', choices=RULES, default='fp_budget', help='how the threshold is chosen')
     add('--choose-target', type=float, help='FP rate (0.1), sensitivity or specificity (0.9)')
+
+
+def parse_min_readers(text: str) -> int | str:
+    """Return a number of readers, or 'majority'."""
+    return int(text) if text.isdecimal() else text
+
+
+def add_reader_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments for annotations of several readers."""
+    group = parser.add_argument_group('several readers (docs/readers.md)')
+    how = group.add_mutually_exclusive_group()
+    how.add_argument('--merge-readers', action='store_const', const=MERGE, dest='readers',
+                     help='findings that enough readers marked, merged by distance')
+    how.add_argument('--keep-readers', action='store_const', const=KEEP, dest='readers',
+                     help="each reader's points are the truth on their own; the mean is reported")
+    how.add_argument('--reader', metavar='NAME', dest='readers', help="this reader's points alone")
+    group.add_argument('--merge-radius', type=float, default=MERGE_RADIUS, metavar='PIXELS',
+                       help='of a frame of side 1024: within it marks are one finding (%(default)g)')
+    group.add_argument('--min-readers', type=parse_min_readers, default=MAJORITY, metavar='NUMBER',
+                       help='who must have marked a finding; majority: more than half of those who '
+                       'read the image (the default)')
 
 
 def run(args: argparse.Namespace) -> None:

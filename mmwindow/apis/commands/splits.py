@@ -30,7 +30,8 @@ def report(points: Path, folds: dict[str, Any]) -> None:
     """Print images and positives of each part of each fold."""
     from mmwindow.annotations.point_file import read_point_file
     from mmwindow.datasets.splits import describe_split
-    is_positive = {record.img_id: bool(record.points) for record in read_point_file(points).records}
+    is_positive = {record.img_id: bool(record.points)
+                   for record in read_point_file(points, readers='all').records}
     for number, fold in enumerate(folds['folds']):
         print(f'fold {number}: {describe_split(fold, is_positive)}')
 
@@ -43,7 +44,8 @@ def run(args: argparse.Namespace) -> None:
     if args.single:
         out = args.out or args.points.parent / 'annotations'
         splits = write_splits(args.points, out, num_folds=None, seed=args.seed)
-        positive = [bool(record.points) for record in read_point_file(args.points).records]
+        positive = [bool(record.points)
+                    for record in read_point_file(args.points, readers='all').records]
         for folder, split in splits.items():
             print(f'{folder}: {describe_split(split, positive)}')
         return

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwindow.evaluation.events.targets import FRAME_SIDE
 from mmwindow.evaluation.hit_rules import Floats, HitRule
+from mmwindow.utils.frame import FRAME_SIDE
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-FRAME_SIDE = 1024
+from mmwindow.utils.frame import FRAME_SIDE
+
 Floats = NDArray[np.float64]
 
 

@@ -31,7 +31,7 @@ from mmwindow.evaluation.statistics.resampling import (
     unit_strata,
 )
 from mmwindow.evaluation.statistics.table import AUROC, find_row
-from mmwindow.evaluation.statistics.weighting import WeightedEvents
+from mmwindow.evaluation.statistics.weighting import EventTable, WeightedEvents
 
 NO_SPREAD = 'no interval: fewer than two of its resamples have a number, or all have the same'
 ONE_UNIT = 'no interval: fewer than two patients (images where none is named) {what}'
@@ -153,7 +153,7 @@ def point_estimates(table: WeightedEvents, units: Units) -> dict[str, float]:
     return {name: float(value[0]) for name, value in values.items()}
 
 
-def collect(table: WeightedEvents, blocks: Any) -> dict[str, NDArray[Any]]:
+def collect(table: EventTable, blocks: Any) -> dict[str, NDArray[Any]]:
     """Return each statistic over all blocks of weights, ``(B,)`` per name."""
     parts = [table.statistics(weights) for weights in blocks]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -197,7 +197,7 @@ def statistic_method(name: str, method: str) -> str:
 
 def statistic_interval(name: str, estimate: float, replicates: NDArray[Any],
                        jackknife: NDArray[Any] | None, level: float, method: str,
-                       table: WeightedEvents) -> Interval | None:
+                       table: EventTable) -> Interval | None:
     """Return the interval of one statistic from its resamples; None where they tell none.
 
     Args:
@@ -233,7 +233,7 @@ def statistic_interval(name: str, estimate: float, replicates: NDArray[Any],
     return Interval(estimate, float(low), float(high), level, f'bootstrap_{method}', note)
 
 
-def area_of(table: WeightedEvents, level: float) -> Interval | None:
+def area_of(table: EventTable, level: float) -> Interval | None:
     """Return the interval of the AUROC, everywhere this one; None below two units of a class."""
     if min(table.class_units()) < 2:
         return None
@@ -242,7 +242,7 @@ def area_of(table: WeightedEvents, level: float) -> Interval | None:
                            groups=table.unit_index.tolist())
 
 
-def score_interval(estimate: float, replicates: NDArray[Any], level: float, table: WeightedEvents
+def score_interval(estimate: float, replicates: NDArray[Any], level: float, table: EventTable
                   ) -> Interval | None:
     """Return the score interval of a share of points; None where one unit has all of them."""
     carriers = int((table.unit_points > 0).sum())
@@ -280,7 +280,7 @@ def wilson_interval(estimate: float, replicates: Floats, level: float) -> Interv
     return wilson(estimate * trials, trials, level)
 
 
-def closed_interval(name: str, estimate: float, level: float, table: WeightedEvents) -> Interval:
+def closed_interval(name: str, estimate: float, level: float, table: EventTable) -> Interval:
     """Return the interval where all resamples agree: at 0 and 1, and of constant scores.
 
     AUROC: Newcombe's score interval. Recall and FROC score: Clopper and Pearson's, with

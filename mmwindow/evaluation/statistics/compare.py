@@ -37,7 +37,7 @@ from mmwindow.evaluation.statistics.resampling import (
     unit_strata,
 )
 from mmwindow.evaluation.statistics.table import AUROC
-from mmwindow.evaluation.statistics.weighting import WeightedEvents
+from mmwindow.evaluation.statistics.weighting import EventTable, WeightedEvents
 
 COMPARISON_METHODS = ('studentised', 'percentile')
 
@@ -203,7 +203,7 @@ def compare_systems(first: Sequence[ImageEvents], second: Sequence[ImageEvents],
         settings=settings)
 
 
-def compare_statistic(name: str, difference: float, replicates: Floats, table: WeightedEvents,
+def compare_statistic(name: str, difference: float, replicates: Floats, table: EventTable,
                       level: float, method: str, test: DeLongTest | None
                       ) -> tuple[Interval | None, float | None]:
     """Return the interval and the p-value of one difference; None where there is none.
@@ -224,7 +224,7 @@ def compare_statistic(name: str, difference: float, replicates: Floats, table: W
     return studentised(name, difference, replicates, table, level)
 
 
-def studentised(name: str, difference: float, replicates: Floats, table: WeightedEvents,
+def studentised(name: str, difference: float, replicates: Floats, table: EventTable,
                 level: float) -> tuple[Interval | None, float | None]:
     """Return the interval and the p-value of a difference from its resamples ``(B,)``.
 

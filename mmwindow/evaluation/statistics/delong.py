@@ -256,12 +256,18 @@ def delong_test(labels: ArrayLike, first_scores: Sequence[float], second_scores:
     Raises:
         ValueError: As in :func:`delong_covariance`, or an unknown method.
     """
-    if method not in DIFFERENCE_METHODS:
-        raise ValueError(f'method is {method!r}; it must be one of {DIFFERENCE_METHODS}')
     if len(first_scores) != len(second_scores):
         raise ValueError(f'the systems have {len(first_scores)} and {len(second_scores)} scores; '
                          'both must have scored the same images')
-    estimate = delong_covariance(labels, [first_scores, second_scores], groups)
+    return compare_areas(delong_covariance(labels, [first_scores, second_scores], groups), level,
+                         method)
+
+
+def compare_areas(estimate: DeLongEstimate, level: float = 0.95, method: str = 'studentised'
+                 ) -> DeLongTest:
+    """Compare the two systems of an estimate; see :func:`delong_test`."""
+    if method not in DIFFERENCE_METHODS:
+        raise ValueError(f'method is {method!r}; it must be one of {DIFFERENCE_METHODS}')
     first, second = (area_interval(estimate, index, level, 'blended') for index in (0, 1))
     contrast = np.array([1., -1.])
     difference = float(contrast @ estimate.areas)

@@ -1,6 +1,7 @@
 """A threshold chosen on validation images, and what it does on test images."""
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from mmwindow.evaluation.statistics.few_units import few_units_note, join_notes
 from mmwindow.evaluation.statistics.intervals import Interval, clustered_proportion
 from mmwindow.evaluation.statistics.rates import rate_interval
 from mmwindow.evaluation.statistics.resampling import check_events, find_units
+from mmwindow.evaluation.statistics.shared_images import KnownImages
 
 RULES = ('fp_budget', 'sensitivity', 'specificity', 'youden')
 DEFAULT_TARGETS = {'fp_budget': 0.1, 'sensitivity': 0.9, 'specificity': 0.9, 'youden': None}
@@ -40,6 +42,8 @@ class OperatingPoint:
             ``recall``, or ``sensitivity`` and ``specificity`` (None without that class).
         num_images: Of those.
         note: Says where the target was out of reach.
+        chosen_on: The images and patients it was chosen on, by which they are recognised among those
+            that it is applied to.
     """
     threshold: float
     rule: str
@@ -49,6 +53,7 @@ class OperatingPoint:
     achieved: dict[str, Any]
     num_images: int
     note: str = ''
+    chosen_on: KnownImages | None = field(default=None, repr=False, compare=False)
 
     @property
     def serves_findings(self) -> bool:
@@ -71,6 +76,7 @@ class OperatingPointResult:
         reasons: For each number that there is not, why.
         seed, num_resamples: Of the interval of the FP rate.
         num_units: Patients, or images where these are unnamed.
+        warning: Says which images or patients it was chosen on as well; '' where there are none.
     """
     point: OperatingPoint
     sensitivity: Interval | None
@@ -82,6 +88,7 @@ class OperatingPointResult:
     seed: int
     num_resamples: int
     num_units: int
+    warning: str = ''
 
 
 def choose_operating_point(events: Sequence[ImageEvents], rule: str = 'fp_budget',
@@ -124,7 +131,7 @@ def choose_operating_point(events: Sequence[ImageEvents], rule: str = 'fp_budget
         check_scale(events)
     common: dict[str, Any] = dict(
         rule=rule, target=target, same_scale=same_scale, fp_denominator=fp_denominator,
-        num_images=len(events))
+        num_images=len(events), chosen_on=KnownImages.of(events))
     if rule == 'fp_budget' and target is not None:
         return OperatingPoint(**budget_threshold(events, target, fp_denominator), **common)
     scores = np.array([event.score for event in events], dtype=np.float64)
@@ -226,7 +233,8 @@ def apply_operating_point(point: OperatingPoint, events: Sequence[ImageEvents],
     the effective number of trials (``clustered_proportion``). The FP rate: the exact Poisson interval
     with the effective number of patients (``rate_interval``). None has zero width.
     The intervals are those of the test images; that the threshold itself was chosen on
-    finitely many is not in them.
+    finitely many is not in them. Warns where images or patients are the same that the threshold was
+    chosen on.
 
     Args:
         point: From :func:`choose_operating_point`.
@@ -245,6 +253,9 @@ def apply_operating_point(point: OperatingPoint, events: Sequence[ImageEvents],
     events = check_events(events)
     if point.same_scale:
         check_scale(events)
+    warning = '' if point.chosen_on is None else point.chosen_on.shared(events).warning
+    if warning:
+        warnings.warn(warning, stacklevel=2)
     units = find_units(events)
     unit = {name: np.bincount(units.index, weights=values, minlength=len(units))
             for name, values in image_counts(point, events).items()}
@@ -285,7 +296,8 @@ def apply_operating_point(point: OperatingPoint, events: Sequence[ImageEvents],
                   false_positive_findings=total['false_positive_findings'],
                   counted_images=total['counted_images'])
     return OperatingPointResult(point=point, counts=counts, reasons=reasons, seed=seed,
-                                num_resamples=num_resamples, num_units=len(units), **numbers)
+                                num_resamples=num_resamples, num_units=len(units), warning=warning,
+                                **numbers)
 
 
 def out_of_scale(point: OperatingPoint) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Results by stratum (body part, hardware, ...), and by fold."""
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from mmwindow.evaluation.statistics.bootstrap import (
     missing_reasons,
     point_estimates,
 )
+from mmwindow.evaluation.statistics.folds import mean_over_folds, pooling_warnings
 from mmwindow.evaluation.statistics.resampling import check_events, find_units
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
 
@@ -65,10 +66,12 @@ class FoldedResult:
 
     Attributes:
         folds: Each fold, in the order given.
-        mean: Over the folds that have the number; None where none has.
+        mean: Over the folds that have the number; None where none has. The headline.
+        intervals: Of the mean, patients resampled within each fold; None where there is none.
         standard_deviation: Of a sample (n - 1); None below two folds.
-        pooled: All images, each tested once, with intervals.
+        pooled: All images, each tested once, with intervals; comes second, see ``warnings``.
         reasons: What a mean leaves out, and why there is none.
+        warnings: Statistics whose pooled number differs from the mean by more than .01.
         num_resamples, seed: Of every bootstrap.
         settings: Budgets, convention, denominator of the FP rate.
     """
@@ -80,6 +83,8 @@ class FoldedResult:
     num_resamples: int
     seed: int
     settings: FROCSettings
+    intervals: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
 
 def summarise_images(name: str, events: Sequence[ImageEvents], settings: FROCSettings,
@@ -169,36 +174,13 @@ def evaluate_strata(events: Sequence[ImageEvents], field: str,
         settings=settings)
 
 
-def check_folds(folds: dict[str, Sequence[ImageEvents]]) -> None:
-    """Reject folds that share an image or a patient.
-
-    Args:
-        folds: Test images by fold.
-
-    Raises:
-        ValueError: No fold, or an image or a group in two of them; named.
-    """
-    if not folds:
-        raise ValueError('there is no fold; give the test images of each, fold name to events')
-    for what in ('image_id', 'group'):
-        seen: dict[Any, str] = {}
-        for fold, events in folds.items():
-            for event in events:
-                key = getattr(event, what)
-                if key in (None, ''):
-                    continue
-                if seen.setdefault(key, fold) != fold:
-                    raise ValueError(f'{what} {key!r} is in fold {seen[key]!r} and in fold {fold!r}; '
-                                     'each is tested once')
-
-
 def evaluate_folds(folds: dict[str, Sequence[ImageEvents]], settings: FROCSettings | None = None,
                    num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0, level: float = 0.95,
                    method: str = 'default') -> FoldedResult:
-    """Return the statistics of each fold, their mean and spread, and those of all images.
+    """Return the mean over folds with intervals, its spread, each fold's statistics, and pooled ones.
 
     Pooled, scores of the folds' models are ranked together; where these are on different
-    scales the pooled numbers fall below the mean of the folds.
+    scales the pooled numbers fall below the mean of the folds, and ``warnings`` say so.
 
     Args:
         folds: Test images by fold; each image once.
@@ -210,27 +192,30 @@ def evaluate_folds(folds: dict[str, Sequence[ImageEvents]], settings: FROCSettin
         FoldedResult
 
     Raises:
-        ValueError: As in :func:`check_folds` and
+        ValueError: As in
+            :func:`~mmwindow.evaluation.statistics.folded_events.check_folds` and
             ``bootstrap``.
     """
     settings = settings or FROCSettings()
-    check_request(num_resamples, level, method)
-    folds = {name: check_events(events) for name, events in folds.items()}
-    check_folds(folds)
+    overall = mean_over_folds(folds, settings, num_resamples, seed, level, method)
     how = (settings, num_resamples, seed, level, method)
-    results = [summarise_images(name, events, *how) for name, events in folds.items()]
-    pooled = summarise_images(
-        'pooled', check_events(event for events in folds.values() for event in events), *how)
-    mean, deviation, reasons = {}, {}, {}
+    results = [summarise_images(name, list(events), *how) for name, events in folds.items()]
+    pooled = summarise_images('pooled', [event for events in folds.values() for event in events],
+                              *how)
+    mean = {key: None if np.isnan(value) else value for key, value in overall.estimates.items()}
+    deviation = {key: None if np.isnan(value) else value
+                 for key, value in overall.standard_deviations.items()}
+    reasons = {}
     for key in settings.names:
-        values = [result.estimates[key] for result in results if result.estimates[key] is not None]
         without = [result for result in results if result.estimates[key] is None]
-        mean[key] = float(np.mean(values)) if values else None
-        deviation[key] = float(np.std(values, ddof=1)) if len(values) > 1 else None
         if without:
             reasons[key] = f'{len(without)} of {len(results)} folds have no number: ' + '; '.join(
                 f'{result.name!r}: {result.reasons[key]}' for result in without)
-        elif len(values) < 2:
+        elif key in overall.reasons:
+            reasons[key] = overall.reasons[key]
+        elif len(results) < 2:
             reasons[key] = 'one fold has no standard deviation'
     return FoldedResult(folds=results, mean=mean, standard_deviation=deviation, pooled=pooled,
-                        reasons=reasons, num_resamples=num_resamples, seed=seed, settings=settings)
+                        reasons=reasons, num_resamples=num_resamples, seed=seed, settings=settings,
+                        intervals=overall.intervals,
+                        warnings=pooling_warnings(mean, pooled.estimates))

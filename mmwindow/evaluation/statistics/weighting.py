@@ -9,7 +9,7 @@ for the images repeated so often.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,32 @@ class Crossings:
     index: NDArray[Any]
     before: NDArray[Any]
     at: NDArray[Any]
+
+
+class EventTable(Protocol):
+    """What is resampled: a :class:`WeightedEvents`, or several of them as folds."""
+
+    @property
+    def unit_points(self) -> NDArray[Any]:
+        """``(U,)``, points of each unit."""
+
+    @property
+    def num_units(self) -> int:
+        """How many units there are."""
+
+    @property
+    def unit_index(self) -> NDArray[Any]:
+        """``(N,)``, the unit of each image."""
+
+    @property
+    def events(self) -> list[ImageEvents]:
+        """One per image."""
+
+    def statistics(self, weights: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Return each statistic, ``(B,)``, under weights ``(B, U)`` of the units."""
+
+    def class_units(self) -> list[int]:
+        """Return how many units have a positive image, and how many a negative one."""
 
 
 class WeightedEvents:
