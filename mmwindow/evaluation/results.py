@@ -14,11 +14,7 @@ from mmwindow.evaluation.froc import FROCCurve
 from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.metric_names import display_name, merge_metrics, recall_name
 from mmwindow.evaluation.roc import ROCCurve
-from mmwindow.evaluation.statistics.bootstrap import (
-    DEFAULT_RESAMPLES,
-    bootstrap,
-    missing_reasons,
-)
+from mmwindow.evaluation.statistics.bootstrap import bootstrap, missing_reasons
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.scored_images import ScoredImages
 from mmwindow.evaluation.statistics.table import find_rows
@@ -225,16 +221,3 @@ def summarise_class(events: Sequence[ImageEvents], settings: Mapping[str, Any]) 
         events=list(events), froc=curve, roc=roc, metrics=metrics, intervals=intervals, notes=notes,
         thresholds={budget: curve.threshold_at(budget, settings.convention)
                     for budget in settings.budgets})
-
-
-def class_intervals(events: Sequence[ImageEvents], settings: FROCSettings,
-                    num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0
-                    ) -> dict[str, Interval | None]:
-    """Return the default 95 % interval of each number of one class; None where there is none.
-
-    Args:
-        events: One per image.
-        settings: How the FROC is read.
-        num_resamples, seed: Of the bootstrap.
-    """
-    return bootstrap(events, settings, num_resamples=num_resamples, seed=seed).intervals

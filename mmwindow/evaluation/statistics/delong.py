@@ -24,6 +24,7 @@ from mmwindow.evaluation.statistics.differences import (
 )
 from mmwindow.evaluation.statistics.few_units import few_units_note, join_notes, no_test_note
 from mmwindow.evaluation.statistics.intervals import (
+    Ends,
     Interval,
     newcombe_auroc,
     normal_quantile,
@@ -162,7 +163,7 @@ def delong_covariance(labels: ArrayLike, scores: ArrayLike, groups: Sequence[Any
                           normal_units=sides[1], num_units=num_clusters, carriers=carriers)
 
 
-def blended_ends(estimate: DeLongEstimate, index: int, level: float) -> tuple[float, float]:
+def blended_ends(estimate: DeLongEstimate, index: int, level: float) -> Ends:
     """Return the ends of an interval of one area that few patients do not leave far too short.
 
     Where all but a few patients are ranked perfectly, DeLong's variance comes from those few, and the
@@ -174,16 +175,30 @@ def blended_ends(estimate: DeLongEstimate, index: int, level: float) -> tuple[fl
 
     Assumption: the blending is ours (docs/evaluation.md); results/coverage says how it does.
     """
-    area, weight = float(estimate.areas[index]), float(estimate.carriers[index])
     quantile = t_quantile(level, estimate.num_units)
+    area = float(estimate.areas[index])
     model = newcombe_auroc(area, estimate.positive_units, estimate.normal_units, level, quantile)
+    return blend_ends(area, float(estimate.covariance[index, index]), float(estimate.carriers[index]),
+                      Ends(model.low, model.high), quantile)
+
+
+def blend_ends(area: float, variance: float, weight: float, model: Ends, quantile: float) -> Ends:
+    """Return DeLong's ends blended with those of a model; see :func:`blended_ends`.
+
+    Args:
+        area: The estimate.
+        variance: DeLong's.
+        weight: Of DeLong's, in units.
+        model: The other ends.
+        quantile: Of DeLong's.
+    """
     if not 0 < area < 1:
-        return model.low, model.high
-    own = quantile * np.sqrt(max(estimate.covariance[index, index], 0.)) / (area * (1 - area))
+        return model
+    own = quantile * np.sqrt(max(variance, 0.)) / (area * (1 - area))
     centre = logit(area)
     below, above = (np.sqrt((weight * own ** 2 + AREA_PRIOR * (centre - logit(end)) ** 2)
-                            / (weight + AREA_PRIOR)) for end in (model.low, model.high))
-    return float(expit(centre - below)), float(expit(centre + above))
+                            / (weight + AREA_PRIOR)) for end in model)
+    return Ends(float(expit(centre - below)), float(expit(centre + above)))
 
 
 def area_interval(estimate: DeLongEstimate, index: int, level: float, method: str) -> Interval:
@@ -264,7 +279,7 @@ def delong_test(labels: ArrayLike, first_scores: Sequence[float], second_scores:
 
 
 def compare_areas(estimate: DeLongEstimate, level: float = 0.95, method: str = 'studentised'
-                 ) -> DeLongTest:
+                  ) -> DeLongTest:
     """Compare the two systems of an estimate; see :func:`delong_test`."""
     if method not in DIFFERENCE_METHODS:
         raise ValueError(f'method is {method!r}; it must be one of {DIFFERENCE_METHODS}')

@@ -2,8 +2,10 @@
 
 All stay inside the range of what they estimate, at its ends too.
 """
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -255,11 +257,29 @@ def newcombe_auroc(area: float, num_positives: int, num_normals: int, level: flo
     if not 0 <= area <= 1 or num_positives < 1 or num_normals < 1:
         raise ValueError(f'AUROC {area} of {num_positives} positives and {num_normals} normals: a '
                          'number in [0, 1] and at least one of each are expected')
-    z = normal_quantile(level) if quantile is None else quantile
+    low, high = score_ends(area, partial(hanley_mcneil_variance, num_positives=num_positives,
+                                         num_normals=num_normals),
+                           normal_quantile(level) if quantile is None else quantile)
+    return Interval(float(area), low, high, level, 'newcombe')
 
-    def excess(guess: Any) -> Any:
-        return abs(guess - area) - z * np.sqrt(
-            hanley_mcneil_variance(guess, num_positives, num_normals))
+
+class Ends(NamedTuple):
+    """Of an interval."""
+
+    low: float
+    high: float
+
+
+def score_ends(area: float, variance: Callable[[float], float], quantile: float) -> Ends:
+    """Return the areas A with ``|A - area| = quantile * sqrt(variance(A))``, one on each side.
+
+    Args:
+        area: The estimate, in [0, 1].
+        variance: Of an estimate whose truth is A; 0 at 0 and 1.
+        quantile: Of the interval.
+    """
+    def excess(guess: float) -> float:
+        return float(abs(guess - area) - quantile * np.sqrt(variance(guess)))
 
     # At the area itself the excess is negative, at 0 and 1 it is the distance: one sign change.
     low = brentq(excess, 0., area) if 0 < area < 1 else 0.
@@ -269,4 +289,4 @@ def newcombe_auroc(area: float, num_positives: int, num_normals: int, level: flo
         low = brentq(excess, 0., 1 - inside)
     if area == 0:
         high = brentq(excess, inside, 1.)
-    return Interval(float(area), float(low), float(high), level, 'newcombe')
+    return Ends(float(low), float(high))

@@ -42,20 +42,20 @@ class EventTable(Protocol):
     """What is resampled: a :class:`WeightedEvents`, or several of them as folds."""
 
     @property
-    def unit_points(self) -> NDArray[Any]:
-        """``(U,)``, points of each unit."""
-
-    @property
-    def num_units(self) -> int:
-        """How many units there are."""
+    def events(self) -> list[ImageEvents]:
+        """One per image."""
 
     @property
     def unit_index(self) -> NDArray[Any]:
         """``(N,)``, the unit of each image."""
 
     @property
-    def events(self) -> list[ImageEvents]:
-        """One per image."""
+    def unit_points(self) -> NDArray[Any]:
+        """``(U,)``, points of each unit."""
+
+    @property
+    def num_units(self) -> int:
+        """How many units there are."""
 
     def statistics(self, weights: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Return each statistic, ``(B,)``, under weights ``(B, U)`` of the units."""
