@@ -18,6 +18,7 @@ from mmwindow.evaluation.statistics.bootstrap import (
     missing_reasons,
     no_interval_reason,
     point_estimates,
+    share_trials,
 )
 from mmwindow.evaluation.statistics.delong import DeLongTest, delong_test
 from mmwindow.evaluation.statistics.differences import (
@@ -234,13 +235,13 @@ def studentised(name: str, difference: float, replicates: Floats, table: EventTa
     own has no spread.
     """
     is_share = has_closed_interval(name)
-    carriers = int((table.unit_points > 0).sum()) if is_share else table.num_units
+    carriers = int((share_trials(name).of(table) > 0).sum()) if is_share else table.num_units
     deviation = float(np.nanstd(replicates))
     if carriers < 2 or not is_share and deviation < NO_DEVIATION:
         return None, None
     found = studentised_difference(difference, deviation, carriers, table.num_units,
                                    POINT_SHARE if is_share else 0., level)
-    few = few_units_note(table.num_units, carriers, 'with a point')
+    few = few_units_note(table.num_units, carriers, f'with {share_trials(name).what}')
     notes = [found.note, left_out_note(name, replicates)]
     found = replace(found, note=join_notes(*notes, few if few not in found.note else ''))
     if deviation >= NO_DEVIATION:
