@@ -291,7 +291,8 @@ def _agree(images: Sequence[ReadImage], first: str, second: str, label: int, rad
     distances = np.concatenate([entry.distances for entry in matches])
     return PairAgreement(
         first, second, len(images), len(units), same_call, kappa, interval,
-        int(marks[:, 0].sum()), int(marks[:, 1].sum()), int(matched.sum()), same_place, float(np.median(distances)) if len(distances) else math.nan, reasons)
+        int(marks[:, 0].sum()), int(marks[:, 1].sum()), int(matched.sum()), same_place,
+        float(np.median(distances)) if len(distances) else math.nan, reasons)
 
 
 def chance_corrected(by_unit: Floats, measure: Callable[[Floats], Disagreement], level: float = 0.95
