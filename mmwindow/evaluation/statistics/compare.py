@@ -18,6 +18,7 @@ from mmwindow.evaluation.statistics.bootstrap import (
     missing_reasons,
     no_interval_reason,
     point_estimates,
+    share_trials,
 )
 from mmwindow.evaluation.statistics.delong import DeLongTest, delong_test
 from mmwindow.evaluation.statistics.differences import (
@@ -37,7 +38,7 @@ from mmwindow.evaluation.statistics.resampling import (
     unit_strata,
 )
 from mmwindow.evaluation.statistics.table import AUROC
-from mmwindow.evaluation.statistics.weighting import WeightedEvents
+from mmwindow.evaluation.statistics.weighting import EventTable, WeightedEvents
 
 COMPARISON_METHODS = ('studentised', 'percentile')
 
@@ -203,7 +204,7 @@ def compare_systems(first: Sequence[ImageEvents], second: Sequence[ImageEvents],
         settings=settings)
 
 
-def compare_statistic(name: str, difference: float, replicates: Floats, table: WeightedEvents,
+def compare_statistic(name: str, difference: float, replicates: Floats, table: EventTable,
                       level: float, method: str, test: DeLongTest | None
                       ) -> tuple[Interval | None, float | None]:
     """Return the interval and the p-value of one difference; None where there is none.
@@ -224,7 +225,7 @@ def compare_statistic(name: str, difference: float, replicates: Floats, table: W
     return studentised(name, difference, replicates, table, level)
 
 
-def studentised(name: str, difference: float, replicates: Floats, table: WeightedEvents,
+def studentised(name: str, difference: float, replicates: Floats, table: EventTable,
                 level: float) -> tuple[Interval | None, float | None]:
     """Return the interval and the p-value of a difference from its resamples ``(B,)``.
 
@@ -234,13 +235,13 @@ def studentised(name: str, difference: float, replicates: Floats, table: Weighte
     own has no spread.
     """
     is_share = has_closed_interval(name)
-    carriers = int((table.unit_points > 0).sum()) if is_share else table.num_units
+    carriers = int((share_trials(name).of(table) > 0).sum()) if is_share else table.num_units
     deviation = float(np.nanstd(replicates))
     if carriers < 2 or not is_share and deviation < NO_DEVIATION:
         return None, None
     found = studentised_difference(difference, deviation, carriers, table.num_units,
                                    POINT_SHARE if is_share else 0., level)
-    few = few_units_note(table.num_units, carriers, 'with a point')
+    few = few_units_note(table.num_units, carriers, f'with {share_trials(name).what}')
     notes = [found.note, left_out_note(name, replicates)]
     found = replace(found, note=join_notes(*notes, few if few not in found.note else ''))
     if deviation >= NO_DEVIATION:
