@@ -25,9 +25,10 @@ from mmwindow.engine.checkpoint import (
     fix_last_checkpoint,
 )
 from mmwindow.engine.cpu.distributed import close_process_group
-from mmwindow.engine.data_check import check_training_data
+from mmwindow.engine.data_check import check_batches
 from mmwindow.engine.hooks import (
     CheckpointContentHook,
+    DataCheckHook,
     ExactResumeHook,
     NonFiniteHook,
     RunFileHook,
@@ -132,13 +133,13 @@ def _train(cfg: Config, config: str | Path, launcher: str, amp: bool, resume: st
         warn_about_space(cfg.work_dir, '--work-dir', 10 * weights)
     # Our configs have most of them; other configs and older ones do not.
     for hook in (CheckpointContentHook(is_fine_tuned=not cfg.get('resume')), RunFileHook(run),
-                 ExactResumeHook(), ValidateOnResumeHook(), NonFiniteHook()):
+                 DataCheckHook(), ExactResumeHook(), ValidateOnResumeHook(), NonFiniteHook()):
         register_once(runner, hook)
     with config_errors(cfg):  # the loaders are built when they are asked for
         sizes = [f'{len(loader.dataset)} images to {verb}' for loader, verb in (
             (runner.train_dataloader, 'train'), (runner.val_dataloader, 'validate'))
             if loader is not None]
-        check_training_data(runner)
+        check_batches(runner.train_dataloader, 'train_dataloader')
     if not verbose:
         say(runner, dict(train=f'{config} ({cfg.model.type})', data=', '.join(sizes),
                          **describe_place(runner)))
