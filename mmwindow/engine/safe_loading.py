@@ -179,8 +179,8 @@ def load_own_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str
     check_checkpoint(path)
     content = load_data(path, map_location)
     if not isinstance(content, dict):
-        raise ValueError(f'checkpoint {shorten(str(path))}: it holds {type(content).__name__}; a dict '
-                         'with the state_dict of a model is expected')
+        raise ValueError(f'checkpoint {shorten(str(path))}: it holds {type(content).__name__}; a '
+                         'dict with the state_dict of a model is expected')
     return drop_config_text(content)
 
 
