@@ -7,6 +7,7 @@ import resource
 import select
 import signal
 import struct
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -62,6 +63,7 @@ def limit_child(folder: Path) -> None:
     for stream in (0, 1, 2):
         os.dup2(null, stream)
     os.chdir(folder)
+    tempfile.tempdir = str(folder)  # mmengine copies a config there before it reads it
     harness.install_hook(folder)
 
 

@@ -62,6 +62,7 @@ def mutate_checkpoint(name: str, data: bytes, rng: random.Random) -> bytes:
 def read_checkpoint(case: Case) -> Any:
     """Check and load a checkpoint as testing and resuming do."""
     from mmwindow.engine.checkpoint import check_checkpoint, load_own_checkpoint
+    from mmwindow.engine.weights import state_dict_of
 
     check_checkpoint(case.path)
     content = load_own_checkpoint(case.path)
@@ -94,7 +95,7 @@ class Storages(pickle.Unpickler):
         dtype = np.dtype(dict(FloatStorage='<f4', LongStorage='<i8', DoubleStorage='<f8',
                               IntStorage='<i4')[key[1]])
         data = self.archive.read(f'{self.root}/data/{key[2]}')
-        return np.frombuffer(data[:key[4] * dtype.itemsize], dtype, key[4])
+        return np.frombuffer(data[:len(data) // dtype.itemsize * dtype.itemsize], dtype)
 
 
 class Empty:
@@ -129,7 +130,10 @@ def reread_checkpoint(case: Case) -> Any:
             raise TypeError('a member is damaged')
         root = next(name
                     for name in archive.namelist() if name.endswith('data.pkl')).rpartition('/')[0]
-        content = Storages(archive, root).load()
+        try:
+            content = Storages(archive, root).load()
+        except pickle.UnpicklingError as error:  # torch's reader takes what C's does not
+            raise SkipComparison(str(error)) from error
     state = content['state_dict'] if 'state_dict' in content else content
     return {str(key): value.tolist() for key, value in state.items() if hasattr(value, 'tolist')}
 
@@ -288,7 +292,7 @@ def reread_runs(case: Case) -> Any:
     for path in sorted(case.path.glob('*/result.json')):
         result = json.loads(path.read_bytes().decode('utf-8-sig'))
         state = json.loads((path.parent / 'run.json').read_bytes().decode('utf-8-sig'))
-        if 'system' not in state and 'records' not in result:
+        if 'system' not in (state or {}) and 'records' not in (result or {}):
             continue
         record = json.loads((path.parent / result['records']['test']).read_bytes().decode('utf-8-sig'))
         images = record['classes'][0]['images']
@@ -334,10 +338,10 @@ def reread_run_file(case: Case) -> Any:
     content = json.loads((case.path / 'run.json').read_bytes().decode('utf-8-sig'))
     best = content.get('best') or {}
     name = best.get('checkpoint', '')
-    seconds, = finite([content.get('seconds', 0.)])
+    seconds, = finite([content.get('seconds') or 0.])
     size = content.get('input_size')
     return dict(seconds=seconds, best=name if name and (case.path / name).is_file() else 'best_a.pth',
-                epoch=content.get('epoch', 0), classes=list(content.get('classes', ())),
+                epoch=content.get('epoch') or 0, classes=list(content.get('classes') or ()),
                 size=None if not size else list(size))
 
 
