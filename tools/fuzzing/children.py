@@ -138,12 +138,17 @@ def run_batch(reader: Reader, seeds: Sequence[Seed], seed: int, indices: Sequenc
         os.close(theirs)
         done = 0
         hung = [False]
-        for line in read_lines(ours, partial(watch, child, slot, seconds_per_case, hung)):
-            index, kind, fault, text, place, seconds = json.loads(line)
-            yield CaseResult(index, Outcome(kind, fault, text, place), seconds)
-            done += 1
-        os.close(ours)
-        _, status = os.waitpid(child, 0)
+        try:
+            for line in read_lines(ours, partial(watch, child, slot, seconds_per_case, hung)):
+                index, kind, fault, text, place, seconds = json.loads(line)
+                yield CaseResult(index, Outcome(kind, fault, text, place), seconds)
+                done += 1
+        except GeneratorExit:  # the time is over: the child is at its next case
+            os.kill(child, signal.SIGKILL)
+            raise
+        finally:
+            os.close(ours)
+            _, status = os.waitpid(child, 0)
         index, started = SLOT.unpack(slot[:SLOT.size])
         if done == len(left):
             return

@@ -65,6 +65,7 @@ class Reader:
         names: What a message must hold besides the name of the file, to be said to name it.
         same_is_right: What is read as before the mutation is right, whatever the other reading
             says: of images, where libraries differ in what damage they mind.
+        share: Of the cases that are asked for, where one takes long.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Reader:
     tolerance: float = 0.
     names: Sequence[str] = ()
     same_is_right: bool = False
+    share: float = 1.
 
 
 @dataclass(frozen=True)

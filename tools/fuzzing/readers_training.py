@@ -6,6 +6,7 @@ import json
 import math
 import pickle
 import random
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -393,17 +394,15 @@ def read_arguments(case: Case) -> Any:
             run_command(evaluate, 'tools/evaluate.py', [
                 'boxes.json', 'points.json', '--out', 'results', '--missing', 'empty', *arguments])
     except SystemExit as error:
-        lines = [line
-                 for line in errors.getvalue().splitlines()
-                 if not line.startswith('evaluate: no figures')
-                 and 'images' not in line.split()[:1]]
+        lines = [line for line in errors.getvalue().splitlines()
+                 if not re.match(r'.*\d+ of \d+ images|evaluate: no figures', line)]
         if error.code == 2:  # argparse shows how the tool is called before its line
             lines = lines[-1:]
         if error.code not in (1, 2):
             raise TypeError(f'status {error.code}') from error
         raise ValueError('arguments: ' + '\n'.join(line.rpartition('\r')[2]
                                                    for line in lines)) from error
-    record = json.loads((case.path.parent / 'results' / 'record.json').read_text())
+    record = json.loads(next(case.path.parent.rglob('record.json')).read_text())
     return {key: value for key, value in record['metrics'].items() if key == 'auroc'}
 
 
@@ -425,4 +424,4 @@ READERS = (
            mutated=('work/run.json', ),
            names=('run.json', 'best_')),
     Reader('arguments', argument_seeds, mutate_arguments, read_arguments, reread_arguments,
-           mutated=('arguments', ), tolerance=1e-9))
+           mutated=('arguments', ), tolerance=1e-9, share=.1))
