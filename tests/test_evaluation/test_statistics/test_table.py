@@ -176,9 +176,14 @@ def test_comparison_draws_the_same_patients(toy):
     assert result.differences[TOY].estimate == plain_toy(first) - plain_toy(second) < 0
     defined = differences[~np.isnan(differences)]
     interval = result.differences[TOY]
+    half = 2.200985 * defined.std()  # Student's t of 12 patients
     assert [interval.low, interval.high] == pytest.approx(
+        [interval.estimate - half, interval.estimate + half], rel=1e-5)
+    assert (result.p_values[TOY] < 0.05) == (interval.high < 0)
+    percentile = compare_systems(first, second, num_resamples=150, seed=3,
+                                 method='percentile').differences[TOY]
+    assert [percentile.low, percentile.high] == pytest.approx(
         np.quantile(defined, [.025, .975], method='weibull'), rel=1e-12)  # .025 is 1 - .95 halved
-    assert 0 < result.p_values[TOY] <= 1
 
 
 def test_comparison_with_a_system_that_has_no_number(toy):
@@ -268,7 +273,7 @@ def test_resamples_that_agree_have_no_interval(toy):
     assert result.metrics[TOY] == 0 and result.intervals[TOY] is None
     assert any(note.startswith(f'{TOY}: no interval') for note in result.notes)
     assert 'no interval' in bootstrap(events, num_resamples=100).reasons[TOY]
-    assert result.intervals['froc_score'].method == 'clopper_pearson'
+    assert result.intervals['froc_score'].method == 'bootstrap_score'
 
 
 def test_events_with_a_floor_are_rejected(toy):
