@@ -1,6 +1,5 @@
-"""The command line of ``tools/fuzz.py``: run cases, keep those with a fault, show and write the table."""
+"""Try readers with mutated files: each ends in one line that names the file, or in right numbers."""
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -13,7 +12,16 @@ from pathlib import Path
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # a fork does not take threads along
 
 from fuzzing.children import BATCH, CaseResult, run_batch, run_one  # noqa: E402
-from fuzzing.harness import EQUAL, FAULT, REJECTED, VALID, Reader, Seed, check_seeds, make_case  # noqa: E402
+from fuzzing.harness import (  # noqa: E402
+    EQUAL,
+    FAULT,
+    REJECTED,
+    VALID,
+    Reader,
+    Seed,
+    check_seeds,
+    make_case,
+)
 from fuzzing.readers import READERS  # noqa: E402
 from fuzzing.table import fuzzing_table, write_page  # noqa: E402
 
@@ -117,8 +125,9 @@ def run_reader(reader: Reader, args: argparse.Namespace, folder: Path, seconds: 
             print(f'\r{reader.name}: {counts.cases} of {num_cases} cases, {counts.faults} faults, '
                   f'about {left:.0f} s left  ', end='', file=sys.stderr, flush=True)
     counts.seconds = time.monotonic() - started
-    print(f'{reader.name:12} {counts.cases:6} cases: {counts.rejected} rejected, {counts.equal} equal, '
-          f'{counts.valid} valid, {counts.faults} faults; {counts.seconds:.0f} s', flush=True)
+    print(f'{reader.name:12} {counts.cases:6} cases: {counts.rejected} rejected, '
+          f'{counts.equal} equal, {counts.valid} valid, {counts.faults} faults; '
+          f'{counts.seconds:.0f} s', flush=True)
     return counts
 
 

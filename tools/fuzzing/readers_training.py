@@ -11,12 +11,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from fuzzing.byte_mutators import mutate_bytes
 from fuzzing.harness import Case, Reader, Seed, SkipComparison
 from fuzzing.json_mutators import NAMES, mutate_json
 from fuzzing.pickle_mutators import mutate_pickle
 from fuzzing.readers_annotations import finite, mutate_named
 from fuzzing.readers_predictions import IMAGES, POINTS, box_rows
-from fuzzing.byte_mutators import mutate_bytes
 from fuzzing.text_mutators import mutate_tokens
 from fuzzing.zip_mutators import mutate_zip
 
@@ -63,7 +63,6 @@ def mutate_checkpoint(name: str, data: bytes, rng: random.Random) -> bytes:
 def read_checkpoint(case: Case) -> Any:
     """Check and load a checkpoint as testing and resuming do."""
     from mmwindow.engine.checkpoint import check_checkpoint, load_own_checkpoint
-    from mmwindow.engine.weights import state_dict_of
 
     check_checkpoint(case.path)
     content = load_own_checkpoint(case.path)
@@ -295,7 +294,8 @@ def reread_runs(case: Case) -> Any:
         state = json.loads((path.parent / 'run.json').read_bytes().decode('utf-8-sig'))
         if 'system' not in (state or {}) and 'records' not in (result or {}):
             continue
-        record = json.loads((path.parent / result['records']['test']).read_bytes().decode('utf-8-sig'))
+        place = path.parent / result['records']['test']
+        record = json.loads(place.read_bytes().decode('utf-8-sig'))
         images = record['classes'][0]['images']
         found.setdefault(result['system'], {})[str(result['fold'])] = [
             len(images), sum(image['is_positive'] for image in images)]
