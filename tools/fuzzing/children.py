@@ -80,8 +80,6 @@ def run_one(reader: Reader, seeds: Sequence[Seed], seed: int, index: int, folder
     harness.ACTIVE[0] = True
     try:
         outcome = run_case(reader, case, expected)
-    except harness.ForbiddenEvent as error:
-        outcome = Outcome(FAULT, 'forbidden', str(error), str(error).split()[0])
     finally:
         harness.ACTIVE[0] = False
     growth = (status_kb('VmHWM') - before) >> 10

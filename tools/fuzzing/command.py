@@ -4,7 +4,6 @@ import os
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ from fuzzing.harness import (  # noqa: E402
     make_case,
 )
 from fuzzing.readers import READERS  # noqa: E402
-from fuzzing.table import fuzzing_table, write_page  # noqa: E402
+from fuzzing.table import fuzzing_table, read_results, write_page  # noqa: E402
 
 KEPT = 3  # cases of each kind of fault
 SHOW_EVERY = 2.  # seconds
@@ -78,7 +77,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     add('--seconds', type=float, help='of all cases; each reader gets its part, imports come on top')
     add('--case', type=int, help='run this case alone, in this process, and show what it gives')
     add('--out', type=Path, default=Path('work_dirs/fuzz'),
-        help='folder of results.json and of the cases with a fault (%(default)s)')
+        help='folder of results, one file a reader, and of cases with a fault (%(default)s)')
     add('--page', type=Path, help='write the table into this Markdown page')
     args = parser.parse_args(arguments)
     unknown = [name for name in args.readers if name not in READERS]
@@ -166,21 +165,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         if args.case is not None:
             raise SystemExit(run_again(READERS[names[0]], args, Path(temporary)))
-        started, counts = time.monotonic(), []
+        counts: list[Counts] = []
         for number, name in enumerate(names):
             left = None if args.seconds is None else (
                 args.seconds - sum(entry.seconds for entry in counts)) / (len(names) - number)
             counts.append(run_reader(READERS[name], args, Path(temporary) / name, left))
-    total = Counter({key: sum(getattr(entry, key) for entry in counts)
-                     for key in ('cases', 'rejected', 'equal', 'valid', 'faults')})
-    content = dict(
-        command=f'tools/fuzz.py {" ".join(args.readers)} --cases {args.cases} --seed {args.seed}'
-        .replace('  ', ' '), seed=args.seed, machine=describe_machine(), versions=describe_versions(),
-        seconds=round(time.monotonic() - started, 1), total=dict(total),
-        readers=[asdict(entry) for entry in counts])
-    write_json(args.out / 'results.json', content)
-    print(fuzzing_table(content))
+            write_json(args.out / 'results' / f'{name}.json', dict(
+                command=f'tools/fuzz.py {name} --cases {args.cases} --seed {args.seed}',
+                seed=args.seed, machine=describe_machine(), versions=describe_versions(),
+                counts=asdict(counts[-1])))
+    contents = read_results(args.out / 'results')
+    names_run = set(names)
+    print(fuzzing_table([content
+                         for content in contents if content['counts']['reader'] in names_run]))
     if args.page:
-        write_page(args.page, content)
-    print(f'the table is in {args.out / "results.json"}')
-    raise SystemExit(1 if total['faults'] else 0)
+        write_page(args.page, contents)
+    print(f'results are in {args.out / "results"}')
+    raise SystemExit(1 if any(entry.faults for entry in counts) else 0)

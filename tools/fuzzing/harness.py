@@ -148,6 +148,8 @@ def run_case(reader: Reader, case: Case, expected: Callable[[], Any] | None = No
             meaning = reader.read(case)
     except ValueError as error:
         return judge_message(reader, case, error)
+    except ForbiddenEvent as error:
+        return Outcome(FAULT, 'forbidden', str(error), str(error).split()[0])
     except BaseException as error:  # whatever it is, it is a fault
         return Outcome(FAULT, type(error).__name__, short_traceback(error), innermost(error))
     try:
