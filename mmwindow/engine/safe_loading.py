@@ -18,6 +18,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from mmwindow.engine.storage_check import check_storages
 from mmwindow.utils.messages import shorten
 
 STATISTICS = ('min', 'max', 'current', 'mean')
@@ -177,10 +178,11 @@ def load_own_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str
     """
     path = Path(path).expanduser()
     check_checkpoint(path)
+    check_storages(path)
     content = load_data(path, map_location)
     if not isinstance(content, dict):
-        raise ValueError(f'checkpoint {shorten(str(path))}: it holds {type(content).__name__}; a '
-                         'dict with the state_dict of a model is expected')
+        raise ValueError(f'checkpoint {shorten(str(path))}: it holds {type(content).__name__}; '
+                         'a dict with the state_dict of a model is expected')
     return drop_config_text(content)
 
 
