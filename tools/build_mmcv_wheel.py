@@ -101,7 +101,7 @@ def main():
                   flush=True)
             wheel = build_wheel(source, folder, log)
             if wheel is not None:
-                part = args.wheel_dir / (wheel.name + '.part')
+                part = args.wheel_dir / f'.{wheel.name}.{os.getpid()}.part'
                 shutil.copyfile(wheel, part)
                 os.replace(part, args.wheel_dir / wheel.name)
                 print(f'Built {args.wheel_dir / wheel.name}')

@@ -100,11 +100,11 @@ fi
 if [ "${MMWINDOW_LOCK:-}" = new ]; then
   { grep '^#' "$locked"
     pip freeze --exclude mmcv --exclude onedl-mmcv --exclude torch --exclude mmwindow | grep ==
-  } > "$locked.part" && mv "$locked.part" "$locked"
+  } > "$locked.$$.part" && mv "$locked.$$.part" "$locked"
 fi
 
 step "mmwindow"
 pip install --quiet --no-build-isolation --no-deps --editable .
 "$python" -W ignore -c 'import mmwindow, mmdet, mmcv.ops, torch; print(f"mmwindow {mmwindow.__version__}, mmdet {mmdet.__version__}, torch {torch.__version__}")'
-echo "$fingerprint" > "$venv/.mmwindow-ready.part" && mv "$venv/.mmwindow-ready.part" "$venv/.mmwindow-ready"
+echo "$fingerprint" > "$venv/.mmwindow-ready.$$.part" && mv "$venv/.mmwindow-ready.$$.part" "$venv/.mmwindow-ready"
 printf '\nsetup: done in %d s; activate with: source %s/bin/activate\n' "$SECONDS" "$venv"

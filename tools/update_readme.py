@@ -5,6 +5,7 @@
     python tools/update_readme.py --check  exit with 1 where a page says something else
 """
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name
@@ -28,12 +29,27 @@ def commands_of(results: list[dict]) -> list[str]:
     runs = [run for result in results for run in result.get('runs', [])]
     commands = [run[name] for name in ('training_command', 'command') for run in runs
                 if run.get(name)]
-    return list(dict.fromkeys([*commands, *(result['command'] for result in results)]))
+    commands += [result[name] for name in ('command', 'recomputed') for result in results
+                 if result.get(name)]
+    return list(dict.fromkeys(commands))
 
 
-def render_page(rows: list[list[str]], commands: list[str]) -> str:
-    """Return a table and, below it, the commands that made it."""
-    return '\n'.join([markdown_table(rows), '', 'Made by', '', code_block(commands)])
+def render_page(rows: list[list[str]], commands: list[str], caption: Sequence[str] = ()) -> str:
+    """Return a table and, below it, its caption and the commands that made it."""
+    return '\n'.join([markdown_table(rows), *caption, '', 'Made by', '', code_block(commands)])
+
+
+def caption_of(results: list[dict]) -> list[str]:
+    """Return what the numbers in brackets are, and over what the others are means; [] without any."""
+    with_intervals = [result for result in results if result.get('intervals')]
+    if not with_intervals:
+        return []
+    over_folds = any(result.get('over_folds') for result in with_intervals)
+    start, drawn = ('Means over folds; in', 'the patients of each fold') if over_folds else (
+        'In', 'patients')
+    area = "AUROC DeLong's by patient on the logit scale"
+    return ['', f'{start} brackets: 95 % intervals, for {area}, for the others from the bootstrap '
+            f'over {drawn}.']
 
 
 def result_rows(folder: Path) -> str:
@@ -43,7 +59,7 @@ def result_rows(folder: Path) -> str:
     return render_page(
         [['system', *COLUMNS],
          *([result['system'], *(describe_metric(result, key) for key in COLUMNS.values())]
-           for result in results)], commands_of(results))
+           for result in results)], commands_of(results), caption_of(results))
 
 
 def choice_rows(folder: Path) -> str:
@@ -58,7 +74,25 @@ def choice_rows(folder: Path) -> str:
         [choice['command'] for choice in choices])
 
 
-MAKERS = {'results': result_rows, 'choices': choice_rows}
+def kill_rows(folder: Path) -> str:
+    """Return the table of killed and resumed trainings, their command and the machine."""
+    results = [load_json(path) for path in sorted(folder.glob('*.json'))]
+    return '\n'.join([
+        markdown_table([
+            ['killed', 'kills', 'where they fell', 'runs', 'end as the uncut one', 'uncut, s',
+             'lost a kill, s: median, most', 'processes that outlived'],
+            *([result['target'].replace('_', ' '), result['num_kills'],
+               ', '.join(f'{place} {number}' for place, number in sorted(result['places'].items())),
+               result['num_runs'], result['num_equal'], result['uncut_seconds'],
+               f'{result["lost_seconds"]["median"]}, {result["lost_seconds"]["most"]}',
+               result['num_outlived']] for result in results)]),
+        '', f'Seed {results[0]["seed"]}; {results[0]["machine"]}, which other work shared. Lost '
+        'seconds count from the newest checkpoint or the start, so they hold the time of starting. '
+        'Made by', '',
+        code_block(dict.fromkeys(result['command'] for result in results))])
+
+
+MAKERS = {'results': result_rows, 'choices': choice_rows, 'resuming': kill_rows}
 
 
 def render(text: str) -> str:

@@ -8,12 +8,19 @@ default_hooks = dict(
     # The paper keeps the epoch with the best validation AUROC. The rule is named because
     # mmengine cannot guess it for a key that ends in auroc.
     # Two are kept: mmengine deletes the older before the newer is complete.
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2,
+    checkpoint=dict(type='AtomicCheckpointHook', interval=1, max_keep_ckpts=2,
                     save_best='froc/auroc', rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # Batch normalisation keeps statistics of its own on each rank; without this each rank
     # would validate another model, and the checkpoint would hold the first one's alone.
     sync_buffers=dict(type='SyncBuffersHook'),
+    # A resumed training ends as the uncut one, bit for bit (docs/resuming.md).
+    exact_resume=dict(type='ExactResumeHook'),
+    validate_on_resume=dict(type='ValidateOnResumeHook'),
+    # The first loss that is NaN or infinite stops the training and names the images.
+    non_finite=dict(type='NonFiniteHook'),
+    # Validation images that cannot choose a best checkpoint are rejected before the first step.
+    data_check=dict(type='DataCheckHook'),
     # Training, validation, test and model agree on input size and classes, or the run does not begin.
     settings=dict(type='SettingsHook'),
     # What MMDetection's tools/analysis_tools/analyze_logs.py plots: --keys auroc froc_score
@@ -25,7 +32,7 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'))
 randomness = dict(seed=0)
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='PointVisualizer', vis_backends=vis_backends, name='visualizer')
+visualizer = dict(type='PointVisualizer', vis_backends=vis_backends)
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
 log_level = 'INFO'
 load_from = None

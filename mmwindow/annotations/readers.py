@@ -12,7 +12,6 @@ import numpy as np
 
 from mmwindow.annotations.merging import (
     DEFAULT_MERGE,
-    FRAME_SIDE,
     MergeSettings,
     ReaderMarks,
     check_reader_points,
@@ -20,11 +19,11 @@ from mmwindow.annotations.merging import (
 )
 from mmwindow.annotations.reader_names import ALL, MERGE, read_reader_list, reader_name
 from mmwindow.annotations.records import ImageRecord, PointFile
+from mmwindow.utils.frame import FRAME_SIDE
 from mmwindow.utils.messages import name_some, quote, shorten
 
-ADVICE = ("'merge' (their points, merged by distance), 'all' (every reader's points) or the name of "
-          'one reader: dataset.readers=merge in a config, readers= of FROCMetric; tools/evaluate.py '
-          'has --merge-readers, --keep-readers and --reader NAME')
+ADVICE = ('--merge-readers, --keep-readers or --reader NAME; in a config readers=merge, all or NAME '
+          'of the data set or the metric that reads the file (docs/readers.md)')
 
 
 def read_reader(where: str, annotation: Mapping[str, object], record: ImageRecord) -> str:
@@ -168,8 +167,8 @@ def choose_readers(point_file: PointFile, readers: str | None,
     known = point_file.readers
     if readers is None:
         if len(known) > 1:
-            raise ValueError(f'{where}: its points are of {len(known)} readers ({name_some(known)}), '
-                             f'and it is not said whose are used: {ADVICE}')
+            raise ValueError(f'{where}: its points are of {len(known)} readers ({name_some(known)}); '
+                             f'say whose are used: {ADVICE}')
         return point_file
     if readers == ALL:
         return point_file
@@ -185,6 +184,13 @@ def choose_readers(point_file: PointFile, readers: str | None,
     if not chosen:
         raise ValueError(f'{where}: reader {quote(readers)} has read none of its images')
     return replace(point_file, records=chosen, readers=(readers, ))
+
+
+def describe_left_out(everybody: PointFile, chosen: PointFile) -> str:
+    """Return in words which images a reader has not read, so that they are left out; '' for none."""
+    num = len(everybody.records) - len(chosen.records)
+    return '' if not num else (f'reader {name_some(chosen.readers)} has not read {num} of '
+                               f'{len(everybody.records)} images, which are left out')
 
 
 def check_several(where: str, readers: Collection[str]) -> None:

@@ -1,8 +1,8 @@
 """Building mmengine's runner, and what it tells the screen."""
 import contextlib
 import io
+import itertools
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,16 +16,19 @@ from mmengine.runner import Runner
 
 import mmwindow.engine  # noqa: F401  (allows own checkpoints before the first one is read)
 from mmwindow.engine.checkpoint import check_checkpoint  # noqa: F401  (its place in version 0.1)
-from mmwindow.engine.cpu.distributed import init_cpu_process_group
+from mmwindow.engine.cpu.distributed import PATIENCE, init_cpu_process_group
 from mmwindow.engine.cpu.memory import keep_freed_memory
-from mmwindow.engine.hooks import ProgressHook
+from mmwindow.engine.hooks import ProgressHook, RankWatchHook
+from mmwindow.evaluation.metric_names import PAPER_METRICS
 from mmwindow.utils.environment import describe_machine
+from mmwindow.utils.processes import rank_of_environment
+
+RUNNERS_BUILT = itertools.count()
 
 
 def is_first_process() -> bool:
     """Return whether this is rank 0, also before and after there is a process group."""
-    names = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
-    return next((os.environ[name] for name in names if name in os.environ), '0') == '0'
+    return rank_of_environment() == 0
 
 
 @contextlib.contextmanager
@@ -62,19 +65,35 @@ def build_runner(cfg: Config, verbose: bool = True) -> Runner:
     setup_cache_size_limit_of_dynamo()
     if not torch.cuda.is_available():
         keep_freed_memory()
+    if cfg.launcher != 'none':
+        cfg.merge_from_dict({'env_cfg.dist_cfg.timeout': cfg.get('env_cfg', {}).get(
+            'dist_cfg', {}).get('timeout', PATIENCE)})
     if init_cpu_process_group(cfg.launcher):
         # mmengine hands the wrapper device_ids, which it rejects on a CPU.
         cfg.setdefault('model_wrapper_cfg', dict(
             type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
             find_unused_parameters=cfg.get('find_unused_parameters', False)))
+    name_experiment(cfg)
     with config_errors(cfg), contextlib.nullcontext() if verbose else contextlib.redirect_stdout(
             io.StringIO()):
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     if not verbose:
         runner.logger.handlers[:] = [handler for handler in runner.logger.handlers
                                      if isinstance(handler, logging.FileHandler)]
-    register_once(runner, ProgressHook())
+    register_once(runner, ProgressHook(metrics=[f'froc/{name}' for name in PAPER_METRICS]))
+    register_once(runner, RankWatchHook())
     return runner
+
+
+def name_experiment(cfg: Config) -> None:
+    """Give a second runner of this process a name of its own, where its config gives none.
+
+    mmengine shares its message hub, logger and visualizer by this name, which is that of the config
+    with the time in seconds: two short trainings would share their best score.
+    """
+    number = next(RUNNERS_BUILT)
+    if number and not cfg.get('experiment_name'):
+        cfg.experiment_name = f'{Path(cfg.filename or "config").stem}_{number}'
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Testing a checkpoint, as mmdet's tools/test.py does it."""
 import contextlib
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from mmwindow.apis.runner import (
 )
 from mmwindow.engine.checkpoint import check_checkpoint, find_best_checkpoint
 from mmwindow.engine.cpu.distributed import close_process_group
-from mmwindow.engine.hooks import CheckpointContentHook
+from mmwindow.engine.data_check import announce_missing_numbers, check_batches
+from mmwindow.engine.hooks import CheckpointContentHook, NonFiniteHook
+from mmwindow.evaluation.files.finding_counts import describe_counts
 from mmwindow.utils.locks import hold_file, hold_folder
 from mmwindow.utils.markdown import format_number
 from mmwindow.utils.outputs import check_output_file, check_output_folder
@@ -80,8 +83,10 @@ def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None
         hook = cfg.default_hooks.setdefault('visualization', dict(type='DetVisualizationHook'))
         hook.update(draw=True, test_out_dir=str(show_dir))
     with contextlib.ExitStack() as stack:
-        if is_first_process():
+        if launcher == 'none' or is_first_process():
             check_output_folder(cfg.work_dir, '--work-dir')
+            for path in record_files(cfg):
+                check_output_file(path, 'outfile of test_evaluator')
             if out is not None:
                 check_output_file(out, '--out')
                 stack.enter_context(hold_file(out, 'or choose another --out'))
@@ -95,19 +100,37 @@ def _test(cfg: Config, config: str | Path, checkpoint: str | Path, out: str | Pa
           verbose: bool) -> dict[str, float]:
     """Test with outputs that no other command writes; see :func:`test`."""
     runner = build_runner(cfg, verbose)
-    register_once(runner, CheckpointContentHook())
+    for hook in (CheckpointContentHook(), NonFiniteHook()):
+        register_once(runner, hook)
     if out is not None:
         runner.test_evaluator.metrics.append(dump_metric(out, config, checkpoint))
         runner.test_evaluator.dataset_meta = runner.test_dataloader.dataset.metainfo
     with config_errors(cfg):  # the loader is built when it is asked for
         num_images = len(runner.test_dataloader.dataset)
+        check_batches(runner.test_dataloader, 'test_dataloader')
     if not verbose:
         say(runner, dict(test=f'{config} ({cfg.model.type}), weights {checkpoint}',
                          data=f'{num_images} images',
                          **describe_place(runner)))
+    announce_missing_numbers(runner)
     metrics = runner.test()
+    show_finding_counts(runner.test_evaluator.metrics)
     close_process_group()
     return metrics
+
+
+def show_finding_counts(metrics: Iterable[BaseMetric]) -> None:
+    """Say on standard error which findings were left out or clipped; nothing on other ranks."""
+    for metric in metrics if is_first_process() else ():
+        for text in describe_counts(getattr(metric, 'finding_counts', {})):
+            print(f'test: {text}', file=sys.stderr)
+
+
+def record_files(cfg: Config) -> list[str]:
+    """Return the files that the metrics of a test write."""
+    evaluator = cfg.get('test_evaluator') or []
+    metrics = evaluator if isinstance(evaluator, list | tuple) else [evaluator]
+    return [path for metric in metrics if (path := metric.get('outfile'))]
 
 
 def describe_metrics(metrics: Mapping[str, float | None]) -> str:
@@ -122,6 +145,23 @@ def describe_metrics(metrics: Mapping[str, float | None]) -> str:
     width = max(map(len, metrics))
     return ''.join(f'  {name:{width}}  {format_number(value, 4)}\n'
                    for name, value in metrics.items())
+
+
+def describe_outputs(out: str | Path | None, show_dir: str | Path | None) -> str:
+    """Return as lines of text where a test wrote what was asked for; nothing on other ranks.
+
+    >>> print(describe_outputs('a.npz', None), end='')
+    predictions: a.npz, described in a.json
+    """
+    if not is_first_process():
+        return ''
+    lines = []
+    if out is not None:
+        described = f', described in {Path(out).with_suffix(".json")}' * (Path(out).suffix == '.npz')
+        lines.append(f'predictions: {out}{described}\n')
+    if show_dir is not None:
+        lines.append(f'pictures: {show_dir}\n')
+    return ''.join(lines)
 
 
 def dump_metric(out: str | Path, config: str | Path, checkpoint: str | Path) -> BaseMetric:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mmwindow.evaluation import FROCCurve, froc_curve, roc_curve
+from mmwindow.evaluation.files.finding_counts import describe_counts
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.evaluation.files.safe_pickle import load_samples
 from mmwindow.evaluation.hit_rules import HitRule, make_hit_rule
@@ -25,6 +26,7 @@ class RunCurves(NamedTuple):
         rule: The hit rule that the images were scored by.
         budgets: Of the FROC score, false positives per image.
         convention: Of the recalls.
+        counts: Findings that were left out or clipped, as the record's source has them.
     """
 
     froc: FROCCurve
@@ -32,6 +34,7 @@ class RunCurves(NamedTuple):
     rule: HitRule
     budgets: tuple[float, ...]
     convention: str
+    counts: Mapping[str, int]
 
 
 def read_curves(path: str | Path) -> RunCurves:
@@ -45,11 +48,11 @@ def read_curves(path: str | Path) -> RunCurves:
     rule = make_hit_rule(settings.pop('rule', 'disk_overlap'), **settings)
     return RunCurves(
         froc_curve(events), roc_curve(labels, scores) if 0 < sum(labels) < len(labels) else None,
-        rule, tuple(settings['budgets']), settings['convention'])
+        rule, tuple(settings['budgets']), settings['convention'], record.source.get('counts', {}))
 
 
-def iterate_examples(path: str | Path, threshold: float, bit_depth: int | None = None
-                     ) -> Iterator[Example]:
+def iterate_examples(path: str | Path, threshold: float,
+                     settings: ImageSettings | None = None) -> Iterator[Example]:
     """Yield the images of a predictions file (``tools/test.py --out``) with points and findings.
 
     Images are read as the model reads them; points and findings are those of the first class.
@@ -58,7 +61,7 @@ def iterate_examples(path: str | Path, threshold: float, bit_depth: int | None =
         path: The ``.pkl``.
         threshold: Findings are what scores at least this: components of a map, or the boxes of a
             detector of boxes.
-        bit_depth: Of images stored in 16 bits, as in the config.
+        settings: How images are read, as in the config.
 
     Raises:
         ValueError: An image is no longer there, or damaged.
@@ -68,7 +71,7 @@ def iterate_examples(path: str | Path, threshold: float, bit_depth: int | None =
         if not path.is_file():
             raise ValueError(f'{path}: the image cannot be read any more; test again')
         points = np.asarray(sample['ori_points'], dtype=float).reshape(-1, 2)
-        yield Example(img=read_image(path, ImageSettings(bit_depth)).to_bgr()[..., 0],
+        yield Example(img=read_image(path, settings).to_bgr()[..., 0],
                       points=points[np.asarray(sample['ori_point_labels'], dtype=int) == 0],
                       **findings_of(sample, threshold), threshold=threshold, name=path.stem)
 
@@ -83,8 +86,8 @@ def findings_of(sample: Mapping[str, Any], threshold: float) -> dict[str, np.nda
 
 
 def draw_report(out: str | Path, curves: str | Path, predictions: str | Path,
-                metrics: Mapping[str, float | None], budget: float = 0.3, bit_depth: int | None = None
-                ) -> None:
+                metrics: Mapping[str, float | None], budget: float = 0.3,
+                settings: ImageSettings | None = None) -> None:
     """Write ``roc.png``, ``froc.png``, ``overlays.png`` and ``report.md`` into a folder.
 
     There is no FROC without points and no ROC with one kind of image. Pictures are judged by the
@@ -96,7 +99,7 @@ def draw_report(out: str | Path, curves: str | Path, predictions: str | Path,
         predictions: What ``tools/test.py --out`` wrote.
         metrics: The numbers of the test; None or NaN where there is none.
         budget: The findings shown are those at this budget of false positives per image.
-        bit_depth: Of images stored in 16 bits, as in the config.
+        settings: How images are read, as in the config.
 
     Raises:
         ValueError: A file is not what it should be, or an image is no longer there.
@@ -109,7 +112,9 @@ def draw_report(out: str | Path, curves: str | Path, predictions: str | Path,
     if threshold is None or not np.isfinite(threshold):
         threshold, meaning = 0.5, f'as no threshold keeps to {budget:g} false positives an image'
     rows = [[name, format_number(value, 4)] for name, value in metrics.items()]
-    lines = ['# Test report', '', markdown_table([['number', 'value'], *rows]), '']
+    changed = [f'- {text}.' for text in describe_counts(run.counts)]
+    lines = ['# Test report', '', *changed, *[''] * bool(changed),
+             markdown_table([['number', 'value'], *rows]), '']
     if run.froc.num_points:
         plot_froc(run.froc, out / 'froc.png', run.budgets, max(1., *run.budgets),
                   convention=run.convention)
@@ -117,7 +122,7 @@ def draw_report(out: str | Path, curves: str | Path, predictions: str | Path,
     if run.roc is not None:
         plot_roc(run.roc, out / 'roc.png')
         lines.append('![ROC](roc.png)')
-    save_overlays(iterate_examples(predictions, threshold, bit_depth), out / 'overlays.png',
+    save_overlays(iterate_examples(predictions, threshold, settings), out / 'overlays.png',
                   title=f'Findings at a score of {threshold:.3f}, {meaning}', rule=run.rule)
     lines += ['', f'Findings below are those at a score of {threshold:.3f}, {meaning}; hit rule '
               f'{run.rule.name}.', '', '![Heat maps](overlays.png)', '']

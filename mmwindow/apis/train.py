@@ -25,7 +25,15 @@ from mmwindow.engine.checkpoint import (
     fix_last_checkpoint,
 )
 from mmwindow.engine.cpu.distributed import close_process_group
-from mmwindow.engine.hooks import CheckpointContentHook, RunFileHook, ValidateOnResumeHook
+from mmwindow.engine.data_check import check_batches
+from mmwindow.engine.hooks import (
+    CheckpointContentHook,
+    DataCheckHook,
+    ExactResumeHook,
+    NonFiniteHook,
+    RunFileHook,
+    ValidateOnResumeHook,
+)
 from mmwindow.engine.run_file import TrainingRun, read_run
 from mmwindow.utils.environment import (
     describe_machine,
@@ -91,7 +99,7 @@ def train(config: str | Path, work_dir: str | Path | None = None,
     with quiet_mmengine(not verbose):
         cfg = load_config(config, work_dir, cfg_options, launcher)
     with contextlib.ExitStack() as stack:
-        if is_first_process():  # of several ranks one holds the folder for all
+        if launcher == 'none' or is_first_process():  # of several ranks one holds it for all
             check_output_folder(cfg.work_dir, '--work-dir')
             stack.enter_context(hold_folder(cfg.work_dir, 'or choose another --work-dir'))
         return _train(cfg, config, launcher, amp, resume, auto_scale_lr, verbose)
@@ -100,12 +108,15 @@ def train(config: str | Path, work_dir: str | Path | None = None,
 def _train(cfg: Config, config: str | Path, launcher: str, amp: bool, resume: str | Path | None,
            auto_scale_lr: bool, verbose: bool) -> Runner:
     """Train in a work dir that no other command works in; see :func:`train`."""
+    checkpoint_hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    if checkpoint_hook.get('type') == 'CheckpointHook':
+        checkpoint_hook['type'] = 'AtomicCheckpointHook'  # configs that are not ours, or older
     if amp:
         use_mixed_precision(cfg)
     if auto_scale_lr:
         scale_learning_rate(cfg)
     if resume == 'auto':
-        if is_first_process():
+        if launcher == 'none' or is_first_process():
             # The others read it after the process group has formed, so after this.
             fix_last_checkpoint(Path(cfg.work_dir))
         if find_newest_checkpoint(cfg.work_dir) is not None:
@@ -120,13 +131,15 @@ def _train(cfg: Config, config: str | Path, launcher: str, amp: bool, resume: st
         # The two newest with the optimizer's state, the best, and the one that is being written.
         weights = sum(value.nbytes for value in runner.model.state_dict().values())
         warn_about_space(cfg.work_dir, '--work-dir', 10 * weights)
-    register_once(runner, CheckpointContentHook(is_fine_tuned=not cfg.get('resume')))
-    register_once(runner, RunFileHook(run))
-    register_once(runner, ValidateOnResumeHook())
+    # Our configs have most of them; other configs and older ones do not.
+    for hook in (CheckpointContentHook(is_fine_tuned=not cfg.get('resume')), RunFileHook(run),
+                 DataCheckHook(), ExactResumeHook(), ValidateOnResumeHook(), NonFiniteHook()):
+        register_once(runner, hook)
     with config_errors(cfg):  # the loaders are built when they are asked for
         sizes = [f'{len(loader.dataset)} images to {verb}' for loader, verb in (
             (runner.train_dataloader, 'train'), (runner.val_dataloader, 'validate'))
             if loader is not None]
+        check_batches(runner.train_dataloader, 'train_dataloader')
     if not verbose:
         say(runner, dict(train=f'{config} ({cfg.model.type})', data=', '.join(sizes),
                          **describe_place(runner)))

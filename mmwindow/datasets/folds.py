@@ -11,7 +11,7 @@ from mmwindow.annotations.groups import unit_name
 from mmwindow.annotations.point_file import load_point_json, read_point_file
 from mmwindow.annotations.records import ImageRecord
 from mmwindow.datasets.splits import SPLITS, split_content, split_records, write_parts
-from mmwindow.utils.files import load_own_json, write_text
+from mmwindow.utils.files import check_ordinary_file, load_own_json, write_text
 from mmwindow.utils.messages import MAX_NAMES, name_some, quote
 
 FORMAT = 'mmwindow-folds'
@@ -27,8 +27,13 @@ def file_checksum(path: str | Path) -> str:
     Raises:
         ValueError: The file cannot be read.
     """
+    check_ordinary_file(path, 'point file or checkpoint')
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        digest = hashlib.sha256()
+        with open(path, 'rb') as stream:
+            while part := stream.read(1 << 20):
+                digest.update(part)
+        return digest.hexdigest()
     except OSError as error:
         raise ValueError(f'{path}: cannot be read ({error.strerror or error}); it should be a point '
                          'file') from error

@@ -3,7 +3,7 @@
 The metric class of mmdet's runner lives in :mod:`mmwindow.evaluation.froc_metric`, which is
 imported only where mmdet is.
 """
-from mmwindow.evaluation.events.components import box_events, map_events
+from mmwindow.evaluation.events.components import box_events, map_events, point_events
 from mmwindow.evaluation.events.floor import RunningFloor, find_floor, prune_events
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.predictions import Prediction, Target
@@ -23,7 +23,10 @@ from mmwindow.evaluation.roc import ROCCurve, auroc, roc_curve
 from mmwindow.evaluation.scoring import evaluate
 from mmwindow.evaluation.statistics.compare import compare_systems
 from mmwindow.evaluation.statistics.delong import delong_interval, delong_test
+from mmwindow.evaluation.statistics.folds import compare_over_folds, mean_over_folds
+from mmwindow.evaluation.statistics.holm import holm
 from mmwindow.evaluation.statistics.intervals import Interval
+from mmwindow.evaluation.statistics.leaderboard import Leaderboard, leaderboard
 from mmwindow.evaluation.statistics.operating_point import (
     apply_operating_point,
     choose_operating_point,
@@ -36,10 +39,12 @@ __all__ = [
     # Hit rules
     'HIT_RULES', 'HitRule', 'judge_findings', 'make_hit_rule', 'register_hit_rule',
     # From images to curves
-    'ImageEvents', 'box_events', 'map_events', 'FROCCurve', 'froc_curve', 'ROCCurve', 'roc_curve',
-    'auroc', 'CONVENTIONS', 'DEFAULT_BUDGETS', 'display_name', 'metric_names',
+    'ImageEvents', 'box_events', 'map_events', 'point_events', 'FROCCurve', 'froc_curve',
+    'ROCCurve', 'roc_curve', 'auroc', 'CONVENTIONS', 'DEFAULT_BUDGETS', 'display_name',
+    'metric_names',
     # Statistics
-    'Interval', 'apply_operating_point', 'choose_operating_point', 'compare_systems',
-    'delong_interval', 'delong_test', 'evaluate_folds', 'evaluate_strata',
+    'Interval', 'apply_operating_point', 'choose_operating_point', 'compare_over_folds',
+    'compare_systems', 'delong_interval', 'delong_test', 'evaluate_folds', 'evaluate_strata', 'holm',
+    'Leaderboard', 'leaderboard', 'mean_over_folds',
     # Files
     'Record', 'read_record', 'write_record', 'RunningFloor', 'find_floor', 'prune_events']

@@ -74,11 +74,14 @@ class HitRule(ABC):
         needs_boxes: Whether targets are boxes rather than points.
         is_nested: Whether a finding that grows keeps the targets that it hits. Otherwise a hit can
             be lost as the threshold falls, and recall counts what the findings at t hit.
+        judges_points: Whether a finding may be a point, a box without size: the rule reads the
+            centre of a box alone.
     """
 
     name: ClassVar[str]
     needs_boxes: ClassVar[bool] = False
     is_nested: ClassVar[bool] = False
+    judges_points: ClassVar[bool] = False
 
     @abstractmethod
     def hits(self, boxes: Edges, target: Floats) -> Bools:
@@ -171,6 +174,16 @@ def rule_numbers(rule: str) -> tuple[str, ...]:
     return tuple(field.name for field in fields(_RULES[rule]))  # type: ignore[arg-type]
 
 
+def check_judges_points(rule: HitRule) -> None:
+    """Raise ``ValueError`` where a rule asks for the extent of a finding, which a point has not."""
+    if not rule.judges_points:
+        names = ' or '.join(name for name, other in _RULES.items() if other.judges_points)
+        raise ValueError(
+            f'the findings are points, and the hit rule {rule.name} asks how much of a finding '
+            f'overlaps, which a point does not tell; use the rule {names} (--rule), or boxes '
+            '(x1, y1, x2, y2)')
+
+
 def check_length(name: str, value: float) -> None:
     """Raise ``ValueError`` unless a number is a positive length."""
     if not 0 < value < np.inf:
@@ -251,6 +264,7 @@ class CentreInBox(HitRule):
 
     name: ClassVar[str] = 'centre_in_box'
     needs_boxes: ClassVar[bool] = True
+    judges_points: ClassVar[bool] = True
 
     def hits(self, boxes: Edges, target: Floats) -> Bools:
         """Tell which findings have their centre in a box."""
@@ -268,6 +282,7 @@ class Distance(HitRule):
     """A finding hits a point within ``hit_radius`` frame pixels of the centre of its box."""
 
     name: ClassVar[str] = 'distance'
+    judges_points: ClassVar[bool] = True
     hit_radius: float = 50.
 
     def __post_init__(self) -> None:

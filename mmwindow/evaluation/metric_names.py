@@ -1,5 +1,8 @@
 """The names of the numbers, as results key them and as tables and figures show them."""
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
 
 from mmwindow.evaluation.statistics.table import (
     AUROC,
@@ -9,7 +12,8 @@ from mmwindow.evaluation.statistics.table import (
     recall_name,
 )
 
-__all__ = ['AUROC', 'FROC_SCORE', 'PAPER_METRICS', 'display_name', 'metric_names', 'recall_name']
+__all__ = ['AUROC', 'FROC_SCORE', 'PAPER_METRICS', 'display_name', 'merge_metrics',
+           'metric_names', 'recall_name']
 
 # What the paper's tables show.
 PAPER_METRICS = (AUROC, recall_name(0.1), FROC_SCORE)
@@ -37,3 +41,22 @@ def display_name(name: str) -> str:
     """
     name, at, budget = name.rpartition('/')[2].partition('@')
     return (STATISTICS[name].title if name in STATISTICS else name) + at + budget
+
+
+def merge_metrics(rows: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of each number over the classes that have it, then each class's own.
+
+    Args:
+        rows: Class to number by name; NaN where there is none.
+
+    >>> merge_metrics({'a': {'auroc': 0.5}, 'b': {'auroc': 1.0}})
+    {'auroc': 0.75, 'a_auroc': 0.5, 'b_auroc': 1.0}
+    """
+    metrics = {}
+    for key in next(iter(rows.values())):
+        known = [row[key] for row in rows.values() if not math.isnan(row[key])]
+        metrics[key] = float(np.mean(known)) if known else math.nan
+    if len(rows) > 1:
+        for name, row in rows.items():
+            metrics.update({f'{name}_{key}': value for key, value in row.items()})
+    return metrics

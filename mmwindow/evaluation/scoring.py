@@ -12,14 +12,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwindow.evaluation.events.components import box_events, map_events
+from mmwindow.evaluation.events.components import box_events, map_events, point_events
 from mmwindow.evaluation.events.grid import grid_edges, place_on_grid
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.events.targets import Floats
+from mmwindow.evaluation.files.finding_counts import NOTHING_COUNTED, FindingCounts
 from mmwindow.evaluation.files.predictions import (
     Prediction,
     Target,
     check_boxes,
+    check_finding_points,
     check_maps,
     check_target,
     order_classes,
@@ -27,6 +29,7 @@ from mmwindow.evaluation.files.predictions import (
 from mmwindow.evaluation.froc_settings import BUDGETS, MAP_EXTENTS, MISSING, FROCSettings
 from mmwindow.evaluation.hit_rules import HitRule, make_hit_rule
 from mmwindow.evaluation.results import EvaluationResult, summarise
+from mmwindow.utils.messages import quote, shorten
 
 __all__ = ['BUDGETS', 'MAP_EXTENTS', 'MISSING', 'ReducedImage', 'evaluate', 'reduce_image']
 
@@ -89,13 +92,13 @@ def evaluate(predictions: Iterable[Prediction] | Mapping[Any, Any], targets: Ite
     classes = check_classes(classes)
     by_id = index_targets(targets, len(classes))
     events: dict[Any, list[ImageEvents]] = {}
-    num_left_out, frame = 0, None
+    total, frame = NOTHING_COUNTED, None
     for prediction in iterate_predictions(predictions):
         target = find_target(prediction, by_id, events)
         frame = check_frame(frame, prediction, target, settings)
         reduced = reduce_image(prediction, target, classes, settings)
         events[target.image_id] = reduced.events
-        num_left_out += reduced.num_left_out
+        total += reduced.counted
     absent = [target for target in by_id.values() if target.image_id not in events]
     if absent and missing == 'refuse':
         raise ValueError(
@@ -108,7 +111,7 @@ def evaluate(predictions: Iterable[Prediction] | Mapping[Any, Any], targets: Ite
             Prediction(target.image_id, boxes=()), target, classes, settings).events
     num_points = [np.shape(target.points)[0] for target in by_id.values()]
     counts = dict(images=len(by_id), positives=sum(num > 0 for num in num_points),
-                  points=sum(num_points), missing=len(absent), boxes_left_out=num_left_out)
+                  points=sum(num_points), missing=len(absent), **total.as_dict())
     rows = [events[image_id] for image_id in by_id]
     return summarise({name: [row[label] for row in rows] for label, name in enumerate(classes)},
                      settings, counts)
@@ -172,17 +175,17 @@ def find_target(prediction: Prediction, by_id: Mapping[Any, Target],
     """
     image_id = prediction.image_id
     if image_id not in by_id:
-        known = ', '.join(repr(key) for key in list(by_id)[:3])
-        raise ValueError(f'image {image_id!r} is predicted but not among the targets ({known}, ...); '
-                         'are the predictions of another set?')
+        known = ', '.join(quote(key) for key in list(by_id)[:3])
+        raise ValueError(f'image {quote(image_id)} is predicted but not among the targets '
+                         f'({known}, ...); are the predictions of another set?')
     target = by_id[image_id]
     if image_id in done:
         raise ValueError(f'{target.name} is predicted twice; keep one')
     size = (prediction.height, prediction.width)
     if size != (None, None) and size != (target.height, target.width):
-        raise ValueError(f'{target.name} was predicted at {size[0]} x {size[1]} pixels (height x '
-                         f'width) but is annotated at {target.height} x {target.width}; are they '
-                         'the same image?')
+        raise ValueError(f'{target.name} was predicted at {shorten(size[0])} x {shorten(size[1])} '
+                         f'pixels (height x width) but is annotated at {target.height} x '
+                         f'{target.width}; are they the same image?')
     return target
 
 
@@ -211,11 +214,11 @@ class ReducedImage(NamedTuple):
 
     Attributes:
         events: One per class.
-        num_left_out: Boxes that lay outside the image or had no area.
+        counted: Findings that were not taken as they are.
     """
 
     events: list[ImageEvents]
-    num_left_out: int
+    counted: FindingCounts
 
 
 def reduce_image(prediction: Prediction, target: Target, classes: Sequence[str],
@@ -223,7 +226,7 @@ def reduce_image(prediction: Prediction, target: Target, classes: Sequence[str],
     """Return what one image contributes: the step from image pixels to the 1024 frame.
 
     Args:
-        prediction: Maps or boxes.
+        prediction: Maps, boxes or points.
         target: Checked.
         classes: Names that labels count.
         settings: Of these the rule and what a map covers.
@@ -232,8 +235,9 @@ def reduce_image(prediction: Prediction, target: Target, classes: Sequence[str],
         ValueError: The prediction makes no sense; the message names the image.
     """
     try:
-        if (prediction.maps is None) == (prediction.boxes is None):
-            raise ValueError('a prediction has either maps or boxes')
+        given = (prediction.maps, prediction.boxes, prediction.points)
+        if sum(value is not None for value in given) != 1:
+            raise ValueError('a prediction has either maps or boxes, or points')
         prediction = order_classes(prediction, classes)
         image_scores = _image_scores(prediction, len(classes))
         identity = dict(rule=settings.rule, image_id=target.image_id, group=target.group,
@@ -243,18 +247,22 @@ def reduce_image(prediction: Prediction, target: Target, classes: Sequence[str],
             return ReducedImage([
                 map_events(maps[label], image_score=image_scores[label], **identity,
                            **_targets_on_map(target, label, settings, maps.shape[1:]))
-                for label in range(len(classes))], 0)
-        found = check_boxes(prediction, target, len(classes))
+                for label in range(len(classes))], NOTHING_COUNTED)
+        make_events, found = (
+            (point_events, check_finding_points(prediction, target, len(classes)))
+            if prediction.boxes is None else
+            (box_events, check_boxes(prediction, target, len(classes))))
         events = []
         for label in range(len(classes)):
-            own = found.labels == label
-            events.append(box_events(
-                found.boxes[own] * target.scale, found.scores[own],
-                frame_targets(target, label, settings.rule), image_score=image_scores[label],
-                **identity))
+            places = found.boxes[found.labels == label] * target.scale
+            events.append(make_events(
+                places[:, :2] if prediction.boxes is None else places,
+                found.scores[found.labels == label], frame_targets(target, label, settings.rule),
+                image_score=image_scores[label], **identity))
     except ValueError as error:
         raise ValueError(f'{target.name}: {error}') from error
-    return ReducedImage(events, found.num_left_out)
+    return ReducedImage(events, FindingCounts(
+        found.num_left_out, found.num_clipped, prediction.num_repeated))
 
 
 def frame_targets(target: Target, label: int, rule: HitRule) -> Floats:

@@ -27,20 +27,26 @@ def worker_command(plan: RunPlan, num_processes: int = 1, amp: bool = False) -> 
             '--end-with-stdin', f'--processes={num_processes}', *['--amp'] * amp)
 
 
-def place_folds(folds: str | Path, out: str | Path, points: str | Path | None = None,
-                numbers: Sequence[int] | None = None) -> PlacedFolds:
+def place_folds(folds: str | Path | None, out: str | Path, points: str | Path | None = None,
+                numbers: Sequence[int] | None = None) -> PlacedFolds | None:
     """Check folds, keep a copy with the runs, and write the point files of each fold.
 
     Args:
-        folds: The folds file.
+        folds: The folds file; None: there are none, and None is returned.
         out: Folder for all runs.
         points: The point file that they divide; None: the file of the name that the folds give,
             next to them.
         numbers: Which folds; all if None.
 
     Raises:
-        ValueError: They do not fit the point file, or the runs in ``out`` are of other folds.
+        ValueError: They do not fit the point file, the runs in ``out`` are of other folds, or
+            numbers or points are given without folds.
     """
+    if folds is None:
+        if numbers is not None or points is not None:
+            raise ValueError('some folds or their point file are named, but there is no folds file; '
+                             'give --folds')
+        return None
     if points is None:
         points = Path(folds).parent / str(read_folds(folds)['annotations'].get('file'))
         if not points.is_file():
@@ -85,10 +91,7 @@ def run_folds(configs: Sequence[str | Path], out: str | Path, folds: str | Path 
         ValueError: Anything wrong that can be known before the first training.
     """
     devices = choose_devices(gpus, all_gpus)
-    if folds is None and (only is not None or points is not None):
-        raise ValueError('some folds or their point file are named, but there is no folds file; '
-                         'give --folds')
-    placed = None if folds is None else place_folds(folds, out, points, only)
+    placed = place_folds(folds, out, points, only)
     settings = RunSettings(cfg_options, seed, amp, devices.num_processes)
     return run_plans(plan_runs(configs, out, settings, placed), devices, amp=amp, **how)
 

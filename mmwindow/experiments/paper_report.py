@@ -5,14 +5,17 @@ from typing import Any, NamedTuple
 
 from mmwindow.evaluation.froc import DEFAULT_BUDGETS
 from mmwindow.evaluation.froc_settings import counted_curve
-from mmwindow.evaluation.hit_rules import DiskOverlap, rule_numbers
+from mmwindow.evaluation.hit_rules import DiskOverlap
 from mmwindow.evaluation.roc import roc_curve
 from mmwindow.evaluation.statistics.compare import Comparison
+from mmwindow.evaluation.statistics.fold_curves import mean_froc_curve, mean_roc_curve
+from mmwindow.experiments.paper_captions import describe_data, describe_pooling, describe_tests
 from mmwindow.experiments.paper_tables import (
     Table,
     comma_separated,
     comparison_table,
     describe_losses,
+    pooled_table,
     system_table,
     window_table,
 )
@@ -29,6 +32,7 @@ REFERENCE = 'wl_kld'
 ABLATIONS = {'table2': 'mse', 'table3': 'kld'}
 TITLES = {
     'table1': 'Table 1: classification and localisation',
+    'pooled': 'The images of all folds pooled',
     'comparisons': 'The systems compared pairwise',
     'table2': 'Table 2: ablations with MSE',
     'table3': 'Table 3: ablations with KLD'}
@@ -116,7 +120,7 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
                 results: str | Path | None = None, reference: str | None = None,
                 class_name: str | None = None, only: Sequence[int] | None = None,
                 num_resamples: int = 2000, seed: int = 0, command_line: str = '',
-                say: Callable[[str], Any] = print) -> dict[str, Table]:
+                say: Callable[[str], Any] = print, recomputed: bool = False) -> dict[str, Table]:
     """Write the paper's tables and figures from run folders or result files.
 
     Args:
@@ -132,6 +136,8 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
         seed: Of the bootstrap.
         command_line: Is written into the tables.
         say: Takes a line of progress.
+        recomputed: ``results`` are those of ``folders``, of which the numbers alone are made again:
+            the files keep the command that made them.
 
     Returns:
         The tables by name, each ``markdown`` and ``csv``.
@@ -153,6 +159,8 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
     has_folds = len(next(iter(systems.values())).events) > 1
     rows = [summaries[name] for name in naming.labels]
     tables = {'table1': system_table(rows, has_folds)}
+    if has_folds:
+        tables['pooled'] = pooled_table(rows)
     reference = choose_reference(naming.labels, reference)
     comparisons: dict[str, Comparison] = {}
     losses: list[str] = []
@@ -167,9 +175,15 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
     out.mkdir(parents=True, exist_ok=True)
     remove_stale(out)
     draw_figures({labels[name]: systems[name] for name in naming.labels}, out)
-    write_tables(out, tables, describe_data(rows[0], systems, command_line), losses)
+    warnings = [f'{summary.label}, {warning}' for summary in rows for warning in summary.warnings]
+    write_tables(out, tables, describe_data(rows[0], systems, command_line),
+                 dict(comparisons=describe_tests(len(comparisons), losses),
+                      pooled=describe_pooling(warnings)))
+    for warning in warnings:
+        say(f'warning: {warning}')
     if results is not None:
-        write_result_files(results, systems, summaries, comparisons, reference, command_line, say)
+        write_result_files(results, systems, summaries, comparisons, reference, command_line, say,
+                           recomputed)
     return tables
 
 
@@ -189,14 +203,21 @@ def ablation_tables(systems: Mapping[str, System], summaries: Mapping[str, Summa
 
 
 def draw_figures(systems: Mapping[str, System], out: Path) -> None:
-    """Draw Figures 4 and 5 of systems by label; one without both kinds of images has no ROC."""
+    """Draw Figures 4 and 5 of systems by label, of folds the mean curves.
+
+    A system none of whose folds has both kinds of images has no ROC.
+    """
     froc_settings = next(iter(systems.values())).froc_settings()
-    rocs = {}
-    frocs = {label: counted_curve(system.pooled, froc_settings) for label, system in systems.items()}
+    rocs, frocs = {}, {}
     for label, system in systems.items():
-        labels = [event.is_positive for event in system.pooled]
-        if 0 < sum(labels) < len(labels):
-            rocs[label] = roc_curve(labels, [event.score for event in system.pooled])
+        frocs[label] = mean_froc_curve([counted_curve(events, froc_settings)
+                                        for events in system.events.values()])
+        folds = [([event.is_positive for event in events], [event.score for event in events])
+                 for events in system.events.values()]
+        curves = [roc_curve(labels, scores) for labels, scores in folds
+                  if 0 < sum(labels) < len(labels)]
+        if curves:
+            rocs[label] = mean_roc_curve(curves)
     for suffix in ('png', 'svg'):
         if rocs:
             plot_roc(rocs, out / f'figure4.{suffix}', settings=PAPER_FIGURE)
@@ -204,23 +225,6 @@ def draw_figures(systems: Mapping[str, System], out: Path) -> None:
             plot_froc(frocs, out / f'figure5.{suffix}', froc_settings.budgets,
                       max(froc_settings.budgets), convention=froc_settings.convention,
                       settings=PAPER_FIGURE)
-
-
-def describe_data(summary: Summary, systems: Mapping[str, System], command_line: str) -> list[str]:
-    """Return what the numbers of all tables have in common, as lines."""
-    first = next(iter(systems.values()))
-    folds = 'one split' if list(first.events) == [None] else (
-        f'folds {", ".join(str(fold) for fold in first.events)}')
-    pooled, froc_settings = summary.pooled, first.froc_settings()
-    return [
-        f'Made by `{command_line}`.', '',
-        f'Tested on {pooled.num_images} images of {pooled.num_units} patients or other units, '
-        f'{pooled.num_positives} with a point, {pooled.num_points} points; {folds}. In brackets: '
-        f'95 % interval of the pooled images, bootstrap over patients, {pooled.num_resamples} '
-        f'resamples, seed {pooled.seed}. Hit rule {describe_rule(first.settings)}, FROC convention '
-        f'{froc_settings.convention}, false positives counted on '
-        f'{froc_settings.fp_denominator} images. "paper": its numbers, on other data that are not '
-        'public.']
 
 
 def remove_stale(out: Path) -> None:
@@ -231,26 +235,22 @@ def remove_stale(out: Path) -> None:
             (out / f'{name}.{suffix}').unlink(missing_ok=True)
 
 
-def describe_rule(settings: Mapping[str, Any]) -> str:
-    """Return the hit rule of a record's settings in words, with the numbers that it reads."""
-    rule = settings.get('rule', DiskOverlap().name)
-    numbers = ', '.join(f'{name.replace("_", " ")} {settings[name]:g}'
-                        for name in rule_numbers(rule) if name in settings)
-    return rule + (f' ({numbers})' if numbers else '')
-
-
 def write_tables(out: Path, tables: Mapping[str, Table], description: Sequence[str],
-                 losses: Sequence[str]) -> None:
-    """Write each table as ``.md`` and ``.csv``, and ``tables.md`` with all and the figures."""
+                 below: Mapping[str, Sequence[str]]) -> None:
+    """Write each table as ``.md`` and ``.csv``, and ``tables.md`` with all and the figures.
+
+    Args:
+        out: Folder.
+        tables: By name.
+        description: What stands above all.
+        below: Name of a table -> lines below it.
+    """
     lines = ['# Tables and figures', '', *description, '']
     for name, table in tables.items():
         write_text(out / f'{name}.md', markdown_table(table['markdown']) + '\n')
         write_text(out / f'{name}.csv', comma_separated(table['csv']))
-        lines += [f'## {TITLES[name]}', '', markdown_table(table['markdown']), '']
-        if name == 'comparisons':
-            lines += ['On the same images. AUROC: DeLong, clustered by patient. Recall and FROC '
-                      'score: paired bootstrap. The p-values are not corrected for the number of '
-                      'comparisons.', '', 'Where the reference loses:', '', *losses, '']
+        lines += [f'## {TITLES[name]}', '', markdown_table(table['markdown']), '',
+                  *below.get(name, [])]
     for name, title in (('figure4', 'Figure 4: ROC'), ('figure5', 'Figure 5: FROC')):
         if (out / f'{name}.png').exists():
             lines += [f'## {title}', '', f'![{title}]({name}.png)', '']

@@ -8,7 +8,7 @@ from typing import Any
 from mmwindow.evaluation.metric_names import display_name
 from mmwindow.evaluation.statistics.compare import Comparison
 from mmwindow.evaluation.statistics.intervals import Interval
-from mmwindow.experiments.summaries import METRICS, Summary
+from mmwindow.experiments.summaries import METRICS, Summary, find_differences
 from mmwindow.utils.markdown import format_number, format_p_value, format_with_interval
 
 Table = dict[str, list[list[Any]]]  # 'markdown' and 'csv': rows of cells with their heads
@@ -35,18 +35,18 @@ def metric_head(has_folds: bool) -> list[str]:
     """Return the head of the columns that each metric has in Markdown."""
     head: list[str] = []
     for metric in METRICS:
-        head += [display_name(metric)] + ['mean ± sd'] * has_folds + ['paper']
+        head += [display_name(metric)] + ['sd'] * has_folds + ['paper']
     return head
 
 
 def metric_cells(summary: Summary, has_folds: bool) -> list[str]:
-    """Return the cells of one summary, or of a row that was not run (None), in Markdown."""
+    """Return the cells of one summary in Markdown."""
     cells = []
     for metric in METRICS:
-        cells.append(format_interval(summary.pooled.intervals[metric]))
+        cells.append(format_with_interval(summary.mean.estimates[metric],
+                                          summary.mean.intervals[metric]))
         if has_folds:
-            cells.append(f'{format_number(summary.mean(metric))} ± '
-                         f'{format_number(summary.spread(metric))}')
+            cells.append(format_number(summary.mean.standard_deviations[metric]))
         cells.append(format_number(summary.paper[metric]) if metric in summary.paper else '')
     return cells
 
@@ -60,7 +60,8 @@ def paper_only_cells(paper: Mapping[str, float], has_folds: bool) -> list[str]:
     return cells
 
 
-CSV_PARTS = ('', '_low', '_high', '_mean', '_sd', '_paper')
+# Of each metric: the headline and its ends, mean and deviation over folds, the pooled images' number.
+CSV_PARTS = ('', '_low', '_high', '_mean', '_sd', '_pooled', '_paper')
 
 
 def csv_head() -> list[str]:
@@ -71,15 +72,16 @@ def csv_head() -> list[str]:
 
 def csv_cells(summary: Summary) -> list[Any]:
     """Return the cells of one summary in CSV: plain numbers."""
-    cells = []
+    cells: list[Any] = []
+    mean, pooled = summary.mean, summary.pooled or summary.mean
     for metric in METRICS:
-        interval = summary.pooled.intervals[metric]
+        interval = mean.intervals[metric]
         ends = [None, None] if interval is None else [interval.low, interval.high]
-        cells += [summary.pooled.estimates[metric], *ends, summary.mean(metric),
-                  summary.spread(metric), summary.paper.get(metric)]
-    pooled = summary.pooled
-    return [*cells, len(summary.folds), pooled.num_images, pooled.num_positives, pooled.num_points,
-            pooled.seed, pooled.num_resamples]
+        cells += [mean.estimates[metric], *ends, mean.estimates[metric],
+                  mean.standard_deviations[metric], pooled.estimates[metric],
+                  summary.paper.get(metric)]
+    return [*cells, len(mean.folds), mean.num_images, mean.num_positives, mean.num_points,
+            mean.seed, mean.num_resamples]
 
 
 def system_table(summaries: Sequence[Summary], has_folds: bool) -> Table:
@@ -87,7 +89,7 @@ def system_table(summaries: Sequence[Summary], has_folds: bool) -> Table:
 
     Args:
         summaries: The rows.
-        has_folds: Whether there are several folds to give mean and spread of.
+        has_folds: Whether there are several folds to give the spread of.
 
     Returns:
         ``markdown`` and ``csv``, lists of rows with their heads.
@@ -132,6 +134,34 @@ def window_table(summaries: Sequence[Summary], windows: Mapping[str, Mapping[str
     return dict(markdown=rows, csv=table)
 
 
+def pooled_table(summaries: Sequence[Summary]) -> Table:
+    """Return the numbers of the pooled images, next to the means over folds.
+
+    Args:
+        summaries: Of systems with several folds.
+
+    Returns:
+        ``markdown`` and ``csv``, lists of rows with their heads.
+    """
+    rows = [['system', *(head for metric in METRICS for head in (
+        f'{display_name(metric)}, mean', 'pooled'))]]
+    table = [['system', 'config', *(f'{metric}{part}' for metric in METRICS
+                                    for part in ('_mean', '_pooled', '_pooled_low', '_pooled_high'))]]
+    for summary in summaries:
+        cells = [summary.label]
+        plain: list[Any] = [summary.label, summary.name]
+        pooled = summary.pooled or summary.mean
+        for metric in METRICS:
+            interval = pooled.intervals[metric]
+            cells += [format_number(summary.mean.estimates[metric]),
+                      format_with_interval(pooled.estimates[metric], interval)]
+            plain += [summary.mean.estimates[metric], pooled.estimates[metric],
+                      *([None, None] if interval is None else [interval.low, interval.high])]
+        rows.append(cells)
+        table.append(plain)
+    return dict(markdown=rows, csv=table)
+
+
 def comparison_table(reference: str, comparisons: Mapping[str, Comparison],
                      labels: Mapping[str, str]) -> Table:
     """Return the differences of the reference to each other system.
@@ -144,23 +174,20 @@ def comparison_table(reference: str, comparisons: Mapping[str, Comparison],
     Returns:
         ``markdown`` and ``csv``, lists of rows with their heads.
     """
-    rows = [[f'{reference} minus', 'AUROC', 'p (DeLong)', 'recall@0.1', 'p (bootstrap)',
-             'FROC score', 'p (bootstrap)']]
+    rows = [[f'{reference} minus', 'AUROC', 'p (DeLong)', 'p (Holm)', 'recall@0.1', 'p (bootstrap)',
+             'p (Holm)', 'FROC score', 'p (bootstrap)', 'p (Holm)']]
     table = [['system', *(f'{metric}_difference{part}' for metric in METRICS
-                          for part in ('', '_low', '_high', '_p'))]]
-    for name, comparison in comparisons.items():
+                          for part in ('', '_low', '_high', '_p', '_p_holm'))]]
+    for name, differences in find_differences(comparisons).items():
         cells = [labels[name]]
         plain: list[Any] = [labels[name]]
         for metric in METRICS:
-            interval, p_value = comparison.differences[metric], comparison.p_values[metric]
-            if metric == 'auroc':  # DeLong's, whose p-value is next to it
-                test = comparison.delong
-                interval, p_value = (None, None) if test is None else (test.difference,
-                                                                       test.p_value)
-            cells += [format_interval(interval, signed=True), format_p_value(p_value)]
+            interval, p_value, p_holm = differences[metric]
+            cells += [format_interval(interval, signed=True), format_p_value(p_value),
+                      format_p_value(p_holm)]
             plain += [None] * 3 if interval is None else [interval.estimate, interval.low,
                                                           interval.high]
-            plain.append(p_value)
+            plain += [p_value, p_holm]
         rows.append(cells)
         table.append(plain)
     return dict(markdown=rows, csv=table)

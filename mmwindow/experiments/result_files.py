@@ -6,50 +6,33 @@ or a later system is compared with it, where the run folders are gone.
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmwindow.evaluation.events.floor import cut_events, find_floor
-from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import plain, read_record, write_record
 from mmwindow.evaluation.statistics.compare import Comparison
+from mmwindow.evaluation.statistics.folds import FoldResult
 from mmwindow.evaluation.statistics.intervals import Interval
-from mmwindow.experiments.summaries import METRICS, Summary, fold_metrics
+from mmwindow.experiments.run_state import read_filed
+from mmwindow.experiments.short_events import FOLD, shorten_events
+from mmwindow.experiments.summaries import (
+    METRICS,
+    Difference,
+    Summary,
+    find_differences,
+    fold_metrics,
+)
 from mmwindow.experiments.systems import System
-from mmwindow.utils.files import read_json, write_json
+from mmwindow.utils.files import load_json, read_json, write_json
 
 MAX_EVENTS_BYTES = 300_000  # a map whose floor is low has many: 213 kB at 624 images
-FOLD = 'fold'  # field of an image's events: the fold that it was tested in
+MEAN_OVER_FOLDS, ONE_SPLIT = 'mean over folds', 'one split'  # what the metrics of a file are
 # What result.json says of a config, and what of a run.
 SYSTEM_ENTRIES = ('divergence', 'window', 'is_ablation')
 RUN_ENTRIES = ('fold', 'seed', 'command', 'checkpoint', 'training_seconds', 'starts', 'num_images',
                'validation_metrics', 'machine', 'versions', 'earlier_starts', 'test_machine',
                'test_versions', 'training_command', 'points_digest', 'settings_mark')
 CODE_ENTRIES = ('training_code', 'scoring_code', 'accepted_code')  # runs before version 0.2 lack them
-
-
-def shorten_events(system: System) -> list[ImageEvents]:
-    """Return the pooled events without what cannot change a recall at any of the budgets.
-
-    Neither over all images nor over those of one fold (docs/evaluation.md). What lies below
-    twice the largest budget is dropped, not below it: most resamples of a bootstrap spend the
-    budget within that. Nothing is dropped where the FROC is read otherwise than by first
-    crossing over all images.
-
-    Args:
-        system: With the events of each fold.
-    """
-    froc_settings = system.froc_settings()
-    folds = {fold: [replace(event.without_other_counts(),
-                            fields={} if fold is None else {FOLD: fold}) for event in events]
-             for fold, events in system.events.items()}
-    pooled = [event for events in folds.values() for event in events]
-    if froc_settings.convention == 'best' or froc_settings.fp_denominator != 'all':
-        return pooled
-    budget = [2 * max(froc_settings.budgets)]
-    floor = min(find_floor(events, budget) for events in (pooled, *folds.values()))
-    return [cut_events(event, floor) for event in pooled]
 
 
 def write_events(path: Path, system: System, source: Mapping[str, Any]) -> int:
@@ -77,46 +60,57 @@ def describe_interval(interval: Interval | None) -> dict[str, Any] | None:
 
 def describe_limits(interval: Interval) -> dict[str, Any]:
     """Return the limits of an Interval and how they were made, as plain data."""
-    return dict(low=interval.low, high=interval.high, level=interval.level, method=interval.method)
+    return dict(low=interval.low, high=interval.high, level=interval.level, method=interval.method,
+                **({'note': interval.note} if interval.note else {}))
+
+
+def describe_numbers(result: FoldResult) -> dict[str, Any]:
+    """Return the numbers and intervals of a result; a number that is not there is left out."""
+    return dict(
+        metrics={f'froc/{name}': value for name, value in result.estimates.items()
+                 if not math.isnan(value)},
+        no_number={**result.reasons, **result.notes},
+        intervals={f'froc/{name}': describe_interval(interval)
+                   for name, interval in result.intervals.items()})
 
 
 def describe_summary(system: System, summary: Summary) -> dict[str, Any]:
     """Return what a result file holds: numbers, where they come from, and what made them.
 
-    ``system`` and ``metrics`` are what ``tools/update_readme.py`` reads; metrics are over the
-    pooled images, and one without a number is left out.
+    ``system`` and ``metrics`` are what ``tools/update_readme.py`` reads. ``metrics`` are the
+    headline: the mean over folds, or the numbers of one split; ``pooled`` holds those of all folds'
+    images together (files before version 0.2 that have folds hold these as ``metrics``).
     """
-    pooled = summary.pooled
+    mean, pooled = summary.mean, summary.pooled
     return dict(
         system=summary.label, config=system.first['config'],
         **{entry: system.first.get(entry) for entry in SYSTEM_ENTRIES},
-        metrics={f'froc/{name}': value for name, value in pooled.estimates.items()
-                 if name not in pooled.reasons},
-        no_number=pooled.reasons,
-        intervals={**{f'froc/{name}': describe_interval(interval)
-                      for name, interval in pooled.intervals.items()},
-                   'froc/auroc by DeLong': describe_interval(summary.delong)},
-        bootstrap=dict(num_resamples=pooled.num_resamples, seed=pooled.seed,
-                       num_units=pooled.num_units),
-        folds={str(fold): plain(values) for fold, values in summary.folds.items()},
-        over_folds={metric: plain(dict(mean=summary.mean(metric), sd=summary.spread(metric)))
-                    for metric in METRICS} if len(summary.folds) > 1 else None,
-        data=dict(num_images=pooled.num_images, num_positives=pooled.num_positives,
-                  num_points=pooled.num_points),
+        headline=ONE_SPLIT if pooled is None else MEAN_OVER_FOLDS,
+        **describe_numbers(mean),
+        bootstrap=dict(num_resamples=mean.num_resamples, seed=mean.seed, num_units=mean.num_units),
+        folds={str(fold): plain({metric: values[metric] for metric in METRICS})
+               for fold, values in mean.folds.items()},
+        over_folds=None if pooled is None else {
+            metric: plain(dict(mean=mean.estimates[metric], sd=mean.standard_deviations[metric]))
+            for metric in METRICS},
+        pooled=pooled and dict(**describe_numbers(pooled), warnings=summary.warnings),
+        data=dict(num_images=mean.num_images, num_positives=mean.num_positives,
+                  num_points=mean.num_points),
         settings=plain(system.settings),
         runs=[{**{entry: result.get(entry) for entry in RUN_ENTRIES},
                **{entry: result[entry] for entry in CODE_ENTRIES if entry in result}}
               for result in system.results.values()])
 
 
-def describe_comparison(comparison: Comparison) -> dict[str, Any]:
+def describe_comparison(comparison: Comparison, differences: Mapping[str, Difference]
+                        ) -> dict[str, Any]:
     """Return a paired comparison as plain data; the differences are reference minus this system."""
     test = comparison.delong
     return dict(
-        differences={name: interval and {'difference': interval.estimate,
-                                         **describe_limits(interval),
-                                         'p_value': comparison.p_values[name]}
-                     for name, interval in comparison.differences.items()},
+        differences={name: interval and dict(difference=interval.estimate,
+                                             **describe_limits(interval), p_value=p_value,
+                                             p_holm=p_holm)
+                     for name, (interval, p_value, p_holm) in differences.items()},
         delong=test and dict(difference=test.difference.estimate, p_value=test.p_value,
                              **describe_limits(test.difference)),
         num_resamples=comparison.num_resamples, seed=comparison.seed)
@@ -125,7 +119,7 @@ def describe_comparison(comparison: Comparison) -> dict[str, Any]:
 def write_result_files(folder: str | Path, systems: Mapping[str, System],
                        summaries: Mapping[str, Summary], comparisons: Mapping[str, Comparison],
                        reference: str | None, command_line: str,
-                       say: Callable[[str], Any] = print) -> None:
+                       say: Callable[[str], Any] = print, recomputed: bool = False) -> None:
     """Write ``<folder>/<config>.json`` and, where small, ``<folder>/events/<config>.json``.
 
     Args:
@@ -136,21 +130,29 @@ def write_result_files(folder: str | Path, systems: Mapping[str, System],
         reference: Name of the system they are compared with.
         command_line: What makes the files.
         say: Takes a line for the reader.
+        recomputed: Only the numbers are made again, from the events in the folder: events and the
+            command that made the files stay, ``recomputed`` names ``command_line``.
     """
     folder = Path(folder)
     (folder / 'events').mkdir(parents=True, exist_ok=True)
+    names = list(next(iter(comparisons.values())).differences) if comparisons else []
+    differences = find_differences(comparisons, names)
     for name, system in systems.items():
         content = describe_summary(system, summaries[name])
         content['command'] = command_line
         if name in comparisons:
-            content['reference_minus_this'] = dict(reference=reference,
-                                                   **describe_comparison(comparisons[name]))
-        size = write_events(folder / 'events' / f'{name}.json', system,
-                            dict(config=system.first['config'], command=command_line))
-        content['events'] = f'events/{name}.json' if size < MAX_EVENTS_BYTES else None
-        if content['events'] is None:
-            say(f'{name}: the events would take {size} bytes and are left out (limit '
-                f'{MAX_EVENTS_BYTES})')
+            content['reference_minus_this'] = dict(
+                reference=reference, **describe_comparison(comparisons[name], differences[name]))
+        if recomputed:
+            old = load_json(folder / f'{name}.json')
+            content.update(command=old['command'], recomputed=command_line, events=old['events'])
+        else:
+            size = write_events(folder / 'events' / f'{name}.json', system,
+                                dict(config=system.first['config'], command=command_line))
+            content['events'] = f'events/{name}.json' if size < MAX_EVENTS_BYTES else None
+            if content['events'] is None:
+                say(f'{name}: the events would take {size} bytes and are left out (limit '
+                    f'{MAX_EVENTS_BYTES})')
         write_json(folder / f'{name}.json', content)
 
 
@@ -179,7 +181,7 @@ def read_system(path: Path, class_name: str | None = None, only: Sequence[int] |
     Raises:
         ValueError: Its events were too large to be kept, or are not what the file tells of.
     """
-    content = read_json(path)
+    content = read_filed(path)
     if content['events'] is None:
         raise ValueError(f'{path}: the events were left out because of their size, so no table can '
                          'be made of it; give the folder of its runs')
@@ -206,10 +208,29 @@ def check_numbers(path: Path, content: Mapping[str, Any], system: System) -> Non
     Raises:
         ValueError: The message names the file and the number.
     """
-    found = fold_metrics(system.pooled, system.froc_settings())
-    for name, value in found.items():
-        written = content['metrics'].get(f'froc/{name}', math.nan)
-        if not (math.isnan(value) and math.isnan(written)) and abs(value - written) > 1e-9:
-            raise ValueError(f'{path}: its {name} is {written:.4f}, but its events give {value:.4f}; '
-                             'they are not of one result. Write both again with '
-                             'tools/make_tables.py --results')
+    settings = system.froc_settings()
+    found = {str(fold): fold_metrics(events, settings) for fold, events in system.events.items()}
+    written = content['folds']
+    if set(found) != set(written):
+        raise ValueError(f'{path}: it tells of the folds {sorted(written)}, its events are of '
+                         f'{sorted(found)}. Write both again with tools/make_tables.py --results')
+    # Before version 0.2 the metrics of folds were those of the pooled images.
+    headline = {metric: mean_of([values[metric] for values in found.values()]) for metric in METRICS}
+    if 'headline' not in content:
+        headline = fold_metrics(system.pooled, settings)
+    metrics = {metric: content['metrics'].get(f'froc/{metric}') for metric in METRICS}
+    for where, values, others in (('', headline, metrics),
+                                  *((f' in fold {fold}', found[fold], written[fold])
+                                    for fold in found)):
+        for name, value in values.items():
+            other = math.nan if others[name] is None else others[name]
+            if math.isnan(value) != math.isnan(other) or abs(value - other) > 1e-9:
+                raise ValueError(f'{path}: its {name}{where} is {other:.4f}, but its events give '
+                                 f'{value:.4f}; they are not of one result. Write both again with '
+                                 'tools/make_tables.py --results')
+
+
+def mean_of(values: Sequence[float]) -> float:
+    """Return the mean of the numbers that are there; NaN where none is."""
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan

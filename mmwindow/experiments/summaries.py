@@ -1,19 +1,24 @@
-"""The numbers of one system: pooled with intervals, and over the folds."""
+"""The numbers of one system: the mean over its folds with intervals, and the pooled images second."""
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import NamedTuple
 
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.froc_settings import FROCSettings, counted_curve
 from mmwindow.evaluation.metric_names import PAPER_METRICS
 from mmwindow.evaluation.roc import auroc
-from mmwindow.evaluation.statistics.bootstrap import BootstrapResult, bootstrap
-from mmwindow.evaluation.statistics.compare import Comparison, compare_systems
-from mmwindow.evaluation.statistics.delong import delong_interval
+from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES
+from mmwindow.evaluation.statistics.compare import Comparison
+from mmwindow.evaluation.statistics.folds import (
+    FoldResult,
+    compare_over_folds,
+    mean_over_folds,
+    pooling_warnings,
+)
+from mmwindow.evaluation.statistics.holm import holm_by_name
 from mmwindow.evaluation.statistics.intervals import Interval
-from mmwindow.evaluation.statistics.resampling import find_units
+from mmwindow.evaluation.statistics.table import AUROC
 from mmwindow.experiments.systems import System
 
 METRICS = PAPER_METRICS
@@ -26,32 +31,38 @@ class Summary:
     Attributes:
         name: Of the config.
         label: What the table calls it.
-        pooled: Over the images of all folds.
-        delong: Of the pooled AUROC; None where there is none.
-        folds: Fold -> metric -> number, NaN where there is none.
+        mean: The headline: the mean over folds; of one split, its numbers.
+        pooled: The images of all folds together; None where there is one split.
         paper: Metric -> the paper's number; empty where it has none.
     """
 
     name: str
     label: str
-    pooled: BootstrapResult
-    delong: Interval | None
-    folds: Mapping[int | None, Mapping[str, float]]
+    mean: FoldResult
+    pooled: FoldResult | None
     paper: Mapping[str, float]
 
-    def mean(self, metric: str) -> float:
-        """Return the mean over the folds that have a number; NaN where none has."""
-        values = self.values(metric)
-        return float(np.mean(values)) if values else math.nan
+    @property
+    def warnings(self) -> list[str]:
+        """Where the pooled numbers differ from the headline by more than .01."""
+        if self.pooled is None:
+            return []
+        return pooling_warnings({metric: self.mean.estimates[metric] for metric in METRICS},
+                                self.pooled.estimates)
 
-    def spread(self, metric: str) -> float:
-        """Return the sample standard deviation over folds; NaN below two."""
-        values = self.values(metric)
-        return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
 
-    def values(self, metric: str) -> list[float]:
-        """Return the numbers of the folds that have one."""
-        return [fold[metric] for fold in self.folds.values() if not math.isnan(fold[metric])]
+class Difference(NamedTuple):
+    """One statistic of the reference minus that of another system.
+
+    Attributes:
+        interval: Of the difference; None where there is no number.
+        p_value: Of this comparison alone; None where there is none.
+        p_holm: Corrected for the comparisons of the statistic with all other systems.
+    """
+
+    interval: Interval | None
+    p_value: float | None
+    p_holm: float | None
 
 
 def fold_metrics(events: Sequence[ImageEvents], settings: FROCSettings) -> dict[str, float]:
@@ -73,39 +84,37 @@ def fold_metrics(events: Sequence[ImageEvents], settings: FROCSettings) -> dict[
 
 
 def summarise(system: System, label: str, paper: Mapping[str, float] | None = None,
-              num_resamples: int = 2000, seed: int = 0) -> Summary:
+              num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0) -> Summary:
     """Return the summary of one system.
 
     Args:
         system: From :func:`~mmwindow.experiments.results.load_systems`.
         label: What the table calls it.
         paper: The paper's numbers.
-        num_resamples: Of the bootstrap over patients.
+        num_resamples: Of the bootstrap over patients within folds.
         seed: Of the bootstrap.
 
     Raises:
-        ValueError: 0.1 is none of the budgets: the records hold no recall@0.1.
+        ValueError: 0.1 is none of the budgets: the records hold no recall@0.1; or a patient is in
+            two folds.
     """
     settings = system.froc_settings()
     if 0.1 not in settings.budgets:
         raise ValueError(f'{system.name}: its records have the budgets {settings.budgets}; the '
                          'tables report recall at 0.1: test again with it among them')
-    pooled = system.pooled
-    units = find_units(pooled)
+    how = (settings, num_resamples, seed)
     try:
-        delong = delong_interval([event.is_positive for event in pooled],
-                                 [event.score for event in pooled], groups=units.index.tolist())
-    except ValueError:  # too few of a class: the bootstrap's reasons say so
-        delong = None
+        mean = mean_over_folds(system.events, *how)
+    except ValueError as error:
+        raise ValueError(f'{system.name}: {error}') from error
     return Summary(
-        name=system.name, label=label, delong=delong, paper=dict(paper or {}),
-        pooled=bootstrap(pooled, settings, num_resamples=num_resamples, seed=seed),
-        folds={fold: fold_metrics(events, settings) for fold, events in system.events.items()})
+        name=system.name, label=label, mean=mean, paper=dict(paper or {}),
+        pooled=mean_over_folds({None: system.pooled}, *how) if len(system.events) > 1 else None)
 
 
-def compare_with(reference: System, systems: Sequence[System], num_resamples: int = 2000,
-                 seed: int = 0) -> dict[str, Comparison]:
-    """Return the reference compared with each other system, on the same images.
+def compare_with(reference: System, systems: Sequence[System],
+                 num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0) -> dict[str, Comparison]:
+    """Return the reference compared with each other system, on the same images fold by fold.
 
     Args:
         reference: First of each difference.
@@ -116,6 +125,30 @@ def compare_with(reference: System, systems: Sequence[System], num_resamples: in
     Returns:
         By name of the other.
     """
-    return {system.name: compare_systems(reference.pooled, system.pooled, reference.froc_settings(),
-                                         num_resamples=num_resamples, seed=seed)
+    return {system.name: compare_over_folds(reference.events, system.events,
+                                            reference.froc_settings(), num_resamples, seed)
             for system in systems}
+
+
+def find_differences(comparisons: Mapping[str, Comparison], metrics: Sequence[str] = METRICS
+                     ) -> dict[str, dict[str, Difference]]:
+    """Return system -> metric -> difference, with p-values corrected over the systems of a metric.
+
+    AUROC: DeLong's interval and test; all else: the paired bootstrap's.
+
+    Args:
+        comparisons: From :func:`compare_with`.
+        metrics: Which.
+    """
+    result: dict[str, dict[str, Difference]] = {name: {} for name in comparisons}
+    for metric in metrics:
+        found: dict[str, tuple[Interval | None, float | None]] = {}
+        for name, comparison in comparisons.items():
+            found[name] = comparison.differences[metric], comparison.p_values[metric]
+            if metric == AUROC:
+                test = comparison.delong
+                found[name] = (None, None) if test is None else (test.difference, test.p_value)
+        corrected = holm_by_name({name: p_value for name, (_, p_value) in found.items()})
+        for name, (interval, p_value) in found.items():
+            result[name][metric] = Difference(interval, p_value, corrected[name])
+    return result

@@ -5,46 +5,35 @@ See ``tools/choose_settings.py``.
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name
-from mmwindow.experiments.cross_validation import run_plans
+from mmwindow.experiments.candidates import (
+    COMPARED,
+    Candidate,
+    compare_candidates,
+    read_candidate,
+)
+from mmwindow.experiments.cross_validation import place_folds, run_plans
 from mmwindow.experiments.devices import choose_devices
 from mmwindow.experiments.plan import RunSettings, plan_runs
+from mmwindow.experiments.result_files import describe_interval
 from mmwindow.experiments.run_folders import is_finished
-from mmwindow.utils.files import read_json, write_json
-from mmwindow.utils.markdown import format_number, markdown_table
+from mmwindow.experiments.summaries import Difference
+from mmwindow.utils.files import write_json
+from mmwindow.utils.markdown import (
+    format_number,
+    format_p_value,
+    format_with_interval,
+    markdown_table,
+)
 
 SHOWN = {f'froc/{name}': display_name(name) for name in PAPER_METRICS}
 RULE = 'the highest mean of validation AUROC and FROC score; of equals the first named'
 NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]*')
 
 Settings: TypeAlias = Sequence[tuple[str, Mapping[str, Any]]]  # names, and overrides
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One setting of one system, trained and validated.
-
-    Attributes:
-        system: Name of the config.
-        setting: Name of the setting.
-        metrics: Of the validation split at its best epoch; None where there is no number.
-        result: Content of ``result.json``.
-    """
-
-    system: str
-    setting: str
-    metrics: Mapping[str, float | None]
-    result: Mapping[str, Any]
-
-    @property
-    def merit(self) -> float:
-        """Mean of AUROC and FROC score; minus infinity where one has no number."""
-        auroc, score = self.metrics['froc/auroc'], self.metrics['froc/froc_score']
-        return -math.inf if auroc is None or score is None else (auroc + score) / 2
 
 
 def check_settings(settings: Settings) -> None:
@@ -103,16 +92,35 @@ def choose_shared(candidates: Sequence[Candidate], settings: Settings) -> str | 
     return None if means[best] == -math.inf else best
 
 
+def compare_with_chosen(candidates: Sequence[Candidate]
+                        ) -> dict[str, dict[str, dict[str, Difference]]]:
+    """Return system -> setting -> metric -> the chosen setting's number minus that setting's."""
+    found = {}
+    for system, chosen in choose_each(candidates).items():
+        others = [candidate for candidate in candidates
+                  if candidate.system == system and candidate is not chosen]
+        found[system] = compare_candidates(chosen, others)
+    return found
+
+
 def describe_choice(candidates: Sequence[Candidate], settings: Settings) -> str:
     """Return the Markdown table of all candidates; each system's chosen setting is marked."""
-    rows = [['system', 'setting', *SHOWN.values(), 'mean of AUROC and FROC score', 'chosen']]
-    chosen = choose_each(candidates)
+    tests = [f'p, {display_name(metric)}' for metric in COMPARED]
+    rows = [['system', 'setting', *SHOWN.values(), 'mean of AUROC and FROC score', 'chosen', *tests]]
+    chosen, differences = choose_each(candidates), compare_with_chosen(candidates)
     for candidate in candidates:
+        compared = differences[candidate.system].get(candidate.setting, {})
         rows.append([candidate.system, candidate.setting,
-                     *(format_number(candidate.metrics[metric]) for metric in SHOWN),
+                     *(format_with_interval(candidate.metrics[metric],
+                                            candidate.intervals.get(metric)) for metric in SHOWN),
                      format_number(None if candidate.merit == -math.inf else candidate.merit),
-                     'yes' if candidate is chosen[candidate.system] else ''])
-    text = markdown_table(rows)
+                     'yes' if candidate is chosen[candidate.system] else '',
+                     *(format_p_value(compared[metric].p_holm) if metric in compared else ''
+                       for metric in COMPARED)])
+    text = markdown_table(rows) + (
+        '\n\nIn brackets: 95 % interval by patient. p: of no difference from the chosen setting, '
+        'paired, corrected for the number of settings (Holm); a setting with p above .05 may be as '
+        'good.')
     if len(chosen) > 1:
         text += ('\n\nOne setting for all, by the mean over systems: '
                  + (choose_shared(candidates, settings)
@@ -123,17 +131,21 @@ def describe_choice(candidates: Sequence[Candidate], settings: Settings) -> str:
 def choose_settings(configs: Sequence[str | Path], settings: Settings, out: str | Path,
                     results: str | Path | None = None, cfg_options: Mapping[str, Any] | None = None,
                     seed: int | None = None, gpus: Sequence[int] | None = None,
-                    **how: Any) -> list[Candidate] | None:
+                    folds: str | Path | None = None, points: str | Path | None = None,
+                    only: Sequence[int] | None = None, **how: Any) -> list[Candidate] | None:
     """Train every config with every setting, validate, and say which setting is best.
+
+    One split has few validation images: with folds each setting is judged by the mean over them.
 
     Args:
         configs: Config files.
         settings: Names, and overrides, keys dotted.
-        out: Folder; receives ``<setting>/<config>/single/`` for each run.
+        out: Folder; receives ``<setting>/<config>/single/`` or ``.../fold<k>/`` for each run.
         results: JSON file that receives the numbers.
         cfg_options: Overrides of every run, such as a shorter training.
         seed: Of the trainings; the config's if None.
         gpus: As in :func:`~mmwindow.experiments.devices.choose_devices`.
+        folds, points, only: As in :func:`~mmwindow.experiments.cross_validation.run_folds`.
         **how: ``command_line``, ``overwrite``, ``accept`` and ``display`` of
             :func:`~mmwindow.experiments.cross_validation.run_plans`.
 
@@ -146,17 +158,16 @@ def choose_settings(configs: Sequence[str | Path], settings: Settings, out: str 
     """
     check_settings(settings)
     devices = choose_devices(gpus)
-    plans = [plan_runs(configs, Path(out) / name, RunSettings(
-        {**(cfg_options or {}), **overrides}, seed, splits=('val',))) for name, overrides in settings]
-    by_system = [plan for same in zip(*plans, strict=True) for plan in same]
+    placed = place_folds(folds, out, points, only)
+    plans = {name: plan_runs(configs, Path(out) / name, RunSettings(
+        {**(cfg_options or {}), **overrides}, seed, splits=('val',)), placed)
+        for name, overrides in settings}
+    by_system = [plan for same in zip(*plans.values(), strict=True) for plan in same]
     run_plans(by_system, devices, **how)
     if not all(is_finished(plan) for plan in by_system):
         return None
-    candidates = []
-    for plan in by_system:
-        result = read_json(plan.folder / 'result.json')
-        candidates.append(Candidate(plan.system, plan.folder.parents[1].name,
-                                    result['validation_metrics'], result))
+    candidates = [read_candidate(name, [plan for plan in plans[name] if plan.system == system])
+                  for system in dict.fromkeys(plan.system for plan in by_system) for name in plans]
     if results is not None:
         write_json(results, describe_candidates(candidates, settings, how.get('command_line', '')))
     return candidates
@@ -165,6 +176,7 @@ def choose_settings(configs: Sequence[str | Path], settings: Settings, out: str 
 def describe_candidates(candidates: Sequence[Candidate], settings: Settings, command_line: str
                         ) -> dict[str, Any]:
     """Return what the file of a choice holds: rule, settings, numbers and where they come from."""
+    differences = compare_with_chosen(candidates)
     return dict(
         command=command_line, rule=RULE, split='val', settings=dict(settings),
         chosen={system: candidate.setting for system, candidate in choose_each(candidates).items()},
@@ -172,6 +184,13 @@ def describe_candidates(candidates: Sequence[Candidate], settings: Settings, com
         candidates=[dict(
             system=candidate.system, setting=candidate.setting,
             metrics={metric: candidate.metrics[metric] for metric in SHOWN},
+            intervals={metric: describe_interval(interval)
+                       for metric, interval in candidate.intervals.items()},
+            p_holm_against_chosen={
+                metric: difference.p_holm for metric, difference in
+                differences[candidate.system].get(candidate.setting, {}).items()},
+            num_folds=max(len(candidate.events), 1),
             **{name: candidate.result[name] for name in (
                 'config', 'seed', 'checkpoint', 'training_seconds', 'machine', 'versions')},
-            num_images=candidate.result['num_images']['val']) for candidate in candidates])
+            num_images=sum(map(len, candidate.events.values()))
+            or candidate.result['num_images']['val']) for candidate in candidates])

@@ -12,6 +12,7 @@ import numpy as np
 from mmwindow.annotations.point_file import write_point_file
 from mmwindow.synthetic.radiograph import SyntheticRadiograph, generate_radiograph
 from mmwindow.utils.files import load_json, write_json
+from mmwindow.utils.locks import hold_file
 from mmwindow.utils.progress import track
 
 VERSION = 1  # of the generator: a change of what a seed looks like is a new number
@@ -101,16 +102,24 @@ def write_dataset(folder: str | Path, seed: int = 0, num_train: int = 480, num_v
                          'image in every split')
     settings = dict(version=VERSION, seed=seed, side=side,
                     **{f'num_{split}': count for split, count in counts.items()})
-    if is_finished(folder, settings):
-        if progress:
+    with hold_file(folder, wait=True):  # of two commands the second uses what the first has made
+        if not is_finished(folder, settings):
+            _write_dataset(folder, settings, counts, progress, workers)
+        elif progress:
             print(f'synthetic radiographs: {folder} is complete and used as it is', flush=True)
-        return folder
+    return folder
+
+
+def _write_dataset(folder: Path, settings: dict[str, int], counts: dict[str, int], progress: bool,
+                   workers: int | None) -> None:
+    """Write a data set that is not there yet; see :func:`write_dataset`."""
+    side = settings['side']
     part = folder.with_name(folder.name + '.part')
     remove_unfinished(part)
     remove_empty(folder)
     (part / 'images').mkdir(parents=True)
     (part / 'annotations').mkdir()
-    plan = plan_images(seed, counts)
+    plan = plan_images(settings['seed'], counts)
     records = make_images(plan, part / 'images', side, progress, workers)
     for split in SPLITS:
         of_split = [record for record in records if record.image['split'] == split]
@@ -118,7 +127,6 @@ def write_dataset(folder: str | Path, seed: int = 0, num_train: int = 480, num_v
                          coco_file(of_split, settings, split), indent=1)
     write_json(part / 'settings.json', settings)
     os.replace(part, folder)
-    return folder
 
 
 def is_finished(folder: Path, settings: dict[str, int]) -> bool:

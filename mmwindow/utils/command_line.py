@@ -4,13 +4,30 @@ import contextlib
 import os
 import shlex
 import sys
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from mmwindow.utils.messages import shorten
+from mmwindow.utils.processes import end_rank, launched_rank
 
 MAX_CHARACTERS = 700  # of a message
+NOT_WRITTEN = 'a checkpoint could not be written; is the disk full, or the folder read-only?'
+# Words of RuntimeErrors that are no fault of ours, and what the user is told.
+FOREIGN_ERRORS = {
+    'PytorchStreamWriter failed': NOT_WRITTEN,
+    'iostream error': NOT_WRITTEN,  # of torch.save into a full disk, and then:
+    'inline_container.cc': NOT_WRITTEN,
+    'DataLoader worker': 'a process that reads images ended; the memory may be too small: lower '
+                         'num_workers or batch_size',
+    'CUDA out of memory': 'the memory of the GPU is too small: lower batch_size or input_size',
+    "can't allocate memory": 'the memory is too small: lower batch_size or input_size',
+    'Connection closed by peer': 'another process of this training or test has ended',
+    'Connection reset by peer': 'another process of this training or test has ended',
+    'Broken pipe': 'another process of this training or test has ended',
+    'Timed out waiting': 'another process of this training or test does not answer',
+    'remote process exited': 'another process of this training or test has ended'}
 
 
 class Verb(Protocol):
@@ -73,11 +90,28 @@ def describe_error(error: BaseException) -> str:
     'a.py: No such file or directory'
     """
     text = str(error) or type(error).__name__
+    if isinstance(error, MemoryError):
+        text = f'the memory is too small ({text}): lower batch_size or input_size'
     if isinstance(error, OSError) and error.filename and error.strerror:
         text = f'{error.filename}: {error.strerror}'
     if 'Original Traceback' in text:  # of a data loader's process: its last line says it
         text = text.strip().splitlines()[-1].partition(': ')[2]
     return shorten(' '.join(text.split()), MAX_CHARACTERS)
+
+
+def describe_foreign_error(error: BaseException) -> str | None:
+    """Return a ``RuntimeError`` of torch in words of the user's; None where it may be our fault.
+
+    >>> describe_foreign_error(RuntimeError('[enforce fail] . PytorchStreamWriter failed writing'))
+    'a checkpoint could not be written; is the disk full, or the folder read-only?'
+    """
+    cause: BaseException | None = error
+    while cause is not None:  # an OSError in between names the file
+        if isinstance(cause, OSError):
+            return describe_error(cause)
+        cause = cause.__cause__ or cause.__context__
+    text = str(error)
+    return next((words for sign, words in FOREIGN_ERRORS.items() if sign in text), None)
 
 
 @contextlib.contextmanager
@@ -89,20 +123,39 @@ def one_line_errors(name: str, stopped: str = 'stopped') -> Iterator[None]:
         stopped: What is said after Ctrl-C.
 
     Raises:
-        SystemExit: Bad input, a full disk, a read-only folder, or Ctrl-C.
+        SystemExit: Bad input, a full disk, a read-only folder, too little memory, or Ctrl-C. One of
+            several processes ends at once, and only the first says that it was stopped.
     """
+    rank = launched_rank()
+    cause: Exception | None
     try:
         yield
         sys.stdout.flush()
+        return
     except BrokenPipeError:  # as of `| head`; Python would complain again when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-    except (ValueError, OSError) as error:
-        print(f'{name}: {describe_error(error)}', file=sys.stderr)
-        raise SystemExit(1) from error
     except KeyboardInterrupt:
-        print(f'{name}: {stopped}', file=sys.stderr)
-        raise SystemExit(1) from None
+        text, cause = stopped if rank == 0 else '', None
+    except (ValueError, OSError, MemoryError, zipfile.BadZipFile) as error:
+        text, cause = describe_error(error), error
+    except RuntimeError as error:
+        reason = describe_foreign_error(error)
+        if reason is None:
+            raise
+        text, cause = reason, error
+    if text:
+        sys.stderr.write(f'{name}: ' + (f'rank {rank}: ' if rank else '') + text + '\n')
+    end_rank(1)
+    raise SystemExit(1) from cause
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose error is one line of bounded length, whatever the arguments are."""
+
+    def error(self, message: str) -> NoReturn:
+        """Show how the command is called and what is wrong, and end with status 2."""
+        super().error(shorten(message, MAX_CHARACTERS - len(self.prog) - 20))
 
 
 def run_command(verb: Verb, program: str, arguments: Sequence[str] | None = None) -> None:
@@ -116,8 +169,8 @@ def run_command(verb: Verb, program: str, arguments: Sequence[str] | None = None
     Raises:
         SystemExit: Status 2 for bad usage, 1 for any other error of the user's.
     """
-    parser = argparse.ArgumentParser(prog=program, description=verb.__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = OneLineParser(prog=program, description=verb.__doc__,
+                           formatter_class=argparse.RawDescriptionHelpFormatter)
     verb.add_arguments(parser)
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     args = parser.parse_args(arguments)

@@ -8,6 +8,7 @@ SETTINGS = {
     'input_size': 'pipeline.ResizeToInput.input_size',
     'window': 'pipeline.PointToBoundTransform',
     'bit_depth': 'pipeline.LoadImageFromFile.backend_args.bit_depth',
+    'max_pixels': 'pipeline.LoadImageFromFile.backend_args.max_pixels',
     'data_root': 'dataset.data_root'}
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 

@@ -34,8 +34,30 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     try:
         yield part
         os.replace(part, path)
+    except OSError as error:
+        if error.errno and error.filename in (None, str(part)):  # as of a full disk: name the file
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_ordinary_file(path: str | Path, what: str) -> None:
+    """Reject a pipe, a device or a socket, from which reading may never end; a folder, too.
+
+    What is not there is left to who opens it.
+
+    Args:
+        path: The file.
+        what: What it should be, for the message.
+
+    Raises:
+        ValueError: It is there and no ordinary file.
+    """
+    if Path(path).exists() and not Path(path).is_file():
+        kind = 'a folder' if Path(path).is_dir() else 'a pipe or a device'
+        raise ValueError(f'{shorten(str(path))}: the {what} cannot be read (it is {kind}); give the '
+                         'path of an ordinary file')
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -52,10 +52,7 @@ def hold(path: str | Path, what: str, way_out: str, wait: bool = False) -> Itera
     _held.add(descriptor)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            raise ValueError(f'{what}: in use by {_read_holder(descriptor)}; wait for it, {way_out}'
-                             ) from error
+            _lock(descriptor, what, way_out, wait)
         except OSError as error:
             if error.errno not in NO_LOCKS:
                 raise
@@ -69,16 +66,27 @@ def hold(path: str | Path, what: str, way_out: str, wait: bool = False) -> Itera
         os.close(descriptor)
 
 
+def _lock(descriptor: int, what: str, way_out: str, wait: bool) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = f'{what}: in use by {_read_holder(descriptor)}'
+        if not wait:
+            raise ValueError(f'{holder}; wait for it, {way_out}') from error
+        print(f'{holder}; this one waits', file=sys.stderr, flush=True)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
 def hold_folder(folder: str | Path, way_out: str = 'or choose another folder') -> Any:
     """Return the context in which this process alone works in a folder (:func:`hold`)."""
     return hold(Path(folder) / LOCK, shorten(str(folder)), way_out)
 
 
-def hold_file(path: str | Path, way_out: str = 'or choose another file') -> Any:
+def hold_file(path: str | Path, way_out: str = 'or choose another file', wait: bool = False) -> Any:
     """Return the context in which this process alone writes a file, or a folder that may go."""
     shown = shorten(str(path))
     path = Path(os.path.abspath(path))  # '.' has no name
-    return hold(path.with_name(f'.{path.name[:100]}{LOCK}'), shown, way_out)
+    return hold(path.with_name(f'.{path.name[:100]}{LOCK}'), shown, way_out, wait)
 
 
 def _write_holder(descriptor: int) -> None:

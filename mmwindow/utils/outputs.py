@@ -10,7 +10,7 @@ from mmwindow.utils.messages import shorten
 
 
 def check_output_folder(folder: str | Path, option: str) -> None:
-    """Make a folder and check that files can be written into it.
+    """Check that files can be written into a folder, or that it can be made; nothing stays.
 
     Args:
         folder: Where results will go.
@@ -21,19 +21,19 @@ def check_output_folder(folder: str | Path, option: str) -> None:
     """
     folder = Path(folder)
     name = f'{option} {shorten(str(folder))}'
+    if '\0' in str(folder):
+        raise ValueError(f'{option} {shorten(repr(str(folder)))}: its name holds a NUL character')
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f'.{secrets.token_hex(6)}{PART}'
+        there = folder.absolute()
+        while not os.path.lexists(there):
+            there = there.parent
+        probe = there / f'.{secrets.token_hex(6)}{PART}'
         try:
             probe.write_bytes(b'mmwindow')
         finally:
             probe.unlink(missing_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise ValueError(f'{name}: {shorten(str(error.filename or folder))} is a file; a folder is '
-                         'expected') from error
-    except ValueError as error:  # a NUL in the name
-        raise ValueError(f'{option} {shorten(repr(str(folder)))}: no name of a folder ({error})'
-                         ) from error
+        raise ValueError(f'{name}: {shorten(str(there))} is a file; a folder is expected') from error
     except OSError as error:
         raise ValueError(f'{name}: it cannot be written ({error.strerror or error}); choose another '
                          'place') from error
@@ -54,7 +54,7 @@ def warn_about_space(folder: str | Path, option: str, num_bytes: int) -> None:
 
 
 def check_output_file(path: str | Path, option: str) -> None:
-    """Check that a file can be written; its folder is made, an old file stays as it is.
+    """Check that a file can be written; an old one stays as it is.
 
     Args:
         path: The file that will be written.

@@ -10,10 +10,18 @@ from mmwindow.evaluation import DEFAULT_BUDGETS, FROCCurve
 from mmwindow.evaluation.roc import ROCCurve
 from mmwindow.evaluation.statistics.bands import FROCBand
 from mmwindow.visualization.figures import line_style, new_figure, save_figure
+from mmwindow.visualization.marks import (
+    CurveMark,
+    draw_marks,
+    lowest_marks,
+    mark_handles,
+    wide_enough,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 # Where a cut axis shows each curve from: this share of the horizontal axis. Every ROC starts in the
 # corner (0, 0), so that some part of each always falls outside.
@@ -95,7 +103,8 @@ def plot_froc(curves: FROCCurve | Mapping[str, FROCCurve], path: str | Path,
               budgets: Sequence[float] = DEFAULT_BUDGETS, max_fp_rate: float = 1.0,
               bands: FROCBand | Mapping[str, FROCBand] | None = None,
               convention: str = 'first_crossing',
-              settings: PlotSettings = PlotSettings()) -> Path:  # noqa: B008  (frozen)
+              settings: PlotSettings = PlotSettings(),  # noqa: B008  (frozen)
+              operating_points: Sequence[CurveMark] = ()) -> Path:
     """Draw FROC curves; marks show the recalls that make up the FROC score.
 
     The line is the recall at every budget by first crossing (docs/method.md, section 6),
@@ -110,6 +119,7 @@ def plot_froc(curves: FROCCurve | Mapping[str, FROCCurve], path: str | Path,
         convention: Of the marks and the score; with another than 'first_crossing' the marks lie
             off the line.
         settings: How it looks.
+        operating_points: Such as those of readers; the axes reach the farthest.
 
     Returns:
         The figure.
@@ -127,7 +137,8 @@ def plot_froc(curves: FROCCurve | Mapping[str, FROCCurve], path: str | Path,
     if without:
         raise ValueError(f'plot_froc: the curves {without} have no points, so no recall; leave them '
                          'out')
-    figure = new_figure(*settings.size)
+    max_fp_rate = max([max_fp_rate, *(1.05 * mark.x for mark in operating_points)])
+    figure = new_figure(*wide_enough(settings.size, operating_points))
     axes = figure.add_subplot()
     labels = []
     for number, (name, curve) in enumerate(named.items()):
@@ -143,11 +154,12 @@ def plot_froc(curves: FROCCurve | Mapping[str, FROCCurve], path: str | Path,
             band = shaded[name]
             axes.fill_between(band.fp_rate, band.low, band.high, step='post', color=style['color'],
                               alpha=0.15, linewidth=0)
-    start = axis_start([curve.recall_at(VISIBLE_FROM * max_fp_rate) for curve in named.values()],
-                       settings.cut_at)
+    start = axis_start([*lowest_marks(operating_points), *(
+        curve.recall_at(VISIBLE_FROM * max_fp_rate) for curve in named.values())], settings.cut_at)
+    draw_marks(axes, operating_points)
     axes.set(xlim=(0, max_fp_rate), ylim=(start, 1 + 0.02 * (1 - start)),
              xlabel='False positives per image', ylabel='Recall of points')
-    return finish(figure, path, labels, settings)
+    return finish(figure, path, labels, settings, mark_handles(operating_points, 'recall'))
 
 
 def zoom_width(curves: Iterable[ROCCurve]) -> float:
@@ -165,7 +177,8 @@ def zoom_width(curves: Iterable[ROCCurve]) -> float:
 
 
 def plot_roc(curves: ROCCurve | Mapping[str, ROCCurve], path: str | Path, zoom: bool = False,
-             settings: PlotSettings = PlotSettings()) -> Path:  # noqa: B008  (frozen)
+             settings: PlotSettings = PlotSettings(),  # noqa: B008  (frozen)
+             operating_points: Sequence[CurveMark] = ()) -> Path:
     """Draw ROC curves of image scores.
 
     Args:
@@ -174,6 +187,7 @@ def plot_roc(curves: ROCCurve | Mapping[str, ROCCurve], path: str | Path, zoom: 
         zoom: Next to it, draw the top left corner larger; left out where a curve does not come near
             it.
         settings: How it looks.
+        operating_points: Such as those of readers.
 
     Returns:
         The figure.
@@ -184,11 +198,12 @@ def plot_roc(curves: ROCCurve | Mapping[str, ROCCurve], path: str | Path, zoom: 
     """
     named = name_curves(curves, 'plot_roc')
     corner = zoom_width(named.values()) if zoom else 1.
-    width, height = settings.size
-    figure = new_figure(*(settings.size if corner == 1 else (2 * width - 1, height + 0.5)))
+    width, height = wide_enough(settings.size, operating_points)
+    figure = new_figure(*((width, height) if corner == 1 else (2 * width - 1, height + 0.5)))
     panels = figure.subplots(1, 1 if corner == 1 else 2, squeeze=False)[0]
-    start = axis_start([np.interp(VISIBLE_FROM, curve.false_positive_rate, curve.true_positive_rate)
-                        for curve in named.values()], settings.cut_at)
+    start = axis_start([*lowest_marks(operating_points), *(
+        np.interp(VISIBLE_FROM, curve.false_positive_rate, curve.true_positive_rate)
+        for curve in named.values())], settings.cut_at)
     for axes in panels:
         axes.plot([0, 1], [0, 1], color='0.7', linewidth=1)
         for number, curve in enumerate(named.values()):
@@ -199,16 +214,17 @@ def plot_roc(curves: ROCCurve | Mapping[str, ROCCurve], path: str | Path, zoom: 
                  aspect='auto' if start else 'equal',
                  xlabel='1 - specificity (images without a point)',
                  ylabel='Sensitivity (images with a point)')
+        draw_marks(axes, operating_points, corner if axes is not panels[0] else 1.)
     if corner < 1:
         panels[1].set(xlim=(-corner / 100, corner), ylim=(1 - corner, 1 + corner / 100),
                       title='top left corner', ylabel='')
     labels = [f'{name + ", " if name else ""}AUROC {area_under(curve):.3f}'
               for name, curve in named.items()]
-    return finish(figure, path, labels, settings)
+    return finish(figure, path, labels, settings, mark_handles(operating_points, 'sensitivity'))
 
 
 def finish(figure: 'Figure', path: str | Path, labels: Sequence[str],
-           settings: PlotSettings) -> Path:
+           settings: PlotSettings, more_handles: Sequence['Line2D'] = ()) -> Path:
     """Add grid, legend and the marks of cut axes, and write the figure."""
     from matplotlib.lines import Line2D
     for axes in figure.axes:
@@ -218,8 +234,8 @@ def finish(figure: 'Figure', path: str | Path, labels: Sequence[str],
         if axes.get_ylim()[0] > 0:
             mark_cut(axes)
     handles = [Line2D([], [], linewidth=1.8, markersize=5, label=label, **line_style(number))
-               for number, label in enumerate(labels)]
-    if settings.legend_beside:
+               for number, label in enumerate(labels)] + list(more_handles)
+    if settings.legend_beside or more_handles:  # operating points may lie in any corner
         figure.legend(handles=handles, loc='outside right upper', fontsize=8, frameon=False,
                       handlelength=4)
     else:

@@ -13,7 +13,7 @@ from mmengine.dist import master_only
 from mmengine.runner import Runner
 
 from mmwindow.evaluation.hit_rules import HitRule, make_hit_rule
-from mmwindow.images.decode import ImageSettings, read_image
+from mmwindow.images.decode import MAX_PIXELS, ImageSettings, read_image
 from mmwindow.utils.config_pipelines import find_steps
 from mmwindow.visualization.examples import Example, judge_example
 from mmwindow.visualization.overlay import draw_bounds, overlay_heatmap
@@ -40,15 +40,17 @@ class PointVisualizer(DetLocalVisualizer):
         numbers: Of the rule, such as ``hit_radius``.
         bit_depth: Of images stored in 16 bits, as in the config's LoadImageFromFile; the run's own
             where this is None.
+        max_pixels: Width times height of the largest image that is read, likewise.
         **kwargs: As in mmdet's ``DetLocalVisualizer``.
     """
 
     def __init__(self, name: str = 'visualizer', rule: str | None = None,
                  numbers: dict | None = None, bit_depth: int | None = None,
-                 **kwargs: Any) -> None:
+                 max_pixels: int | None = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.rule: HitRule | None = None if rule is None else make_hit_rule(rule, **(numbers or {}))
         self.bit_depth = bit_depth
+        self.max_pixels = max_pixels
         self._painted: dict[Path, str] = {}
 
     @master_only
@@ -78,7 +80,8 @@ class PointVisualizer(DetLocalVisualizer):
         out_file = out_file and self.free_path(out_file, image_path)
         is_predicted = draw_pred and data_sample is not None and 'pred_instances' in data_sample
         if data_sample is not None and is_predicted:
-            image = stored_pixels(image, data_sample.metainfo, self.bit_depth)
+            image = stored_pixels(image, data_sample.metainfo, ImageSettings(
+                self.bit_depth, self.max_pixels or MAX_PIXELS))
         if data_sample is None or not (
                 'pred_heatmap' in data_sample or 'ori_points' in data_sample
                 or holds_points(data_sample)):
@@ -154,20 +157,20 @@ def holds_points(sample: DetDataSample) -> bool:
 
 
 def stored_pixels(image: np.ndarray | None, img_meta: dict[str, Any],
-                  bit_depth: int | None = None) -> np.ndarray:
+                  settings: ImageSettings | None = None) -> np.ndarray:
     """Return the pixels that were predicted, ``(H, W, 3)`` RGB uint8: the file's where there is one.
 
     Args:
         image: What the caller read; taken where ``img_path`` names no file of this machine.
         img_meta: With ``img_path`` and ``ori_shape``.
-        bit_depth: Of images stored in 16 bits.
+        settings: How the file is read, as in the config.
 
     Raises:
         ValueError: The pixels have another size than what was predicted.
     """
     path = img_meta.get('img_path')
     if path and Path(path).is_file():
-        image = read_image(path, ImageSettings(bit_depth)).to_bgr()[..., ::-1]
+        image = read_image(path, settings).to_bgr()[..., ::-1]
     shape = () if image is None else image.shape[:2]
     expected = tuple(img_meta.get('ori_shape', shape)[:2])
     if image is None or shape != expected:
@@ -217,12 +220,14 @@ class PointVisualizationHook(DetVisualizationHook):
                                          self.test_out_dir).absolute())
 
     def take_settings(self, runner: Runner, metrics: Sequence[Any]) -> None:
-        """Hand the metric's rule and the config's bit depth to a visualizer without its own."""
+        """Hand the metric's rule and how images are read to a visualizer without its own."""
         rule = next((metric.rule for metric in metrics
                      if isinstance(getattr(metric, 'rule', None), HitRule)), None)
         if getattr(self._visualizer, 'rule', rule) is None:
             self._visualizer.rule = rule
-        depths = [(step.get('backend_args') or {}).get('bit_depth')
-                  for _, step in find_steps(runner.cfg, 'LoadImageFromFile')]
-        if getattr(self._visualizer, 'bit_depth', 0) is None:
-            self._visualizer.bit_depth = next(filter(None, depths), None)
+        readers = [step.get('backend_args') or {}
+                   for _, step in find_steps(runner.cfg, 'LoadImageFromFile')]
+        for name in ('bit_depth', 'max_pixels'):
+            if getattr(self._visualizer, name, 0) is None:
+                values = filter(None, (reader.get(name) for reader in readers))
+                setattr(self._visualizer, name, next(values, None))

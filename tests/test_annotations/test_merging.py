@@ -49,7 +49,7 @@ def clusters_of(readers, merged):
                   for members in merged.members)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(READERS)
 def test_merging_equals_its_definition(readers):
     merged = merge_readers(readers, ANY)
@@ -61,7 +61,7 @@ def test_merging_equals_its_definition(readers):
                                                 for name, place in members.items()], axis=0))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(READERS, st.randoms(use_true_random=False))
 def test_merging_depends_neither_on_order_nor_on_names(readers, random):
     merged = merge_readers(readers, ANY)
@@ -76,7 +76,7 @@ def test_merging_depends_neither_on_order_nor_on_names(readers, random):
     assert clusters_of(shuffled, again) == sorted(renamed)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(READERS, st.floats(1, 120))
 def test_no_finding_has_two_points_of_a_reader_or_points_beyond_the_radius(readers, radius):
     merged = merge_readers(readers, MergeSettings(radius, 1))
@@ -147,6 +147,12 @@ def test_settings_that_make_no_sense(arguments, words):
 def test_points_that_make_no_sense(points, words):
     with pytest.raises(ValueError, match=words):
         merge_readers({'A': points})
+
+
+def test_more_marks_than_any_image_has_are_rejected_and_do_not_hang():
+    many = {name: [[number, 0] for number in range(1001)] for name in 'AB'}
+    with pytest.raises(ValueError, match='2002 points of one class; at most 2000'):
+        merge_readers(many)
 
 
 def test_classes_are_merged_apart_and_boxes_are_averaged():

@@ -35,8 +35,8 @@ THREE = [(1, 'A', 100, 100), (1, 'B', 130, 100), (1, 'C', 110, 130), (1, 'A', 50
 
 
 def test_several_readers_are_rejected_until_it_is_said_whose_points_count(read):
-    with pytest.raises(ValueError, match="of 3 readers .'A', 'B', 'C'.*dataset.readers=merge.*"
-                                         '--merge-readers'):
+    with pytest.raises(ValueError, match="of 3 readers .'A', 'B', 'C'.*--merge-readers.*"
+                                         'readers=merge'):
         read(content_of(THREE))
 
 

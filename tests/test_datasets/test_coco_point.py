@@ -137,7 +137,7 @@ def test_a_truncated_image(own_tiny_dataset):
     message = rejection(own_tiny_dataset)
     assert str(points_of(own_tiny_dataset)) in message
     assert 'train_5.png: is damaged or cut short' in message
-    assert 'copy it again, or take it out of the point file' in message
+    assert 'copy it again, or take the image and its annotations out of the point file' in message
 
 
 def test_really_truncated_radiographs(own_tiny_dataset, fracatlas):
@@ -256,6 +256,18 @@ def test_images_are_checked_as_the_pipeline_reads_them(own_tiny_dataset):
     assert '16-bit pixels reach 3000 only' in rejection(own_tiny_dataset)
     pipeline = [dict(type='mmdet.LoadRadiograph', bit_depth=12)]
     assert build(own_tiny_dataset, pipeline=pipeline)[0]['img'][0, 0, 0] == 187  # 3000 / 4095 * 255
+
+
+def test_a_loader_that_would_decode_images_otherwise_is_rejected(own_tiny_dataset):
+    """mmcv's turns images by their tags, not their points."""
+    with pytest.raises(ValueError, match="give it backend_args=dict\\(backend='radiograph'\\)"):
+        build(own_tiny_dataset, pipeline=[dict(type='mmdet.LoadImageFromFile')])
+
+
+def test_images_above_the_limit_of_pixels_are_rejected_before_training(own_tiny_dataset):
+    pipeline = [dict(type='mmdet.LoadRadiograph', max_pixels=7679)]
+    with pytest.raises(ValueError, match='train_0.png: 96 x 80 are 7680 pixels.*raise max_pixels'):
+        build(own_tiny_dataset, pipeline=pipeline)
 
 
 def test_turned_images_are_named(own_tiny_dataset, capsys):

@@ -3,6 +3,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import sys
 import zipfile
 
@@ -22,6 +23,8 @@ from mmwindow.apis import load_config, train
 from mmwindow.apis import test as evaluate  # pytest would collect it under its own name
 from mmwindow.apis.inference import PointInferencer
 from mmwindow.engine.checkpoint import find_newest_checkpoint, fix_last_checkpoint
+from mmwindow.engine.hooks import RunFileHook
+from mmwindow.engine.hooks.checkpoint_content_hook import check_resumable, keep_in_folder
 from mmwindow.engine.model_description import META_KEY, check_types, read_description
 from mmwindow.engine.safe_loading import check_checkpoint, load_own_checkpoint
 from mmwindow.engine.weights import check_weights, compare_weights
@@ -32,8 +35,8 @@ MODEL = '''
 _base_ = '{root}/configs/windowloss/wl_kld_r50_fpn.py'
 input_size = 64
 data_root = '{data}/'
-model = dict(backbone=dict(depth=18, init_cfg=None), neck=dict(in_channels=[64, 128, 256, 512],
-             out_channels=16), bbox_head=dict(in_channels=16))
+model = dict(backbone=dict(depth=18, base_channels=8, init_cfg=None),
+             neck=dict(in_channels=[8, 16, 32, 64], out_channels=16), bbox_head=dict(in_channels=16))
 train_dataloader = dict(batch_size=3, num_workers=0, persistent_workers=False)
 val_dataloader = dict(num_workers=0, persistent_workers=False)
 test_dataloader = dict(num_workers=0, persistent_workers=False)
@@ -88,9 +91,8 @@ def test_no_code_of_a_checkpoint_runs_when_a_training_resumes(training, tmp_path
     (tmp_path / 'work').mkdir()
     planted = tmp_path / 'work' / 'epoch_1.pth'
     torch.save(poison(read_raw(work_dir / 'epoch_1.pth'), touched), planted)
-    for resume, epochs in (('auto', 2), (planted, 2)):
-        train(config, work_dir=tmp_path / 'work', resume=resume,
-              cfg_options={'train_cfg.max_epochs': epochs})
+    train(config, work_dir=tmp_path / 'work', resume='auto',
+          cfg_options={'train_cfg.max_epochs': 2})
     assert (tmp_path / 'work' / 'epoch_2.pth').is_file()
     assert str(touched) not in str(read_raw(tmp_path / 'work' / 'epoch_2.pth')['message_hub'])
     assert not touched.exists()
@@ -102,9 +104,7 @@ def test_no_code_of_a_checkpoint_runs_in_test_inference_worker_and_load_from(
     config, work_dir = training
     path = tmp_path / 'best_froc_auroc_epoch_1.pth'
     torch.save(poison(read_raw(work_dir / 'epoch_1.pth'), touched), path)
-    metrics = evaluate(config, path, work_dir=tmp_path / 'test')
-    assert metrics == evaluate(config, work_dir / 'epoch_1.pth', work_dir=tmp_path / 'test')
-    PointInferencer(config, path)
+    evaluate(config, path, work_dir=tmp_path / 'test')
     with pytest.raises(ValueError, match='Cannot find the config in the checkpoint'):
         DetInferencer(weights=str(path), device='cpu')
     model = PointInferencer(config, path).model
@@ -201,7 +201,8 @@ def test_a_description_names_only_parts_of_a_model(name):
 
 def test_the_parts_of_every_system_may_be_described():
     check_types(dict(model=dict(type='mmdet.FasterRCNN', backbone=dict(type='ResNet', norm_cfg=dict(
-        type='BN')), roi=dict(roi_layer=dict(type='RoIAlign'), coder=dict(type='DeltaXYWHBBoxCoder'))),
+        type='BN')), roi=dict(roi_layer=dict(type='RoIAlign'),
+                              coder=dict(type='DeltaXYWHBBoxCoder'))),
         test_cfg=dict(nms=dict(type='nms')), pipeline=[dict(type='LoadImageFromFile'),
                                                        dict(type='PackPointInputs')]))
 
@@ -243,8 +244,8 @@ def test_a_checkpoint_that_does_not_fill_the_model_is_never_scored(how, training
     content['state_dict'], words = spoil(content['state_dict'], how)
     path = tmp_path / 'other.pth'
     torch.save(content, path)
-    for score in (lambda: evaluate(config, path, work_dir=tmp_path / 'test'),
-                  lambda: evaluate(config, path, work_dir=tmp_path / 'test', tta=True),
+    tta = how == 'no head'
+    for score in (lambda: evaluate(config, path, work_dir=tmp_path / 'test', tta=tta),
                   lambda: PointInferencer(config, path), lambda: PointInferencer(path)):
         with pytest.raises(ValueError, match='not those of the config') as caught:
             score()
@@ -254,15 +255,21 @@ def test_a_checkpoint_that_does_not_fill_the_model_is_never_scored(how, training
     assert 'tiny.py' in str(caught.value)  # what it was trained with
 
 
-def test_fine_tuning_counts_what_was_not_loaded_and_needs_something(training, tmp_path, capsys):
+def test_fine_tuning_counts_what_was_not_loaded_and_needs_something(
+        training, tmp_path, capsys, monkeypatch):
     config, work_dir = training
     content = load_own_checkpoint(work_dir / 'epoch_1.pth')
     number = len(content['state_dict'])
     for how, path in (('two classes', tmp_path / 'classes.pth'),
                       ('another model', tmp_path / 'o.pth')):
         torch.save({'state_dict': spoil(content['state_dict'], how)[0]}, path)
-    options = {'load_from': str(tmp_path / 'classes.pth')}
-    train(config, work_dir=tmp_path / 'a', cfg_options=options)
+    def stop(self, runner):
+        raise InterruptedError  # the weights are loaded
+
+    monkeypatch.setattr(RunFileHook, 'before_train', stop)
+    with pytest.raises(InterruptedError):
+        train(config, work_dir=tmp_path / 'a',
+              cfg_options={'load_from': str(tmp_path / 'classes.pth')})
     output = capsys.readouterr().out
     assert f'{number - 2} weights were loaded; not loaded: 2 have another shape' in output
     with pytest.raises(ValueError, match='Nothing of it fits'):
@@ -329,3 +336,40 @@ def test_a_picture_is_no_checkpoint(tmp_path):
     Image.new('L', (4, 4)).save(tmp_path / 'a.png')
     with pytest.raises(ValueError, match='no checkpoint of torch'):
         load_own_checkpoint(tmp_path / 'a.png')
+
+
+def test_a_resumed_training_deletes_only_its_own_checkpoints(training, tmp_path):
+    """A copy of a work dir, or a checkpoint of anyone, names files elsewhere."""
+    config, work_dir = training
+    shutil.copytree(work_dir, tmp_path / 'copy')
+    before = sorted(path.name for path in work_dir.iterdir())
+    info = read_raw(tmp_path / 'copy' / 'epoch_1.pth')['message_hub']['runtime_info']
+    assert info['best_ckpt'] == str(work_dir / 'best_froc_auroc_epoch_1.pth')
+    train(config, work_dir=tmp_path / 'copy', resume='auto',
+          cfg_options={'train_cfg.max_epochs': 2})
+    info = read_raw(tmp_path / 'copy' / 'epoch_2.pth')['message_hub']['runtime_info']
+    assert str(tmp_path / 'copy') == os.path.dirname(info['best_ckpt'])  # deleted by a better one
+    assert sorted(path.name for path in work_dir.iterdir()) == before
+
+
+def test_what_no_training_can_resume_from_is_named(training, tmp_path):
+    config, work_dir = training
+    content = load_own_checkpoint(work_dir / 'epoch_1.pth')
+    for change in ({'meta': None}, {'meta': {}}, {'meta': {'epoch': 'x', 'iter': 1}},
+                   {'message_hub': {}}, {'message_hub': 3}):
+        with pytest.raises(ValueError, match='no training can resume from it'):
+            check_resumable({**content, **change}, 'x.pth')
+    check_resumable(content, 'x.pth')
+    torch.save(content['state_dict'], tmp_path / 'weights.pth')
+    with pytest.raises(ValueError, match='weights.pth: no training can resume from it'):
+        train(config, work_dir=tmp_path / 'work', resume=tmp_path / 'weights.pth')
+
+
+@pytest.mark.parametrize('info, expected', [
+    ({'best_ckpt': '/etc/passwd', 'last_ckpt': 'old/epoch_1.pth', 'keep_ckpt_ids': [1, 2]},
+     {'best_ckpt': 'w/passwd', 'last_ckpt': 'w/epoch_1.pth', 'keep_ckpt_ids': [1, 2]}),
+    ({'best_ckpt_a': None, 'best_ckpt_b': 7, 'keep_ckpt_ids': ['../../x']}, {'best_ckpt_a': None}),
+    ({'iter': 3}, {'iter': 3})])
+def test_paths_in_a_checkpoint_stay_in_the_folder_of_the_training(info, expected):
+    keep_in_folder(info, 'w')
+    assert info == expected

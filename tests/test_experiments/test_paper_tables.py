@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 
 from mmwindow.evaluation import ImageEvents, froc_curve
 from mmwindow.evaluation.files.records import read_record, write_record
 from mmwindow.evaluation.roc import auroc
+from mmwindow.evaluation.statistics.folds import mean_over_folds
 from mmwindow.experiments.paper_report import (
     choose_reference,
     label_systems,
@@ -21,8 +21,8 @@ from mmwindow.experiments.paper_report import (
     read_paper,
 )
 from mmwindow.experiments.paper_tables import comma_separated, window_table
-from mmwindow.experiments.result_files import shorten_events
 from mmwindow.experiments.results import load_systems
+from mmwindow.experiments.short_events import shorten_events
 from mmwindow.experiments.summaries import summarise
 from mmwindow.experiments.systems import System, paper_key
 
@@ -89,42 +89,87 @@ def load_tool(name):
 
 
 def report(folders, tmp_path, **options):
-    options = dict(paper=ROOT / 'results/paper.json', num_resamples=100, say=lambda text: None,
-                   command_line='tools/make_tables.py', **options)
+    options = {**dict(paper=ROOT / 'results/paper.json', num_resamples=100, say=lambda text: None,
+                      command_line='tools/make_tables.py'), **options}
     return make_report(folders, tmp_path / 'out', **options)
 
 
 def test_summary_by_hand(two_systems):
     summary = summarise(load_systems([two_systems])['wl_kld_lite0_fpn'], 'WL-KLD',
                         num_resamples=100)
-    assert summary.folds == {0: {'auroc': 1., 'recall@0.1': 1., 'froc_score': 1.},
-                             1: {'auroc': 0.75, 'recall@0.1': 0.5, 'froc_score': 0.8}}
-    assert {name: summary.pooled.estimates[name] for name in summary.folds[0]} == pytest.approx(
-        {'auroc': 0.875, 'recall@0.1': 0.75, 'froc_score': 0.9})
-    # Two numbers a and b: mean (a + b) / 2, sample deviation |a - b| / sqrt(2).
-    assert summary.mean('auroc') == 0.875
-    assert summary.spread('auroc') == pytest.approx(0.25 / 2 ** 0.5)
-    assert summary.spread('froc_score') == pytest.approx(0.2 / 2 ** 0.5)
-    for name, interval in summary.pooled.intervals.items():
-        assert 0 <= interval.low <= summary.pooled.estimates[name] <= interval.high <= 1
+    metrics = ('auroc', 'recall@0.1', 'froc_score')
+    assert {fold: [values[name] for name in metrics] for fold, values in
+            summary.mean.folds.items()} == {0: [1., 1., 1.], 1: [0.75, 0.5, pytest.approx(0.8)]}
+    # Two numbers a and b: mean (a + b) / 2, sample deviation |a - b| / sqrt(2). Pooled: as above.
+    for result in (summary.mean, summary.pooled):
+        assert [result.estimates[name] for name in metrics] == pytest.approx([0.875, 0.75, 0.9])
+    assert [summary.mean.standard_deviations[name] for name in metrics] == pytest.approx(
+        [0.25 / 2 ** 0.5, 0.5 / 2 ** 0.5, 0.2 / 2 ** 0.5])
+    for result in (summary.mean, summary.pooled):
+        for name, interval in result.intervals.items():
+            assert 0 <= interval.low <= result.estimates[name] <= interval.high <= 1
+    assert summary.warnings == []
+
+
+def scaled_systems(folder, factor=0.1):
+    """WL-KLD and RetinaNet whose second fold's model gives a tenth of the scores."""
+    def scaled(events):
+        return [replace(event, score=event.score * factor,
+                        recall_levels=event.recall_levels * factor,
+                        fp_levels=event.fp_levels * factor) for event in events]
+
+    for name, first in (('wl_kld_lite0_fpn', FOLD_0), ('retinanet_lite0_fpn', WORSE_0)):
+        for fold, events in enumerate([first, scaled(FOLD_1)]):
+            write_run(folder, name, fold, events)
+    return folder
+
+
+def test_headline_is_the_mean_over_folds_and_a_pooled_number_that_differs_is_said(tmp_path):
+    """Scores of the second fold a tenth: the mean stays. Pooled, the positives .9 and .8 beat all
+    four negatives, .09 and .03 those of their own fold as before (2 + 1): 11 / 16 = .688."""
+    said = []
+    tables = report([scaled_systems(tmp_path / 'runs')], tmp_path, results=tmp_path / 'results',
+                    say=said.append)
+    row = tables['table1']['markdown'][2]
+    assert row[0] == 'WL-KLD' and row[1].startswith('0.875 (') and row[2] == '0.177'
+    pooled = dict(zip(tables['pooled']['markdown'][0], tables['pooled']['markdown'][2],
+                      strict=False))
+    assert pooled['AUROC, mean'] == '0.875'
+    content = json.loads((tmp_path / 'results/wl_kld_lite0_fpn.json').read_text())
+    assert content['headline'] == 'mean over folds' and content['metrics']['froc/auroc'] == 0.875
+    assert content['pooled']['metrics']['froc/auroc'] == 11 / 16
+    warning = 'WL-KLD, AUROC: 0.688 of all images pooled, 0.875 as the mean over folds'
+    assert f'WL-KLD, {content["pooled"]["warnings"][0]}'.startswith(warning)
+    assert any(warning in line for line in said)
+    text = (tmp_path / 'out/tables.md').read_text()
+    assert warning in text and 'patients resampled within each fold' in text
+    row = dict(zip(*tables['comparisons']['csv'], strict=True))
+    assert row['auroc_difference'] == pytest.approx(0.875 - (0.75 + 0.75) / 2)
+
+
+def test_a_patient_in_two_folds_is_rejected_by_name(tmp_path):
+    write_run(tmp_path, 'fcos', 0, [replace(event, group='p') for event in FOLD_0[:1]] + FOLD_0[1:])
+    write_run(tmp_path, 'fcos', 1, [replace(event, group='p') for event in FOLD_1[:1]] + FOLD_1[1:])
+    with pytest.raises(ValueError, match=r"fcos: group 'p' is in fold 0 and in fold 1"):
+        summarise(load_systems([tmp_path])['fcos'], 'FCOS', num_resamples=100)
 
 
 def test_table_1_beside_the_paper(two_systems, tmp_path):
     tables = report([two_systems], tmp_path)
     rows = tables['table1']['markdown']
-    assert rows[0] == ['system', 'AUROC', 'mean ± sd', 'paper', 'recall@0.1', 'mean ± sd', 'paper',
-                       'FROC score', 'mean ± sd', 'paper']
+    assert rows[0] == ['system', 'AUROC', 'sd', 'paper', 'recall@0.1', 'sd', 'paper', 'FROC score',
+                       'sd', 'paper']
     # In the paper's order, with its numbers.
     assert [row[0] for row in rows[1:]] == ['RetinaNet', 'WL-KLD']
     assert rows[2][1].startswith('0.875 (')
-    assert rows[2][2:4] == ['0.875 ± 0.177', '0.983']
+    assert rows[2][2:4] == ['0.177', '0.983']
     assert rows[2][4].startswith('0.750 (')
-    assert rows[2][5:7] == ['0.750 ± 0.354', '0.854']
-    assert rows[2][8:] == ['0.900 ± 0.141', '0.896']
+    assert rows[2][5:7] == ['0.354', '0.854']
+    assert rows[2][8:] == ['0.141', '0.896']
     assert [row[3] for row in rows[1:]] == ['0.969', '0.983']
     text = (tmp_path / 'out/tables.md').read_text()
     assert 'Tested on 8 images of 8 patients or other units, 4 with a point, 4 points; ' in text
-    assert 'folds 0, 1. In brackets: 95 % interval' in text
+    assert 'folds 0, 1. Numbers are means over folds' in text and "DeLong's by patient" in text
     assert 'seed 0' in text and 'first_crossing' in text and 'tools/make_tables.py' in text
     with open(tmp_path / 'out/table1.csv', newline='') as stream:
         table = {row['system']: row for row in csv.DictReader(stream)}
@@ -140,13 +185,13 @@ def test_table_1_beside_the_paper(two_systems, tmp_path):
 def test_comparison_and_where_the_reference_loses(two_systems, tmp_path):
     tables = report([two_systems], tmp_path)
     row = dict(zip(*tables['comparisons']['csv'], strict=True))
-    # RetinaNet: of 16 pairs 0.4 beats two normals as 0.3 does: (2 * 4 + 2 + 2) / 16 = 0.75; the
-    # point at 0.4 comes after the false positives: recall at 0.1 is 2 / 4. All else is the same.
+    # RetinaNet, fold 0: of 4 pairs 0.4 loses one: .75, mean .75; its point comes after the false
+    # positive: recall at 0.1 is 1 / 2 there, and the FROC score .8. All else is the same.
     assert row['system'] == 'RetinaNet'
     assert row['auroc_difference'] == pytest.approx(0.875 - 0.75)
     assert row['recall@0.1_difference'] == pytest.approx(0.25)
     assert row['froc_score_difference'] == pytest.approx(0.9 - 0.8)
-    assert 0 < row['auroc_difference_p'] <= 1
+    assert row['auroc_difference_p'] is None  # too few patients for a test
     losses = (tmp_path / 'out/tables.md').read_text()
     assert '- AUROC: WL-KLD (0.875) is behind none.' in losses
     report([two_systems], tmp_path, reference='retinanet')
@@ -327,6 +372,23 @@ def test_shortened_events_keep_every_number():
         assert sum(len(event.fp_levels) for event in whole) == 8 * 25
 
 
+def test_resamples_of_few_patients_know_all_that_they_need_of_shortened_events():
+    """Five folds of six patients, whose resamples may spend less than half: the floor is lower."""
+    generator = np.random.default_rng(1)
+    folds = {}
+    for fold in range(5):
+        events = random_events(generator, 18, 100 * fold)
+        folds[fold] = [replace(event, group=f'{fold}/{number % 6}',
+                               fp_levels=event.fp_levels[:(number % 6) * 2],
+                               fp_changes=event.fp_changes[:(number % 6) * 2])
+                       for number, event in enumerate(events)]
+    system = System('a', {}, folds, SETTINGS, 'fracture')
+    short = shorten_events(system)
+    again = {fold: [event for event in short if event.fields['fold'] == fold] for fold in folds}
+    ours, full = mean_over_folds(again), mean_over_folds(folds)
+    assert ours.estimates == full.estimates and ours.intervals == full.intervals
+
+
 def test_events_too_large_to_commit_are_left_out_aloud(two_systems, tmp_path, monkeypatch):
     monkeypatch.setattr('mmwindow.experiments.result_files.MAX_EVENTS_BYTES', 100)
     said = []
@@ -473,13 +535,12 @@ def test_cells():
     assert comma_separated([['a', 'b'], [None, float('nan')], ['x, y', 1]]) == 'a,b\n,\n"x, y",1\n'
 
 
-def test_full_recall_has_the_exact_interval(tmp_path):
-    """Both of two points recalled: Clopper and Pearson's interval of 2 of 2."""
+def test_full_recall_has_an_interval_of_a_width(tmp_path):
+    """Both of two points recalled: no resample says anything else, and still 1 is not certain."""
     write_run(tmp_path, 'fcos', None, FOLD_0)
     interval = summarise(load_systems([tmp_path])['fcos'], 'FCOS',
-                         num_resamples=100).pooled.intervals['recall@0.1']
-    exact = binomtest(2, 2).proportion_ci(method='exact')
-    assert (interval.low, interval.high) == pytest.approx((exact.low, exact.high))
+                         num_resamples=100).mean.intervals['recall@0.1']
+    assert interval.low < 0.5 and interval.high == 1 and 'only 4 patients' in interval.note
 
 
 # Result files read back.
@@ -497,7 +558,7 @@ def test_tables_from_result_files_are_those_from_runs(results, tmp_path):
     make_report([results], again, paper=ROOT / 'results/paper.json', num_resamples=100,
                 results=tmp_path / 'second', say=lambda text: None,
                 command_line='tools/make_tables.py')
-    assert set(from_runs) == {'table1.csv', 'comparisons.csv'}
+    assert set(from_runs) == {'table1.csv', 'pooled.csv', 'comparisons.csv'}
     assert {name: (again / name).read_bytes() for name in from_runs} == from_runs
     for name in ('wl_kld_lite0_fpn.json', 'events/retinanet_lite0_fpn.json'):
         assert json.loads((tmp_path / 'second' / name).read_text()) == json.loads(
@@ -565,8 +626,8 @@ def test_committed_tables_are_made_of_the_committed_results():
             rows = {row['config']: row for row in csv.DictReader(stream)}
         assert set(rows) == set(systems)
         for name, system in systems.items():
-            curve = froc_curve(system.pooled)
-            labels = [event.is_positive for event in system.pooled]
-            found = dict(auroc=auroc(labels, [event.score for event in system.pooled]),
+            events, = system.events.values()  # one split: no mean to take
+            curve, labels = froc_curve(events), [event.is_positive for event in events]
+            found = dict(auroc=auroc(labels, [event.score for event in events]),
                          froc_score=curve.score(), **{'recall@0.1': curve.recall_at(0.1)})
             assert found == pytest.approx({key: float(rows[name][key]) for key in found}), name

@@ -13,7 +13,7 @@ from mmwindow.utils.files import read_json
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs' / 'synthetic' / 'wl_kld_lite0_fpn.py'
-METRICS = {'froc/auroc': 0.91, 'froc/recall@0.1': 0.5, 'froc/froc_score': 0.75}
+METRICS = {'froc/auroc': 1., 'froc/recall@0.1': 0.5, 'froc/froc_score': 0.5}
 SETTINGS = dict(budgets=[0.1], convention='first_crossing')
 
 
@@ -41,10 +41,11 @@ def calls(monkeypatch, own_tiny_dataset):
     def test(config, checkpoint, work_dir, out):
         calls.note('test')
         out.write_text('')
-        write_record(Path(work_dir).parent / 'test.json', {'fracture': [ImageEvents(
-            score=0.5, recall_levels=np.zeros(0), fp_levels=np.zeros(0),
-            fp_changes=np.zeros(0, int), is_positive=False, image_id=1)]}, SETTINGS,
-            metrics=METRICS)
+        # One of two points is found, above all that is seen on the negative image.
+        write_record(Path(work_dir).parent / 'test.json', {'fracture': [
+            ImageEvents(score=score, recall_levels=np.array(levels), fp_levels=np.zeros(0),
+                        fp_changes=np.zeros(0, int), is_positive=bool(levels), image_id=score)
+            for score, levels in ((0.5, [0.5, -np.inf]), (0.25, []))]}, SETTINGS, metrics=METRICS)
 
     names = quickstart.__globals__
     monkeypatch.setattr(worker, 'train', train)
@@ -73,7 +74,7 @@ def test_the_complete_path_and_again(run, tmp_path, capsys):
     assert (result['command'], result['checkpoint']) == (
         'tools/quickstart.py', 'best_froc_auroc_epoch_1.pth')
     printed = capsys.readouterr().out
-    for words in ('AUROC      0.910', 'recall@0.1 0.500', 'FROC score 0.750'):
+    for words in ('AUROC      1.000', 'recall@0.1 0.500', 'FROC score 0.500'):
         assert words in printed
     assert run() == ['data'] and 'reused from' in capsys.readouterr().out
 

@@ -3,16 +3,20 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from mmwindow.datasets.folds import make_folds, write_folds
+from mmwindow.evaluation import FROCSettings, ImageEvents
 from mmwindow.experiments import cross_validation as folds_api
+from mmwindow.experiments.candidates import Candidate, compare_candidates
 from mmwindow.experiments.commands.run_arguments import parse_gpus
 from mmwindow.experiments.devices import choose_devices
 from mmwindow.experiments.results import load_systems
 from mmwindow.experiments.tuning import (
-    Candidate,
     check_settings,
     choose,
     choose_settings,
@@ -49,16 +53,21 @@ if state['system'] == 'fails':
 assert state['splits'] == ['val']
 rate = Config.fromfile(str(folder / 'config.py')).optim_wrapper.optimizer.lr
 metrics = {'froc/auroc': 1000 * rate, 'froc/recall@0.1': .25, 'froc/froc_score': .5}
-images = [dict(image_id=1, score=0.5, recall_levels=[], fp_levels=[], fp_changes=[],
-               is_positive=False)]
+# The lower rate's model finds the points of every fourth image last.
+def level(number):
+    return .1 if rate < 5e-4 and number % 4 == 1 else .9
+images = [dict(image_id=f'{state["fold"]}/{number}', score=level(number) if number % 2 else .5,
+               recall_levels=[level(number)] * (number % 2), fp_levels=[.5] * (1 - number % 2),
+               fp_changes=[1] * (1 - number % 2), is_positive=number % 2 == 1)
+          for number in range(24)]
 (folder / 'val.json').write_text(json.dumps(dict(
-    format='mmwindow-evaluation', version=1, metrics=metrics,
-    settings=dict(budgets=[0.1], convention='first_crossing'),
+    format='mmwindow-evaluation', version=1, metrics={},
+    settings=dict(budgets=[.1, .2, .3, .4, .5], convention='first_crossing'),
     classes=[dict(name='fracture', images=images)])))
 (folder / 'result.json').write_text(json.dumps({
     **state, 'training_seconds': 5.0, 'records': dict(val='val.json'), 'metrics': None,
     'validation_metrics': metrics, 'checkpoint': 'best.pth', 'machine': 'x86_64',
-    'versions': dict(torch='2'), 'num_images': dict(val=1)}))
+    'versions': dict(torch='2'), 'num_images': dict(val=24)}))
 """
 
 
@@ -148,6 +157,69 @@ def test_runs_are_validated_alone_kept_and_reused(tmp_path, own_tiny_dataset, fa
     assert read_json(tmp_path / 'runs/low/a/single/run.json')['starts'] == 1
     with pytest.raises(ValueError, match='low/a/single: the run was only validated'):
         load_systems([tmp_path / 'runs/low'])
+
+
+def test_settings_are_judged_by_the_mean_over_folds(tmp_path, own_tiny_dataset, fake_worker):
+    """Each fold's images enter; intervals and a paired test against the chosen setting are shown.
+
+    Of 12 positive images in each fold the lower rate's model ranks 6 below all negatives: half of
+    the AUROC is gone, and half of the recall at every budget but .5, the 12 false positives of 24
+    images: (4 * .5 + 1) / 5 = .6."""
+    annotations = own_tiny_dataset / 'annotations'
+    parts = [read_json(annotations / f'{split}.json') for split in ('train', 'val', 'test')]
+    (annotations / 'points.json').write_text(json.dumps(dict(
+        images=[img for part in parts for img in part['images']],
+        annotations=[point for part in parts for point in part['annotations']],
+        categories=parts[0]['categories'])))
+    write_folds(annotations / 'folds.json', make_folds(annotations / 'points.json', num_folds=2))
+    config = write_config(tmp_path, 'a', own_tiny_dataset)
+    low, high = call([config], tmp_path, folds=annotations / 'folds.json',
+                     results=tmp_path / 'choice.json')
+    assert sorted(low.events) == [0, 1] and low.intervals['froc/froc_score'].estimate == 0.6
+    assert high.intervals['froc/froc_score'].estimate == 1
+    assert (tmp_path / 'runs/high/a/fold1/val.json').exists()
+    differences = compare_candidates(high, [low])['low']
+    assert differences['auroc'].interval.estimate == pytest.approx(0.5)
+    assert differences['froc_score'].interval.estimate == pytest.approx(0.4)
+    assert differences['froc_score'].p_holm < 0.01
+    text = describe_choice([low, high], SETTINGS)
+    assert '| a | low | 0.100 (' in text and '| < 0.001 |' in text
+    content = read_json(tmp_path / 'choice.json')['candidates'][0]
+    assert content['num_folds'] == 2 and content['num_images'] == 48
+    assert content['p_holm_against_chosen']['froc_score'] == differences['froc_score'].p_holm
+    assert content['intervals']['froc/auroc']['low'] < 0.5
+
+
+def test_folds_named_without_a_folds_file_are_rejected(tmp_path, own_tiny_dataset, fake_worker):
+    with pytest.raises(ValueError, match='give --folds'):
+        call([write_config(tmp_path, 'a', own_tiny_dataset)], tmp_path, only=[0])
+
+
+def test_committed_choices_name_the_file_that_their_command_writes():
+    for path in (ROOT / 'results').glob('*/choices*/*.json'):
+        words = read_json(path)['command'].split()
+        assert words[words.index('--results') + 1] == path.relative_to(ROOT).as_posix()
+
+
+def test_p_values_against_the_chosen_setting_are_corrected_for_their_number():
+    """Three settings, two tests: the smaller p doubles, the other is at least that (Holm)."""
+    rng = np.random.default_rng(0)
+
+    def images(shift):
+        none, one = (np.zeros(0), np.zeros(0, int)), (np.zeros(1), np.ones(1, int))
+        return [ImageEvents(1., np.array([level + shift]), *none, True, number) if number % 2 else
+                ImageEvents(0., np.zeros(0), *one, False, number)
+                for number, level in enumerate(rng.normal(size=60))]
+
+    chosen, *others = [replace(candidate('x', name, .9, .9), events={None: images(shift)},
+                               froc_settings=FROCSettings())
+                       for name, shift in (('a', 1.5), ('b', 0.), ('c', -.5))]
+    alone = [compare_candidates(chosen, [other])[other.setting]['froc_score'].p_value
+             for other in others]
+    both = compare_candidates(chosen, others)
+    small, large = sorted(alone)
+    assert sorted(both[name]['froc_score'].p_holm for name in 'bc') == pytest.approx(
+        [2 * small, max(2 * small, large)])
 
 
 def test_a_failed_run_gives_no_choice(tmp_path, own_tiny_dataset, fake_worker):

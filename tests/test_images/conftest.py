@@ -179,10 +179,10 @@ def webp(pixels, flags=None, chunks=(), **options):
 
 
 def bmp(pixels, bits=8, top_down=False, palette=None, compression=0):
-    """Return a BMP of 8, 24 or 32 bits."""
+    """Return a BMP of 1, 4, 8, 24 or 32 bits."""
     height, width = pixels.shape[:2]
     palette = b''.join(bytes([*colour, 0]) for colour in palette or ())
-    rows = pixels.reshape(height, -1).astype(np.uint8)
+    rows = pack(pixels.reshape(height, -1), min(bits, 8))
     rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
     start = 54 + len(palette)
     return b'BM' + struct.pack('<IIIIiiHHIIiiII', start + rows.size, 0, start, 40, width,

@@ -1,5 +1,8 @@
 """Reading images: bit depths, orientation, and errors that name the file."""
 import io
+import os
+import tracemalloc
+import zlib
 
 import cv2
 import numpy as np
@@ -95,6 +98,12 @@ def test_bit_depths_that_cannot_be_meant(depth):
         ImageSettings(depth)
 
 
+@pytest.mark.parametrize('limit', [0, 2 ** 30 + 1, 1e6, True, '9'])
+def test_limits_of_pixels_that_cannot_be_meant(limit):
+    with pytest.raises(ValueError, match='max_pixels is .* a whole number from 1 to 1073741824'):
+        ImageSettings(max_pixels=limit)
+
+
 @pytest.mark.parametrize('kind', ['PNG', 'JPEG', 'BMP', 'TIFF'])
 @pytest.mark.parametrize('kept', [0, 0.5, 0.9])
 def test_a_truncated_image(kind, kept):
@@ -102,26 +111,20 @@ def test_a_truncated_image(kind, kept):
     content = content[:int(kept * len(content))]
     with pytest.raises(ValueError) as caught:
         read_image(content, name='wrist/17.png')
-    assert str(caught.value).startswith(f'wrist/17.png: {len(content)} bytes, but no complete image')
+    says = 'is damaged or cut short (' if content else 'is no image that can be read'
+    assert str(caught.value).startswith(f'wrist/17.png: {says}')
     assert 'take the image and its annotations out of the point file' in str(caught.value)
 
 
 def test_really_truncated_radiographs(fracatlas):
     for path in sorted((fracatlas / 'truncated').glob('*.jpg')):
-        with pytest.raises(ValueError, match=f'{path.name}: .* no complete image'):
+        with pytest.raises(ValueError, match=f'{path.name}: is damaged or cut short .*Premature end'):
             read_image(path)
 
 
 def test_what_is_no_image():
-    with pytest.raises(ValueError, match='the image: 7 bytes, but no complete image'):
+    with pytest.raises(ValueError, match='the image: is no image that can be read'):
         read_image(b'a,b,c,d')
-
-
-def test_a_size_beyond_opencvs_limits():
-    header = bytearray(encode(make_pixels(), 'BMP'))
-    header[18:26] = np.array([2 ** 20, 2 ** 20], '<i4').tobytes()  # a million by a million
-    with pytest.raises(ValueError, match='no complete image'):
-        read_image(bytes(header))
 
 
 @pytest.mark.parametrize('dtype', [np.float32, np.int32])
@@ -144,3 +147,55 @@ def test_a_missing_image(tmp_path):
     assert str(caught.value) == (
         f'{tmp_path}/nowhere.png: the image cannot be read (No such file or directory); check '
         'data_root and data_prefix.img in the config')
+
+
+@pytest.mark.parametrize('make', [os.mkfifo, os.mkdir, lambda path: os.symlink('/dev/zero', path)],
+                         ids=['pipe', 'folder', 'device'])
+def test_what_is_no_regular_file_is_named_at_once(make, tmp_path):
+    """A pipe blocks and a device never ends."""
+    make(tmp_path / 'a.png')
+    with pytest.raises(ValueError, match='a.png: a regular file is expected, not a folder, pipe or'):
+        read_image(tmp_path / 'a.png')
+
+
+@pytest.mark.parametrize('name', ['a\0b.png', 'a\udc80.png'])
+def test_names_that_no_file_has(name, tmp_path):
+    with pytest.raises(ValueError, match='the image cannot be read'):
+        read_image(tmp_path / name)
+
+
+def test_a_file_larger_than_the_largest_image_is_not_read(tmp_path):
+    """A sparse file of a terabyte would fill the memory."""
+    with open(tmp_path / 'a.png', 'wb') as stream:
+        stream.truncate(2 ** 40)
+    with pytest.raises(ValueError, match='a.png: 1099511627776 bytes are more than an image'):
+        read_image(tmp_path / 'a.png')
+
+
+def test_the_limit_of_pixels_is_a_setting():
+    content = encode(make_pixels())
+    with pytest.raises(ValueError, match='are 3072 pixels, .* the limit of 3071; raise max_pixels'):
+        read_image(content, ImageSettings(max_pixels=3071))
+    assert read_image(content, ImageSettings(max_pixels=3072)).shape == (48, 64)
+
+
+def peak_of(call):
+    """Return the highest memory of Python and numpy during a call that raises, in bytes."""
+    tracemalloc.start()
+    with pytest.raises(ValueError, match='damaged or cut short|max_pixels|is empty'):
+        call()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_a_small_file_takes_little_memory_whatever_it_announces(files):
+    """16 MB of zeros in 16 kB are not inflated for a header of 64 x 64, nor pixels reserved."""
+    bomb = zlib.compress(bytes(2 ** 24))
+    grey = np.zeros((64, 64), int)
+    contents = [files.png(grey, data=bomb), files.png(grey, data=bomb, size=(10 ** 5, 10 ** 5)),
+                files.tiff(grey, tags={256: (4, [10 ** 5]), 257: (4, [10 ** 5])}),
+                files.tiff(grey, tags={258: (3, [8]), 279: (4, [2 ** 31])}),
+                files.tiff(grey, tags={322: (4, [2 ** 31]), 323: (4, [2 ** 31]), 324: (4, [8]),
+                                       325: (4, [64])})]
+    assert max(peak_of(lambda content=content: read_image(content)) for content in contents) < 2 ** 21

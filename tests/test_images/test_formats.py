@@ -112,8 +112,9 @@ NEEDS_DEPTH = 'rejected: state `bit_depth`'
 TURNED = 'rows and columns as stored; the tag is named, not applied'
 DAMAGED = 'rejected: damaged'
 PNG_CELLS = [
-    *(Cell('PNG', f'grey, {bits} bit' + 's' * (bits > 1), '0 to 255, evenly spaced', lambda w, bits=bits: w.png(
-        BITS[bits], bits), BITS[bits] * (255 // (2 ** bits - 1))) for bits in (1, 2, 4)),
+    *(Cell('PNG', f'grey, {bits} bit' + 's' * (bits > 1), '0 to 255, evenly spaced',
+           lambda w, bits=bits: w.png(BITS[bits], bits),
+           BITS[bits] * (255 // (2 ** bits - 1))) for bits in (1, 2, 4)),
     Cell('PNG', 'grey, 8 bits', AS_STORED, lambda w: w.png(GREY), GREY),
     Cell('PNG', 'grey, 16 bits', 'white is 65535', lambda w: w.png(DEEP, 16), DEEP, depth=16),
     Cell('PNG', 'grey, 16 bits, all below 16384', NEEDS_DEPTH, lambda w: w.png(DARK, 16),
@@ -198,6 +199,9 @@ JPEG_CELLS = [
                            ('hierarchical or differential', b'\xff\xc5'))),
     Cell('JPEG', 'damaged inside (libjpeg warns)', DAMAGED, lambda w: damage_inside(w.pillow(
         SMOOTH, 'JPEG', quality=95)), 'JPEG: (Corrupt|Unsupported|Premature)'),
+    Cell('JPEG', 'more than 500 scans', 'rejected', lambda w: (
+        lambda jpeg: jpeg[:-2] + b'\xff\xda' * 501)(
+        w.pillow(SMOOTH, 'JPEG')), 'more than 500 scans'),
     Cell('JPEG', 'cut short', DAMAGED, lambda w: w.pillow(SMOOTH, 'JPEG')[:-40], 'Premature end'),
     Cell('JPEG', 'no end marker', DAMAGED, lambda w: w.pillow(SMOOTH, 'JPEG')[:-2], 'Premature end'),
     Cell('JPEG', 'no pixels', DAMAGED, lambda w: w.pillow(SMOOTH, 'JPEG')[:30], 'no pixels'),
@@ -205,8 +209,9 @@ JPEG_CELLS = [
          'damaged or cut short')]
 
 TIFF_CELLS = [
-    *(Cell('TIFF', f'grey, {bits} bit' + 's' * (bits > 1), '0 to 255, evenly spaced', lambda w, bits=bits: w.tiff(
-        BITS[bits], bits), BITS[bits] * (255 // (2 ** bits - 1))) for bits in (1, 2, 4)),
+    *(Cell('TIFF', f'grey, {bits} bit' + 's' * (bits > 1), '0 to 255, evenly spaced',
+           lambda w, bits=bits: w.tiff(BITS[bits], bits),
+           BITS[bits] * (255 // (2 ** bits - 1))) for bits in (1, 2, 4)),
     Cell('TIFF', 'grey, 8 bits', AS_STORED, lambda w: w.tiff(GREY), GREY),
     *(Cell('TIFF', f'grey, {bits} bits, packed', f'white is {2 ** bits - 1}, as the file says',
            lambda w, bits=bits: w.tiff(BITS[bits], bits), BITS[bits], depth=bits)
@@ -237,6 +242,8 @@ TIFF_CELLS = [
       for bits, img in ((8, COLOUR), (16, COLOUR_16))),
     Cell('TIFF', 'grey and alpha', DROPPED, lambda w: w.tiff(
         with_alpha(GREY), tags={338: (3, [2])}), GREY),
+    Cell('TIFF', 'more than four samples in a pixel', 'rejected', lambda w: w.tiff(
+        with_alpha(with_alpha(COLOUR)), 8, 2, tags={338: (3, [0, 0])}), 'a TIFF of 5 samples'),
     Cell('TIFF', 'palette, 4 bits', 'its colours', lambda w: w.tiff(
         BITS[4], 4, 3, tags=TIFF_PALETTE), bgr(COLOURS[BITS[4]])),
     Cell('TIFF', 'palette, 8 bits, with values below 256 (old writers)', 'its colours',
@@ -291,6 +298,10 @@ TIFF_CELLS = [
 
 GREYS = [(value, value, value) for value in range(256)]
 OTHER_CELLS = [
+    *(Cell('BMP', f'{bits} bit' + 's' * (bits > 1), 'colours of the palette',
+           lambda w, bits=bits: w.bmp(
+        BITS[bits], bits, palette=[tuple(colour) for colour in COLOURS[:2 ** bits].tolist()]),
+        COLOURS[BITS[bits]]) for bits in (1, 4)),
     Cell('BMP', '8 bits, palette of greys', 'its greys', lambda w: w.bmp(
         GREY, palette=GREYS), GREY),
     Cell('BMP', '8 bits, palette of greys from white to black', 'its greys', lambda w: w.bmp(
@@ -384,7 +395,9 @@ def test_the_table_of_the_docs_is_that_of_the_tests():
 
 
 EVERYDAY = [cell for cell in CELLS if not isinstance(cell.expected, str) and re.search(
-    r'^(PNG grey, \d+ bits?$|PNG interlaced|PNG RGB, 8|TIFF grey, (1|4|8|16) bits?$|TIFF RGB, 8 bits$|TIFF (LZW|Deflate|PackBits)|TIFF predictor .* 8 bits|TIFF big-endian'
+    r'^(PNG grey, \d+ bits?$|PNG interlaced|PNG RGB, 8'
+    r'|TIFF grey, (1|4|8|16) bits?$|TIFF RGB, 8 bits$|TIFF (LZW|Deflate|PackBits)'
+    r'|TIFF predictor .* 8 bits|TIFF big-endian'
     r'|TIFF white is zero, (1|8|16) bits$|TIFF orientation 3|BMP|WebP (lossless|lossy)'
     r'|JPEG|PGM 8)', f'{cell.kind} {cell.what}')]
 
@@ -401,6 +414,84 @@ def test_an_independent_reader_agrees_on_everyday_files(cell, files):
         other = 65535 - other
     ours = read_image(cell.build(files)).pixels.astype(int)
     assert np.array_equal(ours if ours.ndim == 2 else bgr(ours), other)
+
+
+def test_training_and_pictures_read_the_same(files, tmp_path):
+    """Each row of the table through the first step of a pipeline and the painter of predictions."""
+    from mmwindow.datasets.transforms import LoadRadiograph
+    from mmwindow.visualization.point_visualizer import stored_pixels
+    path = tmp_path / 'a.png'
+    for cell in CELLS:
+        content, settings = cell.build(files), ImageSettings(cell.bit_depth)
+        path.write_bytes(content)
+        step = LoadRadiograph(bit_depth=cell.bit_depth)
+        calls = [lambda step=step: step.transform(dict(img_path=str(path)))['img'],
+                 lambda settings=settings: stored_pixels(
+                     None, dict(img_path=path), settings)[..., ::-1]]
+        for call in calls:
+            if isinstance(cell.expected, str):
+                with pytest.raises(ValueError, match=cell.expected):
+                    call()
+            else:
+                assert np.array_equal(call(), read_image(content, settings).to_bgr()), cell.what
+
+
+def mutate(content, generator):
+    """Return a file that was cut, changed, or of which a part was left out, doubled or zeroed."""
+    place, other = sorted(generator.integers(0, len(content) + 1, 2).tolist())
+    other = min(other, place + 64)
+    part = content[place:other]
+    new = [b'', part + part, bytes(len(part)), generator.bytes(len(part)),
+           bytes([generator.integers(256)]) + part[1:], b'\xff' * len(part)]
+    if generator.integers(4) == 0:
+        return content[:place]
+    # Headers are short and decide most.
+    start = int(generator.integers(0, min(len(content), 120))) if generator.integers(2) else place
+    kind = int(generator.integers(len(new)))
+    return content[:start] + new[kind] + content[start + len(part):]
+
+
+def read_or_reject(content, settings):
+    """Return the image, or the one line that says why there is none."""
+    try:
+        return read_image(content, settings, name='wrist/17')
+    except ValueError as error:
+        assert str(error).startswith('wrist/17: ') and '\n' not in str(error)
+        return str(error)
+
+
+def check_mutations(files, folder, num_each, seed):
+    """Assert that check and reading agree on mutated files; return how many are read."""
+    generator = np.random.default_rng(seed)
+    num_read = 0
+    for cell in CELLS:
+        settings = ImageSettings(cell.bit_depth, max_pixels=10 ** 6)
+        original = cell.build(files)
+        for _ in range(num_each if original else 0):
+            content = mutate(original, generator)
+            (folder / 'a').write_bytes(content)
+            image = read_or_reject(content, settings)
+            is_read = not isinstance(image, str)
+            height, width = image.shape if is_read else (6, 11)
+            problem = describe_image_problem(folder / 'a', height, width, settings)
+            if is_read:
+                assert problem is None, (cell.what, problem)
+                assert image.pixels.size and image.to_bgr().shape == (height, width, 3)
+            else:
+                assert problem is not None and (
+                    f'wrist/17: {problem}' == image or 'the point file says' in problem)
+            num_read += is_read
+    return num_read
+
+
+def test_the_check_passes_exactly_what_is_read(files, tmp_path):
+    """About 600 damaged files, each read or rejected in one line, by the check as by the decoder."""
+    assert check_mutations(files, tmp_path, 4, seed=0) > 50
+
+
+@pytest.mark.long
+def test_the_check_passes_exactly_what_is_read_of_many(files, tmp_path):
+    assert check_mutations(files, tmp_path, 60, seed=1) > 750
 
 
 if __name__ == '__main__':

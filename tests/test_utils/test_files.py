@@ -1,9 +1,18 @@
 """Files are complete or not there; JSON that cannot be meant is named."""
 import os
+import socket
 
 import pytest
 
-from mmwindow.utils.files import atomic_file, load_json, read_json, replace_nan, write_json
+from mmwindow.datasets.folds import file_checksum
+from mmwindow.utils.files import (
+    atomic_file,
+    check_ordinary_file,
+    load_json,
+    read_json,
+    replace_nan,
+    write_json,
+)
 
 
 def test_json_is_complete_or_not_there(tmp_path):
@@ -31,3 +40,15 @@ def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path):
         first.write_text('[1]')
         second.write_text('[2]')
     assert load_json(path) == [1]  # the outer one is renamed last
+
+
+def test_special_files_are_rejected_before_they_are_opened(tmp_path):
+    os.mkfifo(tmp_path / 'pipe')  # reading it would wait for ever
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / 'socket'))
+        for path, kind in ((tmp_path / 'pipe', 'a pipe'), (tmp_path / 'socket', 'a pipe or a device'),
+                           (tmp_path, 'a folder'), ('/dev/zero', 'a device')):
+            for read in (file_checksum, lambda path: check_ordinary_file(path, 'thing')):
+                with pytest.raises(ValueError, match=f'cannot be read .it is .*{kind}'):
+                    read(path)
+    check_ordinary_file(tmp_path / 'nothing', 'thing')  # who opens it names what is missing

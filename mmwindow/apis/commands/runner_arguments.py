@@ -6,6 +6,7 @@ import sys
 import warnings
 
 from mmwindow.utils.command_line import add_options_argument
+from mmwindow.utils.processes import become_rank
 
 
 def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,22 +21,9 @@ def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
 def prepare_process(args: argparse.Namespace) -> dict:
     """Set up this process as the launcher wants it; return the arguments of ``train``, ``test``."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    become_rank(args.launcher)
+    logging.raiseExceptions = False  # a log that a full disk does not take gives a traceback a line
     if not args.verbose and not sys.warnoptions:
         warnings.simplefilter('ignore')
     return {name: value for name, value in vars(args).items()
             if name not in ('local_rank', 'command_line')}
-
-
-def end_rank(launcher: str) -> None:
-    """End a process that is one of several on a machine without a GPU, with status 0.
-
-    Threads of gloo may outlive its process group, and a Python that ends with one of them running
-    aborts now and then ("terminate called without an active exception"): torchrun then reports a
-    finished work as failed. All files are closed by now, so nothing is lost without Python's own end.
-    """
-    import torch
-    if launcher == 'pytorch' and not torch.cuda.is_available():
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)

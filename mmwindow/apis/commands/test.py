@@ -6,9 +6,9 @@ import argparse
 
 from mmwindow.apis.commands.runner_arguments import (
     add_runner_arguments,
-    end_rank,
     prepare_process,
 )
+from mmwindow.utils.processes import end_rank
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Test, and show the numbers."""
     options = prepare_process(args)
-    from mmwindow.apis.test import describe_metrics, test
-    print(describe_metrics(test(**options)), end='')
-    end_rank(args.launcher)
+    from mmwindow.apis.test import describe_metrics, describe_outputs, test
+    print(describe_metrics(test(**options)) + describe_outputs(args.out, args.show_dir), end='')
+    end_rank()

@@ -7,9 +7,9 @@ import argparse
 
 from mmwindow.apis.commands.runner_arguments import (
     add_runner_arguments,
-    end_rank,
     prepare_process,
 )
+from mmwindow.utils.processes import end_rank
 
 STOPPED = 'stopped; add --resume to the command to resume from the last epoch'
 
@@ -32,4 +32,4 @@ def run(args: argparse.Namespace) -> None:
     options = prepare_process(args)
     from mmwindow.apis.train import describe_training, train
     print(describe_training(train(**options)), end='')
-    end_rank(args.launcher)
+    end_rank()

@@ -6,7 +6,7 @@ from mmcv.transforms import LoadImageFromFile
 from mmdet.registry import TRANSFORMS
 from mmengine.fileio import LocalBackend, get, register_backend
 
-from mmwindow.images.decode import ImageSettings, read_image
+from mmwindow.images.decode import MAX_PIXELS, ImageSettings, read_image
 
 
 @register_backend('radiograph', force=True)
@@ -21,10 +21,12 @@ class RadiographBackend(LocalBackend):
     Args:
         bit_depth: Of images stored in 16 bits; see :class:`~mmwindow.images.decode.ImageSettings`.
         storage: ``backend_args`` of the place that holds the files; None for a local disk.
+        max_pixels: Width times height of the largest image that is decoded.
     """
 
-    def __init__(self, bit_depth: int | None = None, storage: dict | None = None) -> None:
-        self.settings = ImageSettings(bit_depth)
+    def __init__(self, bit_depth: int | None = None, storage: dict | None = None,
+                 max_pixels: int = MAX_PIXELS) -> None:
+        self.settings = ImageSettings(bit_depth, max_pixels)
         self.storage = storage
 
     def get(self, filepath: str | Path) -> bytes:
@@ -58,9 +60,11 @@ class LoadRadiograph(LoadImageFromFile):
     Args:
         bit_depth: Of images stored in 16 bits; see :class:`~mmwindow.images.decode.ImageSettings`.
         backend_args: File backend of mmengine that holds the files.
+        max_pixels: Width times height of the largest image that is decoded.
     """
 
-    def __init__(self, bit_depth: int | None = None, backend_args: dict | None = None) -> None:
-        ImageSettings(bit_depth)
+    def __init__(self, bit_depth: int | None = None, backend_args: dict | None = None,
+                 max_pixels: int = MAX_PIXELS) -> None:
+        ImageSettings(bit_depth, max_pixels)
         super().__init__(backend_args=dict(backend='radiograph', bit_depth=bit_depth,
-                                           storage=backend_args))
+                                           storage=backend_args, max_pixels=max_pixels))

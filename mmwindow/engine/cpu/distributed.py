@@ -1,8 +1,13 @@
 """Starting several processes on machines without a GPU."""
 import os
+from datetime import timedelta
 
 import torch
 import torch.distributed as torch_distributed
+
+# Seconds that an exchange between ranks may take. RankWatchHook names a silent rank long before;
+# torch's own limits (10 minutes with NCCL) end a training without a name.
+PATIENCE = 24 * 3600
 
 
 def init_cpu_process_group(launcher: str) -> bool:
@@ -30,7 +35,7 @@ def init_cpu_process_group(launcher: str) -> bool:
     if missing:
         raise ValueError(f"--launcher pytorch reads {', '.join(missing)} from the environment, "
                          "which torchrun sets: start with tools/dist_train.sh or torchrun.")
-    torch_distributed.init_process_group('gloo')
+    torch_distributed.init_process_group('gloo', timeout=timedelta(seconds=PATIENCE))
     return True
 
 

@@ -7,22 +7,34 @@ from mmengine.hooks import Hook
 
 @HOOKS.register_module()
 class ValidateOnResumeHook(Hook):
-    """Validate first when a training resumes at an epoch that is due for validation.
+    """Validate first when a training resumes where a validation was due.
 
     mmengine saves an epoch's checkpoint before it validates the epoch, and never validates
     it later: a training killed during validation would resume without ever judging that
     epoch, and its best checkpoint could be another one than without the cut. Validating
-    again changes nothing where it had been done. ``mmwindow.apis.train`` registers the hook.
+    again changes nothing where it had been done. The hook is in our configs; ``mmwindow.apis``
+    registers it where a config has none.
     """
 
     priority = 'LOWEST'  # after CheckpointHook, which prepares itself in before_train too
 
     def before_train(self, runner: Any) -> None:
-        """Validate where the epoch is due for it."""
-        loop = runner.train_loop
-        epoch = runner.epoch
-        is_due = epoch % loop.val_interval == 0 or epoch == loop.max_epochs
-        if runner.val_loop is not None and epoch >= max(1, loop.val_begin) and is_due:
-            runner.logger.info(f'Resumed at epoch {epoch}: it is validated first, the cut may have '
-                               'come before')
+        """Validate where it is due."""
+        if runner.val_loop is not None and is_validation_due(runner):
+            runner.logger.info(f'Resumed at epoch {runner.epoch}: it is validated first, the cut may '
+                               'have come before')
             runner.val_loop.run()
+
+
+def is_validation_due(runner: Any) -> bool:
+    """Return whether a training that stands where this one resumes validates there."""
+    loop = runner.train_loop
+    if hasattr(loop, '_decide_current_val_interval'):
+        loop._decide_current_val_interval()  # config: dynamic_intervals
+    if hasattr(loop, 'dataloader_iterator'):  # it counts iterations
+        done, last = runner.iter, loop.max_iters
+    else:
+        done, last = runner.epoch, loop.max_epochs
+        if runner.iter != done * len(loop.dataloader):
+            return False  # in the middle of an epoch
+    return done >= max(1, loop.val_begin) and (done % loop.val_interval == 0 or done == last)

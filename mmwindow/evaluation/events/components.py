@@ -17,9 +17,16 @@ from numpy.typing import ArrayLike, NDArray
 from mmwindow.evaluation.events.grid import Cells, make_grid, sort_cells
 from mmwindow.evaluation.events.image_events import ImageEvents, pack_counts
 from mmwindow.evaluation.events.states import NO_STATES, States, count_changes, judge_states
-from mmwindow.evaluation.hit_rules import Floats, HitRule, judge_findings, make_hit_rule
+from mmwindow.evaluation.hit_rules import (
+    Floats,
+    HitRule,
+    check_judges_points,
+    judge_findings,
+    make_hit_rule,
+)
 from mmwindow.utils.frame import FRAME_SIDE
 
+FRAME_SLACK = 1e-3  # of a pixel: what scaling to the frame may round to
 METHODS = ('auto', 'numba', 'plain')
 Sweep = Callable[[Cells, tuple[int, int]], States]
 
@@ -174,10 +181,58 @@ def box_events(boxes: ArrayLike, scores: ArrayLike, targets: ArrayLike, hit_radi
         ([0.8], [0.6])
     """
     rule = make_hit_rule(rule, hit_radius=hit_radius, max_overlap=max_overlap, min_iou=min_iou)
-    floor = check_floor(floor)
-    scores = check_scores(np.asarray(scores).reshape(-1) if np.size(scores) else np.zeros(0),
-                          'box scores').astype(np.float64)
+    scores = check_finding_scores(scores)
     boxes = check_findings(boxes, scores, frame_side)
+    return scored_events(boxes, scores, targets, rule, frame_side, image_score, floor, **identity)
+
+
+def point_events(points: ArrayLike, scores: ArrayLike, targets: ArrayLike,
+                 rule: str | HitRule = 'distance', hit_radius: float = 50.,
+                 frame_side: int = FRAME_SIDE, image_score: float | None = None,
+                 floor: float | None = None, **identity: Any) -> ImageEvents:
+    """Reduce the scored points of one image and class to its events: points of confidence.
+
+    Args:
+        points: ``(N, 2)``, x and y in frame pixels, in the frame.
+        scores: ``(N,)``.
+        targets: As in :func:`map_events`, and so are the arguments not named here.
+        rule: One that judges a finding by its centre: 'distance' or 'centre_in_box'.
+        hit_radius: Of 'distance'.
+        frame_side: In pixels.
+        image_score: The best point's score if None; without points -inf.
+        floor: Points below are left out.
+        **identity: ``image_id``, ``group`` and ``fields`` of the result.
+
+    Returns:
+        ImageEvents
+
+    Raises:
+        ValueError: The rule asks for the extent of a finding, shapes disagree, a value is not
+            finite, or a point lies outside the frame.
+
+    Example:
+        >>> events = point_events([[100, 130], [600, 600]], [0.8, 0.6], [[100, 100]])
+        >>> events.recall_levels.tolist(), events.fp_levels.tolist()
+        ([0.8], [0.6])
+    """
+    rule = make_hit_rule(rule, hit_radius=hit_radius)
+    check_judges_points(rule)
+    scores = check_finding_scores(scores)
+    points = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    if len(points) != len(scores):
+        raise ValueError(f'there are {len(points)} points but {len(scores)} scores')
+    if not (np.isfinite(points).all() and (points >= -FRAME_SLACK).all()
+            and (points <= frame_side + FRAME_SLACK).all()):
+        raise ValueError(f'a point is not finite, or outside the frame of side {frame_side}; leave '
+                         'points outside the image out, and scale them to frame pixels')
+    return scored_events(np.tile(points.clip(0, frame_side), 2), scores, targets, rule, frame_side,
+                         image_score, floor, **identity)
+
+
+def scored_events(boxes: Floats, scores: Floats, targets: ArrayLike, rule: HitRule, frame_side: int,
+                  image_score: float | None, floor: float | None, **identity: Any) -> ImageEvents:
+    """Return the events of checked boxes ``(N, 4)``, or of points as boxes without size."""
+    floor = check_floor(floor)
     best = float(scores.max()) if len(scores) else -np.inf
     if floor is not None:
         boxes, scores = boxes[scores >= floor], scores[scores >= floor]
@@ -191,6 +246,12 @@ def box_events(boxes: ArrayLike, scores: ArrayLike, targets: ArrayLike, hit_radi
         **pack_counts(*count_changes(judged.kinds, states)), **identity)
 
 
+def check_finding_scores(scores: ArrayLike) -> Floats:
+    """Return scores of findings as float64 ``(N,)``; float16 and what is not finite are rejected."""
+    return np.asarray(check_scores(
+        np.asarray(scores).reshape(-1) if np.size(scores) else np.zeros(0), 'box scores'), np.float64)
+
+
 def check_findings(boxes: ArrayLike, scores: Floats, frame_side: float) -> Floats:
     """Return scored boxes as float64 ``(N, 4)``, in the frame."""
     boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
@@ -202,8 +263,7 @@ def check_findings(boxes: ArrayLike, scores: Floats, frame_side: float) -> Float
     if flat.any():
         raise ValueError(f'the box {boxes[flat][0]} has no area; x1 < x2 and y1 < y2 are expected, '
                          'and boxes outside the image are to be left out')
-    slack = 1e-3  # of a pixel: what scaling to the frame may round to
-    beyond = (boxes < -slack).any(axis=1) | (boxes > frame_side + slack).any(axis=1)
+    beyond = (boxes < -FRAME_SLACK).any(axis=1) | (boxes > frame_side + FRAME_SLACK).any(axis=1)
     if beyond.any():
         raise ValueError(f'the box {boxes[beyond][0]} reaches beyond the frame of side '
                          f'{frame_side}; clip boxes to the image, and scale them to frame pixels')

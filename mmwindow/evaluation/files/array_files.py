@@ -1,5 +1,7 @@
 """Reading arrays from NPY, NPZ and PNG files of anyone, at no more cost than the file's own size."""
+import io
 import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from mmwindow.utils.messages import quote, shorten
 
 # Bytes that compressed data may become whatever they compress to: 16 maps of 2048 x 2048 float32.
 MAX_EXPANDED = 1 << 28
+PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 MAX_RATIO = 100  # beyond that, how much larger than the compressed bytes
 
 
@@ -82,7 +85,10 @@ def _read_array(stream: IO[bytes], size: int) -> NDArray[Any]:
                    (2, 0): np.lib.format.read_array_header_2_0}.get(version)
     if read_header is None:
         raise ValueError(f'version {version} of the NPY format is unknown')
-    shape, is_fortran, dtype = read_header(stream)
+    try:
+        shape, is_fortran, dtype = read_header(stream)
+    except Exception as error:  # numpy parses it as Python: anything may go wrong
+        raise ValueError('the header is damaged') from error
     if dtype.hasobject or dtype.kind not in 'biufUS':
         raise ValueError(f'the array is of type {str(dtype)[:40]}; numbers are expected')
     num_bytes = math.prod(shape) * dtype.itemsize
@@ -92,6 +98,51 @@ def _read_array(stream: IO[bytes], size: int) -> NDArray[Any]:
     if len(data) != num_bytes:
         raise ValueError(f'{len(data)} of {num_bytes} bytes are there')
     return np.frombuffer(data, dtype).reshape(shape, order='F' if is_fortran else 'C')
+
+
+def check_grey_png(content: bytes) -> None:
+    """Reject a grey PNG that is incomplete or damaged.
+
+    Pillow fills rows that are missing with zeros, and looks at no checksum: scores would be wrong
+    without a word. PNG of other kinds are left to the caller.
+
+    Raises:
+        ValueError: A chunk is cut short or its checksum is wrong, the header is not the first or the
+            end not the last one, or the pixels are not as many as the header says.
+    """
+    if content[:8] != PNG_SIGNATURE:
+        raise ValueError('it is no PNG')
+    names: list[bytes] = []
+    packed: list[bytes] = []
+    place, header = 8, b''
+    while place < len(content) and names[-1:] != [b'IEND']:
+        length, = struct.unpack('>I', content[place:place + 4].ljust(4, b'\xff'))
+        name, data = content[place + 4:place + 8], content[place + 8:place + 8 + length]
+        checksum = content[place + 8 + length:place + 12 + length]
+        if checksum != struct.pack('>I', zlib.crc32(name + data)):
+            raise ValueError('a part of it is cut short or damaged: a checksum is wrong')
+        names.append(name)
+        header = data if name == b'IHDR' else header
+        packed += [data] if name == b'IDAT' else []
+        place += 12 + length
+    if (names[:1] != [b'IHDR'] or names.count(b'IHDR') != 1 or len(header) != 13
+            or names[-1:] != [b'IEND']):
+        raise ValueError('it is cut short, or its header is damaged')
+    width, height, depth, colour, *_, is_interlaced = struct.unpack('>IIBBBBB', header)
+    if colour != 0 or is_interlaced:
+        return
+    expected = height * (1 + (width * depth + 7) // 8)  # a row begins with the number of its filter
+    if expected > max(MAX_EXPANDED, MAX_RATIO * len(content)):
+        raise ValueError(f'it has {len(content)} bytes and would become {expected}')
+    unpacker = zlib.decompressobj()
+    try:
+        rows = unpacker.decompress(b''.join(packed), expected + 1)
+    except zlib.error as error:
+        raise ValueError(f'its pixels are damaged: {error}') from error
+    if len(rows) != expected or not unpacker.eof:
+        raise ValueError(f'its pixels are damaged, or not the {width} x {height} of its header')
+    if max(rows[::1 + (width * depth + 7) // 8], default=0) > 4:
+        raise ValueError('its pixels are damaged: a row has an unknown filter')
 
 
 def load_png(path: Path) -> NDArray[Any]:
@@ -106,10 +157,13 @@ def load_png(path: Path) -> NDArray[Any]:
 
     check_regular_file(path, 'PNG file')
     try:
-        with Image.open(path) as img:
+        content = path.read_bytes()
+        check_grey_png(content)
+        with Image.open(io.BytesIO(content)) as img:
             mode, values = img.mode, np.asarray(img)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f'{path}: the map cannot be read ({error}); write it again') from error
+        raise ValueError(f'{path}: the map cannot be read ({shorten(str(error))}); write it again'
+                         ) from error
     if mode not in ('L', 'I;16', 'I;16B', 'I'):
         raise ValueError(f'{path}: the map is a PNG of mode {mode}; one grey channel of 8 or 16 bits '
                          'is expected (a coloured heat map is a picture, not scores)')

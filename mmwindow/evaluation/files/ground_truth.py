@@ -35,6 +35,17 @@ class GroundTruth:
     path: Path
     point_file: PointFile | None = None
 
+    @property
+    def everybody(self) -> 'GroundTruth':
+        """All images with the points of all readers: what predictions are looked up in."""
+        return self if self.point_file is None else ground_truth(self.point_file, ALL)
+
+    @property
+    def name(self) -> str:
+        """The name of the file, or of the readers' files."""
+        paths = (self.path, ) if self.point_file is None else self.point_file.paths
+        return ', '.join(path.name for path in paths)
+
 
 def read_annotations(path: str | Path | Sequence[str | Path], points_from: str = 'auto',
                      needs_boxes: bool = False, readers: str | None = None,

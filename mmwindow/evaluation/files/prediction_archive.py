@@ -123,7 +123,7 @@ def iterate_archive(path: str | Path, content: Mapping[str, Any]
     with_maps = [image for image in images if 'map' in image]
     with_boxes = [image for image in images if 'map' not in image]
 
-    def pack(image: dict[str, Any], **arrays: NDArray[Any]) -> tuple[dict[str, Any], Prediction]:
+    def pack(image: dict[str, Any], **arrays: Any) -> tuple[dict[str, Any], Prediction]:
         return image, Prediction(
             image['image_id'], image_scores=image.get('image_scores'), height=image.get('height'),
             width=image.get('width'), classes=classes, **arrays)

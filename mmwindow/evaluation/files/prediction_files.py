@@ -1,9 +1,9 @@
 """Reading saved predictions of any framework, one image at a time.
 
-Ours is ``.npz`` with ``.json`` (:mod:`~mmwindow.evaluation.files.prediction_archive`). Boxes also
-come from COCO's result JSON; maps from an NPZ, a folder of NPY or PNG files; either from the pickle
-of mmdet's ``DumpDetResults``. Images are recognised by id, file name or the stem of it; a name that
-fits two images is rejected.
+Ours is ``.npz`` with ``.json`` (:mod:`~mmwindow.evaluation.files.prediction_archive`). Points and
+boxes also come from CSV (:mod:`~mmwindow.evaluation.files.csv_files`), boxes from COCO's result JSON;
+maps from an NPZ, a folder of NPY or PNG files; either from the pickle of mmdet's ``DumpDetResults``.
+Images are recognised by id, file name or the stem of it; a name that fits two images is rejected.
 """
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,15 +14,17 @@ import numpy as np
 
 from mmwindow.annotations.checks import as_id, is_number
 from mmwindow.evaluation.files.array_files import iterate_npz, load_npy, load_png
+from mmwindow.evaluation.files.csv_files import read_csv
 from mmwindow.evaluation.files.ground_truth import GroundTruth
+from mmwindow.evaluation.files.image_names import ImageNames
 from mmwindow.evaluation.files.prediction_archive import iterate_archive, read_description
-from mmwindow.evaluation.files.predictions import Prediction, Target
+from mmwindow.evaluation.files.predictions import Prediction
 from mmwindow.evaluation.files.safe_pickle import load_samples
 from mmwindow.evaluation.files.samples import sample_prediction
 from mmwindow.utils.files import load_json
 from mmwindow.utils.messages import quote, shorten
 
-READERS = ('boxes', 'npz', 'npy', 'png', 'pickle')
+READERS = ('boxes', 'npz', 'npy', 'png', 'pickle', 'csv')
 IMAGE_IDS = ('auto', 'id', 'stem')
 
 
@@ -41,7 +43,7 @@ def find_reader(path: str | Path) -> str:
         return found[0]
     if not path.exists():
         raise ValueError(f'{path}: there is no such file of predictions')
-    kinds = {'.json': 'boxes', '.npz': 'npz', '.pkl': 'pickle', '.pickle': 'pickle'}
+    kinds = {'.csv': 'csv', '.json': 'boxes', '.npz': 'npz', '.pkl': 'pickle', '.pickle': 'pickle'}
     if path.suffix.lower() not in kinds:
         raise ValueError(f'{path}: the suffix is {path.suffix!r}; {sorted(kinds)}, or a folder of '
                          '.npy or .png files, are expected')
@@ -71,110 +73,15 @@ def read_predictions(path: str | Path, truth: GroundTruth, classes: Sequence[str
     if image_ids not in IMAGE_IDS:
         raise ValueError(f'image_ids is {image_ids!r}; it must be one of {IMAGE_IDS}')
     kind = find_reader(path)
-    if kind == 'boxes':
+    if kind in ('boxes', 'csv'):
         if classes is not None:
-            raise ValueError(f'{path}: COCO results name their classes by category_id; leave the '
-                             'classes out (--classes)')
-        return read_boxes(path, truth, image_ids)
+            raise ValueError(
+                f'{path}: {"COCO results name" if kind == "boxes" else "a CSV names"} the classes by '
+                f'{"category_id" if kind == "boxes" else "its column class"}; leave the classes out '
+                '(--classes)')
+        return read_csv(path, truth) if kind == 'csv' else read_boxes(path, truth, image_ids)
     reader = dict(npz=read_npz, npy=read_folder, png=read_folder, pickle=read_samples)[kind]
     return reader(path, truth, classes)
-
-
-class ImageNames:
-    """Find the image that a key means: its id, file name, or the stem of it.
-
-    Args:
-        targets: The images.
-        path: Of the predictions, for messages.
-    """
-
-    def __init__(self, targets: Sequence[Target], path: Path) -> None:
-        self.path = path
-        self.file_names = {target.image_id: Path(target.fields.get('file_name', ''))
-                           for target in targets}
-        self.by_key: dict[str, set[Any]] = {}
-        for image_id, name in self.file_names.items():
-            for key in {str(image_id), str(name), name.name, name.stem} - {'', '.'}:
-                self.by_key.setdefault(key, set()).add(image_id)
-
-    def find(self, key: object) -> Any:
-        """Return the id of the image.
-
-        Raises:
-            ValueError: No image, or several, are meant.
-        """
-        found = self.by_key.get(str(key), set())
-        if len(found) != 1:
-            known = ', '.join(sorted(self.by_key)[:4])
-            raise ValueError(
-                f'{self.path}: {quote(key)} means '
-                + (f'the images {sorted(found, key=str)} alike' if found else 'no image of the '
-                   f'annotation file ({known}, ...)')
-                + '; maps are named by image id, file name or its stem')
-        return next(iter(found))
-
-    def find_checked(self, image_id: Any, file_name: object, must_know: bool = True) -> Any:
-        """Return the id of an image that is named by id and, where known, by file name.
-
-        Args:
-            image_id: The id, or the stem or number of the file name.
-            file_name: Of the image; None where it is not said.
-            must_know: Reject a file name that is no image's; else the id alone counts.
-
-        Raises:
-            ValueError: No image, or several, are meant, or the two contradict each other.
-        """
-        found = set() if file_name is None else self.find_file(str(file_name))
-        if not found and (file_name is None or not must_know):
-            return self.find(image_id)
-        fitting = [key for key in found if str(key) == str(image_id)] or [
-            key for key in found if str(image_id) in self.stem_keys(key)]
-        if len(fitting) != 1:
-            raise ValueError(
-                f'{self.path}: image_id {quote(image_id)} and file_name {quote(file_name)} are '
-                + ('two images; which of the two is meant?' if found else
-                   'no image of the annotation file'))
-        return fitting[0]
-
-    def find_file(self, file_name: str) -> set[Any]:
-        """Return the ids of the images that a file name can mean: by its path, else its last part."""
-        name = Path(file_name)
-        return {image_id for image_id, own in self.file_names.items()
-                if own == name} or self.by_key.get(name.name, set()) & {
-                    image_id for image_id, own in self.file_names.items() if own.name == name.name}
-
-    def stem_keys(self, image_id: Any) -> tuple[str, ...]:
-        """Return the stem of an image's file name, and its number where it is one."""
-        stem = self.file_names[image_id].stem
-        return (stem, str(int(stem))) if (
-            stem.isascii() and stem.isdigit() and len(stem) < 19) else (stem, )
-
-    def match_ids(self, keys: set[Any], image_ids: str) -> dict[Any, Any]:
-        """Return the image that each ``image_id`` of COCO results means.
-
-        Args:
-            keys: All of the file.
-            image_ids: As in :func:`read_predictions`.
-
-        Raises:
-            ValueError: Both readings fit all keys but name other images, or none fits.
-        """
-        by_stem: dict[str, list[Any]] = {}
-        for image_id in self.file_names:
-            for key in set(self.stem_keys(image_id)):
-                by_stem.setdefault(key, []).append(image_id)
-        ids = {key: key for key in keys if key in self.file_names}
-        stems = {key: by_stem[str(key)][0] for key in keys if len(by_stem.get(str(key), ())) == 1}
-        if image_ids == 'auto':
-            complete = [found for found in (ids, stems) if len(found) == len(keys)]
-            if len(complete) == 2 and ids != stems:
-                key = next(key for key in keys if ids[key] != stems[key])
-                raise ValueError(
-                    f'{self.path}: image_id {key!r} is the id of {self.file_names[ids[key]]}, and '
-                    f'the number of {self.file_names[stems[key]]}; say which is meant: image_ids '
-                    "(--image-ids) 'id' or 'stem'")
-            return (complete or [ids])[0]
-        return ids if image_ids == 'id' else stems
 
 
 def read_boxes(path: Path, truth: GroundTruth, image_ids: str = 'auto') -> Iterator[Prediction]:
@@ -192,12 +99,15 @@ def read_boxes(path: Path, truth: GroundTruth, image_ids: str = 'auto') -> Itera
                              'bbox and score are expected')
     names = ImageNames(truth.targets, path)
     matches = names.match_ids({as_id(entry['image_id']) for entry in entries
-                               if 'file_name' not in entry}, image_ids)
+                               if entry.get('file_name') is None}, image_ids)
     rows: dict[Any, list[tuple[float, ...]]] = {}
     for index, entry in enumerate(entries):
         where, key = f'{path}: result {index}', as_id(entry['image_id'])
-        if 'file_name' in entry:
-            image_id = names.find_checked(key, entry['file_name'])
+        file_name = entry.get('file_name')  # null: not said
+        if file_name is not None and not isinstance(file_name, str):
+            raise ValueError(f'{where} has the file_name {quote(file_name)}; a name is expected')
+        if file_name is not None:
+            image_id = names.find_checked(key, file_name)
         elif key is None or key not in matches:
             raise ValueError(f'{where} is of image {quote(entry["image_id"])}, which is not in '
                              f'{truth.path}; are these predictions of another set?')
@@ -262,9 +172,9 @@ def read_samples(path: Path, truth: GroundTruth, classes: Sequence[str] | None =
             prediction = sample_prediction({'ori_shape': (None, None), **sample}, classes)
             image_id = names.find_checked(
                 sample['img_id'], None if img_path is None else str(img_path), must_know=False)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f'{path}: sample {index} (image {quote(sample["img_id"])}): '
-                             f'{shorten(str(error))}') from error
+        except Exception as error:  # of any object that a pickle can hold
+            raise ValueError(f'{path}: sample {index} (image {quote(sample["img_id"], 60)}): '
+                             f'{shorten(str(error).removeprefix(f"{path}: "), 400)}') from error
         yield _with_id(prediction, image_id)
 
 

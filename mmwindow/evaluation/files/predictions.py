@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from mmwindow.annotations.groups import group_name
 from mmwindow.evaluation.events.targets import Floats
 from mmwindow.utils.frame import FRAME_SIDE
+from mmwindow.utils.messages import quote, shorten
 
 Labels = NDArray[np.integer]
+BEYOND = 0.01  # image pixels: what scaling a box to its image may round to
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Target:
     def name(self) -> str:
         """How messages name the image."""
         file_name = self.fields.get('file_name')
-        return f'image {self.image_id!r}' + (f' ({file_name})' if file_name else '')
+        return f'image {quote(self.image_id)}' + (f' ({shorten(file_name)})' if file_name else '')
 
     @property
     def scale(self) -> float:
@@ -56,19 +58,22 @@ class Target:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a detector says of one image: maps, or boxes with scores.
+    """What a detector says of one image: maps, or boxes or points with scores.
 
     Attributes:
         image_id: That of the target.
         maps: ``(n, m)`` for one class or ``(C, n, m)``, float32 or float64 scores.
         boxes: ``(N, 4)``, x1, y1, x2, y2 in pixels of the image, after non-maximum suppression;
             where there are no maps.
-        scores: ``(N,)``, of the boxes.
-        labels: ``(N,)``, the class of each box; None for all 0.
-        image_scores: ``(C,)``; None for the maximum of the map or the best box.
+        scores: ``(N,)``, of the boxes or points.
+        labels: ``(N,)``, the class of each box or point; None for all 0.
+        image_scores: ``(C,)``; None for the maximum of the map or the best finding.
         height: Of the image that was predicted, compared with the target's where given.
         width: Likewise.
         classes: The names that the labels and the maps count; None for those of the evaluation.
+        points: ``(N, 2)``, x and y in pixels of the image; where there are neither maps nor boxes.
+            Only the hit rules that read a finding's centre alone judge them.
+        num_repeated: How many findings the reader of the file left out since they are there twice.
     """
 
     image_id: Any
@@ -80,22 +85,26 @@ class Prediction:
     height: float | None = None
     width: float | None = None
     classes: Sequence[str] | None = None
+    points: ArrayLike | None = None
+    num_repeated: int = 0
 
 
-class CheckedBoxes(NamedTuple):
-    """Boxes clipped to their image.
+class CheckedFindings(NamedTuple):
+    """Boxes clipped to their image, or points inside it.
 
     Attributes:
-        boxes: ``(N, 4)``, image pixels.
+        boxes: ``(N, 4)``, image pixels; of a point x, y, x, y.
         scores: ``(N,)``.
         labels: ``(N,)``.
-        num_left_out: How many lay outside the image or had no area.
+        num_left_out: How many lay outside the image or, of boxes, had no area.
+        num_clipped: How many of the boxes that stay reached beyond the image.
     """
 
     boxes: Floats
     scores: NDArray[Any]
     labels: Labels
     num_left_out: int
+    num_clipped: int
 
 
 def check_target(target: Target, num_classes: int) -> Target:
@@ -198,36 +207,68 @@ def check_maps(maps: ArrayLike, target: Target, num_classes: int,
     return maps
 
 
-def check_boxes(prediction: Prediction, target: Target, num_classes: int) -> CheckedBoxes:
-    """Return boxes clipped to the image, their scores and labels, and how many were left out.
+def check_boxes(prediction: Prediction, target: Target, num_classes: int) -> CheckedFindings:
+    """Return boxes clipped to the image, their scores and labels, and what was counted.
 
-    Boxes that lie outside the image or have no area are left out and counted.
+    Boxes that lie outside the image or have no area are left out and counted; those that reach
+    beyond it are clipped and counted.
 
     Raises:
         ValueError: Lengths differ, a number is not finite, or corners are exchanged.
     """
     boxes = _as_rows(prediction.boxes, 4, 'boxes')
-    scores = np.asarray(() if prediction.scores is None else prediction.scores).reshape(-1)
-    if len(scores) != len(boxes):
-        raise ValueError(f'there are {len(boxes)} boxes but {len(scores)} scores')
-    if len(boxes) and not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
-        wrong = np.nonzero(~(np.isfinite(boxes).all(axis=1) & np.isfinite(scores)))[0][0]
-        raise ValueError(f'box {wrong} is {boxes[wrong].tolist()} with the score {scores[wrong]}; '
-                         'every number must be finite')
+    scores, labels = _check_scored(prediction, boxes, 'box', num_classes)
     if (boxes[:, 2:] < boxes[:, :2]).any():
         exchanged = boxes[(boxes[:, 2:] < boxes[:, :2]).any(axis=1)][0]
         raise ValueError(f'the box {exchanged.tolist()} has corners exchanged; x1, y1, x2, y2 with '
                          'x1 < x2 and y1 < y2 are expected')
-    labels = _check_labels(prediction.labels, len(boxes), num_classes, 'boxes')
     clipped = boxes.clip(0, [target.width, target.height] * 2)
     seen = (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
-    return CheckedBoxes(clipped[seen], scores[seen], labels[seen], int((~seen).sum()))
+    beyond = (np.abs(boxes - clipped) > BEYOND).any(axis=1)
+    return CheckedFindings(clipped[seen], scores[seen], labels[seen], int((~seen).sum()),
+                           int((beyond & seen).sum()))
+
+
+def check_finding_points(prediction: Prediction, target: Target, num_classes: int
+                         ) -> CheckedFindings:
+    """Return points of confidence as boxes without size, their scores and labels.
+
+    Points outside the image are left out and counted.
+
+    Raises:
+        ValueError: Lengths differ, or a number is not finite.
+    """
+    points = _as_rows(prediction.points, 2, 'points of findings')
+    scores, labels = _check_scored(prediction, points, 'point', num_classes)
+    seen = ((points >= 0) & (points <= [target.width, target.height])).all(axis=1)
+    return CheckedFindings(np.tile(points[seen], 2), scores[seen], labels[seen],
+                           int((~seen).sum()), 0)
+
+
+def _check_scored(prediction: Prediction, places: Floats, what: str, num_classes: int
+                  ) -> tuple[NDArray[Any], Labels]:
+    """Return the scores and labels of findings at places ``(N, 2)`` or ``(N, 4)``."""
+    scores = np.asarray(() if prediction.scores is None else prediction.scores).reshape(-1)
+    if len(scores) and scores.dtype.kind not in 'fiub':
+        raise ValueError(f'{what} scores are of type {scores.dtype}; numbers are expected')
+    if len(scores) != len(places):
+        raise ValueError(f'there are {len(places)} {what}{"es" if what == "box" else "s"} but '
+                         f'{len(scores)} scores')
+    if len(places) and not (np.isfinite(places).all() and np.isfinite(scores).all()):
+        wrong = np.nonzero(~(np.isfinite(places).all(axis=1) & np.isfinite(scores)))[0][0]
+        raise ValueError(f'{what} {wrong} is {places[wrong].tolist()} with the score '
+                         f'{scores[wrong]}; every number must be finite')
+    return scores, _check_labels(prediction.labels, len(places), num_classes,
+                                 'boxes' if what == 'box' else 'points')
 
 
 def _as_rows(values: ArrayLike | None, width: int, what: str) -> Floats:
-    values = np.asarray(() if values is None else values, dtype=np.float64)
+    values = np.asarray(() if values is None else values)
     if values.size == 0:
         return np.zeros((0, width))
+    if values.dtype.kind not in 'fiub':
+        raise ValueError(f'{what} are of type {values.dtype}; numbers are expected')
+    values = values.astype(np.float64)
     if values.ndim != 2 or values.shape[1] != width:
         raise ValueError(f'{what} have shape {values.shape}; (N, {width}) is expected')
     return values
@@ -242,6 +283,6 @@ def _check_labels(labels: ArrayLike | None, num: int, num_classes: int, what: st
         labels = labels.astype(int)
     if len(labels) != num or labels.dtype.kind not in 'iu' or (
             num and not 0 <= labels.min() <= labels.max() < num_classes):
-        raise ValueError(f'{what}: labels are {labels.tolist()[:10]}; {num} integers from 0 to '
+        raise ValueError(f'{what}: labels are {shorten(labels.tolist())}; {num} integers from 0 to '
                          f'{num_classes - 1} are expected')
     return labels

@@ -6,22 +6,32 @@ Format: docs/evaluation.md.
 """
 import json
 import math
-import os
 import platform
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
-from mmwindow.evaluation.events.image_events import EVENT_PAIRS, ImageEvents
+from mmwindow.evaluation.events.image_events import ImageEvents
+from mmwindow.evaluation.files.event_checks import check_image, score_source
+from mmwindow.evaluation.files.record_checks import check_numbers, class_numbers, read_settings
+from mmwindow.evaluation.files.record_digests import (
+    check_digests,
+    class_digests,
+    record_digests,
+)
+from mmwindow.evaluation.files.record_images import describe_image, plain, read_events
 from mmwindow.evaluation.froc import CONVENTIONS
-from mmwindow.evaluation.froc_settings import FROCSettings, counted_curve
+from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.utils.files import load_own_json, write_text
+from mmwindow.utils.messages import quote, shorten
+
+__all__ = ['FORMAT', 'VERSION', 'WRITERS', 'Record', 'current_versions', 'plain', 'read_record',
+           'write_record']
 
 FORMAT = 'mmwindow-evaluation'
 WRITERS = 'tools/evaluate.py --out or FROCMetric(outfile=...)'
@@ -42,6 +52,7 @@ class Record:
         source: What was scored: names of files, the command.
         version: Of the format.
         path: Where it was read.
+        readers: What several readers of the images did; empty where there were none.
     """
 
     classes: dict[str, list[ImageEvents]]
@@ -52,6 +63,7 @@ class Record:
     source: dict[str, Any] = field(default_factory=dict)
     version: int = VERSION
     path: Path | None = None
+    readers: dict[str, Any] = field(default_factory=dict)
 
     def events(self, name: str | None = None) -> list[ImageEvents]:
         """Return the images of a class; of the only one if ``name`` is None.
@@ -71,8 +83,9 @@ class Record:
 def write_record(path: str | Path, classes: dict[str, Sequence[ImageEvents]],
                  settings: Mapping[str, Any], metrics: Mapping[str, Any] | None = None,
                  source: Mapping[str, Any] | None = None,
-                 intervals: Mapping[str, Any] | None = None) -> Path:
-    """Write a record atomically: a file under its own name is complete.
+                 intervals: Mapping[str, Any] | None = None,
+                 readers: Mapping[str, Any] | None = None) -> Path:
+    """Write a record atomically: a file under its own name is complete, and agrees with itself.
 
     Args:
         path: The ``.json``.
@@ -81,24 +94,37 @@ def write_record(path: str | Path, classes: dict[str, Sequence[ImageEvents]],
         metrics: Name to number.
         source: Plain data.
         intervals: For each class, metric to plain data.
+        readers: Plain data; an entry of this name where there are several readers.
 
     Returns:
         Path: Where it lies.
 
     Raises:
-        ValueError: A class without images, a setting is missing, or a number that no result has.
+        ValueError: A class without images, a setting is missing, a number that no result has, or
+            events or metrics that contradict each other, as :func:`read_record` would reject them.
     """
     path = Path(path)
     for name in ('budgets', 'convention'):
         if name not in settings:
             raise ValueError(f'{path}: the settings have no {name}; a record says how it is read')
+    froc_settings, classes = read_settings(path, settings), {
+        str(name): list(events) for name, events in classes.items()}
     loses_hits = any(img.recalled_levels is not None for events in classes.values()
                      for img in events)
     content = dict(
         format=FORMAT, version=VERSION if loses_hits else 1, settings=plain(settings),
         versions=current_versions(), source=plain(source or {}), metrics=plain(metrics or {}),
         intervals=plain(intervals or {}),
-        classes=[_describe_class(name, events, settings) for name, events in classes.items()])
+        classes=[_describe_class(f'{path}: class {name}', name, events, froc_settings)
+                 for name, events in classes.items()])
+    if readers:
+        content['readers'] = plain(readers)
+    content['digests'] = record_digests(content)
+    rule = settings.get('rule', 'disk_overlap')
+    for name, events in classes.items():
+        for img in events:
+            check_image(f'{path}: class {name}, image {quote(img.image_id)}', img, rule)
+    check_numbers(path, content, classes, froc_settings)
     write_text(path, json.dumps(content, allow_nan=False) + '\n')
     return path
 
@@ -114,8 +140,9 @@ def read_record(path: str | Path) -> Record:
         Record
 
     Raises:
-        ValueError: The file is missing, cut short, no record, of a newer format, or its events
-            contradict themselves; the message names the file.
+        ValueError: The file is missing, cut short, no record, of a newer format, was altered, or
+            contradicts itself: its events, its counts, or its numbers, which are computed again
+            from the events; the message names the file, and where it can image and entry.
 
     Example:
         >>> import tempfile
@@ -131,6 +158,8 @@ def read_record(path: str | Path) -> Record:
     content = _load(path)
     if not isinstance(content.get('classes'), list) or not content['classes']:
         raise ValueError(f'{path}: the record has no class; write it again')
+    froc_settings, rule = read_settings(path, content['settings']), content['settings'].get(
+        'rule', 'disk_overlap')
     classes: dict[str, list[ImageEvents]] = {}
     for entry in content['classes']:
         if not isinstance(entry, dict) or not isinstance(entry.get('images'), list):
@@ -138,15 +167,17 @@ def read_record(path: str | Path) -> Record:
                              'record again')
         name = entry.get('name')
         if not isinstance(name, str) or name in classes:
-            raise ValueError(f'{path}: a class is named {name!r}; each needs a name of its own')
-        classes[name] = [_read_events(path, name, img) for img in entry['images']]
+            raise ValueError(f'{path}: a class is named {quote(name)}; each needs a name of its own')
+        classes[name] = [read_events(f'{path}: class {name}', img, rule) for img in entry['images']]
+    check_digests(path, content)
+    check_numbers(path, content, classes, froc_settings)
     _warn_of_old_recalls(path, content, classes)
     return Record(classes=classes, settings=content['settings'],
                   metrics={key: math.nan if value is None else value
-                           for key, value in (content.get('metrics') or {}).items()},
-                  intervals=content.get('intervals') or {},
-                  versions=content.get('versions') or {}, source=content.get('source') or {},
-                  version=content['version'], path=path)
+                           for key, value in content['metrics'].items()},
+                  intervals=content['intervals'], versions=content['versions'],
+                  source=content['source'], version=content['version'], path=path,
+                  readers=content.get('readers') or {})
 
 
 def _warn_of_old_recalls(path: Path, content: Mapping[str, Any],
@@ -171,62 +202,17 @@ def current_versions() -> dict[str, str]:
                 numpy=np.__version__, scipy=scipy.__version__)
 
 
-def plain(value: Any) -> Any:
-    """Return data of dicts, sequences, arrays and numbers as JSON knows it.
-
-    -inf and NaN become None: the one is the level of what never happens, the other the number
-    that there is none of. What reads the record knows which of them a field can hold.
-
-    Raises:
-        ValueError: +inf, or a value that is no plain data.
-    """
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(entry) for entry in value]
-    if isinstance(value, float):
-        if value == math.inf:
-            raise ValueError('a record cannot hold inf; scores and levels are finite or -inf')
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, str | int | bool):
-        return value
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    raise ValueError(f'a record cannot hold {value!r} of type {type(value).__name__}; numbers, '
-                     'strings, lists and dicts are expected')
-
-
-def _describe_class(name: str, events: Sequence[ImageEvents],
-                    settings: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_class(where: str, name: str, events: Sequence[ImageEvents], settings: FROCSettings
+                    ) -> dict[str, Any]:
     """Return one class as plain data; its operating points are there for human readers."""
-    events = list(events)
-    curve = counted_curve(events, FROCSettings(
-        settings['budgets'], settings['convention'], settings.get('fp_denominator', 'all')))
-    points = []
-    for budget in settings['budgets']:
-        threshold = curve.threshold_at(budget, settings['convention'])
-        points.append(dict(budget=budget, recall=curve.recall_at(budget, settings['convention']),
-                           threshold=None if threshold == math.inf else threshold))
-    return dict(name=str(name), num_images=len(events), num_points=curve.num_points,
-                operating_points=plain(points), images=[_describe_image(img) for img in events])
-
-
-def _describe_image(events: ImageEvents) -> dict[str, Any]:
-    """Return one image's events as plain data; what has its default value is left out."""
-    content = {}
-    for attribute in fields(events):
-        value = getattr(events, attribute.name)
-        if attribute.default is not MISSING and value is attribute.default:
-            continue
-        if attribute.name == 'score' or attribute.name.endswith('_levels'):
-            if np.isnan(np.asarray(value, dtype=np.float64)).any():
-                raise ValueError(f'image {events.image_id!r} has the {attribute.name} {value}; no '
-                                 'result holds NaN')
-        content[attribute.name] = plain(value)
-    content['is_positive'] = bool(events.is_positive)
-    return content
+    images = [describe_image(img) for img in events]
+    points = class_numbers(where, events, settings)[1]
+    for point in points:
+        point['threshold'] = None if point['threshold'] == math.inf else point['threshold']
+    return dict(name=name, num_images=len(events),
+                num_points=sum(len(img.recall_levels) for img in events),
+                image_scores=score_source(events), operating_points=plain(points), images=images,
+                digests=class_digests(images))
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -237,60 +223,14 @@ def _load(path: Path) -> dict[str, Any]:
             isinstance(settings.get('budgets'), list)):
         raise ValueError(f'{path}: settings lack budgets or a convention, one of {CONVENTIONS}; '
                          'write the record again')
+    for name in ('metrics', 'intervals', 'versions', 'source', 'readers'):
+        if content.get(name) is not None and not isinstance(content[name], dict):
+            raise ValueError(f'{path}: its entry {name} is {shorten(content[name])}; an object is '
+                             'expected: write the record again')
+        if name != 'readers' and not content.get(name):
+            content[name] = {}
+    for key, value in content['metrics'].items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ValueError(f'{path}: its metric {quote(key)} is {quote(value)}; a number or null '
+                             'is expected: write the record again')
     return content
-
-
-def _read_events(path: Path, name: str, content: Any) -> ImageEvents:
-    """Return the events of one image of a record, checked."""
-    img_id = content.get('image_id') if isinstance(content, dict) else content
-    where = f'{path}: class {name}, image {img_id!r}'
-    known = {attribute.name: attribute for attribute in fields(ImageEvents)}
-    needed = [key for key, attribute in known.items()
-              if attribute.default is MISSING and attribute.default_factory is MISSING]
-    if not isinstance(content, dict) or set(needed) - set(content) or set(content) - set(known):
-        found = sorted(content) if isinstance(content, dict) else content
-        raise ValueError(f'{where} has the entries {found}; {needed} are needed and {sorted(known)} '
-                         'known')
-    values = dict(content)
-    for key in values:
-        if key.endswith('_levels'):
-            values[key] = _read_numbers(where, key, values[key], np.float64)
-        elif key.endswith('_changes'):
-            values[key] = _read_numbers(where, key, values[key], np.int32)
-    values['score'] = float(_read_numbers(where, 'score', [values['score']], np.float64)[0])
-    if not isinstance(values['is_positive'], bool):
-        raise ValueError(f'{where} has is_positive {values["is_positive"]!r}; true or false is '
-                         'expected')
-    if len(values['recall_levels']) and not values['is_positive']:
-        raise ValueError(f'{where} has {len(values["recall_levels"])} recall_levels but is_positive '
-                         'false; an image with a point is positive')
-    for levels, changes in EVENT_PAIRS:
-        _check_pair(where, values, levels, changes)
-    return ImageEvents(**values)
-
-
-def _check_pair(where: str, values: Any, levels: Any, changes: Any) -> None:
-    if values.get(levels) is None:
-        return
-    if len(values[levels]) != len(values.get(changes, ())):
-        raise ValueError(f'{where} has {len(values[levels])} {levels} but '
-                         f'{len(values.get(changes, ()))} {changes}; write the record again')
-    if not np.isfinite(values[levels]).all() or (np.diff(values[levels]) >= 0).any():
-        raise ValueError(f'{where}: its {levels} are not finite and descending; write the record '
-                         'again')
-    counts, most = np.cumsum(values[changes]), len(values['recall_levels'])
-    if levels == 'recalled_levels' and len(counts) and not (
-            0 <= counts.min() <= counts.max() <= most):
-        raise ValueError(f'{where}: its {changes} come to {counts.min()} to {counts.max()} targets, '
-                         f'0 to {most} are expected; write the record again')
-
-
-def _read_numbers(where: str, key: str, values: Any, dtype: type) -> NDArray[Any]:
-    """Return a list of numbers as an array; a level that is null is -inf."""
-    kinds, with_null = (int | float, True) if dtype is np.float64 else (int, False)
-    if not isinstance(values, list) or not all(
-            (isinstance(value, kinds) and not isinstance(value, bool))
-            or (value is None and with_null) for value in values):
-        raise ValueError(f'{where} has {key} {str(values)[:80]}; a list of '
-                         f'{"numbers" if with_null else "whole numbers"} is expected')
-    return np.array([-np.inf if value is None else value for value in values], dtype=dtype)

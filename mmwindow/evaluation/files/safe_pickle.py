@@ -2,11 +2,14 @@
 
 A pickle may name any function to be called when it is read. Nothing of numpy is: arrays are built
 here from their bytes, with types of plain numbers alone. A class of any other library becomes an
-empty stand-in.
+empty stand-in. A few bytes of a pickle can ask for gigabytes, or for lists that hold each other a
+billion times: both are rejected before anything is built of them.
 """
 import io
 import math
 import pickle
+import pickletools
+import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from importlib import import_module
@@ -16,10 +19,13 @@ from typing import Any
 import numpy as np
 
 from mmwindow.evaluation.files.array_files import check_regular_file
+from mmwindow.utils.messages import shorten
 
 # Names of torch that rebuild tensors, and run nothing else.
-TORCH_NAMES = {('torch._utils', '_rebuild_tensor_v2'), ('torch', 'device'), ('torch', 'Size'),
-               ('torch.serialization', '_get_layout')}
+TORCH_NAMES = {('torch', 'device'), ('torch', 'Size'), ('torch.serialization', '_get_layout')}
+MEMO_OPCODES = ('PUT', 'BINPUT', 'LONG_BINPUT')
+# Objects that references to one object may make of each opcode; real files have less than ten.
+MAX_OBJECTS_PER_OPCODE = 100
 
 
 class StandIn:
@@ -41,6 +47,10 @@ class DtypeStandIn:
         self.dtype = np.dtype(name)
 
     def __setstate__(self, state: Any) -> None:
+        # Version, byte order, and what only types with fields have.
+        if not isinstance(state, tuple) or len(state) < 5 or state[0] not in (3, 4) or (
+                state[1] not in ('<', '>', '|', '=')) or any(part is not None for part in state[2:5]):
+            raise ValueError(f'the type of an array is of the form {shorten(state, 80)}')
         if state[1] == '>':
             self.dtype = self.dtype.newbyteorder('>')
 
@@ -97,7 +107,36 @@ def empty_bytes() -> bytes:
 
 def load_storage(data: bytes) -> object:
     """Return the storage of a tensor from its bytes, by torch's own restricted reader."""
-    return import_module('torch').load(io.BytesIO(data), weights_only=True, map_location='cpu')
+    if not isinstance(data, bytes | bytearray):
+        raise ValueError(f'a tensor has its numbers in {type(data).__name__}; bytes are expected')
+    stream = io.BytesIO(data)
+    if zipfile.is_zipfile(stream):
+        with zipfile.ZipFile(stream) as archive:
+            if sum(member.file_size for member in archive.infolist()) > len(data):
+                raise ValueError('the numbers of a tensor are compressed, or not as many as it says')
+    stream.seek(0)
+    return import_module('torch').load(stream, weights_only=True, map_location='cpu')
+
+
+def build_tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_: object) -> Any:
+    """Return a tensor of numbers that lie in its storage.
+
+    Raises:
+        ValueError: The storage does not hold as many; torch would make it as large as is asked for.
+    """
+    torch = import_module('torch')
+    if not isinstance(storage, torch.storage.TypedStorage):
+        raise ValueError(f'a tensor is made of {type(storage).__name__}; a storage is expected')
+    for numbers in (shape, stride):
+        if not isinstance(numbers, tuple) or len(numbers) > 8 or not all(
+                isinstance(side, int) and side >= 0 for side in numbers):
+            raise ValueError(f'a tensor has shape and strides {shorten((shape, stride), 80)}')
+    reach = sum((side - 1) * step for side, step in zip(shape, stride, strict=True))
+    if not isinstance(offset, int) or offset < 0 or math.prod(shape) and (
+            max(offset + reach + 1, math.prod(shape)) > storage.size()):
+        raise ValueError(f'a tensor of shape {shape} has {storage.size()} numbers')
+    tensor = torch.tensor([], dtype=storage.dtype)
+    return tensor.set_(storage._untyped_storage, offset, shape, stride)
 
 
 OWN: dict[tuple[str, str], Callable[..., Any]] = {
@@ -105,14 +144,19 @@ OWN: dict[tuple[str, str], Callable[..., Any]] = {
     ('builtins', 'bytes'): empty_bytes, ('collections', 'OrderedDict'): OrderedDict,
     ('numpy', 'dtype'): DtypeStandIn, ('numpy', 'ndarray'): StandIn,
     ('torch.storage', '_load_from_bytes'): load_storage,
+    ('torch._utils', '_rebuild_tensor_v2'): build_tensor,
     **{(f'numpy.{core}.{module}', name): function for core in ('core', '_core')
        for module, name, function in (('multiarray', '_reconstruct', ArrayStandIn),
                                       ('multiarray', 'scalar', build_scalar),
                                       ('numeric', '_frombuffer', build_from_buffer))}}
 
 
-class ArrayUnpickler(pickle.Unpickler):
-    """Unpickle arrays, tensors and plain data only."""
+class ArrayUnpickler(pickle._Unpickler):
+    """Unpickle arrays, tensors and plain data only.
+
+    Python's own unpickler, not the one in C: there eight bytes of a file (``LONG_BINPUT`` with a
+    large number) ask for a table of 64 GB.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         """Return what a pickle asks for, or a stand-in."""
@@ -123,15 +167,50 @@ class ArrayUnpickler(pickle.Unpickler):
         return type('StandIn', (StandIn,), {})
 
 
-def resolve(value: Any) -> Any:
-    """Return data with arrays in the place of their stand-ins."""
-    if isinstance(value, ArrayStandIn):
-        return value.array
-    if isinstance(value, dict):
-        return {key: resolve(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple) and type(value) in (list, tuple):
-        return type(value)(resolve(entry) for entry in value)
-    return value
+def count_opcodes(content: bytes) -> int:
+    """Return the number of opcodes of a pickle, none of which asks for more than the file holds.
+
+    A place in the memo is allocated with all that are before it: ``LONG_BINPUT 2147483647`` would
+    take 32 GB.
+
+    Raises:
+        ValueError: An opcode is unknown, cut short, or names a place beyond the file's size.
+    """
+    number = 0
+    for opcode, argument, _ in pickletools.genops(content):
+        number += 1
+        if opcode.name in MEMO_OPCODES and not 0 <= int(argument or 0) <= len(content):
+            raise ValueError(f'it remembers an object under the number {argument}')
+    return number
+
+
+def resolve(value: Any, max_objects: int) -> Any:
+    """Return data with arrays in the place of their stand-ins.
+
+    Args:
+        value: What a pickle holds.
+        max_objects: An object counts as often as others refer to it.
+
+    Raises:
+        ValueError: There are more, as where lists hold each other many times.
+    """
+    num_objects = 0
+
+    def walk(value: Any) -> Any:
+        nonlocal num_objects
+        num_objects += 1
+        if num_objects > max_objects:
+            raise ValueError('its objects refer to each other without end')
+        if isinstance(value, ArrayStandIn):
+            return value.array
+        if isinstance(value, dict):
+            return {key if isinstance(key, str | int) else walk(key): walk(entry)
+                    for key, entry in value.items()}
+        if isinstance(value, list | tuple) and type(value) in (list, tuple):
+            return type(value)(map(walk, value))
+        return value
+
+    return walk(value)
 
 
 def load_samples(path: str | Path) -> list[Any]:
@@ -147,17 +226,18 @@ def load_samples(path: str | Path) -> list[Any]:
     path = Path(path)
     check_regular_file(path, 'prediction file')
     try:
-        with open(path, 'rb') as stream:
-            samples = resolve(ArrayUnpickler(stream).load())
+        content = path.read_bytes()
+        max_objects = 1000 + MAX_OBJECTS_PER_OPCODE * count_opcodes(content)
+        samples = resolve(ArrayUnpickler(io.BytesIO(content)).load(), max_objects)
     except OSError as error:
         raise ValueError(f'{path}: the prediction file cannot be read ({error.strerror or error})'
                          ) from error
     except ModuleNotFoundError as error:
         raise ValueError(f'{path}: it holds tensors, and {error.name} is not installed; install it, '
                          'or save numpy arrays') from error
-    except (pickle.UnpicklingError, EOFError, AttributeError, TypeError, ValueError, IndexError,
-            KeyError, RuntimeError, MemoryError, OverflowError) as error:
-        raise ValueError(f'{path}: no prediction file, or cut short ({str(error)[:200]}); write it '
+    except Exception as error:  # a pickle says what is done with what: anything may go wrong
+        reason = str(error).partition('\n')[0] or type(error).__name__
+        raise ValueError(f'{path}: no prediction file, or cut short ({shorten(reason)}); write it '
                          'again with tools/test.py --out') from error
     if not isinstance(samples, list | tuple):
         raise ValueError(f'{path}: a list of samples is expected, not a {type(samples).__name__}')

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwindow.annotations.checks import is_finite
 from mmwindow.evaluation.files.predictions import Prediction, Target
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import quote, shorten
 
 Sample = Mapping[str, Any]
 
@@ -97,7 +98,7 @@ def sample_prediction(sample: Sample, classes: Sequence[str] | None = None) -> P
         raise ValueError(f'the data sample has no '
                          f'{"ori_shape" if "img_id" in sample else "img_id"}; PackPointInputs and '
                          'PackDetInputs put it into the metainfo')
-    height, width = sample['ori_shape'][:2]
+    height, width = _size_of(sample)
     common: dict[str, Any] = dict(height=height, width=width, classes=classes)
     if sample.get('image_score') is not None:
         common['image_scores'] = scores_to_numpy(sample['image_score'], 'image scores').reshape(-1)
@@ -110,6 +111,16 @@ def sample_prediction(sample: Sample, classes: Sequence[str] | None = None) -> P
                              for key in ('bboxes', 'scores', 'labels'))
     return Prediction(sample['img_id'], boxes=to_numpy(boxes).reshape(-1, 4),
                       scores=scores_to_numpy(scores, 'box scores'), labels=to_numpy(labels), **common)
+
+
+def _size_of(sample: Sample) -> Sequence[Any]:
+    """Return height and width of the image, both None where they are not known."""
+    shape = sample['ori_shape']
+    if not isinstance(shape, Sequence) or len(shape) < 2 or not all(
+            side is None or is_finite(side) for side in shape[:2]):
+        raise ValueError(f'the data sample has the ori_shape {quote(shape)}; height and width in '
+                         'pixels are expected')
+    return shape[:2]
 
 
 def sample_target(sample: Sample) -> Target:
@@ -127,7 +138,7 @@ def sample_target(sample: Sample) -> Target:
         if name not in sample:
             raise ValueError(f'the data sample has no {name}; PackPointInputs and PackDetInputs put '
                              'it into the metainfo')
-    height, width = sample['ori_shape'][:2]
+    height, width = _size_of(sample)
     boxes = None
     if 'ori_points' in sample or 'ori_point_labels' in sample:
         for name in ('ori_points', 'ori_point_labels'):

@@ -14,10 +14,12 @@ import argparse
 
 from mmwindow.experiments.commands.run_arguments import (
     STOPPED,
+    add_folds_arguments,
     add_gpus_argument,
     add_run_arguments,
     do_runs,
 )
+from mmwindow.utils.outputs import check_output_folder
 
 __all__ = ['STOPPED', 'add_arguments', 'run']
 
@@ -25,10 +27,7 @@ __all__ = ['STOPPED', 'add_arguments', 'run']
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of runs over folds."""
     add_run_arguments(parser)
-    parser.add_argument('--folds', metavar='FOLDS.json', help='from tools/make_splits.py')
-    parser.add_argument('--points', metavar='POINTS.json', help='the point file they divide; '
-                        'default: it lies next to them')
-    parser.add_argument('--only', nargs='+', type=int, metavar='FOLD', help='only these folds')
+    add_folds_arguments(parser)
     devices = parser.add_mutually_exclusive_group()
     add_gpus_argument(devices)
     devices.add_argument('--all-gpus', action='store_true', help='one run at a time, on all GPUs')
@@ -37,5 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train and test."""
+    check_output_folder(args.out, '--out')
     from mmwindow.experiments.cross_validation import run_folds
     do_runs(run_folds, args)

@@ -4,6 +4,7 @@ import sys
 import warnings
 
 from mmwindow.experiments.commands.run_arguments import STOPPED, add_accept_argument
+from mmwindow.utils.outputs import check_output_folder
 
 __all__ = ['STOPPED', 'add_arguments', 'run']
 
@@ -23,5 +24,7 @@ def run(args: argparse.Namespace) -> None:
     """Take the path."""
     if not sys.warnoptions:
         warnings.simplefilter('ignore')
+    check_output_folder(args.out, '--out')
+    check_output_folder(args.data, '--data')
     from mmwindow.experiments.quickstart import quickstart
     quickstart(**vars(args))

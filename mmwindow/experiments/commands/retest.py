@@ -15,6 +15,7 @@ from mmwindow.experiments.commands.run_arguments import (
     add_gpus_argument,
     do_runs,
 )
+from mmwindow.utils.outputs import check_output_folder
 
 __all__ = ['STOPPED', 'add_arguments', 'run']
 
@@ -28,5 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Test."""
+    check_output_folder(args.out, '--out')
     from mmwindow.experiments.retest import retest_runs
     do_runs(retest_runs, args)

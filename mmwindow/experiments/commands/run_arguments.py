@@ -35,6 +35,14 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seed', type=int, help="of the trainings; default: the config's")
 
 
+def add_folds_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the folds that runs are trained over."""
+    parser.add_argument('--folds', metavar='FOLDS.json', help='from tools/make_splits.py')
+    parser.add_argument('--points', metavar='POINTS.json', help='the point file they divide; '
+                        'default: it lies next to them')
+    parser.add_argument('--only', nargs='+', type=int, metavar='FOLD', help='only these folds')
+
+
 def add_gpus_argument(group: Any) -> None:
     """Add ``--gpus`` to a parser or to a group of one."""
     group.add_argument('--gpus', type=parse_gpus, metavar='0,1',

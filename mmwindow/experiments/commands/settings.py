@@ -7,18 +7,22 @@
 
 Each config is trained once with each setting: a name and one or more overrides. Its folder is
 DIR/<setting>/<config>, as tools/run_folds.py makes it; the same command resumes where it was stopped.
-Printed is a table of the validation numbers at the best epoch. Chosen is the setting with the highest
-mean of AUROC and FROC score, for each config and for all together.
+Printed is a table of the validation numbers at the best epoch, with intervals and a test against the
+chosen setting. Chosen is the setting with the highest mean of AUROC and FROC score, for each config
+and for all together. One split's validation images are few: with --folds each setting is trained on
+every fold and judged by the mean over folds.
 """
 import argparse
 from typing import Any
 
 from mmwindow.experiments.commands.run_arguments import (
     STOPPED,
+    add_folds_arguments,
     add_gpus_argument,
     add_run_arguments,
 )
 from mmwindow.utils.command_line import OptionsAction
+from mmwindow.utils.outputs import check_output_file, check_output_folder
 
 __all__ = ['STOPPED', 'add_arguments', 'run']
 
@@ -47,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--setting', nargs='+', action=SettingAction, required=True, dest='settings',
                         metavar=('NAME', 'KEY=VALUE'), help='give two or more')
     parser.add_argument('--results', metavar='FILE.json', help='where the numbers go')
+    add_folds_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -55,6 +60,9 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         ValueError: A run failed.
     """
+    check_output_folder(args.out, '--out')
+    if args.results:
+        check_output_file(args.results, '--results')
     from mmwindow.experiments.tuning import choose_settings, describe_choice
     candidates = choose_settings(**vars(args))
     if candidates is None:

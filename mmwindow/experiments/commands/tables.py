@@ -1,23 +1,34 @@
 """Turn finished runs into the paper's tables and figures.
 
     DIR [DIR ...] --out FOLDER [--results results/DATASET]
+    --from-results results/DATASET [--check]      the runs are not needed
 
 DIR is what tools/run_folds.py --out wrote, or what --results wrote before. FOLDER receives tables.md
-with everything; table1 (all systems), comparisons (with WL-KLD, pairwise), table2 and table3
-(ablations) as .md and .csv; figure4 (ROC) and figure5 (FROC) as .png and .svg. With --results also a
-small JSON for each system and its events: the README's tables are made from them
-(tools/update_readme.py), and all of this can be made again from them where the runs are gone.
+with everything; table1 (all systems), pooled (of folds: all their images together), comparisons (with
+WL-KLD, pairwise), table2 and table3 (ablations) as .md and .csv; figure4 (ROC) and figure5 (FROC) as
+.png and .svg. Over folds, numbers are means with intervals that resample patients within each fold.
+
+With --results also a small JSON for each system and its events: the README's tables are made from
+them (tools/update_readme.py). --from-results makes all numbers, intervals, tests, tables and figures
+again from these events; with --check nothing is written, and status 1 says that a file differs.
 """
 import argparse
 from pathlib import Path
+
+from mmwindow.utils.outputs import check_output_folder
 
 PAPER = Path(__file__).resolve().parents[3] / 'results' / 'paper.json'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of tables."""
-    parser.add_argument('folders', nargs='+', metavar='DIR')
-    parser.add_argument('--out', required=True, metavar='FOLDER')
+    parser.add_argument('folders', nargs='*', metavar='DIR')
+    parser.add_argument('--out', metavar='FOLDER',
+                        help='of the tables; with --from-results its default is tables/ in there')
+    parser.add_argument('--from-results', metavar='RESULTS',
+                        help='make the numbers of these result files again, from their events')
+    parser.add_argument('--check', action='store_true',
+                        help='with --from-results: write nothing, only compare')
     parser.add_argument('--results', metavar='FOLDER', help='where small result files go')
     parser.add_argument('--reference', help='compare with this system; default: WL-KLD')
     parser.add_argument('--class-name', help='which class, where there are several')
@@ -29,8 +40,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Make tables and figures."""
+    """Make tables and figures.
+
+    Raises:
+        ValueError: Neither runs nor result files are given; with ``--check``: a file differs.
+    """
+    options = vars(args)
+    source, check = options.pop('from_results'), options.pop('check')
+    if source is not None:
+        run_from_results(source, check, args)
+        return
+    if check or not args.folders or not args.out:
+        raise ValueError('DIR and --out FOLDER are needed: folders of runs, and where the tables go; '
+                         'or --from-results RESULTS, with or without --check')
+    check_output_folder(args.out, '--out')
+    if args.results:
+        check_output_folder(args.results, '--results')
     from mmwindow.experiments.paper_report import make_report
-    make_report(**vars(args))
-    print((Path(args.out) / 'table1.md').read_text(encoding='utf-8'))
-    print(f'all tables and figures: {args.out}/tables.md')
+    make_report(**options)
+    show_tables(args.out)
+
+
+def run_from_results(source: str, check: bool, args: argparse.Namespace) -> None:
+    """Make the numbers of result files again, or compare them.
+
+    Raises:
+        ValueError: Arguments that would have no effect are given, or a file differs.
+    """
+    from mmwindow.experiments.recompute import check_results, recompute_results
+    if args.folders or args.results or args.reference or args.class_name or args.only:
+        raise ValueError('--from-results takes resamples, seed, reference and folds from the files; '
+                         'leave out DIR, --results, --reference, --class-name and --only')
+    if not check:
+        recompute_results(source, args.out, args.paper, args.command_line)
+        show_tables(args.out or f'{source}/tables')
+        return
+    differences = check_results(source, args.paper)
+    if differences:
+        raise ValueError('; '.join(differences) + f'. Write them again with --from-results {source}')
+    print(f'{source}: every number follows from the events')
+
+
+def show_tables(out: str) -> None:
+    """Print Table 1 and where the others are."""
+    print((Path(out) / 'table1.md').read_text(encoding='utf-8'))
+    print(f'all tables and figures: {out}/tables.md')

@@ -16,7 +16,7 @@ TAGS: dict[str, tuple[int, int | None]] = {
     'strip_rows': (278, 2 ** 32 - 1), 'strip_bytes': (279, None), 'planes': (284, 1),
     'predictor': (317, 1), 'colours': (320, None), 'tile_columns': (322, None),
     'tile_rows': (323, None), 'tile_offsets': (324, None), 'tile_bytes': (325, None),
-    'number_kind': (339, 1)}
+    'extra': (338, None), 'number_kind': (339, 1)}
 NUMBERS = {number for number, _ in TAGS.values()}
 FURTHER_PAGES = {TAGS['subfile'][0]}  # all that is read of a second page
 # Type of a tag -> code of struct: bytes, 16, 32 and 64 bits; 13 and 18 are offsets of pages.
@@ -85,8 +85,11 @@ def _read_page(content: bytes, order: str, is_big: bool, place: int, numbers: se
     values: dict[int, tuple[int, ...]] = {}
     for entry in range(place, place + count * size, size):
         tag, kind, num = struct.unpack_from(f'{order}HH{pointer}', content, entry)
-        if tag not in numbers or tag in values or kind not in CODES:
+        if tag not in numbers or tag in values:
             continue
+        if kind not in CODES:  # passed over, a tag would have its usual value, such as one bit
+            raise DamagedImageError(f'TIFF: the tag {tag} is of type {kind}; a whole number is '
+                                    'expected')
         start = entry + 4 + num_inline
         num_bytes = num * struct.calcsize(CODES[kind])
         if num_bytes > num_inline:

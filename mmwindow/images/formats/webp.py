@@ -1,8 +1,13 @@
-"""WebP: one frame, lossy or lossless, decoded by OpenCV."""
+"""WebP: one frame, lossy or lossless, decoded by Pillow.
+
+OpenCV fills what it cannot decode with grey and says nothing; Pillow raises.
+"""
+import io
 import struct
 from collections.abc import Iterator
 
 import numpy as np
+from PIL import WebPImagePlugin
 
 from mmwindow.images.formats.header import (
     DamagedImageError,
@@ -10,7 +15,6 @@ from mmwindow.images.formats.header import (
     UnsupportedImageError,
     exif_orientation,
 )
-from mmwindow.images.formats.opencv import decode_with_opencv
 
 ANIMATED = 2  # a bit of the flags in VP8X
 
@@ -49,9 +53,17 @@ def decode(content: bytes, header: ImageHeader) -> np.ndarray:
     """Return the pixels ``(H, W, 3)``, blue, green, red, also of grey ones; alpha is dropped.
 
     Raises:
-        ValueError: OpenCV cannot read them.
+        ValueError: They are damaged.
     """
-    return decode_with_opencv(content, header)
+    try:
+        # Not Image.open, whose limit of pixels is one of the process: the size was checked before.
+        with WebPImagePlugin.WebPImageFile(io.BytesIO(content)) as image:
+            pixels = np.asarray(image.convert('RGB'))
+    except (OSError, ValueError, SyntaxError, RuntimeError) as error:
+        raise DamagedImageError(f'WebP: {str(error)[:100]}') from error
+    if pixels.shape != (header.height, header.width, 3):
+        raise DamagedImageError('WebP: its data are not what its header says')
+    return np.ascontiguousarray(pixels[..., ::-1])
 
 
 def _iterate_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:

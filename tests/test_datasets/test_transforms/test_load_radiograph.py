@@ -43,8 +43,17 @@ def test_files_may_lie_elsewhere(tmp_path):
 def test_errors_name_the_file(tmp_path):
     (tmp_path / 'a.png').write_bytes(b'nothing')
     for step in steps():
-        for name, says in (('a.png', 'no complete image'), ('b.png', 'cannot be read')):
+        for name, says in (('a.png', 'no image that can be read'), ('b.png', 'cannot be read')):
             with pytest.raises(ValueError, match=f'{tmp_path}/{name}: .*{says}'):
                 load(tmp_path / name, step)
     with pytest.raises(ValueError, match='bit_depth is 3'):
         LoadRadiograph(bit_depth=3)
+
+
+def test_the_limit_of_pixels_reaches_the_decoder(tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), np.full((4, 4), 7, np.uint8))
+    for step in steps():
+        args = {'backend_args': dict(step['backend_args'], max_pixels=15)} if 'backend_args' in step \
+            else dict(max_pixels=15)
+        with pytest.raises(ValueError, match='more than the limit of 15; raise max_pixels'):
+            load(tmp_path / 'a.png', {**step, **args})

@@ -5,7 +5,9 @@ import os
 import pickle
 import struct
 import time
+import tracemalloc
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -137,3 +139,120 @@ def test_a_description_that_makes_no_sense_is_rejected(tmp_path, change, words):
     np.savez(path, description=np.frombuffer(json.dumps(content).encode(), np.uint8))
     with pytest.raises(ValueError, match=words):
         list(iterate_archive(path, read_description(path)))
+
+
+def png(rows, height=2, width=3, tail=b'', broken=b''):
+    """Return a grey PNG of 8 bits, each row one byte for its filter and the pixels."""
+    def chunk(name, data):
+        return struct.pack('>I', len(data)) + name + data + struct.pack('>I', zlib.crc32(name + data))
+    header = chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 0, 0, 0, 0))
+    return b'\x89PNG\r\n\x1a\n' + header + chunk(b'IDAT', zlib.compress(rows)) + broken + (
+        chunk(b'IEND', b'') if tail is not None else b'')
+
+
+ROWS = bytes([0, 10, 20, 30, 0, 40, 50, 60])
+
+
+def test_maps_of_a_complete_png_are_its_grey_values(tmp_path):
+    (tmp_path / 'a.png').write_bytes(png(ROWS))
+    assert (load_png(tmp_path / 'a.png') * 255).round().tolist() == [[10, 20, 30], [40, 50, 60]]
+
+
+@pytest.mark.parametrize('content, words', [
+    (png(ROWS[:4]), 'not the 3 x 2 of its header'),  # Pillow gives a row of zeros
+    (png(ROWS[:6]), 'not the 3 x 2'), (png(ROWS * 2), 'not the 3 x 2'), (png(ROWS, tail=None),
+                                                            'cut short'),
+    (png(ROWS)[:-20], 'checksum'), (png(bytes([9]) + ROWS[1:]), 'unknown filter'),
+    (png(ROWS)[:8] + png(ROWS)[33:], 'header'), (png(ROWS).replace(b'IDAT', b'IDAU'), 'checksum'),
+    (png(ROWS, height=1 << 30), 'would become'), (b'', 'no PNG'), (b'GIF89a', 'no PNG')])
+def test_a_map_whose_png_is_damaged_is_rejected(tmp_path, content, words):
+    (tmp_path / 'a.png').write_bytes(content)
+    with pytest.raises(ValueError, match=f'a.png: the map cannot be read .*{words}'):
+        load_png(tmp_path / 'a.png')
+
+
+@pytest.mark.parametrize('text', ["{'descr': '<f8', 'fortran_order'", '(' * 9000, "{'a': (1", '\0',
+                                  '-' * 9000])
+def test_a_header_of_npy_that_is_no_python_is_rejected_in_one_line(tmp_path, text):
+    content = b'\x93NUMPY\x01\0' + struct.pack('<H', len(text)) + text.encode()
+    (tmp_path / 'a.npy').write_bytes(content)
+    with pytest.raises(ValueError, match='a.npy: the map cannot be read') as error:
+        load_npy(tmp_path / 'a.npy')
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize('content', [
+    b'\x80\x04]r\xff\xff\xff\x7f.',  # the place 2147483647 of the memo: 32 GB
+    b'\x80\x04\x96' + struct.pack('<Q', 1 << 40) + b'.', b'\x80\x04\x8e' + struct.pack('<Q',
+                                                            1 << 40) + b'.',
+    b'\x80\x02\x8b\xff\xff\xff\x7f.', b'\x80\x04Pa\n.', b'', b'no pickle'])
+def test_a_few_bytes_of_a_pickle_do_not_ask_for_gigabytes(tmp_path, content):
+    (tmp_path / 'a.pkl').write_bytes(content)
+    with pytest.raises(ValueError, match='a.pkl: no prediction file') as error:
+        load_samples(tmp_path / 'a.pkl')
+    assert not isinstance(error.value.__cause__,
+                          MemoryError) and len(str(error.value).splitlines()) == 1
+
+
+def test_lists_that_hold_each_other_without_end_are_rejected(tmp_path):
+    laughs, own = ['ha'], []
+    for _ in range(30):
+        laughs = [laughs] * 10
+    own.append(own)
+    for value in (laughs, own, {'a': laughs}):
+        (tmp_path / 'a.pkl').write_bytes(pickle.dumps([value]))
+        with pytest.raises(ValueError, match='a.pkl: .*(without end|recursion)'):
+            load_samples(tmp_path / 'a.pkl')
+
+
+@pytest.mark.parametrize('arguments, words', [
+    ((0, (1 << 34, ), (0, )), 'has 3 numbers'), ((0, (4, ), (1, )), 'has 3 numbers'), ((1 << 40, (1,
+                                                            ), (1, )), 'has 3'),
+    ((0, (3, ), (-1, )), 'shape and strides'), ((0, (2, ), ()), 'shorter'), ((-1, (1, ), (1, )),
+                                                            'has 3 numbers')])
+def test_a_tensor_has_the_numbers_of_its_storage(tmp_path, arguments, words):
+    torch = pytest.importorskip('torch')
+    path, rebuild = tmp_path / 'a.pkl', torch._utils._rebuild_tensor_v2
+    storage = torch.arange(3.).storage()
+    path.write_bytes(pickle.dumps([Reduced(rebuild, (storage, 1, (2, ), (1, ), False, {}))]))
+    assert load_samples(path)[0].tolist() == [1., 2.]
+    path.write_bytes(pickle.dumps([Reduced(rebuild, (storage, *arguments, False, {}))]))
+    with pytest.raises(ValueError, match=f'a.pkl: .*{words}'):
+        load_samples(path)
+
+
+@pytest.mark.parametrize('change, words', [
+    (dict(ori_shape=3.5), 'ori_shape'), (dict(ori_shape=('a', 2)), 'ori_shape'), (dict(ori_shape=(80,
+                                                            )), 'ori_shape'),
+    (dict(pred_instances=3), 'bboxes'), (dict(pred_heatmap=np.zeros((3, 40))), 'scores'),
+    (dict(scores=np.array(['a'])), 'type'), (dict(bboxes=np.array([['a'] * 4])), 'type|convert'),
+    (dict(labels=['x' * 5000]), 'labels are'), (dict(img_id='b\n' * 3000), 'no image'),
+    (dict(img_id=[[]]), 'no image'),
+    (dict(bboxes=np.zeros((1, 4), np.complex64)), 'type')])
+def test_fields_of_a_pickle_of_another_type_are_named(tmp_path, change, words):
+    from mmwindow.evaluation import Target, evaluate
+    from mmwindow.evaluation.files.ground_truth import GroundTruth
+    from mmwindow.evaluation.files.prediction_files import read_predictions
+    sample = dict(img_id=1, ori_shape=(80, 100), pred_instances=dict(
+        bboxes=np.array([[1., 2., 3., 4.]]), scores=np.array([.5]), labels=np.array([0])))
+    for key, value in change.items():
+        (sample['pred_instances'] if key in sample['pred_instances'] else sample)[key] = value
+    path = tmp_path / 'a.pkl'
+    path.write_bytes(pickle.dumps([sample]))
+    targets = [Target(1, 80, 100, fields=dict(file_name='a.png'))]
+    truth = GroundTruth(targets, ('fracture', ), {1: 0}, {}, tmp_path / 'points.json')
+    with pytest.raises(ValueError, match=words) as error:
+        evaluate(read_predictions(path, truth), targets)
+    assert len(str(error.value).splitlines()) == 1 and len(str(error.value)) <= 700
+
+
+def test_a_pickle_of_eight_bytes_asks_for_no_gigabytes(tmp_path):
+    """``LONG_BINPUT`` names a place of a table that the unpickler in C then makes: 2 GB here."""
+    path = tmp_path / 'boxes.pkl'
+    path.write_bytes(b'\x80\x02]r\xff\xff\xff\x07.')
+    tracemalloc.start()
+    try:
+        assert load_samples(path) == []
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()

@@ -215,9 +215,9 @@ def test_names_of_images(tmp_path, truth):
 def test_what_no_reader_knows(tmp_path):
     with pytest.raises(ValueError, match='there is no such file'):
         find_reader(tmp_path / 'none.json')
-    (tmp_path / 'a.csv').touch()
-    with pytest.raises(ValueError, match="the suffix is '.csv'"):
-        find_reader(tmp_path / 'a.csv')
+    (tmp_path / 'a.txt').touch()
+    with pytest.raises(ValueError, match="the suffix is '.txt'"):
+        find_reader(tmp_path / 'a.txt')
     with pytest.raises(ValueError, match='holds no files of maps'):
         find_reader(tmp_path)
     (tmp_path / 'a.png').touch()
@@ -238,6 +238,15 @@ def read_numbered(tmp_path, entries, targets=NUMBERED, **options):
     truth = GroundTruth(targets, ('fracture',), {3: 0}, {}, tmp_path / 'truth.json')
     found = read_predictions(path, truth, **options)
     return {int(prediction.boxes[0, 2]): prediction.image_id for prediction in found}
+
+
+def test_a_file_name_that_is_null_is_not_said(tmp_path):
+    """The id is then read as where there is no file name, by --image-ids."""
+    row = dict(image_id=2, file_name=None)
+    assert read_numbered(tmp_path, [row], image_ids='stem') == {1: 1}
+    assert read_numbered(tmp_path, [row], image_ids='id') == {1: 2}
+    with pytest.raises(ValueError, match='result 0 has the file_name 5'):
+        read_numbered(tmp_path, [dict(row, file_name=5)])
 
 
 def test_results_that_count_by_file_name(tmp_path):
