@@ -1,5 +1,5 @@
 # The everyday verbs. `make` alone lists them.
-.PHONY: help setup quickstart test test-long nightly lint format
+.PHONY: help setup quickstart test test-long nightly kill lint format
 
 help:
 	@echo 'make setup       the environment in .venv (tools/setup.sh)'
@@ -7,6 +7,7 @@ help:
 	@echo 'make test        lint, types and tests on both stacks, what CI runs (tools/run_tests.sh)'
 	@echo 'make test-long   the tests that take minutes'
 	@echo 'make nightly     the eight systems on the synthetic radiographs, with tables and figures'
+	@echo 'make kill        kill and resume trainings, an hour (docs/resuming.md)'
 	@echo 'make lint        ruff check and mypy'
 	@echo 'make format      let ruff fix what it can'
 
@@ -24,6 +25,9 @@ test-long: setup
 
 nightly:
 	tools/nightly_synthetic.sh
+
+kill: setup
+	.venv/bin/python -W ignore tools/kill_trainings.py --out work_dirs/kills --results results/resuming
 
 lint: setup
 	.venv/bin/python -m ruff check .

@@ -3,12 +3,12 @@
 
     python tools/kill_trainings.py --out work_dirs/kills --results results/resuming
 
-Four targets: tools/train.py on one process and on two, tools/run_folds.py, and the quickstart, each on
-a config of a minute. A run is killed up to five times, resumed each time by the same command, and let
-finish; then weights, optimizer, best checkpoint, validations and results are compared with those of a
-run that nobody cut. Moments are drawn by the seed: at a step, a step of a validation, while a
-checkpoint is being written (its temporary file is there), or at any time since the start. A file a
-target goes to --results; docs/resuming.md shows them.
+Four targets: tools/train.py on one process and on two, tools/run_folds.py, and the quickstart, each
+on a config of a minute. A run is killed up to five times, resumed each time by the same command,
+and let finish; then weights, optimizer, best checkpoint, validations and results are compared with
+those of a run that nobody cut. Moments are drawn by the seed: at a step, a step of a validation,
+while a checkpoint is being written (its temporary file is there), or at any time since the start. A
+file a target goes to --results; docs/resuming.md shows them. The same command again resumes.
 """
 import argparse
 import hashlib
@@ -32,7 +32,7 @@ import torch
 from mmwindow.engine.checkpoint import find_best_checkpoint, load_own_checkpoint
 from mmwindow.engine.run_file import read_run
 from mmwindow.synthetic import write_dataset
-from mmwindow.utils.environment import describe_machine, describe_versions
+from mmwindow.utils.environment import describe_machine, describe_versions, training_code
 from mmwindow.utils.files import read_json, write_json, write_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -237,17 +237,17 @@ def wait_for_moment(run: Run, kind: str, generator: np.random.Generator, seconds
         seconds: That an uncut run takes.
     """
     if kind == 'any':
-        end = time.time() + generator.uniform(0, seconds)
+        end = time.time() + generator.uniform(0, 0.7 * seconds)
         return run.wait_for(lambda: time.time() >= end, 0.01)
     if kind == 'checkpoint':
-        for left in reversed(range(generator.integers(1, 4))):  # one of the next three
+        for left in reversed(range(generator.integers(1, 3))):  # one of the next two
             if not run.wait_for(run.writes_checkpoint, 0.001):
                 return False
             if left:
                 run.wait_for(lambda: not run.writes_checkpoint(), 0.001)
         time.sleep(generator.uniform(0, 0.01))
         return run.process.poll() is None
-    word, most = dict(step=('Epoch(train)', 18), validation=('Epoch(val)', 4))[kind]
+    word, most = dict(step=('Epoch(train)', 12), validation=('Epoch(val)', 3))[kind]
     number = generator.integers(1, most + 1)
     return run.wait_for(lambda: sum(word in line for line in run.log_lines()) >= number, 0.02)
 
@@ -317,19 +317,22 @@ class Series:
         num_kills: In all.
         seed: Draws kinds and moments.
         env: Variables of the processes.
+        chains: Runs that were cut before.
     """
 
-    def __init__(self, target: Target, folder: Path, num_kills: int, seed: int, env: dict[str, str]
-                 ) -> None:
-        self.target, self.folder, self.env = target, folder / target.name, env
-        self.generator = np.random.default_rng((seed, *target.name.encode()))
+    def __init__(self, target: Target, folder: Path, num_kills: int, seed: int, env: dict[str, str],
+                 chains: list[Chain]) -> None:
+        self.target, self.folder, self.env, self.chains = target, folder / target.name, env, chains
+        generator = np.random.default_rng((seed, *target.name.encode()))
         kinds = [kind for kind, number in KINDS.items() for _ in range(number)]
         self.kinds = [str(kind) for _ in range(num_kills // len(kinds) + 1)
-                      for kind in self.generator.permutation(kinds)][:num_kills]
-        self.chains: list[Chain] = []
+                      for kind in generator.permutation(kinds)][:num_kills]
+        for chain in chains:
+            del self.kinds[:len(chain.kills)]
+        self.generator = np.random.default_rng((seed, len(chains), *target.name.encode()))
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.seconds = finish(target, self.folder / 'uncut', env)
-        self.expected = describe_end(target, self.folder / 'uncut')
+        self.seconds = finish(target, self.folder / 'uncut', env) if self.kinds else 0.
+        self.expected = describe_end(target, self.folder / 'uncut') if self.kinds else {}
 
     def kill_and_resume(self) -> None:
         """Kill one run up to five times, resume it each time, and compare its end."""
@@ -377,8 +380,8 @@ def main() -> None:
     write_dataset(folder / 'data')
     env = {**os.environ, 'MMWINDOW_SYNTHETIC': str(folder / 'data'), 'OMP_NUM_THREADS': '1',
            'PYTHONPATH': os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))}
-    series = [Series(target, folder, args.kills, args.seed, env) for target in make_targets(folder)
-              if not args.targets or target.name in args.targets]
+    series = [Series(target, folder, args.kills, args.seed, env, read_chains(target, args))
+              for target in make_targets(folder) if not args.targets or target.name in args.targets]
     # In turn, so that a stop leaves something of each.
     while any(one.kinds for one in series):
         for one in series:
@@ -388,12 +391,22 @@ def main() -> None:
     raise SystemExit(any(chain.differences for one in series for chain in one.chains))
 
 
+def read_chains(target: Target, args: argparse.Namespace) -> list[Chain]:
+    """Return the runs of a target's result file, if they are of this seed, machine and code."""
+    result = read_json(args.results / f'{target.name}.json') if args.results else None
+    if not result or (result['seed'], result['machine'], result['code']) != (
+            args.seed, describe_machine(), training_code()):
+        return []
+    return [Chain([Kill(**kill) for kill in run['kills']], run['differences'])
+            for run in result['runs']]
+
+
 def write_result(series: Series, args: argparse.Namespace) -> None:
     """Write the result file of a target, of what was seen so far."""
     if args.results:
         write_json(args.results / f'{series.target.name}.json', dict(
             command=shlex.join(['tools/kill_trainings.py', *sys.argv[1:]]), seed=args.seed,
-            machine=describe_machine(), versions={
+            machine=describe_machine(), code=training_code(), versions={
                 name: version and str(version) for name, version in describe_versions().items()},
             **summarise(series.target.name, series.seconds, series.chains)))
 

@@ -74,7 +74,25 @@ def choice_rows(folder: Path) -> str:
         [choice['command'] for choice in choices])
 
 
-MAKERS = {'results': result_rows, 'choices': choice_rows}
+def kill_rows(folder: Path) -> str:
+    """Return the table of killed and resumed trainings, their command and the machine."""
+    results = [load_json(path) for path in sorted(folder.glob('*.json'))]
+    return '\n'.join([
+        markdown_table([
+            ['killed', 'kills', 'where they fell', 'runs', 'end as the uncut one', 'uncut, s',
+             'lost a kill, s: median, most', 'processes that outlived'],
+            *([result['target'].replace('_', ' '), result['num_kills'],
+               ', '.join(f'{place} {number}' for place, number in sorted(result['places'].items())),
+               result['num_runs'], result['num_equal'], result['uncut_seconds'],
+               f'{result["lost_seconds"]["median"]}, {result["lost_seconds"]["most"]}',
+               result['num_outlived']] for result in results)]),
+        '', f'Seed {results[0]["seed"]}; {results[0]["machine"]}, which other work shared. Lost '
+        'seconds count from the newest checkpoint or the start, so they hold the time of starting. '
+        'Made by', '',
+        code_block(dict.fromkeys(result['command'] for result in results))])
+
+
+MAKERS = {'results': result_rows, 'choices': choice_rows, 'resuming': kill_rows}
 
 
 def render(text: str) -> str:

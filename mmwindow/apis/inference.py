@@ -17,12 +17,13 @@ from mmengine.runner.checkpoint import load_state_dict
 from mmwindow.apis.config import load_config
 from mmwindow.apis.runner import quiet_mmengine
 from mmwindow.datasets.coco_point import image_settings
+from mmwindow.engine.head_watch import HeadWatch
 from mmwindow.engine.model_description import read_description
 from mmwindow.engine.safe_loading import load_own_checkpoint
 from mmwindow.engine.weights import check_weights, state_dict_of
 from mmwindow.images.decode import GrayImage, read_image
 
-IMAGE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
+IMAGE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.tif', '.tiff', '.webp')
 Source = str | Path | np.ndarray
 
 
@@ -99,6 +100,7 @@ class PointInferencer:
             self.pipeline = Compose(steps[1:])  # images are read here
             self.model = MODELS.build(model)
             self.classes = fill_model(self.model, content, checkpoint or config, config)
+        self.watch = HeadWatch()
         self.model.to(device or ('cuda:0' if torch.cuda.is_available() else 'cpu')).eval()
 
     def __call__(self, inputs: Source | Sequence[Source], batch_size: int = 1,
@@ -112,12 +114,14 @@ class PointInferencer:
             with_maps: Keep the maps, about 64 kB an image and class at an input of 512.
 
         Raises:
-            ValueError: An input is missing, no image or of an unknown bit depth; the folder is empty.
+            ValueError: An input is missing, no image or of an unknown bit depth; the folder is empty;
+                or the network gives NaN.
         """
         predictions, images = [], iter(list_images(inputs))
         while batch := list(islice(images, batch_size)):
             read = [(name, read_image(source, self.settings, name)) for name, source in batch]
             data = pseudo_collate([self.pipeline(to_sample(*each)) for each in read])
+            self.watch.start(self.model, [name for name, _ in read])
             with torch.no_grad():
                 samples = self.model.test_step(data)
             predictions += [

@@ -177,8 +177,7 @@ def study_readers(everybody: PointFile, keep: bool, merge: MergeSettings, result
     settings = FROCSettings.from_record(result.settings)
     drawn: dict[str, Any] = dict(num_resamples=options.get('num_resamples') or DEFAULT_RESAMPLES,
                                  seed=options.get('seed', 0))
-    agreements = [reader_agreement(images, label, merge.radius, **drawn)
-                  for label in range(len(names))]
+    agreements = [reader_agreement(images, label, merge.radius) for label in range(len(names))]
     if keep:
         return {kept_name(name, reader): ReaderStudy(
             reader_operating_points(images, settings, merge, label, _common_events(
@@ -256,8 +255,7 @@ def _plain_class(study: ReaderStudy) -> dict[str, Any]:
                 {name: _plain_value(value) for name, value in vars(pair).items()}
                 for pair in agreement.pairs],
             alpha=_plain_value(agreement.alpha),
-            alpha_interval=_plain_value(agreement.alpha_interval), reasons=dict(agreement.reasons),
-            num_resamples=agreement.num_resamples, seed=agreement.seed)
+            alpha_interval=_plain_value(agreement.alpha_interval), reasons=dict(agreement.reasons))
     return content
 
 

@@ -25,9 +25,10 @@ from mmwindow.engine.checkpoint import (
     fix_last_checkpoint,
 )
 from mmwindow.engine.cpu.distributed import close_process_group
-from mmwindow.engine.data_check import check_training_data
+from mmwindow.engine.data_check import check_batches
 from mmwindow.engine.hooks import (
     CheckpointContentHook,
+    DataCheckHook,
     ExactResumeHook,
     NonFiniteHook,
     RunFileHook,
@@ -98,7 +99,7 @@ def train(config: str | Path, work_dir: str | Path | None = None,
     with quiet_mmengine(not verbose):
         cfg = load_config(config, work_dir, cfg_options, launcher)
     with contextlib.ExitStack() as stack:
-        if is_first_process():  # of several ranks one holds the folder for all
+        if launcher == 'none' or is_first_process():  # of several ranks one holds it for all
             check_output_folder(cfg.work_dir, '--work-dir')
             stack.enter_context(hold_folder(cfg.work_dir, 'or choose another --work-dir'))
         return _train(cfg, config, launcher, amp, resume, auto_scale_lr, verbose)
@@ -115,7 +116,7 @@ def _train(cfg: Config, config: str | Path, launcher: str, amp: bool, resume: st
     if auto_scale_lr:
         scale_learning_rate(cfg)
     if resume == 'auto':
-        if is_first_process():
+        if launcher == 'none' or is_first_process():
             # The others read it after the process group has formed, so after this.
             fix_last_checkpoint(Path(cfg.work_dir))
         if find_newest_checkpoint(cfg.work_dir) is not None:
@@ -132,13 +133,13 @@ def _train(cfg: Config, config: str | Path, launcher: str, amp: bool, resume: st
         warn_about_space(cfg.work_dir, '--work-dir', 10 * weights)
     # Our configs have most of them; other configs and older ones do not.
     for hook in (CheckpointContentHook(is_fine_tuned=not cfg.get('resume')), RunFileHook(run),
-                 ExactResumeHook(), ValidateOnResumeHook(), NonFiniteHook()):
+                 DataCheckHook(), ExactResumeHook(), ValidateOnResumeHook(), NonFiniteHook()):
         register_once(runner, hook)
     with config_errors(cfg):  # the loaders are built when they are asked for
         sizes = [f'{len(loader.dataset)} images to {verb}' for loader, verb in (
             (runner.train_dataloader, 'train'), (runner.val_dataloader, 'validate'))
             if loader is not None]
-        check_training_data(runner)
+        check_batches(runner.train_dataloader, 'train_dataloader')
     if not verbose:
         say(runner, dict(train=f'{config} ({cfg.model.type})', data=', '.join(sizes),
                          **describe_place(runner)))

@@ -47,8 +47,8 @@ class CocoPointDataset(BaseDetDataset):
             of the 1024 frame), 'all' (every reader's, so that a place can have several points) or
             the name of one, on the images that this reader has read. None: several readers are
             rejected; see docs/readers.md.
-        check_images: Look at every image file when the data set is built (about 0.4 ms
-            each).
+        check_images: Read every image file when the data set is built (docs/images.md says what it
+            costs).
         **kwargs: As in mmdet's ``BaseDetDataset``; ``metainfo=dict(classes=...)`` gives the labels
             their order (default: the file's categories by id).
 

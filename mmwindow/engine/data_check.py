@@ -5,6 +5,8 @@ from typing import Any
 
 from mmengine.hooks import CheckpointHook
 
+from mmwindow.engine.announce import announce
+
 NO_BEST = ('to train without a best checkpoint, set default_hooks.checkpoint.save_best=None '
            '(--cfg-options)')
 
@@ -75,6 +77,11 @@ def check_training_data(runner: Any) -> None:
             cannot choose the best checkpoint. The message names file and setting.
     """
     check_batches(runner.train_dataloader, 'train_dataloader')
+    labels = image_labels(runner.train_dataloader.dataset)
+    if labels is not None and not any(labels):
+        announce(runner, f'{describe_files(runner.train_dataloader.dataset)}: none of the '
+                         f'{len(labels)} images has a point; a model that is trained on them alone '
+                         'learns to find nothing')
     if runner.val_dataloader is None:
         return
     check_batches(runner.val_dataloader, 'val_dataloader')
@@ -92,9 +99,9 @@ def check_training_data(runner: Any) -> None:
             other = ('' if 'froc' in lacking else
                      f'set it to {metrics[0].prefix}/froc_score, which needs no negative images; ')
             raise ValueError(
-                f'{describe_files(dataset)}: {lacking[kind]}, so no validation could give '
-                f'{key}, which default_hooks.checkpoint.save_best names, and no best checkpoint would '
-                f'be kept. Validate with images of both kinds; {other}or, {NO_BEST}')
+                f'{describe_files(dataset)}: {lacking[kind]}, so no validation could give {key}, '
+                'which default_hooks.checkpoint.save_best names, and no best checkpoint would be '
+                f'kept. Validate with images of both kinds; {other}or, {NO_BEST}')
     loop = runner.train_loop
     last = loop.max_iters if hasattr(loop, 'dataloader_iterator') else loop.max_epochs
     if keys and loop.val_begin > last:
@@ -123,6 +130,13 @@ def saved_keys(hooks: Iterable[Any]) -> list[str]:
     """Return the numbers by which a best checkpoint is kept."""
     return [key for hook in hooks if isinstance(hook, CheckpointHook)
             for key in hook.save_best or ()]
+
+
+def announce_missing_numbers(runner: Any) -> None:
+    """Say before a test which numbers its images cannot give; nothing where all can be given."""
+    text = describe_missing_numbers(runner.test_dataloader.dataset, runner.test_evaluator)
+    if text:
+        announce(runner, text)
 
 
 def describe_missing_numbers(dataset: Any, evaluator: Any) -> str:

@@ -6,7 +6,6 @@ without any check where the check finds something that it does not know, and dow
 without it on both. Importing :mod:`mmwindow.engine` puts the loader of this module in the place of
 all of these: only tensors and plain data are read, and the config's text is dropped.
 """
-import pickle
 import zipfile
 from collections.abc import Callable
 from functools import lru_cache
@@ -178,7 +177,11 @@ def load_own_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str
     """
     path = Path(path).expanduser()
     check_checkpoint(path)
-    return drop_config_text(load_data(path, map_location))
+    content = load_data(path, map_location)
+    if not isinstance(content, dict):
+        raise ValueError(f'checkpoint {shorten(str(path))}: it holds {type(content).__name__}; a dict '
+                         'with the state_dict of a model is expected')
+    return drop_config_text(content)
 
 
 def load_data(file: Any, map_location: Any = None, weights_only: bool | None = None) -> Any:
@@ -196,8 +199,9 @@ def load_data(file: Any, map_location: Any = None, weights_only: bool | None = N
     name = 'checkpoint ' + shorten(str(file)) if isinstance(file, str | Path) else 'checkpoint'
     try:
         return torch.load(file, map_location=map_location, weights_only=True)
-    except (pickle.UnpicklingError, EOFError, AttributeError, KeyError, IndexError, TypeError,
-            ValueError, RuntimeError, MemoryError, RecursionError) as error:
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # of any kind, as struct.error of a header that is cut short
         reason = shorten(' '.join(str(error).partition('WeightsUnpickler error: ')[2].split())
                          or f'{type(error).__name__}: {error}', 200)
         raise ValueError(f'{name}: it cannot be read as tensors and plain data ({reason}); anything '

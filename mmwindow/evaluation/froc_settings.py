@@ -71,6 +71,10 @@ class FROCSettings(Mapping[str, Any]):
         if len(set(self.names)) != len(self.names):
             raise ValueError(f'budgets are {self.budgets}; two of them have one name, such as '
                              f'{self.names[1]!r}: they must differ within six digits')
+        for name in ('num_resamples', 'seed'):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+                raise ValueError(f'{name} is {value!r}; a whole number of at least 0 is expected')
         for name, allowed in (('convention', CONVENTIONS), ('fp_denominator', FP_DENOMINATORS),
                               ('map_extent', MAP_EXTENTS), ('missing', MISSING)):
             if getattr(self, name) not in allowed:

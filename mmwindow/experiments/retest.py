@@ -18,7 +18,7 @@ from mmwindow.experiments.job_queue import Outcome
 from mmwindow.experiments.plan import SINGLE, RunPlan
 from mmwindow.experiments.results import Runs, find_run_folders, read_runs
 from mmwindow.experiments.run_folders import prepare_folder
-from mmwindow.experiments.worker import RESULT_ENTRIES
+from mmwindow.experiments.worker import RESULT_ENTRIES, STATE_HEAD
 from mmwindow.utils.environment import fingerprint, scoring_code
 from mmwindow.utils.files import read_json, write_json
 
@@ -151,7 +151,7 @@ def prepare_retest(plan: RunPlan, source: Path, command_line: str, overwrite: bo
     for name in RESULT_ENTRIES:
         state.pop(name, None)
     write_json(plan.folder / 'run.json', {
-        **state, 'mark': plan.mark, 'scoring_code': scoring_code(),
+        **STATE_HEAD, **state, 'mark': plan.mark, 'scoring_code': scoring_code(),
         'settings_mark': plan.settings_mark, 'splits': SPLITS,
         'command': command_line, 'training_command': state.get('training_command', state['command']),
         'trained': True})

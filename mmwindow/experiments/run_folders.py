@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmwindow.engine.checkpoint import find_newest_checkpoint, fix_last_checkpoint
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments.plan import RunPlan, describe_system
-from mmwindow.experiments.worker import RECORDS
+from mmwindow.experiments.worker import RECORDS, STATE_HEAD
 from mmwindow.utils.environment import scoring_code, training_code
 from mmwindow.utils.files import PART, read_json, write_json, write_text
 from mmwindow.utils.locks import hold, hold_file
@@ -155,7 +155,8 @@ def prepare_run(plan: RunPlan, command_line: str, overwrite: bool = False) -> No
     if not is_trained and fix_last_checkpoint(plan.folder / 'training') is None:
         noted['training_code'] = training_code()
     write_json(plan.folder / 'run.json', dict(
-        **noted, mark=plan.mark, scoring_code=scoring_code(), settings_mark=plan.settings_mark,
+        **STATE_HEAD, **noted, mark=plan.mark, scoring_code=scoring_code(),
+        settings_mark=plan.settings_mark,
         system=plan.system, config=str(plan.config), fold=plan.fold, seed=plan.seed,
         splits=plan.splits, **describe_system(plan.cfg, plan.config), command=command_line,
         starts=(state['starts'] if state else 0) + 1, trained=is_trained,

@@ -29,6 +29,8 @@ from mmwindow.utils.environment import describe_machine, describe_versions, scor
 from mmwindow.utils.files import read_json, replace_nan, write_json
 from mmwindow.utils.processes import become_rank, end_rank
 
+# Of run.json in the folder of a run; that of a work dir is "mmwindow-training" (engine/run_file.py).
+STATE_HEAD = dict(format='mmwindow-run', version=1)
 RECORDS = dict(test='test.json', val='val.json')
 # What result.json has besides the entries of run.json.
 RESULT_ENTRIES = ('checkpoint', 'records', 'test_seconds', 'test_machine', 'test_versions',
@@ -156,7 +158,8 @@ def describe_result(folder: Path, state: dict[str, Any], checkpoint: Path, test_
     """Return what ``result.json`` holds: where the run comes from, and its numbers."""
     names = {split: RECORDS[split] for split in state['splits']}
     records = {split: read_record(folder / name) for split, name in names.items()}
-    return {**{key: value for key, value in state.items() if key not in ('trained', 'splits')},
+    left_out = ('trained', 'splits', *STATE_HEAD)
+    return {**{key: value for key, value in state.items() if key not in left_out},
             'checkpoint': checkpoint.name, 'records': names, 'test_seconds': test_seconds,
             'test_machine': describe_machine(), 'test_versions': describe_versions(),
             'points_digest': digest_points(Config.fromfile(str(folder / 'config.py')),

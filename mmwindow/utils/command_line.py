@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mmwindow.utils.messages import shorten
-from mmwindow.utils.processes import end_rank, rank_of_environment
+from mmwindow.utils.processes import end_rank, launched_rank
 
 MAX_CHARACTERS = 700  # of a message
 NOT_WRITTEN = 'a checkpoint could not be written; is the disk full, or the folder read-only?'
@@ -108,7 +108,8 @@ def one_line_errors(name: str, stopped: str = 'stopped') -> Iterator[None]:
         SystemExit: Bad input, a full disk, a read-only folder, too little memory, or Ctrl-C. One of
             several processes ends at once, and only the first says that it was stopped.
     """
-    rank = rank_of_environment()
+    rank = launched_rank()
+    cause: Exception | None
     try:
         yield
         sys.stdout.flush()
@@ -116,8 +117,8 @@ def one_line_errors(name: str, stopped: str = 'stopped') -> Iterator[None]:
     except BrokenPipeError:  # as of `| head`; Python would complain again when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-    except KeyboardInterrupt as error:
-        text, cause = stopped if rank == 0 else '', error
+    except KeyboardInterrupt:
+        text, cause = stopped if rank == 0 else '', None
     except (ValueError, OSError, MemoryError, zipfile.BadZipFile) as error:
         text, cause = describe_error(error), error
     except RuntimeError as error:
@@ -128,7 +129,7 @@ def one_line_errors(name: str, stopped: str = 'stopped') -> Iterator[None]:
     if text:
         sys.stderr.write(f'{name}: ' + (f'rank {rank}: ' if rank else '') + text + '\n')
     end_rank(1)
-    raise SystemExit(1) from (None if isinstance(cause, KeyboardInterrupt) else cause)
+    raise SystemExit(1) from cause
 
 
 def run_command(verb: Verb, program: str, arguments: Sequence[str] | None = None) -> None:

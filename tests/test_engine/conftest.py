@@ -1,4 +1,4 @@
-"""A model of a few weights that draws from every generator, trained in this process, cut and resumed."""
+"""A model of a few weights that draws from every generator, trained here, cut and resumed."""
 import sys
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmcv.transforms import BaseTransform
 from mmdet.registry import MODELS, TRANSFORMS
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.structures import InstanceData
@@ -17,6 +18,7 @@ from mmwindow.apis import load_config, train
 from mmwindow.engine.checkpoint import load_own_checkpoint
 
 ROOT = Path(__file__).parents[2]
+format_config = Config.pretty_text.fget  # which run_training replaces
 
 
 @MODELS.register_module()
@@ -47,10 +49,11 @@ class NoisyModel(BaseModel):
             loss = torch.nn.functional.binary_cross_entropy_with_logits(logits + noise, target)
             return dict(loss_point=loss, loss_size=self.backbone.weight.square().mean())
         for sample, logit in zip(data_samples, logits, strict=True):
-            keep = torch.sigmoid(logit)[None] > 0  # NaN is no score, as in mmdet's box heads
+            score = torch.sigmoid(logit)[None]
+            keep = score > 0  # NaN is dropped, as in mmdet's box heads
             sample.pred_instances = InstanceData(
-                bboxes=torch.tensor([[10., 10., 50., 50.]])[keep],
-                scores=torch.sigmoid(logit)[None][keep], labels=torch.zeros(1, dtype=torch.int64)[keep])
+                bboxes=torch.tensor([[10., 10., 50., 50.]])[keep], scores=score[keep],
+                labels=torch.zeros(1, dtype=torch.int64)[keep])
         return data_samples
 
 
@@ -111,8 +114,25 @@ def noisy_config(tiny_dataset, tmp_path):
         cfg.train_cfg.max_epochs = 3
         cfg.default_hooks.logger.interval = 1
         cfg.merge_from_dict(options)
-        cfg.dump(tmp_path / 'noisy.py')
+        (tmp_path / 'noisy.py').write_text(format_config(cfg))
         return tmp_path / 'noisy.py'
+    return write
+
+
+@pytest.fixture
+def system_config(tiny_dataset, tmp_path):
+    """Return a function that writes the config of a system of ours: input 64, 3 epochs of 3 steps."""
+    def write(base, **options):
+        cfg = load_config(ROOT / 'configs' / base, cfg_options=dict(input_size=64))
+        cfg.model.backbone.pretrained = False
+        for split in ('train', 'val', 'test'):
+            loader = cfg[f'{split}_dataloader']
+            loader.update(num_workers=0, persistent_workers=False, batch_size=2)
+            loader.dataset.data_root = f'{tiny_dataset}/'
+        cfg.train_cfg.max_epochs = 3
+        cfg.merge_from_dict(options)
+        (tmp_path / 'system.py').write_text(format_config(cfg))
+        return tmp_path / 'system.py'
     return write
 
 
@@ -121,6 +141,8 @@ def run_training(monkeypatch):
     """Return a function that trains, and is cut after a step or in a validation (:class:`Cutter`)."""
     module = sys.modules['mmwindow.apis.train']
     build = module.build_runner
+    # mmengine formats the config for each checkpoint, which takes longer than these trainings.
+    monkeypatch.setattr(Config, 'pretty_text', property(lambda cfg: repr(cfg._cfg_dict)))
 
     def run(config, work_dir, cut=None, resume=None, **options):
         def build_with_hook(*args, **kwargs):
@@ -137,7 +159,7 @@ def run_training(monkeypatch):
 
 
 def read_end(work_dir, name):
-    """Return what a training has come to: a checkpoint without what names time or place, validations."""
+    """Return what a training has come to, without what names time or place."""
     checkpoint = load_own_checkpoint(work_dir / name)
     path = work_dir / 'validation.json'
     info = checkpoint['message_hub']['runtime_info']

@@ -77,7 +77,8 @@ def test_ranks_draw_other_numbers_and_places_do_not_depend_on_their_number():
 def test_skipped_images_are_not_loaded_and_the_next_keep_their_places():
     sampler = SeededSampler(SequentialSampler(range(5)), 7, 2)
     sampler.next_pass, sampler.num_skipped = 3, 2
-    assert [(int(index), index.words[2:]) for index in sampler] == [(2, (3, 2)), (3, (3, 3)), (4, (3, 4))]
+    assert [(int(index), index.words[2:]) for index in sampler] == [
+        (2, (3, 2)), (3, (3, 3)), (4, (3, 4))]
     assert [index.words[2:] for index in sampler][0] == (4, 0)  # the next pass is complete
 
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from mmwindow.evaluation import evaluate
+from mmwindow.evaluation.files.csv_files import COLUMNS
 from mmwindow.evaluation.files.ground_truth import read_annotations
 from mmwindow.evaluation.files.prediction_files import read_predictions
 
@@ -33,11 +34,12 @@ def test_coverage_tables():
 def test_results_of_the_example():
     folder = ROOT / 'docs/examples/evaluation'
     truth = read_annotations(folder / 'points.json')
-    rows = table_rows('`(boxes.json|maps.npz)`')
-    assert len(rows) == 2
+    rows = table_rows('`(boxes.json|maps.npz|findings.csv)`.*')
+    assert len(rows) == 3
     for name, *numbers in rows:
-        result = evaluate(read_predictions(folder / name.strip('`'), truth), truth.targets,
-                          missing='empty')
+        file_name, _, rule = name.partition(', by ')
+        result = evaluate(read_predictions(folder / file_name.strip('`'), truth), truth.targets,
+                          missing='empty', rule=rule or 'disk_overlap')
         assert [f'{value:.4f}' for value in result.metrics.values()] == [
             number if number.startswith('1') else f'0{number}' for number in numbers]
 
@@ -53,3 +55,30 @@ def test_thresholds_of_the_example():
         counts = curve.counts_at(float(threshold))
         assert counts['false_positives'] == int(num_false) == 8 * float(rate)
         assert counts['recalled'] == int(recall.split('/')[0])
+
+
+def test_rows_of_the_csv_of_the_example():
+    folder = ROOT / 'docs/examples/evaluation'
+    truth = read_annotations(folder / 'points.json')
+    found = list(read_predictions(folder / 'findings.csv', truth))
+    result = evaluate(found, truth.targets, missing='empty', rule='distance')
+    curve = result.classes['finding'].froc
+    rows = table_rows(r'[A-H] \d+,\d+')
+    written = [line.split(',') for line in (folder / 'findings.csv').read_text().splitlines()[1:]]
+    assert [f'{name[0]} {x},{y}' for name, x, y, _ in written[:9]] == [row[0] for row in rows]
+    for _, threshold, _what, rate, recall in rows:
+        counts = curve.counts_at(float(threshold))
+        assert counts['false_positives'] == 8 * float(rate)
+        assert counts['recalled'] == int(recall.split('/')[0])
+    assert (result.counts['boxes_left_out'], result.counts['findings_repeated']) == (1, 1)
+
+
+def test_columns_of_the_csv_table():
+    rows = {row[0]: row[1] for row in table_rows('`(file|x|x1|score|class|image_score).*')
+            if len(row) == 3}
+    named = ','.join([*rows, *rows.values()])
+    known = {alias for aliases in COLUMNS.values() for alias in aliases} - {'ypx', 'centrey',
+                                                                            'centery', 'coordy'}
+    told = {''.join(sign for sign in word.lower() if sign not in ' _`') for word in
+            re.split('[,;]', named)} | {'imageid'}
+    assert told >= known

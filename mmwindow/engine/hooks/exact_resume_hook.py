@@ -1,5 +1,4 @@
 """Make a resumed training end as the uncut one does."""
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ from mmengine.dist import barrier, get_dist_info, is_main_process
 from mmengine.hooks import EarlyStoppingHook, Hook
 from torch.utils.data import BatchSampler
 
+from mmwindow.engine.announce import announce
 from mmwindow.engine.checkpoint import fix_last_checkpoint
 from mmwindow.engine.random_streams import (
     MODEL,
@@ -93,8 +93,8 @@ class ExactResumeHook(Hook):
             hook.wait_count, hook.best_score = state
         reasons = [] if loaded is None else self._reasons(runner, note, loaded['optimizer'])
         if reasons:
-            announce(runner, f'resuming is not exact: {"; ".join(reasons)}. The training resumes, but '
-                             'may end with other weights than without the cut')
+            announce(runner, f'resuming is not exact: {"; ".join(reasons)}. The training resumes, '
+                             'but may end with other weights than without the cut')
         self.loaded = None
 
     def before_train_epoch(self, runner: Any) -> None:
@@ -205,9 +205,9 @@ def skip_batches(runner: Any, sampler: SeededSampler | None, num_batches: int) -
     batches = runner.train_loop.dataloader.batch_sampler
     if sampler is None or type(batches) is not BatchSampler:
         raise ValueError(
-            f'the checkpoint is of iteration {runner.iter}, in the middle of epoch {runner.epoch + 1}; '
-            f'with {type(batches).__name__} a training resumes at the end of an epoch alone: set '
-            'default_hooks.checkpoint.by_epoch=True')
+            f'the checkpoint is of iteration {runner.iter}, in the middle of epoch '
+            f'{runner.epoch + 1}; with {type(batches).__name__} a training resumes at the end of an '
+            'epoch alone: set default_hooks.checkpoint.by_epoch=True')
     sampler.num_skipped = done * batches.batch_size
 
 
@@ -222,13 +222,3 @@ def find_transforms(dataset: Any) -> set[str]:
         waiting += [inner for inner in (part.__dict__.get('dataset'), *part.__dict__.get(
             'datasets', ())) if hasattr(inner, '__dict__')]
     return names
-
-
-def announce(runner: Any, text: str) -> None:
-    """Say one line in the log, and on the screen where the log does not go there; on rank 0."""
-    runner.logger.warning(text)
-    on_screen = any(isinstance(handler, logging.StreamHandler)
-                    and not isinstance(handler, logging.FileHandler)
-                    for handler in runner.logger.handlers)
-    if is_main_process() and not on_screen:
-        print(text, flush=True)

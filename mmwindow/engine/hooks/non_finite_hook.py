@@ -1,6 +1,6 @@
 """Stop where a number is no number: in the loss, the weights, or what the network predicts."""
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,6 +9,7 @@ from mmengine.dist import all_gather_object, all_reduce, get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
+from mmwindow.engine.head_watch import HeadWatch
 from mmwindow.utils.messages import name_some
 
 GRADIENT = 'train/grad_norm'  # what mmengine's OptimWrapper notes where gradients are clipped
@@ -20,8 +21,8 @@ class NonFiniteHook(Hook):
 
     The message names epoch, iteration, the term of the loss, the learning rate and the images of the
     batch. All ranks stop. Nothing that is not finite is saved, so the checkpoints of before stay.
-    With a loss scale (``AmpOptimWrapper``) a step whose gradients overflow is left out by design: only
-    ``patience`` such losses in a row are an error.
+    With a loss scale (``AmpOptimWrapper``) a step whose gradients overflow is left out by design:
+    only ``patience`` such losses in a row are an error.
 
     In validation and test the outputs of every head are looked at: MMDetection's box detectors drop
     boxes of score NaN, so that a broken model would have an AUROC of .5 without a word.
@@ -38,7 +39,7 @@ class NonFiniteHook(Hook):
         self.patience = patience
         self.in_a_row = 0
         self.last_images: list[str] = []
-        self.watched: list[Any] = []
+        self.watch = HeadWatch()
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None,
                          outputs: Mapping[str, Any] | None = None) -> None:
@@ -64,8 +65,8 @@ class NonFiniteHook(Hook):
         terms = ', '.join(f'{name} is {value}' for name, value in found.items())
         row = f' for {self.in_a_row} steps in a row' if self.in_a_row > 1 else ''
         message = found and (
-            f'epoch {runner.epoch + 1}, iteration {runner.iter + 1}: {terms}{row}, at a learning rate '
-            f'of {", ".join(f"{rate:.3g}" for rate in rates)}; images of the batch: '
+            f'epoch {runner.epoch + 1}, iteration {runner.iter + 1}: {terms}{row}, at a learning '
+            f'rate of {", ".join(f"{rate:.3g}" for rate in rates)}; images of the batch: '
             f'{name_some(self.last_images, 16)}. Nothing of this step is saved: lower '
             'optim_wrapper.optimizer.lr, or look at these images')
         messages = all_gather_object(message) if get_world_size() > 1 else [message]
@@ -99,63 +100,19 @@ class NonFiniteHook(Hook):
 
     def before_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Keep the names of the images, and watch the heads."""
-        self._watch(runner, data_batch)
+        self.watch.start(runner.model, image_names(data_batch))
 
     def before_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Keep the names of the images, and watch the heads."""
-        self._watch(runner, data_batch)
+        self.watch.start(runner.model, image_names(data_batch))
 
     def after_val_epoch(self, runner: Any, metrics: Mapping[str, float] | None = None) -> None:
         """Watch no longer."""
-        self._unwatch()
+        self.watch.stop()
 
     def after_test_epoch(self, runner: Any, metrics: Mapping[str, float] | None = None) -> None:
         """Watch no longer."""
-        self._unwatch()
-
-    def _watch(self, runner: Any, data_batch: Any) -> None:
-        self.images = image_names(data_batch)
-        if not self.watched:
-            # A roi_head only holds others; what it predicts comes out of its bbox_head.
-            self.watched = [module.register_forward_hook(self._look_at_output)
-                            for name, module in runner.model.named_modules()
-                            if name.rpartition('.')[2].endswith('head')]
-
-    def _unwatch(self) -> None:
-        while self.watched:
-            self.watched.pop().remove()
-
-    def _look_at_output(self, module: torch.nn.Module, inputs: Any, outputs: Any) -> None:
-        """Forward hook of a head.
-
-        Raises:
-            ValueError: An output is NaN or plus infinity (a masked score is minus infinity).
-        """
-        if module.training:
-            return
-        for output in find_tensors(outputs):
-            bad = output.isnan() | output.isposinf()
-            if bad.any():
-                images = self.images
-                if bad.dim() and len(bad) == len(images):  # one row an image
-                    images = [name for name, is_bad in zip(
-                        images, bad.flatten(1).any(1).tolist() if bad.dim() > 1 else bad.tolist(),
-                        strict=True) if is_bad]
-                raise ValueError(
-                    f'{type(module).__name__} gives NaN or infinity for {name_some(images, 16)}; the '
-                    'weights are broken, or the pixels are not finite: no number is given')
-
-
-def find_tensors(outputs: Any) -> Iterator[torch.Tensor]:
-    """Yield the floating-point tensors in nested lists, tuples and dicts."""
-    if isinstance(outputs, torch.Tensor):
-        if outputs.is_floating_point():
-            yield outputs
-    elif isinstance(outputs, list | tuple):
-        for part in outputs:
-            yield from find_tensors(part)
-    elif isinstance(outputs, Mapping):
-        yield from find_tensors(list(outputs.values()))
+        self.watch.stop()
 
 
 def non_finite_terms(outputs: Mapping[str, Any]) -> dict[str, float]:
@@ -164,7 +121,8 @@ def non_finite_terms(outputs: Mapping[str, Any]) -> dict[str, float]:
     >>> non_finite_terms({'loss': torch.tensor(1.), 'loss_cls': torch.tensor(float('nan'))})
     {'loss_cls': nan}
     """
-    terms = {name: value for name, value in outputs.items() if isinstance(value, torch.Tensor | float)}
+    terms = {name: value for name, value in outputs.items()
+             if isinstance(value, torch.Tensor | float)}
     if not terms:
         return {}
     numbers = torch.stack([torch.as_tensor(value).detach().float().sum() for value in terms.values()])

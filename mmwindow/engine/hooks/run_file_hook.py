@@ -31,7 +31,7 @@ class RunFileHook(Hook):
         run: What is known before the training; nothing if None.
     """
 
-    priority = 95  # after CheckpointHook (90), which chooses the best; before ValidateOnResumeHook (100)
+    priority = 95  # after CheckpointHook (90), which chooses the best; before ValidateOnResumeHook
 
     def __init__(self, run: TrainingRun | None = None) -> None:
         self.run = run or TrainingRun()

@@ -4,16 +4,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.events.targets import Floats
 from mmwindow.evaluation.froc_settings import FROCSettings, counted_events
-from mmwindow.evaluation.statistics.compare import difference_interval, match_images
+from mmwindow.evaluation.readers.agreement import FEW_UNITS, FEW_UNITS_NOTE
+from mmwindow.evaluation.statistics.compare import match_images
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.resampling import Units, draw_weights, find_units
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
 
-NO_WIDTH = 'no interval: all resamples of the patients give one difference'
+NO_NUMBER = 'no interval: most resamples of the patients have no number'
+LEAST_UNITS = 0.5  # patients whose disagreement the deviation of a difference is worth at least
+NO_DEVIATION = 1e-12
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class SystemAtReader:
         recall: Of the system at the reader's FP rate, by first crossing; NaN without a finding.
         sensitivity: Of the system at the reader's specificity, the highest at any threshold of at
             least this specificity; NaN without both kinds of images.
-        recall_difference: Reader minus system, paired bootstrap over patients; None with a reason.
+        recall_difference: Reader minus system; paired bootstrap over patients, see
+            :func:`paired_interval`; None with a reason.
         sensitivity_difference: Likewise.
         reasons: For each difference without an interval, why.
     """
@@ -64,6 +69,8 @@ def system_at_reader(reader: Sequence[ImageEvents], system: Sequence[ImageEvents
     differences: dict[str, Interval | None] = {}
     reasons: dict[str, str] = {}
     everybody = np.ones((1, len(units)), np.int32)
+    # The same resamples for both.
+    drawn = list(draw_weights(np.zeros(len(units), int), num_resamples, np.random.default_rng(seed)))
     for name, pair in pairs.items():
         theirs, ours = (float(entry[0]) for entry in pair.both(everybody))
         values[name], differences[name] = ours, None
@@ -72,19 +79,46 @@ def system_at_reader(reader: Sequence[ImageEvents], system: Sequence[ImageEvents
         elif len(units) < 2:
             reasons[name] = 'all images are of one patient'
         else:
-            drawn = [pair.both(weights) for weights in draw_weights(
-                np.zeros(len(units), int), num_resamples, np.random.default_rng(seed))]
-            replicates = np.concatenate([one - other for one, other in drawn])
-            if (~np.isnan(replicates)).sum() < num_resamples / 2:
-                reasons[name] = 'most resamples of the patients have no number'
-                continue
-            interval = difference_interval(theirs - ours, replicates, level)
-            if interval.low < interval.high:
-                differences[name] = interval
-            else:
-                reasons[name] = NO_WIDTH
+            replicates = np.concatenate([np.subtract(*pair.both(weights)) for weights in drawn])
+            differences[name] = paired_interval(theirs - ours, replicates, pair.num_carriers,
+                                                len(units), level)
+            if differences[name] is None:
+                reasons[name] = NO_NUMBER
     return SystemAtReader(values['recall'], values['sensitivity'], differences['recall'],
                           differences['sensitivity'], reasons)
+
+
+def paired_interval(difference: float, replicates: Floats, num_carriers: int, num_units: int,
+                    level: float) -> Interval | None:
+    """Return the interval of a difference of shares from its resamples; None where most have none.
+
+    The deviation of the resamples and Student's t, inside [-1, 1]. The deviation is at least that of
+    half a patient who disagrees: near agreement it is made of very few. Where all resamples agree:
+    the largest share of patients that might disagree, unseen, on either side.
+
+    Args:
+        difference: On all images.
+        replicates: ``(B,)``, NaN where a resample has no number.
+        num_carriers: Patients that the shares are of.
+        num_units: All patients; one less are the degrees of freedom.
+        level: Nominal confidence.
+    """
+    defined = replicates[~np.isnan(replicates)]
+    if len(defined) < max(len(replicates) / 2, 2):
+        return None
+    notes = [] if len(defined) == len(replicates) else [
+        f'{len(replicates) - len(defined)} of {len(replicates)} resamples have no number and are '
+        'left out']
+    notes += [FEW_UNITS_NOTE.format(num_units)] if num_units < FEW_UNITS else []
+    deviation = float(defined.std())
+    half = float(student.isf((1 - level) / 2, num_units - 1)
+                 * max(deviation, LEAST_UNITS / num_carriers))
+    if deviation < NO_DEVIATION:
+        half = 1 - ((1 - level) / 2) ** (1 / num_carriers)
+        notes.insert(0, 'all resamples give one difference, which is no proof of equality; from the '
+                     f'exact limit of {num_carriers} units')
+    return Interval(difference, max(difference - half, -1.), min(difference + half, 1.), level,
+                    'paired_bootstrap_t', '; '.join(notes))
 
 
 def _by_unit(units: Units, values: Sequence[float]) -> Floats:
@@ -103,6 +137,7 @@ class _RecallPair:
         self.false = _by_unit(units, [float(image.fp_changes.sum())
                                       for image in counted_events(reader, settings)])
         self.table = WeightedEvents(system, units, replace(settings, convention='first_crossing'))
+        self.num_carriers = int((self.table.unit_points > 0).sum())
 
     def both(self, weights: NDArray[np.int32]) -> tuple[Floats, Floats]:
         table, points = self.table, (weights @ self.table.unit_points).astype(float)
@@ -130,6 +165,7 @@ class _SensitivityPair:
         calls = np.array([image.score > -np.inf for image in reader])
         self.true, self.false = (_by_unit(units, (calls & kind).astype(float))
                                  for kind in (positive, ~positive))
+        self.num_carriers = len(np.unique(units.index[positive]))
         scores = np.array([image.score for image in system])
         order = np.argsort(-scores, kind='stable')
         self.unit, self.positive = units.index[order], positive[order]

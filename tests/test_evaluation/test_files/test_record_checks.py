@@ -19,21 +19,21 @@ ROOT = Path(__file__).parents[3]
 COMMITTED = sorted((ROOT / 'results').glob('*/events/*.json'))
 
 
-def write_real_record(folder, rule='disk_overlap', num_classes=1, num_images=24):
+def write_real_record(folder, rule='disk_overlap', num_classes=1, num_images=12):
     """Write the record of random maps with intervals, as tools/evaluate.py does; return its path."""
     generator = np.random.default_rng(7)
-    maps, targets = {}, []
+    maps, targets = {}, []  # of 6 x 6 cells
     for number in range(num_images):
-        scores = generator.random((num_classes, 8, 8)) ** 4 / 2
+        scores = generator.random((num_classes, 6, 6)) ** 4 / 2
         points, labels = [], []
         for label in range(num_classes):
             for _ in range(number % 3):
-                row, column = generator.integers(8, size=2)
+                row, column = generator.integers(6, size=2)
                 scores[label, row, column] += generator.random() / 2
                 points.append(((column + .5) * 10, (row + .5) * 10))
                 labels.append(label)
         maps[number] = scores
-        targets.append(Target(number, 80, 80, points, labels, group=f'patient {number // 2}',
+        targets.append(Target(number, 60, 60, points, labels, group=f'patient {number // 2}',
                               fields=dict(file_name=f'{number}.png')))
     result = evaluate(maps, targets, classes=[f'class {label}' for label in range(num_classes)],
                       rule=rule, num_resamples=100)
@@ -46,7 +46,7 @@ def real_record(tmp_path_factory):
 
 
 def without_digests(content):
-    """Return a record as one of before version 0.3."""
+    """Return a record as one of before version 0.2."""
     content = copy.deepcopy(content)
     del content['digests']
     for entry in content['classes']:
@@ -65,12 +65,9 @@ def leaves(content, path=()):
 
 
 def replace_at(content, path, value):
-    """Return a copy of a record with another value at a place."""
-    content = copy.deepcopy(content)
-    place = content
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
+    """Return a record with another value at a place; what is not on the way there is shared."""
+    content = copy.copy(content)
+    content[path[0]] = value if len(path) == 1 else replace_at(content[path[0]], path[1:], value)
     return content
 
 
@@ -270,7 +267,7 @@ def test_several_classes_and_rules_whose_hits_are_lost(tmp_path):
     (('intervals', 'class 0', 'froc_score', 'low'), 2., 'goes from 2 to'),
     (('intervals', 'class 0', 'froc_score', 'estimate'), .5, 'is of 0.5'),
     (('intervals', 'class 0', 'auroc', 'high'), .01, r'auroc.*goes from|leaves out'),
-    (('source', 'counts', 'images'), 3, 'counts 3 images, its images give 24'),
+    (('source', 'counts', 'images'), 3, 'counts 3 images, its images give 12'),
     (('source', 'counts', 'positives'), 3, 'counts 3 positives'),
     (('source', 'counts', 'points'), 3, 'counts 3 points'),
     (('source', 'counts', 'missing'), 3, 'counts 3 missing'),

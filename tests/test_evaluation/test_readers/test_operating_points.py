@@ -183,11 +183,15 @@ def check_literally(reader, system, settings, recall, sensitivity):
     assert sensitivity == pytest.approx(best)
 
 
-def test_a_reader_who_is_the_system_differs_by_nothing_and_has_no_interval_of_width_0(example):
+def test_a_reader_who_is_the_system_differs_by_nothing_and_the_interval_has_a_width(example):
     point = reader_operating_points(example)[0]
     result = system_at_reader(point.events, point.events, FROCSettings(), 200, 0, .95)
     assert (result.recall, result.sensitivity) == (0.5, 0.75)
-    assert result.recall_difference is None and 'one difference' in result.reasons['recall']
+    # Of four patients with a finding at most 1 - .025 ** (1 / 4) disagree, on either side.
+    half = 1 - 0.025 ** (1 / 4)
+    found = result.recall_difference
+    assert (found.estimate, found.low, found.high) == pytest.approx((0, -half, half))
+    assert 'no proof of equality' in found.note and '8 patients' in found.note
     assert froc_curve(point.events).recall_at(3 / 8) == 0.5      # the curve's only point
 
 
