@@ -29,7 +29,8 @@ from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.statistics.bootstrap import collect, statistic_interval
 from mmwindow.evaluation.statistics.compare import compare_systems, two_sided_p
 from mmwindow.evaluation.statistics.delong import area_interval, delong_covariance
-from mmwindow.evaluation.statistics.folds import compare_over_folds, mean_over_folds
+from mmwindow.evaluation.statistics.fold_comparison import compare_over_folds
+from mmwindow.evaluation.statistics.folds import mean_over_folds
 from mmwindow.evaluation.statistics.intervals import clustered_proportion
 from mmwindow.evaluation.statistics.resampling import draw_weights, find_units, leave_one_out
 from mmwindow.evaluation.statistics.weighting import WeightedEvents

@@ -61,7 +61,8 @@ def test_tiny_run(tool, monkeypatch, tmp_path):
     monkeypatch.setattr(tool, 'PATIENTS', (15, 16))
     monkeypatch.setattr(tool, 'SYSTEMS', {'fair': tool.SYSTEMS['fair']})
     monkeypatch.setattr(tool, 'PAIRS', (('fair', 'fair'),))
-    args = SimpleNamespace(data_sets=3, resamples=100, seed=1, out=tmp_path / 'result.json')
+    args = SimpleNamespace(data_sets=3, resamples=100, seed=1, folds=False,
+                           out=tmp_path / 'result.json')
     result = tool.simulate(args)
     assert json.loads(args.out.read_text()) == result and len(result['cells']) == 5
     assert 'numpy' in result['versions'] and str(tmp_path) not in args.out.read_text()
@@ -75,6 +76,21 @@ def test_tiny_run(tool, monkeypatch, tmp_path):
     args.seed = 2
     with pytest.raises(ValueError, match='other settings'):
         tool.simulate(args)
+
+
+def test_tiny_run_over_folds(tool, tmp_path, monkeypatch):
+    """Intervals of means and tests of equal systems; patients are dealt out once each."""
+    events, = tool.patient_events(23, [tool.SYSTEMS['fair']], np.random.default_rng(0))
+    folds = tool.deal_into_folds(events)
+    groups = [{event.group for event in fold} for fold in folds.values()]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 23 and len(groups) == 5
+    assert sum(map(len, folds.values())) == len(events)
+    monkeypatch.setattr(tool, 'TRUTH_PATIENTS', 200)
+    monkeypatch.setattr(tool, 'PATIENTS', (12, 30))
+    args = SimpleNamespace(data_sets=2, resamples=100, seed=1, folds=True, out=None)
+    result = tool.simulate(args)
+    assert len(result['cells']) == 5 and '--folds' in result['command']
+    assert '30 patients in 5 folds' in tool.markdown(result)
 
 
 @pytest.fixture(scope='module')

@@ -11,9 +11,9 @@ from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.statistics.bootstrap import bootstrap
 from mmwindow.evaluation.statistics.compare import compare_systems
 from mmwindow.evaluation.statistics.delong import delong_covariance
+from mmwindow.evaluation.statistics.fold_comparison import compare_over_folds
 from mmwindow.evaluation.statistics.folded_events import FoldedEvents, check_folds
 from mmwindow.evaluation.statistics.folds import (
-    compare_over_folds,
     mean_over_folds,
     mean_variance,
     pooling_warnings,
