@@ -113,11 +113,14 @@ def compare_means(name: str, difference: float, between: FoldStatistics, table: 
     """
     if name == AUROC:
         return (None, None) if test is None else (test.difference, test.p_value)
-    is_share = has_closed_interval(name)
-    units, free = table.counted_units(name), table.free_units(name)
-    carriers = int((table.unit_points > 0).sum()) if is_share else units
+    is_share, units = has_closed_interval(name), table.counted_units(name)
+    carriers = sum(table.carriers(name, fold) for fold in table.counted_folds(name))
+    # Of one fold as in a single test. Few patients with a point in each fold tell a variance badly.
+    free = units if len(table.counted_folds(name)) == 1 else (
+        carriers - len(table.counted_folds(name)) + 1)
     variance = mean_variance(name, between, table)
-    if carriers < 2 or np.isnan(variance) or not is_share and variance < NO_DEVIATION ** 2:
+    if min(carriers, free) < 2 or np.isnan(variance) or (
+            not is_share and variance < NO_DEVIATION ** 2):
         return None, None
     deviation = float(np.sqrt(variance))
     found = studentised_difference(difference, deviation, carriers, free,

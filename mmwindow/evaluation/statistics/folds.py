@@ -128,10 +128,11 @@ def mean_over_folds(folds: Folds, settings: FROCSettings | None = None,
 
 
 def mean_variance(name: str, drawn: FoldStatistics, table: FoldedEvents) -> float:
-    """Return the variance over resamples of a mean over folds; NaN where a fold has none.
+    """Return the variance over resamples of a mean over folds; NaN where no fold has one.
 
     A resample of n patients varies less than a new sample, by ``(n - 1) / n``. In one data set of all
-    patients this hardly counts, in folds it does: the ratio of the two is made good.
+    patients this hardly counts, in folds it does: the ratio of the two is made good, n being the
+    patients that carry the number. A fold with one of these has the mean variance of the others.
 
     Args:
         name: Of the statistic.
@@ -139,14 +140,15 @@ def mean_variance(name: str, drawn: FoldStatistics, table: FoldedEvents) -> floa
         table: The folds.
     """
     counted = table.counted_folds(name)
-    sizes = [table.num_fold_units(fold) for fold in counted]
-    total = table.counted_units(name)
+    sizes = [table.carriers(name, fold) for fold in counted]
+    total = sum(sizes)
     variances = []
     for fold, size in zip(counted, sizes, strict=True):
         defined = drawn[fold][name][~np.isnan(drawn[fold][name])]
-        steady = 1. if len(counted) == 1 else size / (size - 1) * (total - 1) / total
-        variances.append(float(defined.var()) * steady if len(defined) > 1 else np.nan)
-    return float(sum(variances)) / len(counted) ** 2
+        if len(defined) > 1 and (size > 1 or len(counted) == 1):
+            steady = 1. if len(counted) == 1 else size / (size - 1) * (total - 1) / total
+            variances.append(float(defined.var()) * steady)
+    return float(np.mean(variances)) / len(counted) if variances else float('nan')
 
 
 def mean_share_interval(name: str, estimate: float, drawn: FoldStatistics, level: float,
