@@ -21,7 +21,12 @@ from mmwindow.evaluation.statistics.differences import (
     studentised_difference,
     studentised_p,
 )
-from mmwindow.evaluation.statistics.few_units import few_units_note, join_notes, no_test_note
+from mmwindow.evaluation.statistics.few_units import (
+    TEST_FROM,
+    few_units_note,
+    join_notes,
+    no_test_note,
+)
 from mmwindow.evaluation.statistics.fold_areas import compare_mean_areas
 from mmwindow.evaluation.statistics.folded_events import (
     FoldedEvents,
@@ -86,7 +91,7 @@ def compare_over_folds(first: Folds, second: Folds, settings: FROCSettings | Non
             name, estimates[0][name] - estimates[1][name], between, tables[0], level, test)
         if differences[name] is None:
             reasons[name] = no_interval_reason(name)
-    untested = no_test_note(len(tables[0].units))
+    untested = no_test_reason(tables[0])
     if untested:
         p_values, reasons['p_values'] = dict.fromkeys(settings.names), untested
     return Comparison(
@@ -94,6 +99,16 @@ def compare_over_folds(first: Folds, second: Folds, settings: FROCSettings | Non
         reasons=reasons, delong=test, replicates=replicates, num_resamples=num_resamples, seed=seed,
         num_units=len(tables[0].units), num_images=len(tables[0].events), stratify_by=None,
         settings=settings)
+
+
+def no_test_reason(table: FoldedEvents) -> str:
+    """Return why there is no p-value, or ''; each fold but the first asks for one patient more."""
+    units, needed = len(table.units), TEST_FROM + len(table.folds) - 1
+    if len(table.folds) == 1:
+        return no_test_note(units)
+    return '' if units >= needed else (
+        f'no p-value: {units} patients (images where none is named) in {len(table.folds)} folds; a '
+        f'test needs at least {needed}')
 
 
 def compare_means(name: str, difference: float, between: FoldStatistics, table: FoldedEvents,
