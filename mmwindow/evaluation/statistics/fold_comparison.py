@@ -11,6 +11,7 @@ from mmwindow.evaluation.statistics.bootstrap import (
     left_out_note,
     missing_reasons,
     no_interval_reason,
+    share_trials,
 )
 from mmwindow.evaluation.statistics.compare import Comparison, match_images
 from mmwindow.evaluation.statistics.delong import DeLongTest
@@ -129,20 +130,19 @@ def compare_means(name: str, difference: float, between: FoldStatistics, table: 
     if name == AUROC:
         return (None, None) if test is None else (test.difference, test.p_value)
     is_share, units = has_closed_interval(name), table.counted_units(name)
-    carriers = sum(table.carriers(name, fold) for fold in table.counted_folds(name))
+    counted = table.counted_folds(name)
+    carriers = sum(table.carriers(name, fold) for fold in counted)
     # Of one fold as in a single test. Few patients with a point in each fold tell a variance badly.
-    free = units if len(table.counted_folds(name)) == 1 else (
-        carriers - len(table.counted_folds(name)) + 1)
+    free = units if len(counted) == 1 else carriers - len(counted) + 1
     variance = mean_variance(name, between, table)
-    if min(carriers, free) < 2 or np.isnan(variance) or (
-            not is_share and variance < NO_DEVIATION ** 2):
+    if free < 2 or np.isnan(variance) or not is_share and variance < NO_DEVIATION ** 2:
         return None, None
     deviation = float(np.sqrt(variance))
     found = studentised_difference(difference, deviation, carriers, free,
                                    POINT_SHARE if is_share else 0., level)
     notes = [found.note.removesuffix(few_units_note(free)).removesuffix('; '),
              left_out_note(name, table.means(between)[name]),
-             few_units_note(units, carriers, 'with a point')]
+             few_units_note(units, carriers, f'with {share_trials(name).what}')]
     found = replace(found, note=join_notes(*notes))
     if deviation >= NO_DEVIATION:
         return found, studentised_p(difference / deviation, free)

@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.statistics.bootstrap import has_closed_interval, share_trials
 from mmwindow.evaluation.statistics.resampling import (
     Units,
     check_events,
     draw_weights,
     find_units,
 )
-from mmwindow.evaluation.statistics.table import find_row
+from mmwindow.evaluation.statistics.table import AUROC
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
 
 Fold: TypeAlias = Hashable
@@ -130,9 +131,9 @@ class FoldedEvents:
     def carriers(self, name: str, fold: Fold) -> int:
         """Return how many units of a fold carry a statistic: of a share of points those with one."""
         table = self.tables[fold]
-        if find_row(name).share_of_points:
-            return int((table.unit_points > 0).sum())
-        return table.num_units
+        if name == AUROC or not has_closed_interval(name):
+            return table.num_units
+        return int((share_trials(name).of(table) > 0).sum())
 
     def counted_units(self, name: str) -> int:
         """Return how many units the folds have that have a number of a statistic."""
@@ -151,6 +152,11 @@ class FoldedEvents:
     def unit_points(self) -> NDArray[Any]:
         """``(U,)``, points of each unit."""
         return np.concatenate([table.unit_points for table in self.tables.values()])
+
+    @property
+    def unit_positives(self) -> NDArray[Any]:
+        """``(U,)``, images with a finding of each unit."""
+        return np.concatenate([table.unit_positives for table in self.tables.values()])
 
     def class_units(self) -> list[int]:
         """Return how many units have a positive image, and how many a negative one."""

@@ -19,6 +19,7 @@ from mmwindow.evaluation.statistics.bootstrap import (
     collect,
     missing_reasons,
     no_interval_reason,
+    share_trials,
     statistic_interval,
     statistic_method,
 )
@@ -153,19 +154,20 @@ def mean_variance(name: str, drawn: FoldStatistics, table: FoldedEvents) -> floa
 
 def mean_share_interval(name: str, estimate: float, drawn: FoldStatistics, level: float,
                         table: FoldedEvents) -> Interval | None:
-    """Return the score interval of a mean share of points; None where one patient has all of them.
+    """Return the score interval of a mean share; None where a fold has no variance.
 
     Of one fold it is that of
     :func:`~mmwindow.evaluation.statistics.bootstrap.score_interval`.
     """
-    points = table.unit_points
-    carriers, variance = int((points > 0).sum()), mean_variance(name, drawn, table)
-    if carriers < 2 or np.isnan(variance):
+    trials = share_trials(name).of(table)
+    carriers, variance = int((trials > 0).sum()), mean_variance(name, drawn, table)
+    if np.isnan(variance):
         return None
-    found = share_interval(estimate, variance, carriers, int(points.sum()),
+    found = share_interval(estimate, variance, carriers, int(trials.sum()),
                            table.free_units(name), level)
     return Interval(estimate, found.low, found.high, level, 'bootstrap_score',
-                    few_units_note(table.counted_units(name), carriers, 'with a point'))
+                    few_units_note(table.counted_units(name), carriers,
+                                   f'with {share_trials(name).what}'))
 
 
 def mean_of_folds(table: FoldedEvents) -> dict[str, float]:
