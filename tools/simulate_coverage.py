@@ -440,18 +440,24 @@ def describe(result: Mapping[str, Any]) -> str:
             f'{result["command"]}\n```\n\n{markdown(result)}')
 
 
-def write_docs(path: Path, text: str) -> None:
+def write_docs(path: Path, text: str, mark: str = 'coverage') -> None:
     """Write the tables into a page, between its marks.
+
+    Args:
+        path: The page.
+        text: Of :func:`describe`.
+        mark: 'coverage', or 'coverage-folds'.
 
     Raises:
         ValueError: It has no such marks.
     """
-    before, mark, rest = path.read_text(encoding='utf-8').partition('<!-- coverage -->\n')
+    start = f'<!-- {mark} -->\n'
+    before, found, rest = path.read_text(encoding='utf-8').partition(start)
     _, end, after = rest.partition('<!-- end -->')
-    if not (mark and end):
-        raise ValueError(f'{path} has no place for the tables; lines "<!-- coverage -->" and '
+    if not (found and end):
+        raise ValueError(f'{path} has no place for the tables; lines "<!-- {mark} -->" and '
                          '"<!-- end -->" are expected')
-    write_text(path, f'{before}{mark}{text}\n{end}{after}')
+    write_text(path, f'{before}{start}{text}\n{end}{after}')
 
 
 def main() -> None:
@@ -469,7 +475,8 @@ def main() -> None:
     result = load_json(args.table, 'table of coverages') if args.table else simulate(args)
     print(markdown(result))
     if args.docs:
-        write_docs(args.docs, describe(result))
+        write_docs(args.docs, describe(result),
+                   'coverage-folds' if '--folds' in result['command'] else 'coverage')
 
 
 if __name__ == '__main__':

@@ -126,6 +126,19 @@ def test_committed_intervals_hold(committed):
     assert checked >= 4
 
 
+def test_committed_means_over_folds_hold():
+    """Fewer data sets than above: 93 and 6 % within two standard errors."""
+    content = json.loads((RESULT.parent / 'folds.json').read_text(encoding='utf-8'))
+    assert sum(part['kind'] == 'coverage' for part in content['cells'].values()) == 9
+    for part in content['cells'].values():
+        for cell in part['cells']:
+            assert cell['coverage'] >= 0.93 - 2 * cell['standard_error'], (part['model'], cell)
+            assert cell['least_width'] > 0
+        for name, share in part.get('rejections', {}).items():
+            error = (share * (1 - share) / part['num_tests'][name]) ** .5
+            assert share <= 0.06 + 2 * error, (part['model'], part['size'], name)
+
+
 def test_committed_tests_hold(committed):
     """Of two equally good systems every default test rejects at most 6 %, and the intervals of
     differences hold and have a width."""
