@@ -13,7 +13,13 @@ from typing import Any
 from mmwindow.utils.messages import quote, shorten
 
 OTHERS = ('format', 'digests', 'classes')  # all other entries have a digest of their own
+MAX_NAME = 60  # characters of the name of an image or a class in a message
 AGAIN = 'the record was altered, or is not of one test: write it again'
+
+
+def name_class(path: Path, name: Any) -> str:
+    """Return how messages name a class of a record."""
+    return f'{path}: class {shorten(name, MAX_NAME)}'
 
 
 def digest(value: Any, length: int = 16) -> str:
@@ -52,7 +58,7 @@ def check_digests(path: Path, content: Mapping[str, Any]) -> None:
     if not isinstance(written, dict):
         raise ValueError(f'{path}: its digests are {shorten(written)}; {AGAIN}')
     for entry in content['classes']:
-        where = f'{path}: class {entry["name"]}'
+        where = name_class(path, entry['name'])
         own, found = entry.get('digests'), class_digests(entry['images'])
         if not isinstance(own, dict) or not isinstance(own.get('images'), list) or (
                 not isinstance(own.get('fields'), dict)):
