@@ -119,12 +119,13 @@ def strata_lines(report: ClassReport) -> list[str]:
     rows = [[part.name, part.num_images, part.num_positives, part.num_points,
              *(format_with_interval(part.estimates[key], part.intervals[key]) for key in names)]
             for part in parts]
-    notes = [f'{part.name}, {key}: {part.reasons[key]}' for part in parts for key in names
-             if key in part.reasons]
+    notes = [f'{part.name}, {key}: {note}' for part in parts for key in names
+             if (note := part.reasons.get(key) or getattr(part.intervals[key], 'note', ''))]
     return [f'### By {report.strata.field}', '',
             *table([report.strata.field, 'images', 'positives', 'points', *names], rows),
-            f'95 % intervals: bootstrap over patients, {report.strata.num_resamples} resamples, seed '
-            f'{report.strata.seed}.', '', *note_lines(notes)]
+            '95 % intervals over patients: AUROC by DeLong; the rest '
+            f'{report.strata.num_resamples} resamples, seed {report.strata.seed}.', '',
+            *note_lines(notes)]
 
 
 def comparison_lines(comparison: Comparison, name: str, other: str) -> list[str]:
@@ -147,7 +148,9 @@ def comparison_lines(comparison: Comparison, name: str, other: str) -> list[str]
         lines += ['AUROC: DeLong\'s interval and test instead, z '
                   f'{format_number(comparison.delong.z)}, p '
                   f'{format_number(comparison.delong.p_value, 4)}.{note}', '']
-    return lines
+    return lines + note_lines([f'{key}: {difference.note}' for key, difference in
+                               comparison.differences.items()
+                               if difference is not None and difference.note])
 
 
 def leaderboard_lines(report: ClassReport, name: str) -> list[str]:

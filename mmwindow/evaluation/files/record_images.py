@@ -110,7 +110,8 @@ def _check_pair(where: str, values: Any, levels: Any, changes: Any) -> None:
     """Raise ``ValueError`` unless levels and changes are of one length, and the levels descend."""
     if levels not in values and changes not in values:
         return
-    if levels not in values or len(values[levels]) != len(values.get(changes, ())):
+    if levels not in values or changes not in values or (
+            len(values[levels]) != len(values[changes])):
         raise ValueError(f'{where} has {len(values.get(levels, ()))} {levels} but '
                          f'{len(values.get(changes, ()))} {changes}; write the record again')
     if not np.isfinite(values[levels]).all() or (np.diff(values[levels]) >= 0).any():
