@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmwindow.utils.messages import quote, shorten
+from mmwindow.utils.messages import name_some, quote, shorten
 
 OTHERS = ('format', 'digests', 'classes')  # all other entries have a digest of their own
 MAX_NAME = 60  # characters of the name of an image or a class in a message
@@ -19,7 +19,8 @@ AGAIN = 'the record was altered, or is not of one test: write it again'
 
 def name_class(path: Path, name: Any) -> str:
     """Return how messages name a class of a record."""
-    return f'{path}: class {shorten(name, MAX_NAME)}'
+    show = shorten if str(name).isprintable() else quote
+    return f'{path}: class {show(name, MAX_NAME)}'
 
 
 def digest(value: Any, length: int = 16) -> str:
@@ -71,9 +72,10 @@ def check_digests(path: Path, content: Mapping[str, Any]) -> None:
         images = [img.get('image_id') for img, one, other in zip(
             entry['images'], own['images'], found['images'], strict=True) if one != other]
         if fields or images:
-            raise ValueError(f'{where}, image {quote(images[0]) if images else "?"}: its '
-                             f'{" and ".join(fields) or "entries"} {"are" if fields[1:] else "is"} '
-                             f'not what was written (digest); {AGAIN}')
+            shown = quote(images[0], MAX_NAME) if images else '?'
+            raise ValueError(f'{where}, image {shown}: its {name_some(fields) or "entries"} '
+                             f'{"is" if len(fields) == 1 else "are"} not what was written (digest); '
+                             f'{AGAIN}')
     found_entries = record_digests(content)
     for name in sorted({*written, *found_entries}):
         if written.get(name) != found_entries.get(name):
