@@ -151,7 +151,7 @@ def share_intervals(events: Sequence[ImageEvents], threshold: float, num_resampl
     found = {(name, method): None if np.isnan(estimates[name][0]) else statistic_interval(
         name, float(estimates[name][0]), replicates[name], jackknife[name], 0.95, method, table)
         for name in NAMES[1:] for method in SHARE_METHODS}
-    enough = (trials > 0).sum() > 1
+    enough = trials.sum() > 0
     return {**found, **{('recall at a threshold', method): clustered_proportion(
         hits, trials, method=method) if enough else None for method in ('score', 'wilson')}}
 

@@ -18,6 +18,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from mmwindow.engine.storage_check import check_storages
 from mmwindow.utils.messages import shorten
 
 STATISTICS = ('min', 'max', 'current', 'mean')
@@ -177,10 +178,11 @@ def load_own_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str
     """
     path = Path(path).expanduser()
     check_checkpoint(path)
+    check_storages(path)
     content = load_data(path, map_location)
     if not isinstance(content, dict):
-        raise ValueError(f'checkpoint {shorten(str(path))}: it holds {type(content).__name__}; a dict '
-                         'with the state_dict of a model is expected')
+        raise ValueError(f'checkpoint {shorten(str(path))}: it holds {type(content).__name__}; '
+                         'a dict with the state_dict of a model is expected')
     return drop_config_text(content)
 
 
@@ -227,6 +229,8 @@ def load_url(url: str, model_dir: str | None = None, map_location: Any = None,
 def guard_mmengine() -> None:
     """Let mmengine's other loaders use those of this module: downloads, and the fork's fall-back."""
     allow_own_checkpoints()
+    # "Loads checkpoint by local backend" goes to the log: without a logger mmengine prints it.
+    mmengine_checkpoint._load_checkpoint.__defaults__ = (None, 'current')
     mmengine_checkpoint.load_url = load_url
     mmengine_checkpoint.load_from_local = load_from_local
     if hasattr(mmengine_checkpoint, '_safe_torch_load'):  # of the maintained fork

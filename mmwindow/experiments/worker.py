@@ -24,9 +24,10 @@ from mmwindow.apis.train import train
 from mmwindow.engine.checkpoint import find_best_checkpoint
 from mmwindow.engine.run_file import read_training_seconds
 from mmwindow.evaluation.files.records import read_record
+from mmwindow.experiments.run_state import read_work
 from mmwindow.utils.command_line import one_line_errors
 from mmwindow.utils.environment import describe_machine, describe_versions, scoring_code
-from mmwindow.utils.files import read_json, replace_nan, write_json
+from mmwindow.utils.files import replace_nan, write_json
 from mmwindow.utils.processes import become_rank, end_rank
 
 # Of run.json in the folder of a run; that of a work dir is "mmwindow-training" (engine/run_file.py).
@@ -118,7 +119,7 @@ def run(folder: Path, num_processes: int = 1, amp: bool = False,
         amp: Train in mixed precision.
         predictions: Name of a file in the folder that receives every prediction of the test.
     """
-    state = read_json(folder / 'run.json')
+    state = read_work(folder)
     if not state['trained']:
         # Before the training: by its end the checkout may be another, or the run on another machine.
         state = note_start(state)

@@ -7,7 +7,7 @@ import sys
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from mmwindow.utils.messages import shorten
 from mmwindow.utils.processes import end_rank, launched_rank
@@ -132,6 +132,14 @@ def one_line_errors(name: str, stopped: str = 'stopped') -> Iterator[None]:
     raise SystemExit(1) from cause
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose error is one line of bounded length, whatever the arguments are."""
+
+    def error(self, message: str) -> NoReturn:
+        """Show how the command is called and what is wrong, and end with status 2."""
+        super().error(shorten(message, MAX_CHARACTERS - len(self.prog) - 20))
+
+
 def run_command(verb: Verb, program: str, arguments: Sequence[str] | None = None) -> None:
     """Parse a command line and run it.
 
@@ -143,8 +151,8 @@ def run_command(verb: Verb, program: str, arguments: Sequence[str] | None = None
     Raises:
         SystemExit: Status 2 for bad usage, 1 for any other error of the user's.
     """
-    parser = argparse.ArgumentParser(prog=program, description=verb.__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = OneLineParser(prog=program, description=verb.__doc__,
+                           formatter_class=argparse.RawDescriptionHelpFormatter)
     verb.add_arguments(parser)
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     args = parser.parse_args(arguments)

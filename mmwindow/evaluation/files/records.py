@@ -224,7 +224,7 @@ def _load(path: Path) -> dict[str, Any]:
         raise ValueError(f'{path}: settings lack budgets or a convention, one of {CONVENTIONS}; '
                          'write the record again')
     for name in ('metrics', 'intervals', 'versions', 'source', 'readers'):
-        if not isinstance(content.get(name) or {}, dict):
+        if content.get(name) is not None and not isinstance(content[name], dict):
             raise ValueError(f'{path}: its entry {name} is {shorten(content[name])}; an object is '
                              'expected: write the record again')
         if name != 'readers' and not content.get(name):

@@ -34,7 +34,7 @@ from mmwindow.evaluation.statistics.table import AUROC, find_row
 from mmwindow.evaluation.statistics.weighting import EventTable, WeightedEvents
 
 NO_SPREAD = 'no interval: fewer than two of its resamples have a number, or all have the same'
-ONE_UNIT = 'no interval: fewer than two patients (images where none is named) {what}'
+ONE_UNIT = 'no interval: fewer than two patients (images where none is named) of one kind of image'
 BOOTSTRAP_METHODS = ('default', 'percentile', 'bca', 'wilson')
 DEFAULT_RESAMPLES = 2000
 
@@ -183,10 +183,7 @@ def missing_reasons(events: Sequence[ImageEvents], settings: FROCSettings, estim
 
 def no_interval_reason(name: str) -> str:
     """Return why a statistic that has a number has no interval."""
-    if name == AUROC:
-        return ONE_UNIT.format(what='of one kind of image')
-    return (ONE_UNIT.format(what=f'have {share_trials(name).what}') if has_closed_interval(name) else
-            NO_SPREAD)
+    return ONE_UNIT if name == AUROC else NO_SPREAD
 
 
 class ShareTrials(NamedTuple):
@@ -264,11 +261,11 @@ def area_of(table: EventTable, level: float) -> Interval | None:
 
 def score_interval(name: str, estimate: float, replicates: NDArray[Any], level: float,
                    table: EventTable) -> Interval | None:
-    """Return the score interval of a share; None where one unit has all of its trials."""
+    """Return the score interval of a share; None below two resamples with a number."""
     trials = share_trials(name).of(table)
     carriers = int((trials > 0).sum())
     defined = replicates[~np.isnan(replicates)]
-    if carriers < 2 or len(defined) < 2:
+    if len(defined) < 2:
         return None
     found = share_interval(estimate, float(defined.var()), carriers, int(trials.sum()),
                            table.num_units, level)

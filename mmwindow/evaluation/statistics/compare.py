@@ -141,7 +141,7 @@ def compare_systems(first: Sequence[ImageEvents], second: Sequence[ImageEvents],
         method: 'studentised', or 'percentile' for all statistics: the interval is that of the
             resamples, and p twice the smaller share of resampled differences on either side of 0 (0
             itself on both), ``(count + 1) / (B + 1)`` (Davison and Hinkley, Bootstrap Methods, 1997,
-            sections 4.4 and 5). Of equal strong systems it rejects up to 8 % (results/coverage).
+            sections 4.4 and 5). It rejected 8.4 % of equal systems at AUROC .97 and 150 patients.
 
     Returns:
         Comparison
@@ -231,13 +231,12 @@ def studentised(name: str, difference: float, replicates: Floats, table: EventTa
 
     The difference over the deviation of its resamples, against Student's t with one degree of freedom
     less than units. Where all resamples agree on a difference, each unit says the same: the sign
-    test's p-value. No interval where one unit has all points, or where a statistic on a scale of its
-    own has no spread.
+    test's p-value. No interval where a statistic on a scale of its own has no spread.
     """
     is_share = has_closed_interval(name)
     carriers = int((share_trials(name).of(table) > 0).sum()) if is_share else table.num_units
     deviation = float(np.nanstd(replicates))
-    if carriers < 2 or not is_share and deviation < NO_DEVIATION:
+    if np.isnan(deviation) or not is_share and deviation < NO_DEVIATION:
         return None, None
     found = studentised_difference(difference, deviation, carriers, table.num_units,
                                    POINT_SHARE if is_share else 0., level)

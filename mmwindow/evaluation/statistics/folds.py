@@ -164,14 +164,14 @@ def mean_variance(name: str, drawn: FoldStatistics, table: FoldedEvents) -> floa
 
 def mean_share_interval(name: str, estimate: float, drawn: FoldStatistics, level: float,
                         table: FoldedEvents) -> Interval | None:
-    """Return the score interval of a mean share; None where one patient has all of its trials.
+    """Return the score interval of a mean share; None where a fold has no variance.
 
     Of one fold it is that of
     :func:`~mmwindow.evaluation.statistics.bootstrap.score_interval`.
     """
     trials = share_trials(name).of(table)
     carriers, variance = int((trials > 0).sum()), mean_variance(name, drawn, table)
-    if carriers < 2 or np.isnan(variance):
+    if np.isnan(variance):
         return None
     found = share_interval(estimate, variance, carriers, int(trials.sum()),
                            table.free_units(name), level)
@@ -298,7 +298,7 @@ def compare_means(name: str, difference: float, between: FoldStatistics, table: 
     units, free = table.counted_units(name), table.free_units(name)
     carriers = int((share_trials(name).of(table) > 0).sum()) if is_share else units
     variance = mean_variance(name, between, table)
-    if carriers < 2 or np.isnan(variance) or not is_share and variance < NO_DEVIATION ** 2:
+    if np.isnan(variance) or not is_share and variance < NO_DEVIATION ** 2:
         return None, None
     deviation = float(np.sqrt(variance))
     found = studentised_difference(difference, deviation, carriers, free,
