@@ -21,13 +21,13 @@ import scipy
 from numpy.typing import NDArray
 
 from mmwindow.evaluation import FROCSettings, ImageEvents
-from mmwindow.evaluation.readers.agreement import (
+from mmwindow.evaluation.readers.at_reader import system_at_reader
+from mmwindow.evaluation.readers.chance import (
     alpha_disagreement,
     chance_corrected,
     coincidences,
     kappa_disagreement,
 )
-from mmwindow.evaluation.readers.at_reader import system_at_reader
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.utils.command_line import one_line_errors
 from mmwindow.utils.environment import describe_machine
