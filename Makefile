@@ -1,11 +1,12 @@
 # The everyday verbs. `make` alone lists them.
-.PHONY: help setup quickstart test test-long nightly kill lint format
+.PHONY: help setup quickstart test test-long fuzz nightly kill lint format
 
 help:
 	@echo 'make setup       the environment in .venv (tools/setup.sh)'
 	@echo 'make quickstart  synthetic radiographs, training, test, pictures (tools/quickstart.sh)'
 	@echo 'make test        lint, types and tests on both stacks, what CI runs (tools/run_tests.sh)'
 	@echo 'make test-long   the tests that take minutes'
+	@echo 'make fuzz        mutated files for every reader, about 20 minutes (docs/fuzzing.md)'
 	@echo 'make nightly     the eight systems on the synthetic radiographs, with tables and figures'
 	@echo 'make kill        kill and resume trainings, an hour (docs/resuming.md)'
 	@echo 'make lint        ruff check and mypy'
@@ -22,6 +23,9 @@ test:
 
 test-long: setup
 	.venv/bin/python -m pytest -m long
+
+fuzz: setup
+	.venv/bin/python tools/fuzz.py --seed "$$(date +%s)"
 
 nightly:
 	tools/nightly_synthetic.sh

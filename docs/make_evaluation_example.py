@@ -5,7 +5,8 @@
 
 Eight images of 1024 x 1024 pixels, so that image pixels are frame pixels, each with a patient
 (two images a patient) and a region. ``boxes.json`` is a box detector's result,
-``maps.npz`` that of a heat-map network on a grid of 16 x 16 cells.
+``maps.npz`` that of a heat-map network on a grid of 16 x 16 cells, ``findings.csv`` the points of
+confidence of a third system.
 """
 import json
 from pathlib import Path
@@ -36,9 +37,14 @@ BOXES = dict(A=[(260, 260, 80, 80, .95), (660, 560, 80, 80, .60)],
 PEAKS = dict(A=[(4, 4, .90), (9, 10, .70)], B=[(6, 7, .85)], C=[(12, 3, .62)], D=[(4, 9, .35)],
              E=[(11, 6, .60)], F=[(3, 11, .10)], G=[(8, 8, .04)], H=[(8, 5, .30)])
 
+# Image, x, y and score of points of confidence: one lies right of its image, one is there twice.
+FINDINGS = [('A', 300, 330, .92), ('B', 530, 440, .88), ('A', 700, 660, .81), ('D', 600, 310, .74),
+            ('E', 400, 700, .66), ('C', 200, 800, .58), ('F', 700, 200, .47), ('A', 690, 600, .35),
+            ('E', 1030, 50, .30), ('C', 200, 800, .58)]
+
 
 def make_files():
-    """Return the content of each JSON by name, and the maps by image."""
+    """Return the content of each JSON by name, the text of the CSV, and the maps by image."""
     names = list(POINTS)
     imgs = [dict(id=number, file_name=f'{name}.png', height=SIDE, width=SIDE,
                  group=f'patient {(number + 1) // 2}', region='hand' if number % 4 < 2 else 'ankle')
@@ -56,7 +62,8 @@ def make_files():
             maps[name][row, column] = score
     return dict(points=dict(images=imgs, annotations=annotations,
                             categories=[dict(id=1, name='fracture')]),
-                boxes=results, maps=maps)
+                boxes=results, maps=maps, findings='file,x,y,score\n' + ''.join(
+                    f'{name}.png,{x},{y},{score}\n' for name, x, y, score in FINDINGS))
 
 
 def draw_image(axes, name):
@@ -105,6 +112,7 @@ def main():
     for name in ('points', 'boxes'):
         (FOLDER / f'{name}.json').write_text(json.dumps(content[name], indent=1) + '\n',
                                              encoding='utf-8')
+    (FOLDER / 'findings.csv').write_text(content['findings'], encoding='utf-8')
     np.savez_compressed(FOLDER / 'maps.npz', **content['maps'])
     print(draw())
 

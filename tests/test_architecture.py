@@ -80,6 +80,43 @@ def test_light_files_know_no_openmmlab(path):
     assert not roots & (OPENMMLAB | {'torch'})
 
 
+# Calls that decode images: `images/formats` alone makes them, so that all that reads images reads the
+# same pixels and rejects the same files (docs/images.md).
+DECODERS = {'imread', 'imreadmulti', 'imdecode', 'imdecodemulti', 'imfrombytes', 'decode_jpeg',
+            'TiffImageFile', 'WebPImageFile', 'VideoCapture'}
+MAY_DECODE = {
+    'mmwindow/evaluation/files/array_files.py':
+        'maps of scores as PNG, no radiographs; the evaluation imports no images',
+    'tools/benchmark_images.py': 'compares with OpenCV',
+    'tools/fuzzing/readers_images.py': 'compares with Pillow'}
+
+
+def decoder_calls(path):
+    """Yield the names by which a file decodes images: cv2.imread, Image.open and their like."""
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.Attribute):
+            owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(
+                node.value, 'id', '')
+            if node.attr in DECODERS or (owner, node.attr) == ('Image', 'open'):
+                yield f'{owner}.{node.attr}'
+        elif isinstance(node, ast.ImportFrom):
+            names = {alias.name for alias in node.names}
+            yield from names & DECODERS
+            if node.module == 'PIL.Image' and 'open' in names:
+                yield 'PIL.Image.open'
+
+
+def test_images_are_decoded_in_one_place():
+    found = {}
+    for path in (*FILES, *sorted((ROOT / 'tools').glob('**/*.py'))):
+        name = path.relative_to(ROOT).as_posix()
+        if calls := sorted(decoder_calls(path)):
+            found[name] = calls
+    inside = {name for name in found if name.startswith('mmwindow/images/formats/')}
+    assert set(found) - inside == set(MAY_DECODE), found
+    assert len(inside) >= 3  # OpenCV, libjpeg-turbo, libtiff: the test sees what it looks for
+
+
 def run_python(code):
     result = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True,
                             text=True, cwd=ROOT, check=False)

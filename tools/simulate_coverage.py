@@ -1,21 +1,22 @@
 #!/usr/bin/env python
 """Simulate how often each nominal 95 % interval holds the truth, and each test rejects a null.
 
-Data sets are drawn from models with a known truth: binormal scores for AUROC, and for the
-FROC patients with one to three images that share how easy they are, findings with levels,
-false positives that appear and merge. An interval is as good as its share of hits.
+Data sets are drawn from a model with a known truth: patients with one to three images that share how
+easy they are, findings with levels, false positives that appear and merge; for AUROC binormal scores
+too. An interval is as good as its share of hits. Each cell (a system and a number of patients) has
+its own seed and is written when it is done: the same command again resumes after the last one.
 
     python tools/simulate_coverage.py --out results/coverage/coverage.json
-    python tools/simulate_coverage.py --table results/coverage/coverage.json
+    python tools/simulate_coverage.py --table results/coverage/coverage.json --docs docs/evaluation.md
 """
 import argparse
+import itertools
 import json
 import platform
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
@@ -24,25 +25,38 @@ from scipy.stats import norm
 
 from mmwindow.evaluation import ImageEvents, froc_curve
 from mmwindow.evaluation.froc_settings import FROCSettings
-from mmwindow.evaluation.statistics.bootstrap import BOOTSTRAP_METHODS, collect, statistic_interval
-from mmwindow.evaluation.statistics.compare import compare_systems
-from mmwindow.evaluation.statistics.delong import DELONG_METHODS, delong_interval
-from mmwindow.evaluation.statistics.intervals import clustered_proportion, wilson
-from mmwindow.evaluation.statistics.resampling import (
-    draw_weights,
-    find_units,
-    leave_one_out,
-    unit_strata,
-)
+from mmwindow.evaluation.statistics.bootstrap import collect, statistic_interval
+from mmwindow.evaluation.statistics.compare import compare_systems, two_sided_p
+from mmwindow.evaluation.statistics.delong import area_interval, delong_covariance
+from mmwindow.evaluation.statistics.intervals import clustered_proportion
+from mmwindow.evaluation.statistics.resampling import draw_weights, find_units, leave_one_out
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
 from mmwindow.utils.command_line import one_line_errors
+from mmwindow.utils.environment import describe_processor
 from mmwindow.utils.files import load_json, write_text
+from mmwindow.utils.markdown import markdown_table
+from mmwindow.utils.progress import track
 
+NAMES = ('auroc', 'recall@0.1', 'froc_score')
+AREA_METHODS = ('blended', 'logit', 'newcombe')
+SHARE_METHODS = ('default', 'bca', 'percentile')
 AREAS = (0.8, 0.95, 0.99)
 CASE_CONTROL = ((20, 40), (50, 50), (100, 300))  # positives, normals
-PATIENTS = (50, 150, 500)  # of 2 images on average
-SYSTEMS = {'fair': 1.6, 'strong': 3.2}  # how far findings stand above false positives
-TRUTH_PATIENTS = 200_000
+PATIENTS = (12, 24, 50, 150)  # of 2 images on average
+TRUTH_PATIENTS = 50_000
+
+
+class System(NamedTuple):
+    """How far findings stand above false positives, and the share that is never found."""
+
+    separation: float
+    lost: float
+
+
+SYSTEMS = {'fair': System(1.6, 0.05), 'strong': System(5., 0.03), 'good': System(3.2, 0.05),
+           'perfect': System(14., 0.)}
+PAIRS = (('fair', 'fair'), ('strong', 'strong'), ('good', 'good'), ('good', 'fair'),
+         ('perfect', 'strong'))
 
 
 def binormal_events(area: float, num_positives: int, num_normals: int,
@@ -62,88 +76,92 @@ def make_image(score: float, recall_levels: NDArray[Any], fp_levels: NDArray[Any
         fp_changes=fp_changes, is_positive=len(recall_levels) > 0, image_id=image_id, group=group)
 
 
-def patient_events(num_patients: int, separation: float, rng: np.random.Generator,
-                   num_systems: int = 1) -> list[list[ImageEvents]]:
+def patient_events(num_patients: int, systems: Sequence[System], rng: np.random.Generator
+                   ) -> list[list[ImageEvents]]:
     """Return, for each system, the images of patients: the model of the FROC.
 
     A patient has 1 to 3 images and, with 1/2 probability, findings: 1 + Poisson(0.4) of them
-    on each image with 2/3 probability. Levels share a patient's ease (variance 0.4 of 1) and
-    an image's. One finding in 20 is never found. An image has Poisson(2) false positives,
+    on each image with 2/3 probability. Levels share a patient's ease (variance 0.4 of 1) and a
+    finding's (0.3), so that systems are correlated. An image has Poisson(2) false positives,
     one in three of which merges into a neighbour at a lower level.
     """
-    systems = [[] for _ in range(num_systems)]
-    for patient in range(num_patients):
-        ease, diseased = rng.normal(scale=np.sqrt(0.4)), rng.random() < 0.5
-        for view in range(rng.integers(1, 4)):
-            num_points = 1 + rng.poisson(0.4) if diseased and rng.random() < 2 / 3 else 0
-            visible = rng.normal(scale=np.sqrt(0.3), size=num_points)
-            for events in systems:
-                events.append(draw_image(ease, visible, separation, f'{patient}/{view}',
-                                         str(patient), rng))
-    return systems
+    patient = np.repeat(np.arange(num_patients), rng.integers(1, 4, num_patients))
+    ease = rng.normal(scale=np.sqrt(0.4), size=num_patients)[patient]
+    diseased = (rng.random(num_patients) < 0.5)[patient] & (rng.random(len(patient)) < 2 / 3)
+    num_points = np.where(diseased, 1 + rng.poisson(0.4, len(patient)), 0)
+    visible = rng.normal(scale=np.sqrt(0.3), size=num_points.sum())
+    return [draw_system(patient, ease, num_points, visible, system, rng) for system in systems]
 
 
-def draw_image(ease: float, visible: NDArray[Any], separation: float, image_id: str, group: str,
-               rng: np.random.Generator) -> ImageEvents:
-    """Return one system's events on one image."""
-    found = separation + ease + visible + rng.normal(scale=np.sqrt(0.3), size=len(visible))
-    found[rng.random(len(found)) < 0.05] = -np.inf
-    alarms = rng.normal(size=rng.poisson(2)) * np.sqrt(0.8) - 0.5 * ease
-    merging = alarms[rng.random(len(alarms)) < 1 / 3]
-    levels = np.concatenate([alarms, merging - rng.exponential(0.7, len(merging))])
-    changes = np.repeat([1, -1], [len(alarms), len(merging)]).astype(np.int32)
-    order = np.argsort(-levels)
-    score = max([-4., *found, *alarms])
-    return make_image(score, found, levels[order], changes[order], image_id, group)
+def draw_system(patient: NDArray[Any], ease: NDArray[Any], num_points: NDArray[Any],
+                visible: NDArray[Any], system: System, rng: np.random.Generator
+                ) -> list[ImageEvents]:
+    """Return one system's events on all images.
+
+    Args:
+        patient, ease, num_points: ``(N,)``, of each image.
+        visible: ``(P,)``, of each finding.
+        system: How good it is.
+        rng: Of its levels.
+    """
+    owner = np.repeat(np.arange(len(patient)), num_points)
+    found = system.separation + ease[owner] + visible + rng.normal(scale=np.sqrt(0.3),
+                                                                   size=len(owner))
+    found[rng.random(len(found)) < system.lost] = -np.inf
+    place = np.repeat(np.arange(len(patient)), rng.poisson(2, len(patient)))
+    alarms = rng.normal(size=len(place)) * np.sqrt(0.8) - 0.5 * ease[place]
+    merging = rng.random(len(alarms)) < 1 / 3
+    levels = np.concatenate([alarms, alarms[merging] - rng.exponential(0.7, merging.sum())])
+    changes = np.repeat([1, -1], [len(alarms), merging.sum()]).astype(np.int32)
+    places = np.concatenate([place, place[merging]])
+    scores = np.full(len(patient), -4.)
+    np.maximum.at(scores, place, alarms)
+    np.maximum.at(scores, owner, found)
+    order = np.lexsort((-levels, places))
+    ends = np.searchsorted(places[order], np.arange(1, len(patient)))
+    parts = zip(scores, np.split(found, np.cumsum(num_points)[:-1]), np.split(levels[order], ends),
+                np.split(changes[order], ends), patient, strict=True)
+    return [make_image(score, recalled, fps, signs, number, str(group))
+            for number, (score, recalled, fps, signs, group) in enumerate(parts)]
 
 
 def area_intervals(events: Sequence[ImageEvents]) -> dict[tuple[str, str], Any]:
-    """Return the intervals of the AUROC by name."""
-    labels = [event.is_positive for event in events]
-    scores = [event.score for event in events]
-    found = {f'delong {method}': delong_interval(labels, scores, method=method)
-             for method in DELONG_METHODS}
-    if any(event.group for event in events):
-        groups = [event.group for event in events]
-        for method in ('logit', 'newcombe'):
-            found[f'delong {method}, by patient'] = delong_interval(
-                labels, scores, method=method, groups=groups)
-    return {('auroc', name): interval for name, interval in found.items()}
+    """Return the intervals of the AUROC by name; None below two patients of a kind."""
+    groups = find_units(events).index.tolist()
+    try:
+        estimate = delong_covariance([event.is_positive for event in events],
+                                     [event.score for event in events], groups)
+    except ValueError:
+        return {('auroc', method): None for method in AREA_METHODS}
+    return {('auroc', method): area_interval(estimate, 0, 0.95, method) for method in AREA_METHODS}
 
 
-def resampled_intervals(events: Sequence[ImageEvents], args: argparse.Namespace, seed: int,
-                        names: Sequence[str]) -> dict[tuple[str, str], Any]:
-    """Return the intervals of :func:`bootstrap` by every method, from the same resamples."""
+def share_intervals(events: Sequence[ImageEvents], threshold: float, num_resamples: int, seed: int
+                   ) -> dict[tuple[str, str], Any]:
+    """Return the intervals of recall and FROC score, by every method from the same resamples."""
     units = find_units(events)
     table = WeightedEvents(events, units, FROCSettings())
     estimates = collect(table, [np.ones((1, len(units)), np.int32)])
-    replicates = collect(table, draw_weights(unit_strata(events, units, None), args.resamples,
+    replicates = collect(table, draw_weights(np.zeros(len(units), int), num_resamples,
                                              np.random.default_rng(seed)))
     jackknife = collect(table, leave_one_out(len(units)))
-    return {(name, f'bootstrap {method}'): statistic_interval(
+    hits, trials = (np.bincount(units.index, weights=values, minlength=len(units)) for values in (
+        [(event.recall_levels >= threshold).sum() for event in events],
+        [len(event.recall_levels) for event in events]))
+    found = {(name, method): None if np.isnan(estimates[name][0]) else statistic_interval(
         name, float(estimates[name][0]), replicates[name], jackknife[name], 0.95, method, table)
-        for name in names for method in BOOTSTRAP_METHODS}
-
-
-def fixed_threshold_intervals(events: Sequence[ImageEvents],
-                              threshold: float) -> dict[tuple[str, str], Any]:
-    """Return intervals of the recall at one threshold, chosen beforehand."""
-    units = {}
-    for event in events:
-        hits, trials = units.get(event.group, (0, 0))
-        units[event.group] = (hits + int((event.recall_levels >= threshold).sum()),
-                              trials + len(event.recall_levels))
-    hits, trials = np.array(list(units.values())).T
-    return {('recall at a threshold', 'wilson'): wilson(hits.sum(), trials.sum()),
-            ('recall at a threshold', 'wilson, by patient'): clustered_proportion(hits, trials)}
+        for name in NAMES[1:] for method in SHARE_METHODS}
+    enough = trials.sum() > 0
+    return {**found, **{('recall at a threshold', method): clustered_proportion(
+        hits, trials, method=method) if enough else None for method in ('score', 'wilson')}}
 
 
 def summarise(rows: list[dict[tuple[str, str], Any]],
-              truth: dict[str, float]) -> list[dict[str, Any]]:
-    """Return coverage, misses to either side and width of each interval.
+              truth: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return coverage, misses to either side and widths of each interval.
 
     Args:
-        rows: An interval per statistic and method, one dict per data set.
+        rows: An interval per statistic and method, one dict per data set; None where there is none.
         truth: Of each statistic.
     """
     cells = []
@@ -151,33 +169,21 @@ def summarise(rows: list[dict[tuple[str, str], Any]],
         intervals = [row[name, method] for row in rows if row[name, method] is not None]
         low = np.array([interval.low for interval in intervals])
         high = np.array([interval.high for interval in intervals])
-        above, below = truth[name] < low, truth[name] > high
+        # 1e-9: the truth of a perfect system is 1, which rounding must not put outside.
+        above, below = truth[name] < low - 1e-9, truth[name] > high + 1e-9
         coverage = 1 - float((above | below).mean())
         cells.append(dict(
             statistic=name, method=method, truth=truth[name], num_data_sets=len(intervals),
             coverage=coverage, standard_error=float(np.sqrt(coverage * (1 - coverage) /
                                                             len(intervals))),
             interval_above_truth=float(above.mean()), interval_below_truth=float(below.mean()),
-            mean_width=float((high - low).mean())))
+            median_width=float(np.median(high - low)), least_width=float((high - low).min())))
     return cells
 
 
-def simulate_area(area: float, size: tuple[int, int], args: argparse.Namespace,
-                  rng: np.random.Generator, tick: Callable[[], None]) -> dict[str, Any]:
-    """Return the coverage of each interval of the AUROC of binormal scores."""
-    rows = []
-    for number in range(args.data_sets):
-        events = binormal_events(area, *size, rng)
-        rows.append({**area_intervals(events),
-                     **resampled_intervals(events, args, number, ('auroc',))})
-        tick()
-    return dict(model='binormal', size=f'{size[0]} positives, {size[1]} normals',
-                cells=summarise(rows, dict(auroc=area)))
-
-
-def model_truth(separation: float, seed: int) -> dict[str, Any]:
+def model_truth(system: System, seed: int) -> dict[str, Any]:
     """Return the statistics of the FROC's model, from one huge data set."""
-    events = patient_events(TRUTH_PATIENTS, separation, np.random.default_rng(seed))[0]
+    events, = patient_events(TRUTH_PATIENTS, [system], np.random.default_rng(seed))
     curve = froc_curve(events)
     positive = np.array([event.is_positive for event in events])
     scores = np.array([event.score for event in events])
@@ -190,115 +196,215 @@ def model_truth(separation: float, seed: int) -> dict[str, Any]:
                                 'recall at a threshold': float((levels >= threshold).mean())})
 
 
-def simulate_froc(system: str, num_patients: int, truth: dict[str, Any], args: argparse.Namespace,
-                  rng: np.random.Generator, tick: Callable[[], None]) -> dict[str, Any]:
-    """Return the coverage of each interval of a system on patients of several images."""
-    rows, names = [], ('auroc', 'recall@0.1', 'froc_score')
-    for number in range(args.data_sets):
-        events = patient_events(num_patients, SYSTEMS[system], rng)[0]
-        rows.append({**area_intervals(events),
-                     **resampled_intervals(events, args, number, names),
-                     **fixed_threshold_intervals(events, truth['threshold'])})
-        tick()
-    return dict(model=f'{system} system', size=f'{num_patients} patients, 1 to 3 images',
-                cells=summarise(rows, truth))
+def simulate_area(area: float, size: tuple[int, int], num_data_sets: int, num_resamples: int,
+                  rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """Yield None for each data set, then the coverage of each interval of binormal scores."""
+    rows = []
+    for _ in range(num_data_sets):
+        rows.append(area_intervals(binormal_events(area, *size, rng)))
+        yield {}
+    yield dict(kind='coverage', model='binormal', size=f'{size[0]} positives, {size[1]} normals',
+               cells=summarise(rows, dict(auroc=area)))
 
 
-def simulate_null(system: str, num_patients: int, args: argparse.Namespace,
-                  rng: np.random.Generator, tick: Callable[[], None]) -> dict[str, Any]:
-    """Return how often each paired test rejects at 5 % two systems of one quality."""
-    p_values = {}
-    for number in range(args.data_sets):
-        first, second = patient_events(num_patients, SYSTEMS[system], rng, num_systems=2)
-        result = compare_systems(first, second, num_resamples=args.resamples, seed=number)
-        found = {f'bootstrap, {name}': result.p_values[name]
-                 for name in ('auroc', 'recall@0.1', 'froc_score')}
-        for name, value in {**found, 'delong, by patient': result.delong.p_value}.items():
-            p_values.setdefault(name, []).append(value)
-        tick()
-    return dict(model=f'{system} system against its equal', size=f'{num_patients} patients',
-                rejections={name: float(np.mean(np.array(values) < 0.05))
-                            for name, values in p_values.items()})
+def simulate_system(name: str, num_patients: int, truth: Mapping[str, float], num_data_sets: int,
+                    num_resamples: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """Yield nothing for each data set, then the coverage of each interval of a system."""
+    rows = []
+    for number in range(num_data_sets):
+        events, = patient_events(num_patients, [SYSTEMS[name]], rng)
+        rows.append({**area_intervals(events), **share_intervals(
+            events, truth['threshold'], num_resamples, number)})
+        yield {}
+    yield dict(kind='coverage', model=name, size=f'{num_patients} patients',
+               cells=summarise(rows, truth))
 
 
-class Progress:
-    """Prints how far the simulation is and how long it will take, about every 10 seconds."""
+def simulate_pair(names: tuple[str, str], num_patients: int, truths: Mapping[str, Any],
+                  num_data_sets: int, num_resamples: int, rng: np.random.Generator
+                  ) -> Iterator[dict[str, Any]]:
+    """Yield nothing for each data set, then how often each test rejects at 5 %."""
+    p_values: dict[str, list[float]] = {}
+    rows = []
+    for number in range(num_data_sets):
+        first, second = patient_events(num_patients, [SYSTEMS[name] for name in names], rng)
+        result = compare_systems(first, second, num_resamples=num_resamples, seed=number)
+        rows.append({(name, 'default'): result.differences[name] for name in NAMES})
+        for name in NAMES:
+            p_values.setdefault(f'{name}, default', []).append(result.p_values[name])
+            known = result.replicates[name][~np.isnan(result.replicates[name])]
+            p_values.setdefault(f'{name}, percentile', []).append(
+                two_sided_p(known) if len(known) else None)
+        yield {}
+    tested = {name: [value for value in values if value is not None]
+              for name, values in p_values.items()}
+    yield dict(kind='null' if names[0] == names[1] else 'difference', model=' against '.join(names),
+               size=f'{num_patients} patients',
+               rejections={name: float(np.mean(np.array(values) < 0.05)) if values else None
+                           for name, values in tested.items()},
+               num_tests={name: len(values) for name, values in tested.items()},
+               cells=summarise(rows, {name: truths[names[0]][name] - truths[names[1]][name]
+                                      for name in NAMES}))
 
-    def __init__(self, total: int) -> None:
-        self.total, self.done, self.started = total, 0, time.monotonic()
-        self.printed = self.started
 
-    def tick(self) -> None:
-        self.done += 1
-        now = time.monotonic()
-        if now - self.printed > 10 or self.done == self.total:
-            self.printed = now
-            left = (now - self.started) / self.done * (self.total - self.done)
-            print(f'{self.done}/{self.total} data sets, about {left:.0f} s left', flush=True)
+def make_cells(truths: Mapping[str, Any]) -> dict[str, tuple[float, Callable[..., Any]]]:
+    """Return by name the milliseconds of a data set of each cell, and its simulation."""
+    systems = {f'{name}, {patients} patients': (8. + 0.1 * patients, partial(
+        simulate_system, name, patients, truths[name])) for patients in PATIENTS for name in SYSTEMS}
+    pairs = {f'{names[0]} against {names[1]}, {patients} patients': (14. + 0.15 * patients, partial(
+        simulate_pair, names, patients, truths)) for patients in PATIENTS for names in PAIRS}
+    binormal = {f'binormal {area:g}, {size[0]} and {size[1]} images': (
+        3. + sum(size) / 100, partial(simulate_area, area, size))
+        for area in AREAS for size in CASE_CONTROL}
+    cells: dict[str, tuple[float, Callable[..., Any]]] = {**systems, **pairs, **binormal}
+    return cells
+
+
+def read_done(path: Path | None, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the cells that a file of the same settings holds already."""
+    if path is None or not path.exists():
+        return {}
+    content = load_json(path, 'table of coverages')
+    if content.get('settings') != settings:
+        raise ValueError(f'{path} is of other settings, {content.get("settings")}; now they are '
+                         f'{dict(settings)}: give another --out, or remove it')
+    return dict(content['cells'])
 
 
 def simulate(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the complete result as plain data."""
-    started = time.monotonic()
-    sizes = len(AREAS) * len(CASE_CONTROL) + len(SYSTEMS) * (len(PATIENTS) + 1)
-    tick = Progress(sizes * args.data_sets).tick
-    truths = {name: model_truth(separation, args.seed + 1) for name, separation in SYSTEMS.items()}
-    print('truths:', json.dumps(truths), flush=True)
-    streams = iter(np.random.SeedSequence(args.seed).spawn(sizes))
-    parts = [simulate_area(area, size, args, np.random.default_rng(next(streams)), tick)
-             for area in AREAS for size in CASE_CONTROL]
-    parts += [simulate_froc(system, size, truths[system], args,
-                            np.random.default_rng(next(streams)), tick)
-              for system in SYSTEMS for size in PATIENTS]
-    nulls = [simulate_null(system, PATIENTS[1], args, np.random.default_rng(next(streams)), tick)
-             for system in SYSTEMS]
-    return dict(
-        command='python tools/simulate_coverage.py ' + ' '.join(sys.argv[1:]), seed=args.seed,
-        data_sets=args.data_sets, resamples=args.resamples, nominal=0.95,
-        truth_patients=TRUTH_PATIENTS, truths=truths, coverage=parts, nulls=nulls,
-        seconds=round(time.monotonic() - started),
-        versions=dict(python=platform.python_version(), numpy=np.__version__,
-                      scipy=scipy.__version__))
+    """Return the complete result as plain data; write it to ``args.out`` after each cell."""
+    settings = dict(seed=args.seed, data_sets=args.data_sets, resamples=args.resamples, nominal=0.95,
+                    truth_patients=TRUTH_PATIENTS)
+    done = read_done(args.out, settings)
+    truths = {name: model_truth(system, args.seed + 1) for name, system in SYSTEMS.items()}
+    cells = make_cells(truths)
+    result = dict(
+        command=f'python tools/simulate_coverage.py --data-sets {args.data_sets} --resamples '
+        f'{args.resamples} --seed {args.seed} --out results/coverage/coverage.json',
+        settings=settings,
+        truths=truths, machine=describe_processor(), versions=dict(
+            python=platform.python_version(), numpy=np.__version__, scipy=scipy.__version__),
+        cells=done)
+    # The rarer models last: what is there after an interruption is of most use.
+    todo = sorted((name for name in cells if name not in done),
+                  key=lambda name: ('good' in name) + 2 * (' against ' in name and len(
+                      set(name.split(',')[0].split(' against '))) > 1))
+    print(f'{len(done)} of {len(cells)} cells are done; truths: {json.dumps(truths)}', flush=True)
+
+    def steps() -> Iterator[None]:
+        # A data set counts as the milliseconds that it takes: one of 150 patients takes longer.
+        for name in todo:
+            price, run = cells[name]
+            seeds = np.random.SeedSequence([args.seed, *name.encode()])
+            for part in run(args.data_sets, args.resamples, np.random.default_rng(seeds)):
+                yield from itertools.repeat(None, int(price))
+                if part:
+                    done[name] = part
+                    if args.out:
+                        write_text(args.out, json.dumps(result, indent=1) + '\n')
+                    print(name, json.dumps(part.get('rejections') or {
+                        f'{cell["statistic"]} {cell["method"]}': round(cell['coverage'], 3)
+                        for cell in part['cells']}), flush=True)
+
+    total = sum(int(cells[name][0]) * (args.data_sets + 1) for name in todo)
+    for _ in track(steps(), total, 'steps'):
+        pass
+    return result
 
 
-def markdown(result: dict[str, Any]) -> str:
-    """Return the tables of a result: coverage in percent and, in brackets, mean width."""
-    cells = [(part, cell) for part in result['coverage'] for cell in part['cells']]
-    methods = list(dict.fromkeys(cell['method'] for _, cell in cells))
-    rows = {}
-    for part, cell in cells:
-        row = part['model'], part['size'], cell['statistic'], f'{cell["truth"]:.3f}'
-        rows.setdefault(row, {})[cell['method']] = (
-            f'{100 * cell["coverage"]:.1f} ({cell["mean_width"]:.3f})')
-    lines = [f'Coverage in percent of nominal 95 % intervals, and their mean width; '
-             f'{result["data_sets"]} data sets a row, {result["resamples"]} resamples, seed '
-             f'{result["seed"]}.', '',
-             '| model | size | statistic | truth | ' + ' | '.join(methods) + ' |',
-             '|---' * (4 + len(methods)) + '|']
-    lines += ['| ' + ' | '.join([*row, *(found.get(method, '') for method in methods)]) + ' |'
-              for row, found in rows.items()]
-    lines += ['', 'Rejections in percent at 5 % where there is no difference.', '',
-              '| model | size | test | rejected |', '|---|---|---|---|']
-    lines += [f'| {part["model"]} | {part["size"]} | {name} | {100 * share:.1f} |'
-              for part in result['nulls'] for name, share in part['rejections'].items()]
-    return '\n'.join(lines)
+COLUMNS = (('AUROC', 'auroc', 'blended'), ('recall@0.1', 'recall@0.1', 'default'),
+           ('FROC score', 'froc_score', 'default'),
+           ('recall at a threshold', 'recall at a threshold', 'score'))
+OTHERS = (('AUROC: logit', 'auroc', 'logit'), ('Newcombe', 'auroc', 'newcombe'),
+          ('recall@0.1: BCa', 'recall@0.1', 'bca'), ('percentile', 'recall@0.1', 'percentile'),
+          ('FROC score: BCa', 'froc_score', 'bca'), ('percentile', 'froc_score', 'percentile'),
+          ('at a threshold: Wilson', 'recall at a threshold', 'wilson'))
+
+
+def interval_rows(parts: Sequence[Mapping[str, Any]], columns: Sequence[tuple[str, str, str]],
+                  head: str) -> list[list[str]]:
+    """Return a table of coverages in percent, with the median width, a row per cell."""
+    rows = [[head, 'size', *(title for title, *_ in columns)]]
+    for part in parts:
+        cells = {(cell['statistic'], cell['method']): cell for cell in part['cells']}
+        rows.append([part['model'], part['size'], *(
+            f'{100 * cell["coverage"]:.1f} ({cell["median_width"]:.3f})' if cell else ''
+            for cell in (cells.get((name, method)) for _, name, method in columns))])
+    return rows
+
+
+def rejection_rows(parts: Sequence[Mapping[str, Any]], head: str) -> list[list[str]]:
+    """Return a table of rejections in percent, in brackets those of the percentile bootstrap."""
+    rows = [[head, 'size', *(title for title, *_ in COLUMNS[:3])]]
+    for part in parts:
+        shares = [[part['rejections'][f'{name}, {method}'] for method in ('default', 'percentile')]
+                  for name in NAMES]
+        rows.append([part['model'], part['size'], *(
+            'none' if None in pair else f'{100 * pair[0]:.1f} ({100 * pair[1]:.1f})'
+            for pair in shares)])
+    return rows
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """Return the tables of a result."""
+    parts: dict[str, list[Any]] = {kind: [] for kind in ('coverage', 'null', 'difference')}
+    for part in result['cells'].values():
+        parts[part['kind']].append(part)
+    for kind in parts.values():
+        kind.sort(key=lambda part: part['model'] == 'binormal')  # the others first
+    both = [*parts['null'], *parts['difference']]
+    differences = [(title, name, 'default') for title, name, _ in COLUMNS[:3]]
+    tables = {
+        'Default intervals: coverage in percent (median width)': interval_rows(
+            parts['coverage'], COLUMNS, 'system'),
+        'Other intervals, by name': interval_rows(parts['coverage'], OTHERS, 'system'),
+        'Equal systems: default tests that reject at 5 %, in percent (percentile bootstrap)':
+            rejection_rows(parts['null'], 'systems'),
+        'Different systems: the same, so their power': rejection_rows(parts['difference'], 'systems'),
+        'Intervals of the difference: coverage in percent (median width)': interval_rows(
+            both, differences, 'systems')}
+    return '\n\n'.join(f'{title}:\n\n{markdown_table(rows)}' for title, rows in tables.items()
+                       if len(rows) > 1)
+
+
+def describe(result: Mapping[str, Any]) -> str:
+    """Return what a page shows of a result: how it was made, and its tables."""
+    settings, versions = result['settings'], result['versions']
+    error = 100 * float(np.sqrt(0.95 * 0.05 / settings['data_sets']))
+    return (f'{settings["data_sets"]} data sets a cell (standard error of a coverage of 95 %: '
+            f'{error:.1f} points),\n{settings["resamples"]} resamples each, seed {settings["seed"]}; '
+            f'{result["machine"]}, numpy {versions["numpy"]}, scipy {versions["scipy"]}:\n\n```\n'
+            f'{result["command"]}\n```\n\n{markdown(result)}')
+
+
+def write_docs(path: Path, text: str) -> None:
+    """Write the tables into a page, between its marks.
+
+    Raises:
+        ValueError: It has no such marks.
+    """
+    before, mark, rest = path.read_text(encoding='utf-8').partition('<!-- coverage -->\n')
+    _, end, after = rest.partition('<!-- end -->')
+    if not (mark and end):
+        raise ValueError(f'{path} has no place for the tables; lines "<!-- coverage -->" and '
+                         '"<!-- end -->" are expected')
+    write_text(path, f'{before}{mark}{text}\n{end}{after}')
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--data-sets', type=int, default=1000, help='simulated per cell')
-    parser.add_argument('--resamples', type=int, default=1000, help='of each bootstrap')
+    parser.add_argument('--data-sets', type=int, default=2000, help='simulated per cell')
+    parser.add_argument('--resamples', type=int, default=500, help='of each bootstrap')
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--out', type=Path, help='write the result to this JSON file')
+    parser.add_argument('--out', type=Path,
+                        help='write the result to this JSON file; the cells it holds are kept')
     parser.add_argument('--table', type=Path, help='print the tables of this JSON file, and stop')
+    parser.add_argument('--docs', type=Path, help='write the tables into this page')
     args = parser.parse_args()
-    if args.table:
-        print(markdown(load_json(args.table, 'table of coverages')))
-        return
-    result = simulate(args)
-    if args.out:
-        write_text(args.out, json.dumps(result, indent=1) + '\n')
+    result = load_json(args.table, 'table of coverages') if args.table else simulate(args)
     print(markdown(result))
+    if args.docs:
+        write_docs(args.docs, describe(result))
 
 
 if __name__ == '__main__':

@@ -20,6 +20,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from mmwindow.evaluation import auroc
+from mmwindow.images.decode import read_image
 from mmwindow.utils.command_line import one_line_errors
 from mmwindow.utils.files import write_text
 
@@ -28,9 +29,9 @@ def load_split(annotation_file, img_folder, side=16):
     """Return thumbnails ``(N, side * side)`` in [0, 1] and labels ``(N,)`` of one split."""
     content = json.loads(annotation_file.read_text(encoding='utf-8'))
     positives = {annotation['image_id'] for annotation in content['annotations']}
-    thumbnails = [np.asarray(Image.open(img_folder / img['file_name']).convert('L').resize(
-        (side, side), Image.Resampling.BOX), dtype=float).ravel() / 255
-        for img in content['images']]
+    images = (read_image(img_folder / img['file_name']).to_bgr() for img in content['images'])
+    thumbnails = [np.asarray(Image.fromarray(pixels[..., ::-1]).convert('L').resize(
+        (side, side), Image.Resampling.BOX), dtype=float).ravel() / 255 for pixels in images]
     return np.stack(thumbnails), np.array([img['id'] in positives for img in content['images']])
 
 

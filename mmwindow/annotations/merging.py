@@ -18,6 +18,7 @@ from mmwindow.utils.messages import quote, shorten
 
 MERGE_RADIUS = 50.  # frame pixels: within the hit radius two marks are one finding to the metric too
 MAJORITY = 'majority'
+MAX_MARKS = 2000  # of one image and class, where a radiograph has a few: clustering takes seconds
 LENGTH_SLACK = 1e-9  # frame pixels: a distance that is met exactly is not lost to rounding
 
 Floats = NDArray[np.float64]
@@ -164,7 +165,7 @@ def merge_readers(points: Mapping[str, ArrayLike], settings: MergeSettings = DEF
 
     Raises:
         ValueError: Nobody has read the image, or fewer readers than must agree; a reader marked
-            a place twice.
+            a place twice; there are more than :data:`MAX_MARKS` points.
 
     Example:
         >>> merged = merge_readers({'A': [[100, 100]], 'B': [[130, 140], [400, 100]], 'C': []})
@@ -177,6 +178,9 @@ def merge_readers(points: Mapping[str, ArrayLike], settings: MergeSettings = DEF
         raise ValueError(f'{len(arrays)} readers have read the image, but {needed} must agree '
                          '(min_readers); ask for fewer, or leave such images out')
     joined = np.concatenate(list(arrays.values()))
+    if len(joined) > MAX_MARKS:
+        raise ValueError(f'its readers have marked {len(joined)} points of one class; at most '
+                         f'{MAX_MARKS} on an image are merged')
     owner = np.repeat(np.arange(len(arrays)), [len(entry) for entry in arrays.values()])
     number = np.concatenate([np.arange(len(entry)) for entry in arrays.values()])
     order = np.lexsort((joined[:, 1], joined[:, 0]))

@@ -9,6 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmwindow.apis.config_bases import check_bases
 from mmwindow.utils.config_pipelines import SETTINGS, find_datasets, find_steps, input_size_of
 from mmwindow.utils.messages import shorten
 
@@ -186,14 +187,19 @@ def load_config(config: str | Path, work_dir: str | Path | None = None,
         raise ValueError(f'config {shorten(str(config))}: a config is a Python file, whose name ends '
                          'in .py; write one with the same entries, or one that inherits one of '
                          'configs/')
+    check_bases(config)
     try:
         cfg = Config.fromfile(str(config))
     except Exception as error:  # the file is executed: anything may go wrong in it
         raise ValueError(f'config {shorten(str(config))}: it cannot be read: {type(error).__name__}: '
                          f'{shorten(str(error))}') from error
     cfg.launcher = launcher
-    adopt_old_settings(cfg)
-    merge_options(cfg, {name: cfg.pop(name) for name in SETTINGS if name in cfg})
+    try:
+        adopt_old_settings(cfg)
+        merge_options(cfg, {name: cfg.pop(name) for name in SETTINGS if name in cfg})
+    except (TypeError, AttributeError, KeyError, IndexError) as error:
+        raise ValueError(f'config {shorten(str(config))}: a data loader, data set or pipeline in it '
+                         f'is none ({type(error).__name__}: {shorten(str(error))})') from error
     if cfg_options:
         cfg_options = rename_old_keys(cfg_options)
         check_options(cfg_options)

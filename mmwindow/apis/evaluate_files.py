@@ -1,8 +1,7 @@
 """What ``tools/evaluate.py`` does: saved predictions in, a folder of results out."""
-import re
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -10,19 +9,28 @@ from pathlib import Path
 from typing import Any
 
 from mmwindow.annotations.merging import MAJORITY, MERGE_RADIUS, MergeSettings
+from mmwindow.apis.evaluation_inputs import (
+    RULE_NUMBERS,
+    OtherRecords,
+    check_other_images,
+    check_same_scoring,
+    complete_options,
+    read_others,
+)
+from mmwindow.apis.evaluation_outputs import class_suffix, one_writer, write_leaderboards
 from mmwindow.apis.evaluation_report import ClassReport, write_report
 from mmwindow.apis.reader_report import reader_lines
 from mmwindow.apis.reader_study import ReaderChoice, plain_study
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.image_table import image_rows, write_image_table
 from mmwindow.evaluation.files.prediction_files import find_reader, read_predictions
-from mmwindow.evaluation.files.records import Record, read_record
 from mmwindow.evaluation.froc_settings import FROCSettings
-from mmwindow.evaluation.hit_rules import make_hit_rule, rule_numbers
-from mmwindow.evaluation.results import EvaluationResult, summarise_class
+from mmwindow.evaluation.hit_rules import make_hit_rule
+from mmwindow.evaluation.results import ClassResult, EvaluationResult, summarise_class
 from mmwindow.evaluation.statistics.bands import froc_band
-from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES
+from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES, check_request
 from mmwindow.evaluation.statistics.compare import compare_systems
+from mmwindow.evaluation.statistics.leaderboard import leaderboard
 from mmwindow.evaluation.statistics.operating_point import (
     apply_operating_point,
     check_scale,
@@ -30,13 +38,15 @@ from mmwindow.evaluation.statistics.operating_point import (
 )
 from mmwindow.evaluation.statistics.strata import evaluate_strata
 from mmwindow.utils.markdown import format_number
+from mmwindow.utils.outputs import check_output_file
 from mmwindow.visualization.curves import plot_froc, plot_roc
 from mmwindow.visualization.marks import make_reader_marks
 
 
 def evaluate_files(predictions: str | Path, annotations: str | Path | Sequence[str | Path],
                    out: str | Path, *, num_resamples: int = 0, seed: int = 0, by: str | None = None,
-                   compare: str | Path | None = None, operating_point: str | Path | None = None,
+                   compare: str | Path | Sequence[str | Path] | None = None,
+                   operating_point: str | Path | None = None,
                    choose: str = 'fp_budget', choose_target: float | None = None,
                    name: str | None = None, progress: bool = True, points_from: str = 'auto',
                    classes: Sequence[str] | None = None, image_ids: str = 'auto',
@@ -45,7 +55,8 @@ def evaluate_files(predictions: str | Path, annotations: str | Path | Sequence[s
     """Score a file of predictions against a file of annotations and write what came out.
 
     Writes ``record.json``, ``images.csv``, ``report.md`` and for each class with points
-    ``froc.png``, with both kinds of images ``roc.png``.
+    ``froc.png``, with both kinds of images ``roc.png``; with several systems to compare
+    ``leaderboard.json`` and ``pairs.csv``.
 
     Args:
         predictions: See :mod:`mmwindow.evaluation.files.prediction_files`.
@@ -55,7 +66,8 @@ def evaluate_files(predictions: str | Path, annotations: str | Path | Sequence[s
         num_resamples: Of the bootstrap behind intervals; 0 gives none.
         seed: Of the bootstrap.
         by: A field of the images (or 'group') to report by.
-        compare: Record of another system on the same images.
+        compare: Record of another system on the same images, or several: the report then has a
+            leaderboard of all.
         operating_point: Record of the same system on validation images,
             on which the threshold of the table of images is chosen; on these images if None.
         choose: How, one of :data:`~mmwindow.evaluation.statistics.operating_point.RULES`.
@@ -71,72 +83,84 @@ def evaluate_files(predictions: str | Path, annotations: str | Path | Sequence[s
             reader's on their own), 'all' or a name; see docs/readers.md.
         merge_radius: Within which marks of different readers are one finding, frame pixels.
         min_readers: How many readers must have marked a finding, or 'majority'.
-        **options: Of :func:`~mmwindow.evaluation.scoring.evaluate`.
+        **options: Of :func:`~mmwindow.evaluation.scoring.evaluate`; without ``rule`` the paper's
+            rule, of a CSV of points 'distance'. A number of another rule is an error.
 
     Returns:
         EvaluationResult
 
     Raises:
         ValueError: Bad input; the message says which file, what is wrong and how to fix it.
+
+    Warns:
+        UserWarning: Patients of ``operating_point`` are tested as well.
     """
     out, name = Path(out), name or Path(predictions).stem
     if out.exists() and not out.is_dir():
         raise ValueError(f'{out}: there is a file of this name; a folder for the results is expected')
-    rule = make_hit_rule(options.get('rule', 'disk_overlap'))
+    options = complete_options(predictions, options)
+    # What cannot end well is told before the work.
+    scoring = FROCSettings(rule=make_hit_rule(**{key: options[key] for key in (
+        'rule', *RULE_NUMBERS) if key in options}), num_resamples=num_resamples, seed=seed)
+    if num_resamples:
+        check_request(num_resamples, 0.95, 'percentile')
+    others = read_others(name, compare, operating_point)
+    for record in others.records():
+        check_same_scoring(record, scoring)
     chosen = ReaderChoice(readers, MergeSettings(merge_radius, min_readers))
-    truth = chosen.read_truth(annotations, points_from, rule.needs_boxes)
+    truth = chosen.read_truth(annotations, points_from, scoring.rule.needs_boxes)
     if by is not None and by != 'group' and not any(by in target.fields for target in truth.targets):
         known = sorted({key for target in truth.targets for key in target.fields} - {'file_name'})
-        raise ValueError(f'{annotations}: no image has the field {by!r}; there are {known}')
-    others = {what: read_record(path) for what, path in
-              (('compare', compare), ('operating_point', operating_point)) if path is not None}
+        raise ValueError(f'{truth.name}: no image has the field {by!r}; there are {known}')
     options.update(num_resamples=num_resamples, seed=seed)
     read = partial(read_predictions, predictions, truth.everybody, classes, image_ids)
+    for file_name in ('record.json', 'images.csv', 'report.md'):
+        check_output_file(out / file_name, '--out')
     result = chosen.evaluate(truth, read, options, progress)
-    for record in others.values():
-        check_same_scoring(record, result.settings)
-    reports = [report_class(class_name, entry, result.settings, others, by=by, choose=choose,
-                            choose_target=choose_target, num_resamples=num_resamples, seed=seed)
+    reports = [report_class(class_name, entry, result.settings, others, name=name, by=by,
+                            choose=choose, choose_target=choose_target,
+                            num_resamples=num_resamples, seed=seed)
                for class_name, entry in result.classes.items()]
     studies = chosen.study(truth, read, result, options)
     reports = [replace(report, readers=studies.get(report.name)) for report in reports]
-    result.write(out / 'record.json', source=dict(
+    source = dict(
         name=name, predictions=Path(predictions).name, annotations=truth.name,
-        kind=find_reader(predictions), points_from=truth.num_from, command=shlex.join(sys.argv)),
-        readers=plain_study(studies, chosen))
-    write_image_table(out / 'images.csv', [
-        row for report in reports
-        for row in image_rows(report.result.events, report.point.threshold, report.name,
-                              report.point.serves_findings)])
-    other = None if compare is None else other_name(others['compare'], name)
-    figures = draw_figures(out, name, reports, result, num_resamples, seed, other)
-    write_report(out / 'report.md', name, reports, result, figures, other=other, more_lines={
-        report.name: reader_lines(report.readers, name) for report in reports})
+        kind=find_reader(predictions), points_from=truth.num_from, command=shlex.join(sys.argv))
+    with one_writer(out):
+        result.write(out / 'record.json', source=source, readers=plain_study(studies, chosen))
+        write_image_table(out / 'images.csv', [
+            row for report in reports
+            for row in image_rows(report.result.events, report.point.threshold, report.name,
+                                  report.point.serves_findings)])
+        write_leaderboards(out, reports)
+        figures = draw_figures(out, name, reports, result, num_resamples, seed)
+        write_report(out / 'report.md', name, reports, result, figures, more_lines={
+            report.name: reader_lines(report.readers, name) for report in reports})
     return result
 
 
-def report_class(name: str, result: Any, settings: Mapping[str, Any], others: Any, *, by: Any,
-                 choose: Any, choose_target: Any, num_resamples: int, seed: int) -> ClassReport:
+def report_class(class_name: str, result: ClassResult, settings: Mapping[str, Any],
+                 others: OtherRecords, *, name: str, by: str | None, choose: str,
+                 choose_target: float | None, num_resamples: int, seed: int) -> ClassReport:
     """Return the :class:`ClassReport` of one class; see :func:`evaluate_files`."""
     how = FROCSettings.from_record(settings)
-    resamples = num_resamples or DEFAULT_RESAMPLES
-    comparison = other_events = point_result = None
-    if 'compare' in others:
-        other_events = others['compare'].events(name)
-        comparison = compare_systems(result.events, other_events, how, num_resamples=resamples,
-                                     seed=seed)
-    chosen_on = result.events
-    if 'operating_point' in others:
-        chosen_on = others['operating_point'].events(name)
-        check_other_images(others['operating_point'], chosen_on, result.events)
+    drawn: dict[str, Any] = dict(num_resamples=num_resamples or DEFAULT_RESAMPLES, seed=seed)
+    compared = {other: record.events(class_name) for other, record in others.compared.items()}
+    validation, chosen_on = others.operating_point, result.events
+    if validation is not None:
+        chosen_on = validation.events(class_name)
+        check_other_images(validation, chosen_on, result.events)
     point = choose_operating_point(chosen_on, choose, choose_target, how.fp_denominator,
                                    has_one_scale([*chosen_on, *result.events]))
-    if 'operating_point' in others:
-        point_result = apply_operating_point(point, result.events, num_resamples=resamples, seed=seed)
-    return ClassReport(name=name, result=result, point=point, point_result=point_result,
-                       strata=None if by is None else evaluate_strata(
-                           result.events, by, how, num_resamples=resamples, seed=seed),
-                       comparison=comparison, other_events=other_events)
+    return ClassReport(
+        name=class_name, result=result, point=point,
+        point_result=None if validation is None else apply_operating_point(
+            point, result.events, **drawn),
+        strata=None if by is None else evaluate_strata(result.events, by, how, **drawn),
+        comparisons={other: compare_systems(result.events, events, how, **drawn)
+                     for other, events in compared.items()},
+        other_events=compared, leaderboard=None if len(compared) < 2 else leaderboard(
+            {name: result.events, **compared}, how, **drawn))
 
 
 def has_one_scale(events: Sequence[ImageEvents]) -> bool:
@@ -148,44 +172,8 @@ def has_one_scale(events: Sequence[ImageEvents]) -> bool:
     return True
 
 
-def check_other_images(record: Record, chosen_on: Sequence[ImageEvents],
-                       events: Sequence[ImageEvents]) -> None:
-    """Reject a threshold that would be chosen on the images it is applied to."""
-    def names(images: Sequence[ImageEvents]) -> Iterator[Any]:
-        # An image is the same by its id and bare file name together, or by its file name alone.
-        for img in images:
-            file_name = img.fields.get('file_name')
-            yield img.image_id, None if file_name is None else Path(file_name).name
-            if file_name is not None:
-                yield file_name
-
-    common = set(names(chosen_on)) & set(names(events))
-    if common:
-        num = sum(not common.isdisjoint(names([img])) for img in events)
-        raise ValueError(f'{record.path}: {num} of its images are evaluated here as well, '
-                         f'such as {min(common, key=str)}; an operating point is chosen on '
-                         'validation images, never on those it is reported for')
-
-
-def other_name(record: Record, name: str) -> str:
-    """Return how the system of a record is called next to one of another name."""
-    path = record.path or Path('other')  # a record that was not read from a file has none
-    other = record.source.get('name') or path.parent.name or path.stem
-    return f'{other} ({path.parent.name or path.stem})' if other == name else other
-
-
-def check_same_scoring(record: Record, settings: Mapping[str, Any]) -> None:
-    """Reject a record whose events were made by another rule: they cannot be compared."""
-    keys = ('rule', 'frame_side', *rule_numbers(settings['rule']))
-    theirs = {key: record.settings.get(key) for key in keys}
-    mine = {key: settings[key] for key in keys}
-    if theirs != mine:
-        raise ValueError(f'{record.path}: scored with {theirs}, but here it is {mine}; score both '
-                         'alike')
-
-
-def draw_figures(out: Any, name: str, reports: Sequence[ClassReport], result: Any,
-                 num_resamples: int, seed: int, other: str | None = None) -> list[str]:
+def draw_figures(out: Path, name: str, reports: Sequence[ClassReport], result: EvaluationResult,
+                 num_resamples: int, seed: int) -> list[str]:
     """Draw the curves of each class; return the figures' names, in order.
 
     Without matplotlib there is none, and a line on standard error says how to get it.
@@ -194,13 +182,13 @@ def draw_figures(out: Any, name: str, reports: Sequence[ClassReport], result: An
         print('evaluate: no figures, because matplotlib is not installed; '
               "pip install 'mmwindow[plots]'", file=sys.stderr)
         return []
-    how, figures = result.settings, []
+    how, figures = FROCSettings.from_record(result.settings), []
     for report in reports:
-        suffix = '' if len(reports) == 1 else '_' + re.sub(r'[\\/:]', '-', report.name)
+        suffix = class_suffix(report, reports)
         froc, bands = {name: report.result.froc}, {}
         roc = {name: report.result.roc}
-        if other is not None and report.other_events is not None:
-            theirs = summarise_class(report.other_events, replace(result.settings, num_resamples=0))
+        for other, events in report.other_events.items():
+            theirs = summarise_class(events, replace(how, num_resamples=0))
             froc[other], roc[other] = theirs.froc, theirs.roc
         right = max(1., max(how.budgets))
         marks = make_reader_marks(report.readers.points if report.readers else ())

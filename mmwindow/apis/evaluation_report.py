@@ -1,17 +1,24 @@
 """The page that ``tools/evaluate.py`` writes: Markdown, every number with how it was made."""
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mmwindow.apis.reader_study import ReaderStudy
-from mmwindow.evaluation.metric_names import AUROC, recall_name
+from mmwindow.evaluation.events.image_events import ImageEvents
+from mmwindow.evaluation.files.finding_counts import describe_counts
+from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name, recall_name
 from mmwindow.evaluation.results import ClassResult, EvaluationResult
 from mmwindow.evaluation.statistics.compare import Comparison
+from mmwindow.evaluation.statistics.leaderboard import Leaderboard
 from mmwindow.evaluation.statistics.operating_point import OperatingPoint, OperatingPointResult
 from mmwindow.evaluation.statistics.strata import StratifiedResult
 from mmwindow.utils.files import write_text
-from mmwindow.utils.markdown import format_number, format_with_interval, markdown_table
+from mmwindow.utils.markdown import (
+    format_number,
+    format_p_value,
+    format_with_interval,
+    markdown_table,
+)
 
 
 @dataclass(frozen=True)
@@ -25,8 +32,9 @@ class ClassReport:
         point_result: What the point does on these images; None where it was
             chosen on them.
         strata: By a field of the images; None where none was asked for.
-        comparison: With another system; None where none was asked for.
-        other_events: The other system's images.
+        comparisons: With other systems, by name.
+        other_events: The other systems' images, by name.
+        leaderboard: Of this system and the others; None where there are fewer than two.
         readers: Where there are several; None where there are not.
     """
 
@@ -35,8 +43,9 @@ class ClassReport:
     point: OperatingPoint
     point_result: OperatingPointResult | None
     strata: StratifiedResult | None = None
-    comparison: Comparison | None = None
-    other_events: list[Any] | None = None
+    comparisons: Mapping[str, Comparison] = field(default_factory=dict)
+    other_events: Mapping[str, list[ImageEvents]] = field(default_factory=dict)
+    leaderboard: Leaderboard | None = None
     readers: ReaderStudy | None = None
 
 
@@ -110,38 +119,76 @@ def strata_lines(report: ClassReport) -> list[str]:
     rows = [[part.name, part.num_images, part.num_positives, part.num_points,
              *(format_with_interval(part.estimates[key], part.intervals[key]) for key in names)]
             for part in parts]
-    notes = [f'{part.name}, {key}: {part.reasons[key]}' for part in parts for key in names
-             if key in part.reasons]
+    notes = [f'{part.name}, {key}: {note}' for part in parts for key in names
+             if (note := part.reasons.get(key) or getattr(part.intervals[key], 'note', ''))]
     return [f'### By {report.strata.field}', '',
             *table([report.strata.field, 'images', 'positives', 'points', *names], rows),
-            f'95 % intervals: bootstrap over patients, {report.strata.num_resamples} resamples, seed '
-            f'{report.strata.seed}.', '', *note_lines(notes)]
+            '95 % intervals over patients: AUROC by DeLong; the rest '
+            f'{report.strata.num_resamples} resamples, seed {report.strata.seed}.', '',
+            *note_lines(notes)]
 
 
-def comparison_lines(report: ClassReport, name: str, other: str | None) -> list[str]:
+def comparison_lines(comparison: Comparison, name: str, other: str) -> list[str]:
     """Return the differences from another system on the same images."""
-    comparison = report.comparison
-    if comparison is None:
-        return []
     rows = []
     for key, difference in comparison.differences.items():
-        p_value = comparison.p_values[key]
-        # The bootstrap's test rejects too often near AUROC 1 (results/coverage).
-        if key == AUROC and comparison.delong is not None:
-            difference, p_value = comparison.delong.difference, comparison.delong.p_value
         rows.append([key, format_number(comparison.first[key]), format_number(comparison.second[key]),
                      'none: ' + comparison.reasons[key] if difference is None else
-                     format_with_interval(difference.estimate, difference), format_number(p_value)])
+                     format_with_interval(difference.estimate, difference),
+                     format_number(comparison.p_values[key])])
     lines = [f'### {name} minus {other}', '',
              *table(['', name, other, 'difference (95 % interval)', 'p'], rows),
              f'Paired bootstrap over {comparison.num_units} patients or images, '
              f'{comparison.num_resamples} resamples, seed {comparison.seed}.', '']
-    if comparison.delong is not None:
+    no_test = comparison.reasons.get('p_values', '')
+    if no_test:
+        lines += [f'{no_test[:1].upper()}{no_test[1:]}.', '']
+    elif comparison.delong is not None:
         note = f' {comparison.delong.note}.' if comparison.delong.note else ''
         lines += ['AUROC: DeLong\'s interval and test instead, z '
                   f'{format_number(comparison.delong.z)}, p '
                   f'{format_number(comparison.delong.p_value, 4)}.{note}', '']
-    return lines
+    return lines + note_lines([f'{key}: {difference.note}' for key, difference in
+                               comparison.differences.items()
+                               if difference is not None and difference.note])
+
+
+def leaderboard_lines(report: ClassReport, name: str) -> list[str]:
+    """Return the table of all systems, with this one's tests against each."""
+    board = report.leaderboard
+    if board is None:
+        return []
+    shown = [metric for metric in (board.sort_by, *PAPER_METRICS) if metric in board.settings.names]
+    shown, rows, num_tests = list(dict.fromkeys(shown)), [], 0
+    for rank, row in enumerate(board.rows, 1):
+        test = None if row.name == name else board.test(name, row.name, board.sort_by)
+        num_tests = num_tests if test is None else test.num_tests
+        rows.append([rank, row.name, *(
+            format_with_interval(row.metrics[metric], row.intervals.get(metric)) for metric in shown),
+            *(['', '', ''] if test is None else [
+                'none' if test.difference is None else
+                format_with_interval(test.difference.estimate, test.difference, signed=True),
+                format_p_value(test.p_value), format_p_value(test.p_holm)])])
+    reasons = dict.fromkeys(test.reason for test in board.tests if test.reason)
+    family = '' if not num_tests else (
+        f' p is that of one test; p (Holm) is corrected for the {num_tests} pairs of systems that '
+        f'have a test of the {display_name(board.sort_by)}.')
+    return ['### Leaderboard', '',
+            *table(['', 'system', *map(display_name, shown), f'{name} minus it', 'p', 'p (Holm)'],
+                   rows),
+            f'In the order of the {display_name(board.sort_by)}; 95 % intervals and paired tests '
+            f'over {board.num_units} patients or images, {board.num_resamples} resamples, seed '
+            f'{board.seed}.{family} All pairs and numbers, each number corrected for all its pairs: '
+            'leaderboard.json and pairs.csv.', '',
+            *(f'- {reason}' for reason in reasons), *[''] * bool(reasons)]
+
+
+def warning_lines(reports: Sequence[ClassReport], result: EvaluationResult) -> list[str]:
+    """Return what a reader must know before any number: findings left out, patients in common."""
+    notes = [f'{text}.' for text in describe_counts(result.counts)]
+    notes += [f'Warning: {report.point_result.warning}.' for report in reports
+              if report.point_result is not None and report.point_result.warning]
+    return [f'- {note}' for note in dict.fromkeys(notes)] + [''] * bool(notes)
 
 
 def settings_lines(result: EvaluationResult) -> list[str]:
@@ -153,7 +200,7 @@ def settings_lines(result: EvaluationResult) -> list[str]:
 
 
 def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],
-                 result: EvaluationResult, figures: Sequence[str], other: str | None = None,
+                 result: EvaluationResult, figures: Sequence[str],
                  more_lines: Mapping[str, Sequence[str]] | None = None) -> Path:
     """Write the page atomically.
 
@@ -163,17 +210,21 @@ def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],
         reports: One per class.
         result: All classes.
         figures: Names of the figures next to the page.
-        other: Name of the other system.
         more_lines: Of some classes, by name, such as those about readers.
 
     Returns:
         Path: The page.
     """
-    lines = [f'# Evaluation of {name}', '']
+    lines = [f'# Evaluation of {name}', '', *warning_lines(reports, result)]
     for report in reports:
-        lines += [f'## {report.name}', '', *metric_lines(report.result), *point_lines(report),
-                  *strata_lines(report), *(more_lines or {}).get(report.name, ()),
-                  *comparison_lines(report, name, other)]
+        lines += [f'## {report.name}', '', *metric_lines(report.result),
+                  *leaderboard_lines(report, name), *point_lines(report), *strata_lines(report)]
+        for other, comparison in report.comparisons.items():
+            lines += comparison_lines(comparison, name, other)
+        if len(report.comparisons) > 1:
+            lines += ['Each p-value of the comparisons above is that of one test; those of the '
+                      'leaderboard are corrected.', '']
+        lines += (more_lines or {}).get(report.name, [])
     # In angle brackets a link may have blanks, as the names of classes do.
     lines += [f'![{figure}](<{figure}>)' if ' ' in figure else f'![{figure}]({figure})'
               for figure in figures] + [''] * bool(figures)

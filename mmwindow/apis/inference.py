@@ -23,7 +23,7 @@ from mmwindow.engine.safe_loading import load_own_checkpoint
 from mmwindow.engine.weights import check_weights, state_dict_of
 from mmwindow.images.decode import GrayImage, read_image
 
-IMAGE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
+IMAGE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.tif', '.tiff', '.webp')
 Source = str | Path | np.ndarray
 
 

@@ -42,9 +42,8 @@ def agreement_lines(agreement: ReaderAgreement) -> list[str]:
               f'{format_with_interval(agreement.alpha, agreement.alpha_interval)}.', '',
               'Call: whether a reader marks anything on an image. Same place: marks matched one to '
               f'one within {agreement.radius:g} pixels of the 1024 frame, as are distances; '
-              'positive agreement is twice their number over all marks of both. 95 % intervals by '
-              'patient: Wilson for shares, bootstrap for kappa and alpha '
-              f'({agreement.num_resamples} resamples, seed {agreement.seed}).', '']
+              'positive agreement is twice their number over all marks of both. 95 % intervals are '
+              'by patient.', '']
     return lines + _notes([
         *((f'{pair.first} and {pair.second}, {key}', reason) for pair in agreement.pairs
           for key, reason in pair.reasons.items()),

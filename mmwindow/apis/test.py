@@ -1,6 +1,7 @@
 """Testing a checkpoint, as mmdet's tools/test.py does it."""
 import contextlib
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from mmwindow.engine.checkpoint import check_checkpoint, find_best_checkpoint
 from mmwindow.engine.cpu.distributed import close_process_group
 from mmwindow.engine.data_check import announce_missing_numbers, check_batches
 from mmwindow.engine.hooks import CheckpointContentHook, NonFiniteHook
+from mmwindow.evaluation.files.finding_counts import describe_counts
 from mmwindow.utils.locks import hold_file, hold_folder
 from mmwindow.utils.markdown import format_number
 from mmwindow.utils.outputs import check_output_file, check_output_folder
@@ -81,7 +83,7 @@ def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None
         hook = cfg.default_hooks.setdefault('visualization', dict(type='DetVisualizationHook'))
         hook.update(draw=True, test_out_dir=str(show_dir))
     with contextlib.ExitStack() as stack:
-        if is_first_process():
+        if launcher == 'none' or is_first_process():
             check_output_folder(cfg.work_dir, '--work-dir')
             for path in record_files(cfg):
                 check_output_file(path, 'outfile of test_evaluator')
@@ -112,8 +114,16 @@ def _test(cfg: Config, config: str | Path, checkpoint: str | Path, out: str | Pa
                          **describe_place(runner)))
     announce_missing_numbers(runner)
     metrics = runner.test()
+    show_finding_counts(runner.test_evaluator.metrics)
     close_process_group()
     return metrics
+
+
+def show_finding_counts(metrics: Iterable[BaseMetric]) -> None:
+    """Say on standard error which findings were left out or clipped; nothing on other ranks."""
+    for metric in metrics if is_first_process() else ():
+        for text in describe_counts(getattr(metric, 'finding_counts', {})):
+            print(f'test: {text}', file=sys.stderr)
 
 
 def record_files(cfg: Config) -> list[str]:

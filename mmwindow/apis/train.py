@@ -99,7 +99,7 @@ def train(config: str | Path, work_dir: str | Path | None = None,
     with quiet_mmengine(not verbose):
         cfg = load_config(config, work_dir, cfg_options, launcher)
     with contextlib.ExitStack() as stack:
-        if is_first_process():  # of several ranks one holds the folder for all
+        if launcher == 'none' or is_first_process():  # of several ranks one holds it for all
             check_output_folder(cfg.work_dir, '--work-dir')
             stack.enter_context(hold_folder(cfg.work_dir, 'or choose another --work-dir'))
         return _train(cfg, config, launcher, amp, resume, auto_scale_lr, verbose)
@@ -116,7 +116,7 @@ def _train(cfg: Config, config: str | Path, launcher: str, amp: bool, resume: st
     if auto_scale_lr:
         scale_learning_rate(cfg)
     if resume == 'auto':
-        if is_first_process():
+        if launcher == 'none' or is_first_process():
             # The others read it after the process group has formed, so after this.
             fix_last_checkpoint(Path(cfg.work_dir))
         if find_newest_checkpoint(cfg.work_dir) is not None:

@@ -5,6 +5,7 @@ from mmwindow.annotations.importers.fracatlas import polygons_to_points
 from mmwindow.annotations.point_file import load_point_json, read_point_file, write_point_file
 from mmwindow.datasets.splits import write_splits
 from mmwindow.images.file_check import check_image_files, describe_problems
+from mmwindow.utils.messages import shorten
 
 
 def convert_fracatlas(source: str | Path, out: str | Path, seed: int = 0, fold: int = 0
@@ -27,10 +28,15 @@ def convert_fracatlas(source: str | Path, out: str | Path, seed: int = 0, fold: 
     records = read_point_file(path, points_from='polygon').records
     problems = check_image_files(records, images).problems
     if problems:
+        listed = '; '.join(line.strip() for line in describe_problems(problems).splitlines())
         raise ValueError(f'{path}: {len(problems)} of {len(records)} images in {images} cannot be '
-                         f'used:\n{describe_problems(problems)}')
+                         f'used: {shorten(listed, 400)}')
     folder = Path(out) / 'annotations'
-    points = write_point_file(folder / 'points.json', polygons_to_points(load_point_json(path), seed))
+    try:
+        content = polygons_to_points(load_point_json(path), seed)
+    except ValueError as error:
+        raise ValueError(f'{path}: {str(error).removeprefix(f"{path}: ")}') from error
+    points = write_point_file(folder / 'points.json', content)
     records = read_point_file(points).records
     split = write_splits(points, folder, num_folds=None, seed=seed, fold=fold)[str(folder)]
     parts = {name: [records[index] for index in indices] for name, indices in split.items()}

@@ -1,10 +1,12 @@
 """``run.json`` of a work dir: what a training was made of, and which checkpoint is its best."""
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmwindow.utils.files import read_json, write_json
+from mmwindow.utils.json_fields import FLAG, LIST, NUMBER, OBJECT, TEXT, WHOLE, check_fields
+from mmwindow.utils.messages import quote, shorten
 
 RUN_FILE = 'run.json'
 FORMAT = 'mmwindow-training'
@@ -68,6 +70,15 @@ class TrainingRun:
     best: BestCheckpoint | None = None
 
 
+# What the entries of the file are; one that is missing or null has its default.
+KINDS = dict(
+    config=TEXT.optional, seed=WHOLE.optional, mark=TEXT.optional, training_code=TEXT.optional,
+    classes=LIST.optional, input_size=LIST.optional, preprocessing=OBJECT.optional,
+    data=OBJECT.optional, versions=OBJECT.optional, machine=TEXT.optional, epoch=WHOLE.optional,
+    seconds=NUMBER.optional, is_finished=FLAG.optional, best=OBJECT.optional)
+BEST_KINDS = dict(checkpoint=TEXT, metric=TEXT, score=NUMBER, epoch=WHOLE, metrics=OBJECT.optional)
+
+
 def write_run(work_dir: str | Path, run: TrainingRun) -> None:
     """Write ``run.json`` of a work dir atomically."""
     write_json(Path(work_dir) / RUN_FILE, dict(format=FORMAT, version=VERSION, **asdict(run)))
@@ -79,19 +90,32 @@ def read_run(work_dir: str | Path) -> TrainingRun | None:
     Raises:
         ValueError: The file is incomplete or not of a training.
     """
-    path = Path(work_dir) / RUN_FILE
-    content = read_json(path, 'run file')
-    if content is None:
+    path, what = Path(work_dir) / RUN_FILE, 'run file'
+    content = read_json(path, what)
+    if content is None and not path.exists():
         return None
+    name = shorten(str(path))
     if not isinstance(content, Mapping) or content.get('format') != FORMAT:
-        raise ValueError(f'{path}: it describes no training; tools/train.py writes one')
-    known = {name: content[name] for name in (entry.name for entry in fields(TrainingRun))
-             if name in content}
-    best = known.get('best')
-    return TrainingRun(**{
-        **known, 'best': None if best is None else BestCheckpoint(**best),
-        'classes': tuple(known.get('classes', ())),
-        'input_size': tuple(known['input_size']) if known.get('input_size') else None})
+        raise ValueError(f'{name}: it describes no training; tools/train.py writes one')
+    known = {key: value for key, value in check_fields(content, name, what, KINDS).items()
+             if key in KINDS and value is not None}
+    if 'best' in known:
+        best = check_fields(known['best'], name, 'entry "best"', BEST_KINDS)
+        if Path(best['checkpoint']).name != best['checkpoint']:
+            raise ValueError(f'{name}: "checkpoint" of the entry "best" is '
+                             f'{quote(best["checkpoint"])}; the name of a file in this folder is '
+                             'expected')
+        known['best'] = BestCheckpoint(**{key: best[key] for key in BEST_KINDS if key in best})
+    for key, kind in (('classes', TEXT), ('input_size', WHOLE)):
+        if not all(map(kind.fits, known.get(key, ()))):
+            raise ValueError(f'{name}: "{key}" of the {what} is {quote(known[key])}; each is to be '
+                             f'{kind.name}')
+        if key in known:
+            known[key] = tuple(known[key])
+    if len(known.get('input_size', (0, 0))) != 2:
+        raise ValueError(f'{name}: "input_size" of the {what} is {quote(known["input_size"])}; '
+                         'height and width are expected')
+    return TrainingRun(**known)
 
 
 def read_training_seconds(work_dir: str | Path) -> float:
@@ -99,4 +123,8 @@ def read_training_seconds(work_dir: str | Path) -> float:
     run = read_run(work_dir)
     if run is not None:
         return run.seconds
-    return read_json(Path(work_dir) / 'training_seconds.json') or 0.  # of versions before 0.2
+    path = Path(work_dir) / 'training_seconds.json'  # of versions before 0.2
+    seconds = read_json(path) or 0.
+    if not NUMBER.fits(seconds):
+        raise ValueError(f'{path}: it holds {quote(seconds)}; a number of seconds is expected')
+    return float(seconds)

@@ -6,7 +6,6 @@ without any check where the check finds something that it does not know, and dow
 without it on both. Importing :mod:`mmwindow.engine` puts the loader of this module in the place of
 all of these: only tensors and plain data are read, and the config's text is dropped.
 """
-import pickle
 import zipfile
 from collections.abc import Callable
 from functools import lru_cache
@@ -19,6 +18,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from mmwindow.engine.storage_check import check_storages
 from mmwindow.utils.messages import shorten
 
 STATISTICS = ('min', 'max', 'current', 'mean')
@@ -178,7 +178,12 @@ def load_own_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str
     """
     path = Path(path).expanduser()
     check_checkpoint(path)
-    return drop_config_text(load_data(path, map_location))
+    check_storages(path)
+    content = load_data(path, map_location)
+    if not isinstance(content, dict):
+        raise ValueError(f'checkpoint {shorten(str(path))}: it holds {type(content).__name__}; '
+                         'a dict with the state_dict of a model is expected')
+    return drop_config_text(content)
 
 
 def load_data(file: Any, map_location: Any = None, weights_only: bool | None = None) -> Any:
@@ -196,8 +201,9 @@ def load_data(file: Any, map_location: Any = None, weights_only: bool | None = N
     name = 'checkpoint ' + shorten(str(file)) if isinstance(file, str | Path) else 'checkpoint'
     try:
         return torch.load(file, map_location=map_location, weights_only=True)
-    except (pickle.UnpicklingError, EOFError, AttributeError, KeyError, IndexError, TypeError,
-            ValueError, RuntimeError, MemoryError, RecursionError) as error:
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # of any kind, as struct.error of a header that is cut short
         reason = shorten(' '.join(str(error).partition('WeightsUnpickler error: ')[2].split())
                          or f'{type(error).__name__}: {error}', 200)
         raise ValueError(f'{name}: it cannot be read as tensors and plain data ({reason}); anything '
@@ -223,6 +229,8 @@ def load_url(url: str, model_dir: str | None = None, map_location: Any = None,
 def guard_mmengine() -> None:
     """Let mmengine's other loaders use those of this module: downloads, and the fork's fall-back."""
     allow_own_checkpoints()
+    # "Loads checkpoint by local backend" goes to the log: without a logger mmengine prints it.
+    mmengine_checkpoint._load_checkpoint.__defaults__ = (None, 'current')
     mmengine_checkpoint.load_url = load_url
     mmengine_checkpoint.load_from_local = load_from_local
     if hasattr(mmengine_checkpoint, '_safe_torch_load'):  # of the maintained fork

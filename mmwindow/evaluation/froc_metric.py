@@ -5,11 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from mmdet.registry import METRICS
+from mmengine.dist import all_gather_object
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 
 from mmwindow.evaluation.events.floor import prune_events
 from mmwindow.evaluation.events.image_events import ImageEvents
+from mmwindow.evaluation.files.finding_counts import (
+    NOTHING_COUNTED,
+    FindingCounts,
+    describe_counts,
+)
 from mmwindow.evaluation.files.ground_truth import read_annotations
 from mmwindow.evaluation.files.prediction_archive import write_predictions
 from mmwindow.evaluation.files.predictions import Prediction, Target, check_target
@@ -65,6 +71,10 @@ class FROCMetric(BaseMetric):
             'all' or a name; see :class:`~mmwindow.datasets.CocoPointDataset`, which has the same
             argument for the points of the samples.
 
+    Attributes:
+        finding_counts: Of the last evaluation, findings that were left out or clipped
+            (:mod:`~mmwindow.evaluation.files.finding_counts`); empty where none were.
+
     Raises:
         ValueError: A setting is unknown or makes no sense.
     """
@@ -95,6 +105,8 @@ class FROCMetric(BaseMetric):
             ann_file, points_from, self.settings.rule.needs_boxes, readers)
         self.targets = {} if self.truth is None else {
             target.image_id: target for target in self.truth.targets}
+        self.finding_counts: dict[str, int] = {}
+        self._changed: dict[Any, FindingCounts] = {}  # images with findings left out or clipped
 
     def process(self, data_batch: Any, data_samples: Sequence[Sample]) -> None:
         """Reduce each image of a batch to its events, one per class."""
@@ -121,7 +133,10 @@ class FROCMetric(BaseMetric):
             raise ValueError(f'it was predicted at {prediction.height} x {prediction.width} pixels '
                              f'(height x width) but is annotated at {target.height} x '
                              f'{target.width}')
-        return reduce_image(prediction, target, names, self.settings).events
+        reduced = reduce_image(prediction, target, names, self.settings)
+        if reduced.counted != NOTHING_COUNTED:
+            self._changed[target.image_id] = reduced.counted
+        return reduced.events
 
     def target_of(self, sample: Sample) -> Target:
         """Return the ground truth of one image, from ``ann_file`` or the sample."""
@@ -157,8 +172,20 @@ class FROCMetric(BaseMetric):
                 pruned = prune_events([row[label] for row in self.results], [self.keep_up_to], size)
                 for row, events in zip(self.results, pruned, strict=True):
                     row[label] = events
+        self.finding_counts = self._gather_counts()
         metrics: dict[str, float] = super().evaluate(size)
         return metrics
+
+    def _gather_counts(self) -> dict[str, int]:
+        """Return how many findings of all ranks were left out or clipped; {} where none were.
+
+        They are counted by image, as a sampler may give one to two ranks.
+        """
+        changed: dict[Any, FindingCounts] = {}
+        for part in all_gather_object(self._changed):
+            changed.update(part)
+        self._changed = {}
+        return sum(changed.values(), NOTHING_COUNTED).as_dict() if changed else {}
 
     def compute_metrics(self, results: list[list[ImageEvents]]) -> dict[str, float]:
         """Return the numbers over all images, and write ``outfile`` if it is set."""
@@ -168,7 +195,9 @@ class FROCMetric(BaseMetric):
         if len(results[0]) != len(names):
             names = tuple(map(str, range(len(results[0]))))
         result = summarise({name: [row[label] for row in results]
-                            for label, name in enumerate(names)}, self.settings)
+                            for label, name in enumerate(names)}, self.settings, self.finding_counts)
+        for text in describe_counts(self.finding_counts):
+            print_log(f'FROCMetric: {text}', MMLogger.get_current_instance())
         for name, entry in result.classes.items():
             for note in entry.notes:
                 print_log(f'FROCMetric, class {name}: {note}', MMLogger.get_current_instance())

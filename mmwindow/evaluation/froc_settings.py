@@ -11,11 +11,13 @@ from mmwindow.evaluation.hit_rules import HitRule, hit_rule_names, make_hit_rule
 from mmwindow.evaluation.metric_names import metric_names
 from mmwindow.evaluation.statistics.table import check_statistics
 from mmwindow.utils.frame import FRAME_SIDE
+from mmwindow.utils.messages import shorten
 
 # Of false positives: all images, or the negative images alone ('normals' as results name them).
 FP_DENOMINATORS = ('all', 'normals')
 MAP_EXTENTS = ('frame', 'image')
 MISSING = ('refuse', 'empty')
+MAX_RESAMPLES = 1_000_000
 # FP rates by name: the paper's, and those of LUNA16 (Setio et al. 2017).
 BUDGETS = dict(paper=DEFAULT_BUDGETS, luna16=(0.125, 0.25, 0.5, 1., 2., 4., 8.))
 
@@ -68,9 +70,16 @@ class FROCSettings(Mapping[str, Any]):
             raise ValueError(f'budgets are {self.budgets}; some finite FP rates of at least 0 are '
                              'expected')
         object.__setattr__(self, 'statistics', check_statistics(self.statistics))
+        if self.num_resamples > MAX_RESAMPLES:
+            raise ValueError(f'num_resamples is {shorten(self.num_resamples)}; at most {MAX_RESAMPLES} '
+                             'are made: more would change no digit that is shown (--intervals)')
         if len(set(self.names)) != len(self.names):
             raise ValueError(f'budgets are {self.budgets}; two of them have one name, such as '
                              f'{self.names[1]!r}: they must differ within six digits')
+        for name in ('num_resamples', 'seed'):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+                raise ValueError(f'{name} is {value!r}; a whole number of at least 0 is expected')
         for name, allowed in (('convention', CONVENTIONS), ('fp_denominator', FP_DENOMINATORS),
                               ('map_extent', MAP_EXTENTS), ('missing', MISSING)):
             if getattr(self, name) not in allowed:

@@ -12,17 +12,10 @@ from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import write_record
 from mmwindow.evaluation.froc import FROCCurve
 from mmwindow.evaluation.froc_settings import FROCSettings
-from mmwindow.evaluation.metric_names import AUROC, display_name, merge_metrics, recall_name
+from mmwindow.evaluation.metric_names import display_name, merge_metrics, recall_name
 from mmwindow.evaluation.roc import ROCCurve
-from mmwindow.evaluation.statistics.bootstrap import (
-    DEFAULT_RESAMPLES,
-    NO_SPREAD,
-    bootstrap,
-    missing_reasons,
-)
-from mmwindow.evaluation.statistics.delong import delong_interval
+from mmwindow.evaluation.statistics.bootstrap import bootstrap, missing_reasons
 from mmwindow.evaluation.statistics.intervals import Interval
-from mmwindow.evaluation.statistics.resampling import find_units
 from mmwindow.evaluation.statistics.scored_images import ScoredImages
 from mmwindow.evaluation.statistics.table import find_rows
 from mmwindow.utils.markdown import format_number, format_with_interval
@@ -44,7 +37,7 @@ class ClassResult:
             :meth:`~mmwindow.evaluation.FROCCurve.threshold_at`: inf where no finding is called,
             None where no threshold has the recall.
         intervals: By metric; None where there is no number. Empty where none were asked for.
-            AUROC: DeLong's; all else: bootstrap over patients.
+            As :func:`~mmwindow.evaluation.statistics.bootstrap.bootstrap` gives by default.
         notes: Why a number or an interval is missing.
     """
 
@@ -215,38 +208,16 @@ def summarise_class(events: Sequence[ImageEvents], settings: Mapping[str, Any]) 
     added = settings.added_names
     reasons = missing_reasons(events, settings, {name: metrics[name] for name in added})
     notes += [f'{name}: {reason}' for name, reason in reasons.items()]
-    intervals = {} if not settings.num_resamples else class_intervals(
-        events, settings, settings.num_resamples, settings.seed)
-    if intervals and intervals[AUROC] is None and roc is not None:
-        notes.append('auroc: no interval, as DeLong\'s needs two patients of each kind of image')
-    notes += [f'{name}: {NO_SPREAD}' for name in added
-              if intervals and name not in reasons and intervals[name] is None]
+    intervals: dict[str, Interval | None] = {}
+    if settings.num_resamples:
+        result = bootstrap(events, settings, num_resamples=settings.num_resamples,
+                           seed=settings.seed)
+        intervals = result.intervals
+        notes += [f'{name}: {result.reasons[name]}' for name in settings.names
+                  if intervals[name] is None and not np.isnan(metrics[name])]
     notes += [f'{name}: {interval.note}' for name, interval in intervals.items()
               if interval is not None and interval.note]
     return ClassResult(
         events=list(events), froc=curve, roc=roc, metrics=metrics, intervals=intervals, notes=notes,
         thresholds={budget: curve.threshold_at(budget, settings.convention)
                     for budget in settings.budgets})
-
-
-def class_intervals(events: Sequence[ImageEvents], settings: FROCSettings,
-                    num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0
-                    ) -> dict[str, Interval | None]:
-    """Return the 95 % interval of each number of one class, by name; None where there is none.
-
-    AUROC: DeLong's, by patient; all else: bootstrap over patients (docs/method.md, section 8).
-
-    Args:
-        events: One per image.
-        settings: How the FROC is read.
-        num_resamples: Of the bootstrap.
-        seed: Of the bootstrap.
-    """
-    intervals = dict(bootstrap(events, settings, num_resamples=num_resamples, seed=seed).intervals)
-    if intervals[AUROC] is not None:
-        # Two patients of each kind at least, or there is no variance and no interval.
-        units, positive = find_units(events), np.array([bool(img.is_positive) for img in events])
-        enough = all(len(np.unique(units.index[kind])) > 1 for kind in (positive, ~positive))
-        intervals[AUROC] = delong_interval(
-            positive, [img.score for img in events], groups=units.index.tolist()) if enough else None
-    return intervals

@@ -11,9 +11,9 @@ from mmwindow.evaluation.metric_names import PAPER_METRICS
 from mmwindow.evaluation.statistics.folds import compare_over_folds, mean_over_folds
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.experiments.plan import RunPlan
+from mmwindow.experiments.run_state import read_result
 from mmwindow.experiments.summaries import Difference, find_differences
 from mmwindow.experiments.worker import RECORDS
-from mmwindow.utils.files import read_json
 
 COMPARED = ('auroc', 'froc_score')  # what the choice is made by
 
@@ -58,7 +58,7 @@ def read_candidate(setting: str, plans: Sequence[RunPlan]) -> Candidate:
     Raises:
         ValueError: A patient is in the validation images of two folds.
     """
-    results = [read_json(plan.folder / 'result.json') for plan in plans]
+    results = [read_result(plan.folder) or {} for plan in plans]
     metrics: dict[str, float | None] = {}
     for name in (f'froc/{metric}' for metric in PAPER_METRICS):
         values = [result['validation_metrics'][name] for result in results]

@@ -13,6 +13,7 @@ from mmwindow.evaluation.files.records import plain, read_record, write_record
 from mmwindow.evaluation.statistics.compare import Comparison
 from mmwindow.evaluation.statistics.folds import FoldResult
 from mmwindow.evaluation.statistics.intervals import Interval
+from mmwindow.experiments.run_state import read_filed
 from mmwindow.experiments.short_events import FOLD, shorten_events
 from mmwindow.experiments.summaries import (
     METRICS,
@@ -180,7 +181,7 @@ def read_system(path: Path, class_name: str | None = None, only: Sequence[int] |
     Raises:
         ValueError: Its events were too large to be kept, or are not what the file tells of.
     """
-    content = read_json(path)
+    content = read_filed(path)
     if content['events'] is None:
         raise ValueError(f'{path}: the events were left out because of their size, so no table can '
                          'be made of it; give the folder of its runs')

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments.result_files import find_result_files, read_system
+from mmwindow.experiments.run_state import read_tested
 from mmwindow.experiments.systems import (
     System,
     check_comparable,
@@ -23,7 +24,13 @@ def find_run_folders(folder: str | Path) -> list[Path]:
     ``run.json`` of a work dir alone, as tools/train.py writes it, is no run of an experiment.
     """
     return sorted({path.parent for name, entry in (('run.json', 'system'), ('result.json', 'records'))
-                   for path in Path(folder).rglob(name) if entry in (read_json(path) or {})})
+                   for path in Path(folder).rglob(name) if has_entry(path, entry)})
+
+
+def has_entry(path: Path, entry: str) -> bool:
+    """Tell whether a JSON file holds an object with an entry; others of its name are not ours."""
+    content = read_json(path)
+    return isinstance(content, dict) and entry in content
 
 
 Runs: TypeAlias = dict[int | None, tuple[Path, Mapping[str, Any]]]  # fold -> folder and result
@@ -88,7 +95,7 @@ def read_runs(folders: Sequence[Path], runs: dict[str, Runs], only: Sequence[int
         ValueError: A run without a result or without a test, or a fold twice.
     """
     for path in folders:
-        result = read_json(path / 'result.json')
+        result = read_tested(path)
         if result is None:
             raise ValueError(f'{path}: the run has no result yet (it was cut, it failed or it is at '
                              'work); run tools/run_folds.py again, or take the folder away')

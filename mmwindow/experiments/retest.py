@@ -18,9 +18,10 @@ from mmwindow.experiments.job_queue import Outcome
 from mmwindow.experiments.plan import SINGLE, RunPlan
 from mmwindow.experiments.results import Runs, find_run_folders, read_runs
 from mmwindow.experiments.run_folders import prepare_folder
-from mmwindow.experiments.worker import RESULT_ENTRIES
+from mmwindow.experiments.run_state import read_result, read_state
+from mmwindow.experiments.worker import RESULT_ENTRIES, STATE_HEAD
 from mmwindow.utils.environment import fingerprint, scoring_code
-from mmwindow.utils.files import read_json, write_json
+from mmwindow.utils.files import write_json
 
 # What of a config a test reads and a training does not.
 TEST_ENTRIES = ('test_dataloader', 'test_evaluator', 'test_cfg', 'model.test_cfg')
@@ -147,11 +148,11 @@ def prepare_retest(plan: RunPlan, source: Path, command_line: str, overwrite: bo
     training.unlink(missing_ok=True)  # a link, and the runs may have moved
     training.symlink_to((source / 'training').resolve(), target_is_directory=True)
     # What run.json of older runs lacks stands in their result.
-    state = {**read_json(source / 'result.json'), **read_json(source / 'run.json')}
+    state = {**(read_result(source) or {}), **(read_state(source) or {})}
     for name in RESULT_ENTRIES:
         state.pop(name, None)
     write_json(plan.folder / 'run.json', {
-        **state, 'mark': plan.mark, 'scoring_code': scoring_code(),
+        **STATE_HEAD, **state, 'mark': plan.mark, 'scoring_code': scoring_code(),
         'settings_mark': plan.settings_mark, 'splits': SPLITS,
         'command': command_line, 'training_command': state.get('training_command', state['command']),
         'trained': True})

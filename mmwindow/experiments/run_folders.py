@@ -15,9 +15,10 @@ from mmengine.config import Config
 from mmwindow.engine.checkpoint import find_newest_checkpoint, fix_last_checkpoint
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments.plan import RunPlan, describe_system
-from mmwindow.experiments.worker import RECORDS
+from mmwindow.experiments.run_state import read_result, read_state
+from mmwindow.experiments.worker import RECORDS, STATE_HEAD
 from mmwindow.utils.environment import scoring_code, training_code
-from mmwindow.utils.files import PART, read_json, write_json, write_text
+from mmwindow.utils.files import PART, write_json, write_text
 from mmwindow.utils.locks import hold, hold_file
 from mmwindow.utils.messages import name_some, shorten
 
@@ -31,8 +32,9 @@ def is_finished(plan: RunPlan) -> bool:
     The record of each split is read and checked, so nothing incomplete passes.
     """
     try:
-        result = read_json(plan.folder / 'result.json')
-        if not result or (result['mark'], result.get('scoring_code')) != (plan.mark, scoring_code()):
+        result = read_result(plan.folder)
+        if not result or (result.get('mark'), result.get('scoring_code')) != (
+                plan.mark, scoring_code()):
             return False
         for split in plan.splits:
             read_record(plan.folder / RECORDS[split])
@@ -43,8 +45,10 @@ def is_finished(plan: RunPlan) -> bool:
 
 def read_seconds(plan: RunPlan) -> float:
     """Return how long a finished run took."""
-    result = read_json(plan.folder / 'result.json')
-    return (result['training_seconds'] if plan.trains else 0.) + result.get('test_seconds', 0.)
+    result = read_result(plan.folder)
+    result = result or {}
+    return ((result.get('training_seconds') or 0.) if plan.trains else 0.) + (
+        result.get('test_seconds') or 0.)
 
 
 def check_training_code(plans: Sequence[RunPlan], accept: bool, overwrite: bool) -> None:
@@ -60,7 +64,7 @@ def check_training_code(plans: Sequence[RunPlan], accept: bool, overwrite: bool)
     """
     changed = [plan for plan in plans if plan.trains and is_trained_by_other_code(plan)]
     if changed and not (accept or overwrite):
-        state = read_json(changed[0].folder / 'run.json')
+        state = read_state(changed[0].folder) or {}
         commit = (state.get('versions') or {}).get('commit')
         code = ('other code' + (f' (commit {commit})' if commit else '')
                 if state.get('training_code') else
@@ -79,20 +83,20 @@ def check_training_code(plans: Sequence[RunPlan], accept: bool, overwrite: bool)
 
 def is_trained_by_other_code(plan: RunPlan) -> bool:
     """Return whether a folder holds weights of this plan that other code has made."""
-    state = read_json(plan.folder / 'run.json')
-    if not state or state['mark'] != plan.mark:
+    state = read_state(plan.folder)
+    if not state or state.get('mark') != plan.mark:
         return False
-    if not state['trained'] and find_newest_checkpoint(plan.folder / 'training') is None:
+    if not state.get('trained') and find_newest_checkpoint(plan.folder / 'training') is None:
         return False
-    return training_code() not in (state.get('training_code'), *state.get('accepted_code', ()))
+    return training_code() not in (state.get('training_code'), *(state.get('accepted_code') or ()))
 
 
 def _note_accepted_code(plan: RunPlan) -> None:
-    for name in ('run.json', 'result.json'):
-        content = read_json(plan.folder / name)
+    for name, read in (('run.json', read_state), ('result.json', read_result)):
+        content = read(plan.folder)
         if content:
             write_json(plan.folder / name, {**content, 'accepted_code': [
-                *content.get('accepted_code', ()), training_code()]})
+                *(content.get('accepted_code') or ()), training_code()]})
 
 
 def complete_config(plan: RunPlan) -> Config:
@@ -119,7 +123,7 @@ def prepare_folder(plan: RunPlan, text: str, overwrite: bool = False) -> dict[st
     Raises:
         ValueError: It holds a run of other settings, or what is no run; the message says which.
     """
-    state = read_json(plan.folder / 'run.json')
+    state = read_state(plan.folder)
     if plan.folder.exists() and (not state or state.get('mark') != plan.mark):
         foreign = {path.name for path in plan.folder.iterdir() if path.suffix != PART} - CUT_START
         if not state and foreign:
@@ -146,20 +150,21 @@ def prepare_run(plan: RunPlan, command_line: str, overwrite: bool = False) -> No
     """
     tested = None
     with contextlib.suppress(ValueError):  # an incomplete one is made again
-        tested = read_json(plan.folder / 'result.json')
+        tested = read_result(plan.folder)
     state = prepare_folder(plan, complete_config(plan).pretty_text, overwrite)
-    is_trained = bool(state and state['trained'])
+    is_trained = bool(state and state.get('trained'))
     # Which code and machines trained it so far; the worker adds its own.
     noted = {name: value for name, value in {**(tested or {}), **state}.items()
              if name in NOTED} if state else {}
     if not is_trained and fix_last_checkpoint(plan.folder / 'training') is None:
         noted['training_code'] = training_code()
     write_json(plan.folder / 'run.json', dict(
-        **noted, mark=plan.mark, scoring_code=scoring_code(), settings_mark=plan.settings_mark,
+        **STATE_HEAD, **noted, mark=plan.mark, scoring_code=scoring_code(),
+        settings_mark=plan.settings_mark,
         system=plan.system, config=str(plan.config), fold=plan.fold, seed=plan.seed,
         splits=plan.splits, **describe_system(plan.cfg, plan.config), command=command_line,
-        starts=(state['starts'] if state else 0) + 1, trained=is_trained,
-        training_seconds=state['training_seconds'] if state else 0.))
+        starts=((state or {}).get('starts') or 0) + 1, trained=is_trained,
+        training_seconds=(state or {}).get('training_seconds') or 0.))
 
 
 def describe_difference(folder: Path, text: str, num_lines: int = 4) -> str:

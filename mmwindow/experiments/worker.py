@@ -24,11 +24,14 @@ from mmwindow.apis.train import train
 from mmwindow.engine.checkpoint import find_best_checkpoint
 from mmwindow.engine.run_file import read_training_seconds
 from mmwindow.evaluation.files.records import read_record
+from mmwindow.experiments.run_state import read_work
 from mmwindow.utils.command_line import one_line_errors
 from mmwindow.utils.environment import describe_machine, describe_versions, scoring_code
-from mmwindow.utils.files import read_json, replace_nan, write_json
+from mmwindow.utils.files import replace_nan, write_json
 from mmwindow.utils.processes import become_rank, end_rank
 
+# Of run.json in the folder of a run; that of a work dir is "mmwindow-training" (engine/run_file.py).
+STATE_HEAD = dict(format='mmwindow-run', version=1)
 RECORDS = dict(test='test.json', val='val.json')
 # What result.json has besides the entries of run.json.
 RESULT_ENTRIES = ('checkpoint', 'records', 'test_seconds', 'test_machine', 'test_versions',
@@ -116,7 +119,7 @@ def run(folder: Path, num_processes: int = 1, amp: bool = False,
         amp: Train in mixed precision.
         predictions: Name of a file in the folder that receives every prediction of the test.
     """
-    state = read_json(folder / 'run.json')
+    state = read_work(folder)
     if not state['trained']:
         # Before the training: by its end the checkout may be another, or the run on another machine.
         state = note_start(state)
@@ -156,7 +159,8 @@ def describe_result(folder: Path, state: dict[str, Any], checkpoint: Path, test_
     """Return what ``result.json`` holds: where the run comes from, and its numbers."""
     names = {split: RECORDS[split] for split in state['splits']}
     records = {split: read_record(folder / name) for split, name in names.items()}
-    return {**{key: value for key, value in state.items() if key not in ('trained', 'splits')},
+    left_out = ('trained', 'splits', *STATE_HEAD)
+    return {**{key: value for key, value in state.items() if key not in left_out},
             'checkpoint': checkpoint.name, 'records': names, 'test_seconds': test_seconds,
             'test_machine': describe_machine(), 'test_versions': describe_versions(),
             'points_digest': digest_points(Config.fromfile(str(folder / 'config.py')),

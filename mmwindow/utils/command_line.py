@@ -7,10 +7,10 @@ import sys
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from mmwindow.utils.messages import shorten
-from mmwindow.utils.processes import end_rank, rank_of_environment
+from mmwindow.utils.processes import end_rank, launched_rank
 
 MAX_CHARACTERS = 700  # of a message
 NOT_WRITTEN = 'a checkpoint could not be written; is the disk full, or the folder read-only?'
@@ -108,7 +108,8 @@ def one_line_errors(name: str, stopped: str = 'stopped') -> Iterator[None]:
         SystemExit: Bad input, a full disk, a read-only folder, too little memory, or Ctrl-C. One of
             several processes ends at once, and only the first says that it was stopped.
     """
-    rank = rank_of_environment()
+    rank = launched_rank()
+    cause: Exception | None
     try:
         yield
         sys.stdout.flush()
@@ -116,8 +117,8 @@ def one_line_errors(name: str, stopped: str = 'stopped') -> Iterator[None]:
     except BrokenPipeError:  # as of `| head`; Python would complain again when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-    except KeyboardInterrupt as error:
-        text, cause = stopped if rank == 0 else '', error
+    except KeyboardInterrupt:
+        text, cause = stopped if rank == 0 else '', None
     except (ValueError, OSError, MemoryError, zipfile.BadZipFile) as error:
         text, cause = describe_error(error), error
     except RuntimeError as error:
@@ -128,7 +129,15 @@ def one_line_errors(name: str, stopped: str = 'stopped') -> Iterator[None]:
     if text:
         sys.stderr.write(f'{name}: ' + (f'rank {rank}: ' if rank else '') + text + '\n')
     end_rank(1)
-    raise SystemExit(1) from (None if isinstance(cause, KeyboardInterrupt) else cause)
+    raise SystemExit(1) from cause
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose error is one line of bounded length, whatever the arguments are."""
+
+    def error(self, message: str) -> NoReturn:
+        """Show how the command is called and what is wrong, and end with status 2."""
+        super().error(shorten(message, MAX_CHARACTERS - len(self.prog) - 20))
 
 
 def run_command(verb: Verb, program: str, arguments: Sequence[str] | None = None) -> None:
@@ -142,8 +151,8 @@ def run_command(verb: Verb, program: str, arguments: Sequence[str] | None = None
     Raises:
         SystemExit: Status 2 for bad usage, 1 for any other error of the user's.
     """
-    parser = argparse.ArgumentParser(prog=program, description=verb.__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = OneLineParser(prog=program, description=verb.__doc__,
+                           formatter_class=argparse.RawDescriptionHelpFormatter)
     verb.add_arguments(parser)
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     args = parser.parse_args(arguments)

@@ -49,6 +49,11 @@ def rank_of_environment() -> int:
     return int(text) if text.isdigit() else 0
 
 
+def launched_rank() -> int:
+    """Return the rank of a process that :func:`become_rank` prepared; 0 of any other."""
+    return rank_of_environment() if _ends_at_once else 0
+
+
 def become_rank(launcher: str) -> None:
     """Prepare a process that is one of several: it ends with its launcher, and without Python's end.
 

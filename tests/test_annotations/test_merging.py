@@ -149,6 +149,12 @@ def test_points_that_make_no_sense(points, words):
         merge_readers({'A': points})
 
 
+def test_more_marks_than_any_image_has_are_rejected_and_do_not_hang():
+    many = {name: [[number, 0] for number in range(1001)] for name in 'AB'}
+    with pytest.raises(ValueError, match='2002 points of one class; at most 2000'):
+        merge_readers(many)
+
+
 def test_classes_are_merged_apart_and_boxes_are_averaged():
     marks = dict(
         A=ReaderMarks(np.array([[10., 10], [10, 20]]), np.array([0, 1]), ((0, 0, 20, 20), None)),

@@ -3,6 +3,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import sys
 import zipfile
 
@@ -23,6 +24,7 @@ from mmwindow.apis import test as evaluate  # pytest would collect it under its 
 from mmwindow.apis.inference import PointInferencer
 from mmwindow.engine.checkpoint import find_newest_checkpoint, fix_last_checkpoint
 from mmwindow.engine.hooks import RunFileHook
+from mmwindow.engine.hooks.checkpoint_content_hook import check_resumable, keep_in_folder
 from mmwindow.engine.model_description import META_KEY, check_types, read_description
 from mmwindow.engine.safe_loading import check_checkpoint, load_own_checkpoint
 from mmwindow.engine.weights import check_weights, compare_weights
@@ -334,3 +336,40 @@ def test_a_picture_is_no_checkpoint(tmp_path):
     Image.new('L', (4, 4)).save(tmp_path / 'a.png')
     with pytest.raises(ValueError, match='no checkpoint of torch'):
         load_own_checkpoint(tmp_path / 'a.png')
+
+
+def test_a_resumed_training_deletes_only_its_own_checkpoints(training, tmp_path):
+    """A copy of a work dir, or a checkpoint of anyone, names files elsewhere."""
+    config, work_dir = training
+    shutil.copytree(work_dir, tmp_path / 'copy')
+    before = sorted(path.name for path in work_dir.iterdir())
+    info = read_raw(tmp_path / 'copy' / 'epoch_1.pth')['message_hub']['runtime_info']
+    assert info['best_ckpt'] == str(work_dir / 'best_froc_auroc_epoch_1.pth')
+    train(config, work_dir=tmp_path / 'copy', resume='auto',
+          cfg_options={'train_cfg.max_epochs': 2})
+    info = read_raw(tmp_path / 'copy' / 'epoch_2.pth')['message_hub']['runtime_info']
+    assert str(tmp_path / 'copy') == os.path.dirname(info['best_ckpt'])  # deleted by a better one
+    assert sorted(path.name for path in work_dir.iterdir()) == before
+
+
+def test_what_no_training_can_resume_from_is_named(training, tmp_path):
+    config, work_dir = training
+    content = load_own_checkpoint(work_dir / 'epoch_1.pth')
+    for change in ({'meta': None}, {'meta': {}}, {'meta': {'epoch': 'x', 'iter': 1}},
+                   {'message_hub': {}}, {'message_hub': 3}):
+        with pytest.raises(ValueError, match='no training can resume from it'):
+            check_resumable({**content, **change}, 'x.pth')
+    check_resumable(content, 'x.pth')
+    torch.save(content['state_dict'], tmp_path / 'weights.pth')
+    with pytest.raises(ValueError, match='weights.pth: no training can resume from it'):
+        train(config, work_dir=tmp_path / 'work', resume=tmp_path / 'weights.pth')
+
+
+@pytest.mark.parametrize('info, expected', [
+    ({'best_ckpt': '/etc/passwd', 'last_ckpt': 'old/epoch_1.pth', 'keep_ckpt_ids': [1, 2]},
+     {'best_ckpt': 'w/passwd', 'last_ckpt': 'w/epoch_1.pth', 'keep_ckpt_ids': [1, 2]}),
+    ({'best_ckpt_a': None, 'best_ckpt_b': 7, 'keep_ckpt_ids': ['../../x']}, {'best_ckpt_a': None}),
+    ({'iter': 3}, {'iter': 3})])
+def test_paths_in_a_checkpoint_stay_in_the_folder_of_the_training(info, expected):
+    keep_in_folder(info, 'w')
+    assert info == expected

@@ -1,11 +1,11 @@
 """The numbers of docs/evaluation.md are those of the committed results and commands."""
+import importlib.util
 import json
 import re
 from pathlib import Path
 
-import pytest
-
 from mmwindow.evaluation import evaluate
+from mmwindow.evaluation.files.csv_files import COLUMNS
 from mmwindow.evaluation.files.ground_truth import read_annotations
 from mmwindow.evaluation.files.prediction_files import read_predictions
 
@@ -20,27 +20,25 @@ def table_rows(first):
     return [row for row in rows if re.fullmatch(first, row[0])]
 
 
-def test_coverage_table():
+def test_coverage_tables():
+    """Every table of coverages, widths and rejections is what the tool prints of the result."""
+    spec = importlib.util.spec_from_file_location('simulate_coverage',
+                                                  ROOT / 'tools/simulate_coverage.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
     content = json.loads((ROOT / 'results/coverage/coverage.json').read_text(encoding='utf-8'))
-    cells = {(block['model'], block['size'], cell['statistic'], cell['method'],
-              f'{cell["truth"]:.3f}'): cell
-             for block in content['coverage'] for cell in block['cells']}
-    rows = table_rows('binormal|fair system|strong system')
-    assert len(rows) == 27
-    for model, size, statistic, truth, method, coverage, width in rows:
-        cell = cells[model, size, statistic, method, truth]
-        assert float(coverage) == pytest.approx(100 * cell['coverage'], abs=0.051)
-        assert float(width) == pytest.approx(cell['mean_width'], abs=0.00051)
+    assert f'<!-- coverage -->\n{tool.describe(content)}\n<!-- end -->' in TEXT
 
 
 def test_results_of_the_example():
     folder = ROOT / 'docs/examples/evaluation'
     truth = read_annotations(folder / 'points.json')
-    rows = table_rows('`(boxes.json|maps.npz)`')
-    assert len(rows) == 2
+    rows = table_rows('`(boxes.json|maps.npz|findings.csv)`.*')
+    assert len(rows) == 3
     for name, *numbers in rows:
-        result = evaluate(read_predictions(folder / name.strip('`'), truth), truth.targets,
-                          missing='empty')
+        file_name, _, rule = name.partition(', by ')
+        result = evaluate(read_predictions(folder / file_name.strip('`'), truth), truth.targets,
+                          missing='empty', rule=rule or 'disk_overlap')
         assert [f'{value:.4f}' for value in result.metrics.values()] == [
             number if number.startswith('1') else f'0{number}' for number in numbers]
 
@@ -56,3 +54,30 @@ def test_thresholds_of_the_example():
         counts = curve.counts_at(float(threshold))
         assert counts['false_positives'] == int(num_false) == 8 * float(rate)
         assert counts['recalled'] == int(recall.split('/')[0])
+
+
+def test_rows_of_the_csv_of_the_example():
+    folder = ROOT / 'docs/examples/evaluation'
+    truth = read_annotations(folder / 'points.json')
+    found = list(read_predictions(folder / 'findings.csv', truth))
+    result = evaluate(found, truth.targets, missing='empty', rule='distance')
+    curve = result.classes['finding'].froc
+    rows = table_rows(r'[A-H] \d+,\d+')
+    written = [line.split(',') for line in (folder / 'findings.csv').read_text().splitlines()[1:]]
+    assert [f'{name[0]} {x},{y}' for name, x, y, _ in written[:9]] == [row[0] for row in rows]
+    for _, threshold, _what, rate, recall in rows:
+        counts = curve.counts_at(float(threshold))
+        assert counts['false_positives'] == 8 * float(rate)
+        assert counts['recalled'] == int(recall.split('/')[0])
+    assert (result.counts['boxes_left_out'], result.counts['findings_repeated']) == (1, 1)
+
+
+def test_columns_of_the_csv_table():
+    rows = {row[0]: row[1] for row in table_rows('`(file|x|x1|score|class|image_score).*')
+            if len(row) == 3}
+    named = ','.join([*rows, *rows.values()])
+    known = {alias for aliases in COLUMNS.values() for alias in aliases} - {'ypx', 'centrey',
+                                                                            'centery', 'coordy'}
+    told = {''.join(sign for sign in word.lower() if sign not in ' _`') for word in
+            re.split('[,;]', named)} | {'imageid'}
+    assert told >= known

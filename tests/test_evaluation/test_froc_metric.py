@@ -14,7 +14,14 @@ from mmdet.structures.bbox import HorizontalBoxes  # noqa: E402
 from scipy.ndimage import gaussian_filter  # noqa: E402
 
 import mmwindow  # noqa: E402, F401  (registers the metric)
-from mmwindow.evaluation import FROCSettings, auroc, froc_curve, map_events  # noqa: E402
+from mmwindow.apis.test import show_finding_counts  # noqa: E402
+from mmwindow.evaluation import (  # noqa: E402
+    FROCSettings,
+    auroc,
+    froc_curve,
+    froc_metric,
+    map_events,
+)
 from mmwindow.evaluation.files.records import read_record  # noqa: E402
 from mmwindow.evaluation.froc_metric import FROCMetric  # noqa: E402
 from mmwindow.evaluation.statistics.bootstrap import bootstrap  # noqa: E402
@@ -191,6 +198,32 @@ def test_events_of_boxes_are_dropped_too():
             np.concatenate([corners, corners + 40], axis=1).tolist(), generator.random(5).tolist())))
     metric = make_metric()
     assert run(metric, samples) == run(make_metric(keep_up_to=None), samples)
+
+
+def test_boxes_left_out_and_clipped_are_counted_over_all_ranks(monkeypatch, tmp_path, capsys):
+    """The image that a sampler gives to two ranks counts once, and a new evaluation from 0."""
+    boxes = dict(zip(('good', 'beyond', 'outside', 'flat'), (
+        [9, 9, 20, 20], [-5, 9, 20, 20], [-5, 9, -1, 20], [9, 9, 9, 20]), strict=True))
+    samples = [make_sample(number, [[10, 10]], **findings([boxes[name] for name in names], [.5] * 3))
+               for number, names in enumerate((('good', 'good', 'good'), ('beyond', 'flat', 'good'),
+                                               ('outside', 'flat', 'good')))]
+    ranks = [make_metric(outfile=str(tmp_path / 'record.json')), make_metric()]
+    for metric, part in zip(ranks, (samples[:2], samples[1:]), strict=True):
+        metric.process(None, part)
+    # Both, as the ranks gather them; mmengine sees one process, so the first alone computes.
+    gathered = [metric._changed for metric in ranks]
+    monkeypatch.setattr(froc_metric, 'all_gather_object', lambda part: gathered)
+    ranks[0].evaluate(2)
+    assert ranks[0].finding_counts == dict(boxes_left_out=3, boxes_clipped=1)
+    assert read_record(tmp_path / 'record.json').source == dict(
+        counts=dict(boxes_left_out=3, boxes_clipped=1))
+    show_finding_counts([ranks[0], object()])
+    assert capsys.readouterr().err.splitlines() == [
+        'test: 3 findings left out: outside their image, or boxes without area',
+        'test: 1 finding clipped: boxes that reach beyond their image']
+    monkeypatch.undo()
+    run(ranks[0], samples[:1])
+    assert ranks[0].finding_counts == {}
 
 
 def test_ranks_send_less_and_give_the_same_numbers(monkeypatch):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 
 from mmwindow.evaluation import ImageEvents, froc_curve
 from mmwindow.evaluation.files.records import read_record, write_record
@@ -192,7 +191,7 @@ def test_comparison_and_where_the_reference_loses(two_systems, tmp_path):
     assert row['auroc_difference'] == pytest.approx(0.875 - 0.75)
     assert row['recall@0.1_difference'] == pytest.approx(0.25)
     assert row['froc_score_difference'] == pytest.approx(0.9 - 0.8)
-    assert 0 < row['auroc_difference_p'] <= 1
+    assert row['auroc_difference_p'] is None  # too few patients for a test
     losses = (tmp_path / 'out/tables.md').read_text()
     assert '- AUROC: WL-KLD (0.875) is behind none.' in losses
     report([two_systems], tmp_path, reference='retinanet')
@@ -536,13 +535,12 @@ def test_cells():
     assert comma_separated([['a', 'b'], [None, float('nan')], ['x, y', 1]]) == 'a,b\n,\n"x, y",1\n'
 
 
-def test_full_recall_has_the_exact_interval(tmp_path):
-    """Both of two points recalled: Clopper and Pearson's interval of 2 of 2."""
+def test_full_recall_has_an_interval_of_a_width(tmp_path):
+    """Both of two points recalled: no resample says anything else, and still 1 is not certain."""
     write_run(tmp_path, 'fcos', None, FOLD_0)
     interval = summarise(load_systems([tmp_path])['fcos'], 'FCOS',
                          num_resamples=100).mean.intervals['recall@0.1']
-    exact = binomtest(2, 2).proportion_ci(method='exact')
-    assert (interval.low, interval.high) == pytest.approx((exact.low, exact.high))
+    assert interval.low < 0.5 and interval.high == 1 and 'only 4 patients' in interval.note
 
 
 # Result files read back.

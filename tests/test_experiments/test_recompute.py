@@ -77,6 +77,16 @@ def test_numbers_that_were_altered_are_made_again_and_all_else_stays(results):
     assert 'Made by `from results`' in (results / 'tables/tables.md').read_text()
 
 
+def test_p_values_stand_next_to_corrected_ones(results):
+    """One comparison: the corrected value is the plain one, for each statistic."""
+    differences = content_of(results)['reference_minus_this']['differences']
+    assert len(differences) == 7
+    for entry in differences.values():
+        assert 0 < entry['p_value'] == entry['p_holm'] <= 1
+    assert differences['auroc']['p_value'] == content_of(results)['reference_minus_this']['delong'][
+        'p_value']
+
+
 def test_check_names_file_and_entry_and_writes_nothing(results, capsys):
     assert check_results(results, say=quiet) == []
     run_verb('--from-results', str(results), '--check')

@@ -199,6 +199,9 @@ JPEG_CELLS = [
                            ('hierarchical or differential', b'\xff\xc5'))),
     Cell('JPEG', 'damaged inside (libjpeg warns)', DAMAGED, lambda w: damage_inside(w.pillow(
         SMOOTH, 'JPEG', quality=95)), 'JPEG: (Corrupt|Unsupported|Premature)'),
+    Cell('JPEG', 'more than 500 scans', 'rejected', lambda w: (
+        lambda jpeg: jpeg[:-2] + b'\xff\xda' * 501)(
+        w.pillow(SMOOTH, 'JPEG')), 'more than 500 scans'),
     Cell('JPEG', 'cut short', DAMAGED, lambda w: w.pillow(SMOOTH, 'JPEG')[:-40], 'Premature end'),
     Cell('JPEG', 'no end marker', DAMAGED, lambda w: w.pillow(SMOOTH, 'JPEG')[:-2], 'Premature end'),
     Cell('JPEG', 'no pixels', DAMAGED, lambda w: w.pillow(SMOOTH, 'JPEG')[:30], 'no pixels'),
@@ -239,6 +242,8 @@ TIFF_CELLS = [
       for bits, img in ((8, COLOUR), (16, COLOUR_16))),
     Cell('TIFF', 'grey and alpha', DROPPED, lambda w: w.tiff(
         with_alpha(GREY), tags={338: (3, [2])}), GREY),
+    Cell('TIFF', 'more than four samples in a pixel', 'rejected', lambda w: w.tiff(
+        with_alpha(with_alpha(COLOUR)), 8, 2, tags={338: (3, [0, 0])}), 'a TIFF of 5 samples'),
     Cell('TIFF', 'palette, 4 bits', 'its colours', lambda w: w.tiff(
         BITS[4], 4, 3, tags=TIFF_PALETTE), bgr(COLOURS[BITS[4]])),
     Cell('TIFF', 'palette, 8 bits, with values below 256 (old writers)', 'its colours',
@@ -409,6 +414,26 @@ def test_an_independent_reader_agrees_on_everyday_files(cell, files):
         other = 65535 - other
     ours = read_image(cell.build(files)).pixels.astype(int)
     assert np.array_equal(ours if ours.ndim == 2 else bgr(ours), other)
+
+
+def test_training_and_pictures_read_the_same(files, tmp_path):
+    """Each row of the table through the first step of a pipeline and the painter of predictions."""
+    from mmwindow.datasets.transforms import LoadRadiograph
+    from mmwindow.visualization.point_visualizer import stored_pixels
+    path = tmp_path / 'a.png'
+    for cell in CELLS:
+        content, settings = cell.build(files), ImageSettings(cell.bit_depth)
+        path.write_bytes(content)
+        step = LoadRadiograph(bit_depth=cell.bit_depth)
+        calls = [lambda step=step: step.transform(dict(img_path=str(path)))['img'],
+                 lambda settings=settings: stored_pixels(
+                     None, dict(img_path=path), settings)[..., ::-1]]
+        for call in calls:
+            if isinstance(cell.expected, str):
+                with pytest.raises(ValueError, match=cell.expected):
+                    call()
+            else:
+                assert np.array_equal(call(), read_image(content, settings).to_bgr()), cell.what
 
 
 def mutate(content, generator):

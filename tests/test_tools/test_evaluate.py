@@ -4,16 +4,20 @@ import importlib.util
 import json
 import os
 import pickle
+import re
 import runpy
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from mmwindow.apis import reader_study
 from mmwindow.apis.evaluate_files import evaluate_files
+from mmwindow.apis.evaluation_outputs import one_writer
 from mmwindow.cli import main
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.evaluation.statistics.delong import delong_test
@@ -149,6 +153,7 @@ def test_committed_files_are_what_the_script_writes(tmp_path):
     content = json.loads(json.dumps({key: module.make_files()[key] for key in ('points', 'boxes')}))
     assert json.loads(POINTS.read_text()) == content['points']
     assert json.loads(BOXES.read_text()) == content['boxes']
+    assert (EXAMPLE / 'findings.csv').read_text() == module.make_files()['findings']
     with np.load(MAPS) as archive:
         maps = module.make_files()['maps']
         assert set(archive.files) == set(maps)
@@ -223,8 +228,9 @@ def test_report_with_everything(tmp_path):
     test = delong_test([img.is_positive for img in first], [img.score for img in first],
                        [img.score for img in second], groups=[img.group for img in first])
     low, high = test.difference.low, test.difference.high
-    assert (f'| auroc | 0.938 | 0.875 | 0.062 ({low:.3f} to {high:.3f}) | {test.p_value:.3f} |'
-            in text)
+    assert test.p_value is None  # four patients
+    assert f'| auroc | 0.938 | 0.875 | 0.062 ({low:.3f} to {high:.3f}) | none |' in text
+    assert 'No p-value: 4 patients' in text
     for part in ('| auroc | 0.938 (', '### By region', '| ankle | 4 | 2 | 2 | 1.000 (',
                  '| pooled | 8 | 4 | 5 | 0.938 (',
                  '| region | images | positives | points | auroc | recall@0.1 | recall@0.2 |',
@@ -355,3 +361,161 @@ def test_an_additional_statistic_is_in_numbers_intervals_and_report(tmp_path, ca
     record = read_record(tmp_path / 'record.json')
     assert record.metrics[name] == 0.75 and name in record.intervals['fracture']
     assert name in (tmp_path / 'report.md').read_text()
+
+
+def test_findings_as_csv_are_scored_by_distance(tmp_path, monkeypatch, capsys):
+    """The points of docs/examples: numbers worked by hand in docs/evaluation.md."""
+    run_tool(monkeypatch, EXAMPLE / 'findings.csv', POINTS, '--out', tmp_path, '--missing', 'empty')
+    shown = capsys.readouterr()
+    assert 'froc_score  0.7600' in shown.out
+    # One finding of E lies right of its image, one line is there twice.
+    assert [line for line in shown.err.splitlines() if line.startswith('evaluate: ')] == [
+        'evaluate: 1 finding left out: outside their image, or boxes without area',
+        'evaluate: 1 finding left out: there twice (same place, score and class)']
+    record = read_record(tmp_path / 'record.json')
+    assert record.metrics == pytest.approx({
+        'auroc': .9375, 'recall@0.1': .4, 'recall@0.2': .6, 'recall@0.3': .8, 'recall@0.4': 1,
+        'recall@0.5': 1, 'froc_score': .76})
+    assert record.settings['rule'] == 'distance' and record.source['kind'] == 'csv'
+    assert (record.source['counts']['boxes_left_out'],
+            record.source['counts']['findings_repeated']) == (1, 1)
+    top = (tmp_path / 'report.md').read_text().splitlines()[:6]
+    assert '- 1 finding left out: outside their image, or boxes without area.' in top
+    with pytest.raises(ValueError, match='points.*disk_overlap.*distance'):
+        run(EXAMPLE / 'findings.csv', tmp_path / 'disks', rule='disk_overlap', missing='empty')
+    assert not (tmp_path / 'disks').exists()
+
+
+def test_boxes_left_out_and_clipped_are_told_on_the_screen(tmp_path, capsys):
+    boxes = [*json.loads(BOXES.read_text()), *(
+        dict(image_id=1, category_id=1, bbox=bbox, score=.01) for bbox in (
+            [5, 5, 0, 9], [2000, 5, 9, 9], [1000, 5, 90, 9], [-5, 5, 90, 9]))]
+    (tmp_path / 'boxes.json').write_text(json.dumps(boxes))
+    main(['evaluate', str(tmp_path / 'boxes.json'), str(POINTS), '--out', str(tmp_path / 'out'),
+          '--missing', 'empty'])
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith('evaluate: ')]
+    assert told == ['evaluate: 2 findings left out: outside their image, or boxes without area',
+                    'evaluate: 2 findings clipped: boxes that reach beyond their image']
+    text = (tmp_path / 'out' / 'report.md').read_text()
+    assert text.index('2 findings clipped') < text.index('## fracture')
+    counts = read_record(tmp_path / 'out' / 'record.json').source['counts']
+    assert (counts['boxes_left_out'], counts['boxes_clipped']) == (2, 2)
+
+
+def test_patients_of_validation_that_are_tested_are_a_warning(tmp_path, capsys):
+    validation = renamed(tmp_path, 'val_')
+    evaluate_files(BOXES, validation, tmp_path / 'val', missing='empty', progress=False)
+    main(['evaluate', str(BOXES), str(POINTS), '--out', str(tmp_path / 'test'), '--missing', 'empty',
+          '--operating-point', str(tmp_path / 'val' / 'record.json')])
+    line, = [line for line in capsys.readouterr().err.splitlines() if 'warning' in line]
+    groups = {img['group'] for img in json.loads(POINTS.read_text())['images']}
+    assert line.startswith('evaluate: warning: validation and test have '
+                           f"{len(groups)} patients ('patient 1', ")
+    assert 'in common, 8 of 8 test images' in line
+    text = (tmp_path / 'test' / 'report.md').read_text()
+    assert text.index(line.partition('warning: ')[2]) < text.index('## fracture')
+
+
+def test_several_systems_make_a_leaderboard(tmp_path, monkeypatch, capsys):
+    run(BOXES, tmp_path / 'boxes', missing='empty')
+    run(MAPS, tmp_path / 'other', name='maps with another name')
+    records = [tmp_path / name / 'record.json' for name in ('boxes', 'other')]
+    run_tool(monkeypatch, '--compare', *records, MAPS, POINTS, '--out', tmp_path / 'all',
+             '--intervals', 200, '--seed', 5)
+    capsys.readouterr()
+    text = (tmp_path / 'all' / 'report.md').read_text()
+    first, second, third = [line for line in text.splitlines() if re.match(r'\| [123] \|', line)]
+    assert first.startswith('| 1 | maps | 0.960 (') and first.endswith('|  |  |  |')
+    assert second.startswith('| 2 | maps with another name | 0.960 (')
+    assert third.startswith('| 3 | boxes | 0.560 (') and ' | +0.400 (' in third
+    assert third.endswith('| none | none |') and 'no p-value: 4 patients' in text
+    assert 'is corrected for' not in text
+    content = json.loads((tmp_path / 'all' / 'leaderboard.json').read_text())
+    assert [system['name'] for system in content['systems']] == [
+        'maps', 'maps with another name', 'boxes']
+    with open(tmp_path / 'all' / 'pairs.csv', encoding='utf-8', newline='') as stream:
+        rows = [row for row in csv.DictReader(stream) if row['metric'] == 'froc_score']
+    assert [(row['first'], row['second']) for row in rows] == [
+        ('maps', 'maps with another name'), ('maps', 'boxes'), ('maps with another name', 'boxes')]
+    assert float(rows[1]['difference']) == pytest.approx(.4)
+    assert '### maps minus boxes' in text and '### maps minus maps with another name' in text
+    with pytest.raises(ValueError, match='this record is given twice'):
+        run(MAPS, tmp_path / 'twice', compare=[records[0], records[0]])
+
+
+def test_one_record_may_still_stand_before_the_files(tmp_path, monkeypatch, capsys):
+    run(BOXES, tmp_path / 'boxes', missing='empty')
+    run_tool(monkeypatch, '--compare', tmp_path / 'boxes' / 'record.json', MAPS, POINTS, '--out',
+             tmp_path / 'maps')
+    assert 'froc_score  0.9600' in capsys.readouterr().out
+    assert '### maps minus boxes' in (tmp_path / 'maps' / 'report.md').read_text()
+    with pytest.raises(SystemExit) as caught:
+        run_tool(monkeypatch, BOXES, '--out', tmp_path)
+    assert caught.value.code == 2 and 'required: annotations' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('options, code, words', [
+    (['--rule', 'distance', '--max-overlap', '.2'], 1, ['--max-overlap 0.2', 'disk_overlap does']),
+    (['--hit-radius', '20', '--rule', 'box_iou'], 1, ['--hit-radius 20', 'and distance']),
+    (['--min-iou', '.3'], 1, ['--min-iou 0.3', 'rule disk_overlap', 'box_iou does']),
+    (['--seed', '-1'], 2, ['--seed', '-1', 'at least 0']),
+    (['--intervals', '-5'], 2, ['--intervals', '-5']),
+    (['--intervals', '50'], 2, ['--intervals', '50', '100']),
+    (['--out', '/proc/none'], 1, ['--out', '/proc/none']),
+    (['--out', str(BOXES / 'x')], 1, ['boxes.json'])])
+def test_options_that_cannot_be_used_are_told_before_the_work(options, code, words, tmp_path,
+                                                              monkeypatch, capsys):
+    monkeypatch.setattr(reader_study, 'evaluate', lambda *rest, **more: pytest.fail('work was begun'))
+    with pytest.raises(SystemExit) as caught:
+        run_tool(monkeypatch, BOXES, POINTS, '--missing', 'empty', '--out', tmp_path / 'out',
+                 *options)
+    assert caught.value.code == code
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert [word for word in words if word not in line] == []
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_folder_in_the_place_of_a_result_is_told_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader_study, 'evaluate', lambda *rest, **more: pytest.fail('work was begun'))
+    (tmp_path / 'images.csv').mkdir()
+    with pytest.raises(ValueError, match='images.csv: this is no ordinary file'):
+        run(MAPS, tmp_path)
+
+
+def test_in_python_a_seed_and_resamples_are_checked_first(tmp_path):
+    for options, words in ((dict(seed=-1), 'seed is -1'), (dict(num_resamples=20), '20'),
+                           (dict(num_resamples=-1), 'num_resamples is -1')):
+        with pytest.raises(ValueError, match=words):
+            run(MAPS, tmp_path / 'out', **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_wait_for_a_process_that_writes_into_their_folder(tmp_path):
+    (tmp_path / 'out').mkdir()
+    with one_writer(tmp_path / 'out'):
+        thread = threading.Thread(target=run, args=(MAPS, tmp_path / 'out'))
+        thread.start()
+        thread.join(2)
+        assert thread.is_alive() and list((tmp_path / 'out').iterdir()) == []
+    thread.join(60)
+    assert read_record(tmp_path / 'out' / 'record.json').metrics == pytest.approx(MAP_METRICS)
+
+
+@pytest.mark.long
+def test_two_processes_that_write_one_folder_leave_the_files_of_one_of_them(tmp_path):
+    """Both end well; record, report and table are of one evaluation, and there is nothing else."""
+    code = ('import sys; from mmwindow.apis.evaluate_files import evaluate_files; '
+            'evaluate_files(*sys.argv[1:4], name=sys.argv[4], progress=False, num_resamples=100, '
+            'missing="empty")')
+    processes = [subprocess.Popen(
+        [sys.executable, '-c', code, path, POINTS, tmp_path / 'out', name], cwd=ROOT,
+        stderr=subprocess.PIPE, text=True, env={**os.environ, 'PYTHONPATH': str(ROOT)})
+        for path, name in ((BOXES, 'first'), (MAPS, 'second'))]
+    for process in processes:
+        assert process.communicate()[1] == '' and process.returncode == 0
+    record = read_record(tmp_path / 'out' / 'record.json')
+    text = (tmp_path / 'out' / 'report.md').read_text()
+    assert text.startswith(f'# Evaluation of {record.source["name"]}\n')
+    assert f'| froc_score | {record.metrics["froc_score"]:.3f} (' in text
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
+        'froc.png', 'images.csv', 'record.json', 'report.md', 'roc.png']

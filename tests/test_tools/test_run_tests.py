@@ -9,7 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PYTEST = '-m pytest -n 2 --dist worksteal'
 BOTH = ['setup openmmlab []', '.venv -m ruff check .', '.venv -m mypy mmwindow',
-        f'.venv {PYTEST} --durations=10', f'.venv {PYTEST} -m numeric and not long',
+        f'.venv {PYTEST} --durations=10', '.venv tools/fuzz.py --seconds 50 --seed 1',
+        f'.venv {PYTEST} -m numeric and not long',
         'setup onedl []', f'.venv-onedl {PYTEST} -m smoke and not long']
 # What a stub says at the end, and where it fails if a test asks it to.
 STUB = '''#!/bin/sh
@@ -56,7 +57,7 @@ def test_both_stacks_by_default_each_in_its_own_environment(run):
     assert run(MMWINDOW_VENV='elsewhere')['lines'] == BOTH
 
 
-@pytest.mark.parametrize('stack, lines', [('openmmlab', BOTH[:5]), ('onedl', BOTH[5:])])
+@pytest.mark.parametrize('stack, lines', [('openmmlab', BOTH[:6]), ('onedl', BOTH[6:])])
 def test_one_stack_by_argument_or_variable(run, stack, lines):
     assert run(stack)['lines'] == lines
     assert run(MMWINDOW_STACK=stack)['lines'] == lines
@@ -65,6 +66,7 @@ def test_one_stack_by_argument_or_variable(run, stack, lines):
 @pytest.mark.parametrize('failing, named, last', [
     ('ruff', ['ruff'], '5 passed in 1s'),
     ('mypy', ['mypy'], '5 passed in 1s'),
+    ('fuzz', ['mutated files for every reader'], '5 passed in 1s'),
     ('durations', ['tests (openmmlab)'], '1 failed, 4 passed in 1s'),
     ('numeric', ["numeric tests on another processor's instructions (openmmlab)"],
      '1 failed, 4 passed in 1s'),
@@ -79,7 +81,7 @@ def test_a_failure_stops_nothing_and_is_told_at_the_end(run, failing, named, las
 
 def test_a_set_up_that_fails_leaves_out_its_own_tests_alone(run):
     found = run(FAILING='openmmlab')
-    assert found['lines'] == [BOTH[0], *BOTH[5:]] and found['status'] == 1
+    assert found['lines'] == [BOTH[0], *BOTH[6:]] and found['status'] == 1
     assert found['output'][-2:] == ['run_tests: failed: set-up (openmmlab)', '5 passed in 1s']
     assert run('onedl', FAILING='setup')['output'][-1] == 'run_tests: 1 failed'
 

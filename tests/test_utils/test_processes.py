@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from mmwindow.utils import processes
 from mmwindow.utils.command_line import describe_foreign_error, run_command
 from mmwindow.utils.launcher import describe_failures
-from mmwindow.utils.processes import end_rank, rank_of_environment
+from mmwindow.utils.processes import rank_of_environment
 
 # A launcher that starts a rank, which writes its id and then works.
 LAUNCHER = '''
@@ -69,6 +70,9 @@ def verb(error):
 
 
 def test_ctrl_c_is_said_by_the_first_rank_alone(monkeypatch, capsys):
+    left = []
+    monkeypatch.setattr(processes, '_ends_at_once', True)
+    monkeypatch.setattr(processes, 'leave', left.append)
     for rank, expected in (('0', 'train: resume\n'), ('1', '')):
         monkeypatch.setenv('RANK', rank)
         with pytest.raises(SystemExit) as caught:
@@ -77,7 +81,10 @@ def test_ctrl_c_is_said_by_the_first_rank_alone(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         run_command(verb(ValueError('a.png: damaged')), 'tools/train.py', [])
     assert capsys.readouterr().err == 'train: rank 1: a.png: damaged\n'
-    end_rank()  # the only process of a command goes on
+    assert left == [1, 1, 1]
+    monkeypatch.setattr(processes, '_ends_at_once', False)
+    processes.end_rank()  # the only process of a command goes on, whatever RANK is in its shell
+    assert processes.launched_rank() == 0 and left == [1, 1, 1]
 
 
 def torch_error():

@@ -65,6 +65,7 @@ class Reader:
         names: What a message must hold besides the name of the file, to be said to name it.
         same_is_right: What is read as before the mutation is right, whatever the other reading
             says: of images, where libraries differ in what damage they mind.
+        share: Of the cases that are asked for, where one takes long.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Reader:
     tolerance: float = 0.
     names: Sequence[str] = ()
     same_is_right: bool = False
+    share: float = 1.
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,8 @@ def run_case(reader: Reader, case: Case, expected: Callable[[], Any] | None = No
             meaning = reader.read(case)
     except ValueError as error:
         return judge_message(reader, case, error)
+    except ForbiddenEvent as error:
+        return Outcome(FAULT, 'forbidden', str(error), str(error).split()[0])
     except BaseException as error:  # whatever it is, it is a fault
         return Outcome(FAULT, type(error).__name__, short_traceback(error), innermost(error))
     try:

@@ -198,13 +198,13 @@ def mutate_tree(tree: Any, rng: random.Random) -> Any:
 
 def encode(text: str, rng: random.Random) -> bytes:
     """Return text as bytes, now and then otherwise than in plain UTF-8."""
-    way = rng.random()
-    if way > .1:
-        return text.encode('utf-8', 'surrogatepass')
+    plain = text.encode('utf-8', 'surrogatepass')
+    if rng.random() > .1:
+        return plain
     encodings = ('utf-8-sig', 'utf-16', 'utf-16-le', 'utf-32', 'latin-1')
     data = text.encode(rng.choice(encodings), 'ignore')
-    return rng.choice([data, data, text.encode() + b'\0', b'\xef\xbb\xbf' * 2 + text.encode(),
-                       text.encode() + b' trailing', b'', b'\n', b'null', text.encode() * 2])
+    return rng.choice([data, data, plain + b'\0', b'\xef\xbb\xbf' * 2 + plain,
+                       plain + b' trailing', b'', b'\n', b'null', plain * 2])
 
 
 def mutate_json(data: bytes, rng: random.Random) -> bytes:

@@ -101,7 +101,7 @@ def check_scores(where: str, source: Any, events: Sequence[ImageEvents]) -> None
 
     Args:
         where: Names the file and the class.
-        source: What the record says of it. None in one of before version 0.3: where all images but
+        source: What the record says of it. None in one of before version 0.2: where all images but
             one agree exactly, and three at least at different scores, that one is an error. Scores
             of a classifier agree with findings by chance alone.
         events: The images of the class.
@@ -114,7 +114,7 @@ def check_scores(where: str, source: Any, events: Sequence[ImageEvents]) -> None
     others = [img for img in events if not scores_findings(img)]
     if source is None:
         agreeing = {img.score for img in events if np.isfinite(img.score)
-                    and img.neither_levels is not None and best_level(img) == img.score}
+                    and best_level(img) == img.score}
         if len(others) != 1 or len(agreeing) < 3:
             return
     if others:

@@ -1,6 +1,6 @@
 """Digests of what a record holds, which tell that an entry is not the one that was written.
 
-Records have them since version 0.3. They find what checks of one number against another cannot: a
+Records have them since version 0.2. They find what checks of one number against another cannot: a
 name, a group, a score that changes no reported number. They are no signature: who alters a record on
 purpose can make them again.
 """
@@ -12,14 +12,14 @@ from typing import Any
 
 from mmwindow.utils.messages import quote, shorten
 
-# With a digest of their own.
-ENTRIES = ('version', 'settings', 'versions', 'source', 'metrics', 'intervals')
+OTHERS = ('format', 'digests', 'classes')  # all other entries have a digest of their own
 AGAIN = 'the record was altered, or is not of one test: write it again'
 
 
 def digest(value: Any, length: int = 16) -> str:
     """Return the first hexadecimal digits of the SHA-256 of plain data, written as canonical JSON."""
-    text = json.dumps(value, sort_keys=True, separators=(',', ':'), allow_nan=False)
+    # A number too large for a float is read as infinite: another digest, not an error of its own.
+    text = json.dumps(value, sort_keys=True, separators=(',', ':'))
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
@@ -37,13 +37,14 @@ def record_digests(content: Mapping[str, Any]) -> dict[str, str]:
     """Return the digests of the entries of a record, those of its classes without their images."""
     heads = [{name: value for name, value in entry.items() if name != 'images'}
              for entry in content['classes']]
-    return {**{name: digest(content.get(name)) for name in ENTRIES}, 'classes': digest(heads)}
+    return {**{name: digest(value) for name, value in content.items() if name not in OTHERS},
+            'classes': digest(heads)}
 
 
 def check_digests(path: Path, content: Mapping[str, Any]) -> None:
     """Raise ``ValueError`` where an entry of a record is not the one that was written.
 
-    A record of before version 0.3 has no digests and passes.
+    A record of before version 0.2 has no digests and passes.
     """
     written = content.get('digests')
     if written is None:

@@ -109,7 +109,8 @@ def _check_pair(where: str, values: Any, levels: Any, changes: Any) -> None:
     """Raise ``ValueError`` unless levels and changes are of one length, and the levels descend."""
     if levels not in values and changes not in values:
         return
-    if levels not in values or len(values[levels]) != len(values.get(changes, ())):
+    if levels not in values or changes not in values or (
+            len(values[levels]) != len(values[changes])):
         raise ValueError(f'{where} has {len(values.get(levels, ()))} {levels} but '
                          f'{len(values.get(changes, ()))} {changes}; write the record again')
     if not np.isfinite(values[levels]).all() or (np.diff(values[levels]) >= 0).any():
@@ -126,7 +127,7 @@ def _read_numbers(where: str, key: str, values: Any, dtype: type) -> NDArray[Any
     """Return a list of numbers as an array; a level that is null is -inf."""
     kinds, with_null = (int | float, True) if dtype is np.float64 else (int, False)
     if not isinstance(values, list) or not all(
-            (isinstance(value, kinds) and not isinstance(value, bool)
+            (isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
              and (with_null or abs(value) < MAX_COUNT))
             or (value is None and with_null) for value in values):
         raise ValueError(f'{where} has {key} {shorten(values, 80)}; a list of '

@@ -223,12 +223,11 @@ def _load(path: Path) -> dict[str, Any]:
             isinstance(settings.get('budgets'), list)):
         raise ValueError(f'{path}: settings lack budgets or a convention, one of {CONVENTIONS}; '
                          'write the record again')
-    for name in ('metrics', 'intervals', 'versions', 'source'):
-        if not isinstance(content.get(name) or {}, dict):
+    for name in ('metrics', 'intervals', 'versions', 'source', 'readers'):
+        if content.get(name) is not None and not isinstance(content[name], dict):
             raise ValueError(f'{path}: its entry {name} is {shorten(content[name])}; an object is '
                              'expected: write the record again')
-        content.setdefault(name, {})
-        if content[name] is None:
+        if name != 'readers' and not content.get(name):
             content[name] = {}
     for key, value in content['metrics'].items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):

@@ -151,7 +151,7 @@ OWN: dict[tuple[str, str], Callable[..., Any]] = {
                                       ('numeric', '_frombuffer', build_from_buffer))}}
 
 
-class ArrayUnpickler(pickle._Unpickler):  # type: ignore[name-defined]
+class ArrayUnpickler(pickle._Unpickler):
     """Unpickle arrays, tensors and plain data only.
 
     Python's own unpickler, not the one in C: there eight bytes of a file (``LONG_BINPUT`` with a

@@ -13,16 +13,18 @@ from mmwindow.annotations.readers import check_several
 from mmwindow.evaluation.events.targets import Floats
 from mmwindow.evaluation.readers.matching import match_points
 from mmwindow.evaluation.readers.readings import ReadImage, find_image_units, reader_names
-from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES, bca_tails, check_request
+from mmwindow.evaluation.statistics.few_units import few_units_note, join_notes
 from mmwindow.evaluation.statistics.intervals import (
     Interval,
     clopper_pearson,
     clustered_proportion,
+    normal_quantile,
+    t_quantile,
 )
-from mmwindow.evaluation.statistics.resampling import draw_weights, leave_one_out
 
-FEW_UNITS = 10
-FEW_UNITS_NOTE = 'from {} patients or images alone: take the interval as a rough hint'
+MAX_LOG = 700.  # of a factor that a float holds
+NO_DEVIATION = 1e-9  # of a logarithm; less is rounding
+ONE_PATIENT = 'all images are of one patient'
 
 
 @dataclass(frozen=True)
@@ -56,15 +58,15 @@ class PairAgreement:
         second: Name.
         num_images: Read by both.
         num_units: Patients of these, or images where these are unnamed.
-        same_call: Share of images that both call positive or both negative; Wilson's interval by
-            patient.
+        same_call: Share of images that both call positive or both negative, with the score
+            interval by patient; None where all images are of one.
         kappa: Cohen's; NaN where both call every image the same, so that chance alone would.
         kappa_interval: None where there is none; ``reasons`` says why.
         num_first: Marks of the first.
         num_second: Marks of the second.
         num_matched: Pairs of marks within the radius, matched one to one.
         same_place: ``2 num_matched / (num_first + num_second)``, the F1 of either against the other
-            (positive specific agreement); Wilson's interval by patient. None without marks.
+            (positive specific agreement); likewise, and None without marks.
         median_distance: Of matched marks, frame pixels; NaN without.
         reasons: For each number or interval that there is not, why.
     """
@@ -73,7 +75,7 @@ class PairAgreement:
     second: str
     num_images: int
     num_units: int
-    same_call: Interval
+    same_call: Interval | None
     kappa: float
     kappa_interval: Interval | None
     num_first: int
@@ -96,8 +98,6 @@ class ReaderAgreement:
         alpha_interval: None where there is none.
         reasons: Why ``alpha`` or its interval is missing, and which pairs have no image in common.
         radius: Within which two marks are of one place, frame pixels.
-        num_resamples: Of the bootstrap over patients.
-        seed: Of the bootstrap.
     """
 
     readers: tuple[ReaderCounts, ...]
@@ -106,8 +106,6 @@ class ReaderAgreement:
     alpha_interval: Interval | None
     reasons: dict[str, str]
     radius: float
-    num_resamples: int
-    seed: int
 
 
 def cohens_kappa(both: float, first_alone: float, second_alone: float, neither: float) -> float:
@@ -207,16 +205,13 @@ def alpha_disagreement(sums: Floats) -> Disagreement:
 
 
 def reader_agreement(images: Sequence[ReadImage], label: int = 0, radius: float = MERGE_RADIUS,
-                     num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0, level: float = 0.95
-                     ) -> ReaderAgreement:
+                     level: float = 0.95) -> ReaderAgreement:
     """Return how far the readers of some images agree, for one class.
 
     Args:
         images: With the marks of each reader.
         label: The class.
         radius: Within which two marks are of one place, frame pixels.
-        num_resamples: Of the bootstrap over patients behind the intervals of kappa and alpha.
-        seed: Of the bootstrap.
         level: Nominal confidence.
 
     Raises:
@@ -230,7 +225,7 @@ def reader_agreement(images: Sequence[ReadImage], label: int = 0, radius: float 
         (0.75, 0.5, 0.6666666666666666, 50.0)
     """
     check_radius(radius)
-    check_request(num_resamples, level, 'bca')
+    normal_quantile(level)
     names = reader_names(images)
     check_several('the images', names)
     counts = []
@@ -242,7 +237,7 @@ def reader_agreement(images: Sequence[ReadImage], label: int = 0, radius: float 
     for first, second in itertools.combinations(names, 2):
         common = [image for image in images if first in image.marks and second in image.marks]
         if common:
-            pairs.append(_agree(common, first, second, label, radius, num_resamples, seed, level))
+            pairs.append(_agree(common, first, second, label, radius, level))
         else:
             reasons[f'{first} and {second}'] = 'they have read no image in common'
     per_image = coincidences(
@@ -254,11 +249,9 @@ def reader_agreement(images: Sequence[ReadImage], label: int = 0, radius: float 
         units = find_image_units(counted)
         by_unit = _sum_by_unit(per_image[[len(image.marks) > 1 for image in images]], units.index,
                                len(units))
-        alpha, interval, reason = chance_corrected(by_unit, alpha_disagreement, num_resamples, seed,
-                                                   level)
+        alpha, interval, reason = chance_corrected(by_unit, alpha_disagreement, level)
     reasons.update({'alpha': reason} if reason else {})
-    return ReaderAgreement(tuple(counts), tuple(pairs), alpha, interval, reasons, radius,
-                           num_resamples, seed)
+    return ReaderAgreement(tuple(counts), tuple(pairs), alpha, interval, reasons, radius)
 
 
 def _sum_by_unit(values: Floats, index: NDArray[np.int_], num_units: int) -> Floats:
@@ -268,7 +261,7 @@ def _sum_by_unit(values: Floats, index: NDArray[np.int_], num_units: int) -> Flo
 
 
 def _agree(images: Sequence[ReadImage], first: str, second: str, label: int, radius: float,
-           num_resamples: int, seed: int, level: float) -> PairAgreement:
+           level: float) -> PairAgreement:
     """Return the agreement of two readers on the images that both have read."""
     units = find_image_units(images)
     calls = np.array([[image.calls(name, label) for name in (first, second)] for image in images])
@@ -281,60 +274,73 @@ def _agree(images: Sequence[ReadImage], first: str, second: str, label: int, rad
     marks = np.array([[len(entry) for entry in pair] for pair in points], float).reshape(-1, 2)
     by_unit = _sum_by_unit(np.column_stack([table, matched, marks]), units.index, len(units))
     reasons = {}
-    kappa, interval, reason = chance_corrected(
-        by_unit[:, :4], kappa_disagreement, num_resamples, seed, level)
+    kappa, interval, reason = chance_corrected(by_unit[:, :4], kappa_disagreement, level)
     if reason:
         reasons['kappa'] = reason
-    same_place = None
-    if marks.sum():
-        same_place = clustered_proportion(2 * by_unit[:, 4], by_unit[:, 5:].sum(axis=1), level)
+    same_call = same_place = None
+    if len(units) < 2:
+        reasons['same_call'] = reasons['same_place'] = ONE_PATIENT
     else:
+        same_call = clustered_proportion(by_unit[:, 0] + by_unit[:, 3], by_unit[:, :4].sum(axis=1),
+                                         level, 'score')
+    if not marks.sum():
         reasons['same_place'] = 'neither reader has marked anything'
+    elif len(units) > 1:
+        same_place = clustered_proportion(2 * by_unit[:, 4], by_unit[:, 5:].sum(axis=1), level,
+                                          'score')
     distances = np.concatenate([entry.distances for entry in matches])
     return PairAgreement(
-        first, second, len(images), len(units),
-        clustered_proportion(by_unit[:, 0] + by_unit[:, 3], by_unit[:, :4].sum(axis=1), level),
-        kappa, interval, int(marks[:, 0].sum()), int(marks[:, 1].sum()), int(matched.sum()),
-        same_place, float(np.median(distances)) if len(distances) else math.nan, reasons)
+        first, second, len(images), len(units), same_call, kappa, interval,
+        int(marks[:, 0].sum()), int(marks[:, 1].sum()), int(matched.sum()), same_place,
+        float(np.median(distances)) if len(distances) else math.nan, reasons)
 
 
-def chance_corrected(by_unit: Floats, measure: Callable[[Floats], Disagreement], num_resamples: int,
-                     seed: int, level: float) -> tuple[float, Interval | None, str]:
+def chance_corrected(by_unit: Floats, measure: Callable[[Floats], Disagreement], level: float = 0.95
+                     ) -> tuple[float, Interval | None, str]:
     """Return an agreement corrected for chance, its interval and why there is none.
 
-    By BCa bootstrap over units. Where no two calls differ the resamples say nothing: the exact upper
-    limit of the share of units that differ then takes the place of the observed 0, and the
-    disagreement by chance stays as it is.
+    The interval is symmetric on the scale log(observed / by chance) of the disagreement, with the
+    deviation of the jackknife over units (Miller, Biometrika 61 (1974) 1) and Student's t; how often
+    it holds the truth: docs/readers.md. Where no two calls differ: the exact upper limit of the share
+    of units that differ, over the disagreement by chance, which stays as it is.
 
     Args:
         by_unit: ``(U, K)``, of whose sums the measure is a function.
         measure: Of sums ``(B, K)``.
-        num_resamples: Of the bootstrap.
-        seed: Of the bootstrap.
         level: Nominal confidence.
     """
-    measured, num_units = measure(by_unit.sum(axis=0)[None]), len(by_unit)
+    total, num_units = by_unit.sum(axis=0), len(by_unit)
+    measured = measure(total[None])
     estimate = correct_for_chance(measured)
     if math.isnan(estimate):
         return estimate, None, 'all readers call every image the same, as chance alone would'
     if num_units < 2:
-        return estimate, None, 'all images are of one patient'
-    notes = [FEW_UNITS_NOTE.format(num_units)] if num_units < FEW_UNITS else []
+        return estimate, None, ONE_PATIENT
+    note = few_units_note(num_units)
     if measured.observed[0] == 0:
         share = clopper_pearson(0, num_units, level).high
         low = max(-1., 1 - share / float(measured.by_chance[0]))
-        notes.insert(0, f'no two calls differ; from the exact limit of {num_units} units')
-        return estimate, Interval(estimate, low, 1., level, 'clopper_pearson', '; '.join(notes)), ''
-    replicates = np.concatenate([measure(weights @ by_unit).agreement for weights in draw_weights(
-        np.zeros(num_units, int), num_resamples, np.random.default_rng(seed))])
-    defined = replicates[~np.isnan(replicates)]
-    if len(defined) < num_resamples / 2 or defined.min() == defined.max():
-        return estimate, None, 'most resamples of the patients have no number, or all have the same'
-    if len(defined) < num_resamples:
-        notes.insert(0, f'{num_resamples - len(defined)} of {num_resamples} resamples have no number '
-                     'and are left out')
-    left_out = np.concatenate([measure(weights @ by_unit).agreement
-                               for weights in leave_one_out(num_units)])
-    low, high = np.quantile(defined, bca_tails(estimate, defined, left_out, level), method='weibull')
-    return (estimate, Interval(estimate, float(low), float(high), level, 'bootstrap_bca',
-                               '; '.join(notes)), '')
+        return estimate, Interval(estimate, low, 1., level, 'clopper_pearson', join_notes(
+            f'no two calls differ; from the exact limit of {num_units} units', note)), ''
+    deviation = _jackknife_deviation(measure(total - by_unit), 1 - estimate)
+    if not deviation > NO_DEVIATION:
+        return estimate, None, 'all patients say the same, so that their spread tells nothing'
+    factor = math.exp(min(t_quantile(level, num_units) * deviation, MAX_LOG))
+    low, high = 1 - (1 - estimate) * factor, 1 - (1 - estimate) / factor
+    return estimate, Interval(estimate, max(-1., low), high, level, 'jackknife_log', note), ''
+
+
+def _jackknife_deviation(left_out: Disagreement, ratio: float) -> float:
+    """Return the deviation of the logarithm of a ratio, observed over by chance.
+
+    Args:
+        left_out: ``(U,)``, with each unit left out once.
+        ratio: Of all units.
+    """
+    ratios = (left_out.observed / left_out.by_chance)[~np.isnan(left_out.by_chance)]
+    # Where one unit alone differs its logarithm is lost, and the ratio itself takes its place.
+    is_known = (ratios > 0).all() and len(ratios) == len(left_out.by_chance)
+    values = np.log(ratios) if is_known else ratios / ratio
+    if len(values) < 2:
+        return 0.
+    return math.sqrt((len(values) - 1) / len(values) * float(((values - values.mean()) ** 2).sum()))

@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.events.targets import Floats
 from mmwindow.evaluation.froc_settings import FROCSettings, counted_events
-from mmwindow.evaluation.statistics.compare import difference_interval, match_images
+from mmwindow.evaluation.readers.agreement import ONE_PATIENT
+from mmwindow.evaluation.statistics.compare import match_images
+from mmwindow.evaluation.statistics.differences import POINT_SHARE, studentised_difference
+from mmwindow.evaluation.statistics.few_units import join_notes
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.resampling import Units, draw_weights, find_units
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
 
-NO_WIDTH = 'no interval: all resamples of the patients give one difference'
+NO_NUMBER = 'no interval: most resamples of the patients have no number'
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class SystemAtReader:
         recall: Of the system at the reader's FP rate, by first crossing; NaN without a finding.
         sensitivity: Of the system at the reader's specificity, the highest at any threshold of at
             least this specificity; NaN without both kinds of images.
-        recall_difference: Reader minus system, paired bootstrap over patients; None with a reason.
+        recall_difference: Reader minus system; paired bootstrap over patients, see
+            :func:`paired_interval`; None with a reason.
         sensitivity_difference: Likewise.
         reasons: For each difference without an interval, why.
     """
@@ -64,27 +68,47 @@ def system_at_reader(reader: Sequence[ImageEvents], system: Sequence[ImageEvents
     differences: dict[str, Interval | None] = {}
     reasons: dict[str, str] = {}
     everybody = np.ones((1, len(units)), np.int32)
+    # The same resamples for both.
+    drawn = list(draw_weights(np.zeros(len(units), int), num_resamples, np.random.default_rng(seed)))
     for name, pair in pairs.items():
         theirs, ours = (float(entry[0]) for entry in pair.both(everybody))
         values[name], differences[name] = ours, None
         if np.isnan(theirs - ours):
             reasons[name] = pair.missing
         elif len(units) < 2:
-            reasons[name] = 'all images are of one patient'
+            reasons[name] = ONE_PATIENT
         else:
-            drawn = [pair.both(weights) for weights in draw_weights(
-                np.zeros(len(units), int), num_resamples, np.random.default_rng(seed))]
-            replicates = np.concatenate([one - other for one, other in drawn])
-            if (~np.isnan(replicates)).sum() < num_resamples / 2:
-                reasons[name] = 'most resamples of the patients have no number'
-                continue
-            interval = difference_interval(theirs - ours, replicates, level)
-            if interval.low < interval.high:
-                differences[name] = interval
-            else:
-                reasons[name] = NO_WIDTH
+            replicates = np.concatenate([np.subtract(*pair.both(weights)) for weights in drawn])
+            differences[name] = paired_interval(theirs - ours, replicates, pair.num_carriers,
+                                                len(units), level)
+            if differences[name] is None:
+                reasons[name] = NO_NUMBER
     return SystemAtReader(values['recall'], values['sensitivity'], differences['recall'],
                           differences['sensitivity'], reasons)
+
+
+def paired_interval(difference: float, replicates: Floats, num_carriers: int, num_units: int,
+                    level: float) -> Interval | None:
+    """Return the interval of a difference of shares from its resamples; None where most have none.
+
+    By the deviation of the resamples, see
+    :func:`~mmwindow.evaluation.statistics.differences.studentised_difference`.
+
+    Args:
+        difference: On all images.
+        replicates: ``(B,)``, NaN where a resample has no number.
+        num_carriers: Patients that the shares are of.
+        num_units: All patients; one less are the degrees of freedom.
+        level: Nominal confidence.
+    """
+    defined = replicates[~np.isnan(replicates)]
+    if len(defined) < max(len(replicates) / 2, 2):
+        return None
+    num_left_out = len(replicates) - len(defined)
+    interval = studentised_difference(difference, float(defined.std()), num_carriers, num_units,
+                                      POINT_SHARE, level)
+    return replace(interval, note=join_notes(interval.note, '' if not num_left_out else (
+        f'{num_left_out} of {len(replicates)} resamples have no number and are left out')))
 
 
 def _by_unit(units: Units, values: Sequence[float]) -> Floats:
@@ -103,6 +127,7 @@ class _RecallPair:
         self.false = _by_unit(units, [float(image.fp_changes.sum())
                                       for image in counted_events(reader, settings)])
         self.table = WeightedEvents(system, units, replace(settings, convention='first_crossing'))
+        self.num_carriers = int((self.table.unit_points > 0).sum())
 
     def both(self, weights: NDArray[np.int32]) -> tuple[Floats, Floats]:
         table, points = self.table, (weights @ self.table.unit_points).astype(float)
@@ -130,6 +155,7 @@ class _SensitivityPair:
         calls = np.array([image.score > -np.inf for image in reader])
         self.true, self.false = (_by_unit(units, (calls & kind).astype(float))
                                  for kind in (positive, ~positive))
+        self.num_carriers = len(np.unique(units.index[positive]))
         scores = np.array([image.score for image in system])
         order = np.argsort(-scores, kind='stable')
         self.unit, self.positive = units.index[order], positive[order]

@@ -1,26 +1,28 @@
 """Bootstrap intervals over patients: AUROC, recall at each budget, FROC score, additional ones."""
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.events.targets import Floats
 from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.statistics.delong import delong_interval
+from mmwindow.evaluation.statistics.few_units import few_units_note, join_notes
 from mmwindow.evaluation.statistics.intervals import (
     Interval,
     clopper_pearson,
-    few_units_note,
     newcombe_auroc,
     normal_quantile,
-    poisson_rate,
+    share_interval,
     wilson,
 )
+from mmwindow.evaluation.statistics.rates import rate_interval as rate_interval  # its old place
 from mmwindow.evaluation.statistics.resampling import (
     Units,
+    bca_tails,
     check_events,
     check_units,
     draw_weights,
@@ -32,7 +34,8 @@ from mmwindow.evaluation.statistics.table import AUROC, find_row
 from mmwindow.evaluation.statistics.weighting import EventTable, WeightedEvents
 
 NO_SPREAD = 'no interval: fewer than two of its resamples have a number, or all have the same'
-BOOTSTRAP_METHODS = ('percentile', 'bca', 'wilson')
+ONE_UNIT = 'no interval: fewer than two patients (images where none is named) of one kind of image'
+BOOTSTRAP_METHODS = ('default', 'percentile', 'bca', 'wilson')
 DEFAULT_RESAMPLES = 2000
 
 
@@ -71,7 +74,7 @@ class BootstrapResult:
 
 def bootstrap(events: Sequence[ImageEvents], settings: FROCSettings | None = None,
               num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0, level: float = 0.95,
-              method: str = 'bca', stratify_by: str | None = None) -> BootstrapResult:
+              method: str = 'default', stratify_by: str | None = None) -> BootstrapResult:
     """Return AUROC, recall at each budget and FROC score with intervals over patients.
 
     Units with replacement, all images of a patient together. The threshold that spends
@@ -84,13 +87,16 @@ def bootstrap(events: Sequence[ImageEvents], settings: FROCSettings | None = Non
         num_resamples: At least 100.
         seed: Of the resamples.
         level: Nominal confidence.
-        method: 'bca' (bias corrected and accelerated; Efron, J Am Stat Assoc 82
-            (1987) 171), 'percentile', or 'wilson' (Wilson's with the effective number of
-            trials that the resamples' variance tells). The default covers best in
-            results/coverage; 'percentile' misses about twice as often as it should near
-            1. Where all resamples agree, as at AUROC 1, all are empty: an exact or
-            score interval with the number of units is given instead, with a note. An
-            additional statistic has no interval there, and with 'wilson' the percentile one,
+        method: 'default': for AUROC DeLong's by patient, not resampled
+            (:func:`~mmwindow.evaluation.statistics.delong.delong_interval`); for recalls and FROC
+            score 'score', :func:`~mmwindow.evaluation.statistics.intervals.share_interval` with the
+            variance of the resamples; for other statistics 'bca'. These cover best in
+            results/coverage. By name for all statistics: 'bca' (bias corrected and accelerated;
+            Efron, J Am Stat Assoc 82 (1987) 171), 'percentile', or 'wilson' (Wilson's with the
+            effective number of trials that the resamples' variance tells). Where nearly all findings
+            are found and patients are few they are too short; where all resamples agree they are
+            empty, and an exact or score interval with the number of units is given instead, with a
+            note. An additional statistic has no interval there, and with 'wilson' the percentile one,
             unless it is a share of points.
         stratify_by: As in
             :func:`~mmwindow.evaluation.statistics.resampling.unit_strata`.
@@ -113,14 +119,15 @@ def bootstrap(events: Sequence[ImageEvents], settings: FROCSettings | None = Non
     strata = unit_strata(events, units, stratify_by)
     estimates = point_estimates(table, units)
     replicates = collect(table, draw_weights(strata, num_resamples, np.random.default_rng(seed)))
-    jackknife = collect(table, leave_one_out(len(units))) if method == 'bca' else {}
+    methods = {name: statistic_method(name, method) for name in estimates}
+    jackknife = collect(table, leave_one_out(len(units))) if 'bca' in methods.values() else {}
     reasons = missing_reasons(events, settings, estimates)
     intervals = {name: None if name in reasons else statistic_interval(
         name, estimate, replicates[name], jackknife.get(name), level, method, table)
         for name, estimate in estimates.items()}
     for name, interval in intervals.items():
         if interval is None and name not in reasons:
-            reasons[name] = NO_SPREAD
+            reasons[name] = no_interval_reason(name)
     return BootstrapResult(
         estimates=estimates, intervals=intervals, reasons=reasons, replicates=replicates,
         num_resamples=num_resamples, seed=seed, num_units=len(units), num_images=len(events),
@@ -174,6 +181,35 @@ def missing_reasons(events: Sequence[ImageEvents], settings: FROCSettings, estim
     return reasons
 
 
+def no_interval_reason(name: str) -> str:
+    """Return why a statistic that has a number has no interval."""
+    return ONE_UNIT if name == AUROC else NO_SPREAD
+
+
+class ShareTrials(NamedTuple):
+    """What a share is of: the attribute of a table with the trials of each unit, and its name."""
+
+    attribute: str
+    what: str
+
+    def of(self, table: EventTable) -> NDArray[Any]:
+        """Return ``(U,)``, the trials of each unit."""
+        return np.asarray(getattr(table, self.attribute))
+
+
+def share_trials(name: str) -> ShareTrials:
+    """Return what a statistic is a share of."""
+    return (ShareTrials('unit_positives', 'a positive image') if find_row(name).share_of_positives
+            else ShareTrials('unit_points', 'a point'))
+
+
+def statistic_method(name: str, method: str) -> str:
+    """Return how the interval of a statistic is made by a method of :func:`bootstrap`."""
+    if method == 'default':
+        return 'delong' if name == AUROC else 'score' if has_closed_interval(name) else 'bca'
+    return 'percentile' if method == 'wilson' and not has_closed_interval(name) else method
+
+
 def statistic_interval(name: str, estimate: float, replicates: NDArray[Any],
                        jackknife: NDArray[Any] | None, level: float, method: str,
                        table: EventTable) -> Interval | None:
@@ -186,29 +222,55 @@ def statistic_interval(name: str, estimate: float, replicates: NDArray[Any],
         jackknife: ``(U,)``, each unit left out once; for 'bca'.
         level: Nominal confidence.
         method: As in :func:`bootstrap`.
-        table: Counts units where the resamples say nothing.
+        table: The events, and their units.
     """
+    method = statistic_method(name, method)
+    if method in ('delong', 'score'):
+        return (area_of(table, level) if method == 'delong' else
+                score_interval(name, estimate, replicates, level, table))
     defined = replicates[~np.isnan(replicates)]
     note = left_out_note(name, replicates)
     if note and has_closed_interval(name):
         note += '; stratify_by="is_positive" avoids that'
+    note = join_notes(note, few_units_note(table.num_units))
     if len(defined) < 2 or defined.min() == defined.max():
         return closed_interval(name, estimate, level, table) if has_closed_interval(name) else None
-    if name == AUROC:
-        note = '; '.join(filter(None, [note, few_units_note(estimate, *table.class_units())]))
-    if method == 'wilson' and not has_closed_interval(name):
-        method = 'percentile'  # Wilson's is of proportions
     if method == 'wilson':
         closed = (wilson_interval(estimate, defined, level) if 0 < estimate < 1 else
                   closed_interval(name, estimate, level, table))
         return Interval(estimate, closed.low, closed.high, level, f'bootstrap_{closed.method}',
-                        '; '.join(filter(None, [note, closed.note])))
+                        join_notes(note, closed.note))
     tails = np.array([(1 - level) / 2, (1 + level) / 2])
     if method == 'bca':
         tails = bca_tails(estimate, defined, jackknife, level)
     # Order statistics at (B + 1) tail: Davison and Hinkley, Bootstrap Methods, 1997, eq. 5.6.
     low, high = np.quantile(defined, tails, method='weibull')
+    if low == high:  # all but a few resamples agree
+        return closed_interval(name, estimate, level, table) if has_closed_interval(name) else None
     return Interval(estimate, float(low), float(high), level, f'bootstrap_{method}', note)
+
+
+def area_of(table: EventTable, level: float) -> Interval | None:
+    """Return the interval of the AUROC, everywhere this one; None below two units of a class."""
+    if min(table.class_units()) < 2:
+        return None
+    return delong_interval([bool(event.is_positive) for event in table.events],
+                           [event.score for event in table.events], level,
+                           groups=table.unit_index.tolist())
+
+
+def score_interval(name: str, estimate: float, replicates: NDArray[Any], level: float,
+                   table: EventTable) -> Interval | None:
+    """Return the score interval of a share; None below two resamples with a number."""
+    trials = share_trials(name).of(table)
+    carriers = int((trials > 0).sum())
+    defined = replicates[~np.isnan(replicates)]
+    if len(defined) < 2:
+        return None
+    found = share_interval(estimate, float(defined.var()), carriers, int(trials.sum()),
+                           table.num_units, level)
+    return Interval(estimate, found.low, found.high, level, 'bootstrap_score',
+                    few_units_note(table.num_units, carriers, f'with {share_trials(name).what}'))
 
 
 def left_out_note(name: str, replicates: Floats) -> str:
@@ -221,28 +283,8 @@ def left_out_note(name: str, replicates: Floats) -> str:
 
 def has_closed_interval(name: str) -> bool:
     """Tell whether a statistic has an interval without resamples; see :func:`closed_interval`."""
-    return name == AUROC or find_row(name).share_of_points
-
-
-def bca_tails(estimate: float, replicates: Floats, jackknife: Floats | None, level: float
-             ) -> NDArray[Any]:
-    """Return the two tail probabilities of the BCa interval.
-
-    Replicates equal to the estimate count half, as a recall is a lumpy number. Where the
-    estimate lies outside all replicates, the percentile interval's tails.
-    """
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    share = ((replicates < estimate).sum() + (replicates == estimate).sum() / 2) / len(replicates)
-    if not 0 < share < 1:
-        return tails
-    bias = norm.ppf(share)
-    jackknife = np.asarray(jackknife)
-    deviations = np.nanmean(jackknife) - jackknife[~np.isnan(jackknife)]
-    scale = (deviations ** 2).sum() ** 1.5
-    acceleration = (deviations ** 3).sum() / (6 * scale) if scale > 0 else 0.
-    moved = bias + norm.ppf(tails)
-    # |acceleration| is 1/6 at most, so only extreme levels come near the pole.
-    return np.asarray(norm.cdf(bias + moved / np.maximum(1 - acceleration * moved, 1e-9)))
+    row = find_row(name)
+    return name == AUROC or row.share_of_points or row.share_of_positives
 
 
 def wilson_interval(estimate: float, replicates: Floats, level: float) -> Interval:
@@ -268,38 +310,9 @@ def closed_interval(name: str, estimate: float, level: float, table: EventTable)
         closed = newcombe_auroc(estimate, positives, normals, level)
         size = f'{positives} positive and {normals} negative units'
     else:
-        trials = int((table.unit_points > 0).sum())
+        trials = int((share_trials(name).of(table) > 0).sum())
         closed = clopper_pearson(estimate * trials, trials, level)
-        size = f'{trials} units with a point'
+        size = f'{trials} units with {share_trials(name).what}'
     return Interval(estimate, closed.low, closed.high, level, closed.method,
                     f'the resamples say nothing at {estimate:g}; an interval from {size} is given '
                     'instead')
-
-def rate_interval(counts: NDArray[Any], images: NDArray[Any], level: float, num_resamples: int,
-                  seed: int) -> Interval:
-    """Return a rate over units and its BCa interval.
-
-    Where all resamples agree, as without any false positive: the exact Poisson interval of
-    as many events as the units, each taken for one image, would have at that rate.
-
-    Args:
-        counts, images: ``(U,)``, of each unit.
-        level: Nominal confidence.
-        num_resamples, seed: Of the bootstrap.
-    """
-    rate, exposed = float(counts.sum() / images.sum()), int((images > 0).sum())
-
-    def rates(blocks: Any) -> NDArray[Any]:
-        with np.errstate(invalid='ignore'):
-            values = np.concatenate([(block @ counts) / (block @ images) for block in blocks])
-        return np.asarray(values[~np.isnan(values)])
-
-    replicates = rates(draw_weights(np.zeros(len(counts), int), num_resamples,
-                                    np.random.default_rng(seed)))
-    if replicates.min() == replicates.max():
-        closed = poisson_rate(rate * exposed, exposed, level)
-        return Interval(rate, closed.low, closed.high, level, 'poisson',
-                        f'all resamples agree; an interval from {exposed} units is given instead')
-    tails = bca_tails(rate, replicates, rates(leave_one_out(len(counts))), level)
-    low, high = np.quantile(replicates, tails, method='weibull')
-    return Interval(rate, float(low), float(high), level, 'bootstrap_bca')

@@ -12,19 +12,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
-from scipy.stats import norm, rankdata
+from scipy.stats import rankdata
 
 from mmwindow.annotations.groups import unit_name
 from mmwindow.evaluation.roc import auroc, check_labels
+from mmwindow.evaluation.statistics.differences import (
+    AREA_SHARE,
+    mover_difference,
+    studentised_difference,
+    studentised_p,
+)
+from mmwindow.evaluation.statistics.few_units import few_units_note, join_notes, no_test_note
 from mmwindow.evaluation.statistics.intervals import (
+    Ends,
     Interval,
-    few_units_note,
     newcombe_auroc,
     normal_quantile,
+    t_quantile,
 )
 
-DELONG_METHODS = ('logit', 'newcombe', 'wald')
-DIFFERENCE_METHODS = ('mover', 'wald')
+DELONG_METHODS = ('blended', 'logit', 'newcombe', 'wald')
+DIFFERENCE_METHODS = ('studentised', 'mover', 'wald')
+AREA_PRIOR = 5  # units that Newcombe's interval counts as, next to DeLong's
+NO_VARIANCE = 1e-12  # of a deviation: placements that are all equal differ by rounding only
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,9 @@ class DeLongEstimate:
         num_positives, num_normals: Images.
         positive_units, normal_units: Independent units (patients) that have a positive
             image, and a normal one.
+        num_units: All independent units.
+        carriers: ``(S,)``, how many units the variance of each area effectively rests on: the
+            squared sum of their squares over the sum of their fourth powers; 0 without a variance.
     """
     areas: NDArray[Any]
     covariance: NDArray[Any]
@@ -44,6 +57,8 @@ class DeLongEstimate:
     num_normals: int
     positive_units: int
     normal_units: int
+    num_units: int
+    carriers: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -55,7 +70,8 @@ class DeLongTest:
         difference: First minus second.
         variance: Of the difference.
         z: The statistic; None where the variance is 0 and the difference is not.
-        p_value: Two-sided; None where z is.
+        p_value: Two-sided, of Student's t with one degree of freedom less than units; None where z
+            is, or below eight units.
         note: Says why where there is none.
     """
     first: Interval
@@ -138,47 +154,93 @@ def delong_covariance(labels: ArrayLike, scores: ArrayLike, groups: Sequence[Any
     cross = num_clusters / (num_clusters - 1) * deviations[0] @ deviations[1].T
     shared = np.intersect1d(cluster[labels], cluster[~labels]).size > 0
     covariance = parts[0] + parts[1] + (cross + cross.T if shared else 0)
+    squares = (deviations[0] + deviations[1]) ** 2
+    total = squares.sum(axis=1)
+    carriers = np.where(total > NO_VARIANCE ** 2,
+                        total ** 2 / np.maximum((squares ** 2).sum(axis=1), 1e-300), 0.)
     return DeLongEstimate(areas=areas, covariance=covariance, num_positives=int(labels.sum()),
                           num_normals=int((~labels).sum()), positive_units=sides[0],
-                          normal_units=sides[1])
+                          normal_units=sides[1], num_units=num_clusters, carriers=carriers)
+
+
+def blended_ends(estimate: DeLongEstimate, index: int, level: float) -> Ends:
+    """Return the ends of an interval of one area that few patients do not leave far too short.
+
+    Where all but a few patients are ranked perfectly, DeLong's variance comes from those few, and the
+    next sample may hold a patient that is far harder. On the logit scale the reach of DeLong's
+    interval to either side is blended with that of Newcombe's, which depends on the area and the
+    numbers of patients alone: the root of the mean of their squares. DeLong's has the weight of the
+    units that its variance rests on, Newcombe's that of :data:`AREA_PRIOR` units: in a fair system of
+    many patients it hardly counts. Both have the quantile of Student's t.
+
+    Assumption: the blending is ours (docs/evaluation.md); results/coverage says how it does.
+    """
+    quantile = t_quantile(level, estimate.num_units)
+    area = float(estimate.areas[index])
+    model = newcombe_auroc(area, estimate.positive_units, estimate.normal_units, level, quantile)
+    return blend_ends(area, float(estimate.covariance[index, index]), float(estimate.carriers[index]),
+                      Ends(model.low, model.high), quantile)
+
+
+def blend_ends(area: float, variance: float, weight: float, model: Ends, quantile: float) -> Ends:
+    """Return DeLong's ends blended with those of a model; see :func:`blended_ends`.
+
+    Args:
+        area: The estimate.
+        variance: DeLong's.
+        weight: Of DeLong's, in units.
+        model: The other ends.
+        quantile: Of DeLong's.
+    """
+    if not 0 < area < 1:
+        return model
+    own = quantile * np.sqrt(max(variance, 0.)) / (area * (1 - area))
+    centre = logit(area)
+    below, above = (np.sqrt((weight * own ** 2 + AREA_PRIOR * (centre - logit(end)) ** 2)
+                            / (weight + AREA_PRIOR)) for end in model)
+    return Ends(float(expit(centre - below)), float(expit(centre + above)))
 
 
 def area_interval(estimate: DeLongEstimate, index: int, level: float, method: str) -> Interval:
     """Return the interval of one system of a :class:`DeLongEstimate`."""
     if method not in DELONG_METHODS:
         raise ValueError(f'method is {method!r}; it must be one of {DELONG_METHODS}')
-    z = normal_quantile(level)
     area, variance = float(estimate.areas[index]), float(estimate.covariance[index, index])
-    deviation = np.sqrt(max(variance, 0.))
+    deviation, z = np.sqrt(max(variance, 0.)), normal_quantile(level)
     if method == 'wald':
         return Interval(area, area - z * deviation, area + z * deviation, level, 'delong_wald')
-    # 1e-12: placements that are all equal differ by rounding only.
-    degenerate = deviation < 1e-12 or not 0 < area < 1
-    if method == 'newcombe' or degenerate:
-        interval = newcombe_auroc(area, estimate.positive_units, estimate.normal_units,
-                                  level)
-        note = ('' if method == 'newcombe' else 'DeLong\'s variance is 0 here; the score interval '
-                'of Newcombe (2006), method 5, is given instead')
-        return Interval(area, interval.low, interval.high, level, 'newcombe', note)
+    note = few_units_note(estimate.num_units, min(estimate.positive_units, estimate.normal_units),
+                          'of one kind')
+    if method == 'blended':
+        low, high = blended_ends(estimate, index, level)
+        return Interval(area, low, high, level, 'delong_blended', note)
+    if method == 'newcombe' or deviation < NO_VARIANCE or not 0 < area < 1:
+        interval = newcombe_auroc(area, estimate.positive_units, estimate.normal_units, level)
+        instead = '' if method == 'newcombe' else (
+            "DeLong's variance is 0 here; the score interval of Newcombe (2006), method 5, is given "
+            'instead')
+        return Interval(area, interval.low, interval.high, level, 'newcombe',
+                        join_notes(instead, note))
     half = z * deviation / (area * (1 - area))
-    note = few_units_note(area, estimate.positive_units, estimate.normal_units)
     return Interval(area, float(expit(logit(area) - half)), float(expit(logit(area) + half)), level,
                     'delong_logit', note)
 
 
 def delong_interval(labels: ArrayLike, scores: ArrayLike, level: float = 0.95,
-                    method: str = 'logit', groups: Sequence[Any] | None = None) -> Interval:
+                    method: str = 'blended', groups: Sequence[Any] | None = None) -> Interval:
     """Return the AUROC and its confidence interval.
 
     Args:
         labels: ``(N,)``, true or 1 where the image has a finding.
         scores: ``(N,)``; infinite ones are allowed.
         level: Nominal confidence.
-        method: 'logit': DeLong's variance on the logit scale, inside [0, 1]
-            (Pepe, The Statistical Evaluation of Medical Tests, 2003, section 5.2.5);
-            where the variance is 0, as at AUROC 0 and 1, Newcombe's score interval and a
-            note. 'newcombe': that one always. 'wald': DeLong's own, unclipped and
-            empty at AUROC 1: for comparison with other software.
+        method: 'blended', the default: DeLong's on the logit scale, blended with Newcombe's
+            where its variance rests on few patients (:func:`blended_ends`). 'logit': DeLong's alone,
+            with the normal quantile (Pepe, The Statistical Evaluation of Medical Tests, 2003, section
+            5.2.5); too short for strong systems; where the variance is 0, as at AUROC 0 and 1,
+            Newcombe's score interval and a note. 'newcombe': that one always; too long for fair
+            systems. 'wald': DeLong's own, unclipped and empty at AUROC 1: for comparison with other
+            software.
         groups: As in :func:`delong_covariance`.
 
     Raises:
@@ -188,18 +250,19 @@ def delong_interval(labels: ArrayLike, scores: ArrayLike, level: float = 0.95,
 
 
 def delong_test(labels: ArrayLike, first_scores: Sequence[float], second_scores: Sequence[float],
-                level: float = 0.95, method: str = 'mover', groups: Sequence[Any] | None = None
-               ) -> DeLongTest:
+                level: float = 0.95, method: str = 'studentised',
+                groups: Sequence[Any] | None = None) -> DeLongTest:
     """Compare the AUROCs of two systems on the same images.
 
     Args:
         labels: ``(N,)``.
         first_scores, second_scores: ``(N,)``; infinite ones are allowed.
         level: Nominal confidence.
-        method: Interval of the difference. 'mover': from the two logit intervals
-            and the correlation of the areas (Zou, Psychol Methods 12 (2007) 399); it is
-            inside [-1, 1] and has a width at AUROC 1. 'wald': DeLong's own, unclipped.
-            The p-value is that of DeLong's z in both cases.
+        method: Interval of the difference. 'studentised': that of the test, inside [-1, 1]; see
+            :func:`studentised_difference`. 'mover': from the two default intervals
+            and the correlation of the areas (Zou, Psychol Methods 12 (2007) 399); longer.
+            'wald': DeLong's own, unclipped. The p-value is the same in all cases: DeLong's z
+            against Student's t.
         groups: As in :func:`delong_covariance`.
 
     Returns:
@@ -215,55 +278,39 @@ def delong_test(labels: ArrayLike, first_scores: Sequence[float], second_scores:
                          method)
 
 
-def compare_areas(estimate: DeLongEstimate, level: float = 0.95, method: str = 'mover') -> DeLongTest:
+def compare_areas(estimate: DeLongEstimate, level: float = 0.95, method: str = 'studentised'
+                  ) -> DeLongTest:
     """Compare the two systems of an estimate; see :func:`delong_test`."""
     if method not in DIFFERENCE_METHODS:
         raise ValueError(f'method is {method!r}; it must be one of {DIFFERENCE_METHODS}')
-    first, second = (area_interval(estimate, index, level, 'logit') for index in (0, 1))
+    first, second = (area_interval(estimate, index, level, 'blended') for index in (0, 1))
     contrast = np.array([1., -1.])
     difference = float(contrast @ estimate.areas)
     variance = max(float(contrast @ estimate.covariance @ contrast), 0.)
     deviation, note = np.sqrt(variance), ''
-    if deviation >= 1e-12:
+    if deviation >= NO_VARIANCE:
         z = difference / deviation
-    elif abs(difference) < 1e-12:
+    elif abs(difference) < NO_VARIANCE:
         z, note = 0., 'the two systems rank the images alike'
     else:
         z, note = None, ('the variance of the difference is 0 although there is one: every image '
                          'says the same; there is no z')
-    if method == 'mover':
+    if method == 'studentised':
+        few = min(estimate.positive_units, estimate.normal_units)
+        interval = studentised_difference(difference, float(deviation), few, estimate.num_units,
+                                          AREA_SHARE, level)
+    elif method == 'mover':
         interval = mover_difference(first, second, correlation(estimate.covariance), level)
     else:
         half = normal_quantile(level) * deviation
         interval = Interval(difference, difference - half, difference + half, level, 'delong_wald')
+    untested = no_test_note(estimate.num_units)
     return DeLongTest(first, second, interval, variance, z,
-                      None if z is None else float(2 * norm.sf(abs(z))), note)
+                      None if z is None or untested else studentised_p(z, estimate.num_units),
+                      join_notes(note, untested))
 
 
 def correlation(covariance: NDArray[Any]) -> float:
     """Return the correlation of two areas; 0 where one of them has no variance."""
     scale = np.sqrt(max(covariance[0, 0], 0) * max(covariance[1, 1], 0))
     return float(np.clip(covariance[0, 1] / scale, -1, 1)) if scale > 1e-24 else 0.
-
-
-def mover_difference(first: Interval, second: Interval, correlation: float, level: float = 0.95
-                    ) -> Interval:
-    """Return the interval of a difference from the intervals of its two terms.
-
-    Args:
-        first, second: The terms.
-        correlation: Of the two estimates.
-        level: That of both intervals.
-
-    Source: Zou, Psychol Methods 12 (2007) 399, equations 15 and 16.
-    """
-    def reach(one: float, other: float) -> float:
-        found: float = (
-            np.sqrt(max(one ** 2 - 2 * correlation * one * other + other ** 2, 0.)))
-        return found
-
-    difference = first.estimate - second.estimate
-    below = reach(first.estimate - first.low, second.high - second.estimate)
-    above = reach(first.high - first.estimate, second.estimate - second.low)
-    return Interval(difference, float(max(difference - below, -1.)),
-                    float(min(difference + above, 1.)), level, 'mover')

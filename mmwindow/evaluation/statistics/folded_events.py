@@ -7,11 +7,17 @@ from numpy.typing import NDArray
 
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.froc_settings import FROCSettings
-from mmwindow.evaluation.statistics.resampling import Units, check_events, find_units
+from mmwindow.evaluation.statistics.resampling import (
+    Units,
+    check_events,
+    draw_weights,
+    find_units,
+)
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
 
 Fold: TypeAlias = Hashable
 Folds: TypeAlias = Mapping[Any, Sequence[ImageEvents]]
+FoldStatistics: TypeAlias = dict[Any, dict[str, NDArray[Any]]]  # fold -> statistic -> ``(B,)``
 
 
 def check_folds(folds: Folds) -> dict[Fold, list[ImageEvents]]:
@@ -73,6 +79,10 @@ class FoldedEvents:
                    table.statistics(np.ones((1, len(parts[fold])), np.int32)).items()}
             for fold, table in self.tables.items()}
 
+    def num_fold_units(self, fold: Fold) -> int:
+        """Return how many units a fold has."""
+        return self.tables[fold].num_units
+
     def counted_folds(self, name: str) -> list[Fold]:
         """Return the folds that have a number of a statistic."""
         return [fold for fold, values in self.estimates.items() if not np.isnan(values[name])]
@@ -87,14 +97,46 @@ class FoldedEvents:
             dict[str, ndarray]: ``(B,)`` float64. Folds that have no number of a statistic before
             any resampling do not count; NaN where a weighting leaves another one without.
         """
-        parts = {fold: table.statistics(weights[:, start:stop]) for (fold, table), start, stop in
-                 zip(self.tables.items(), self.ends[:-1], self.ends[1:], strict=True)}
+        return self.means(self.fold_statistics(weights))
+
+    def fold_statistics(self, weights: NDArray[Any]) -> FoldStatistics:
+        """Return the statistics of each fold, ``(B,)``, under weights as in :meth:`statistics`."""
+        return {fold: table.statistics(weights[:, start:stop]) for (fold, table), start, stop in
+                zip(self.tables.items(), self.ends[:-1], self.ends[1:], strict=True)}
+
+    def means(self, statistics: FoldStatistics) -> dict[str, NDArray[Any]]:
+        """Return the mean over the folds that count of each statistic."""
         result = {}
         for name in self.settings.names:
-            counted = [parts[fold][name] for fold in self.counted_folds(name)]
-            result[name] = (np.mean(counted, axis=0) if counted else
-                            np.full(len(weights), np.nan))
+            counted = [statistics[fold][name] for fold in self.counted_folds(name)]
+            size = len(next(iter(statistics.values()))[name])
+            result[name] = np.mean(counted, axis=0) if counted else np.full(size, np.nan)
         return result
+
+    def resample(self, num_resamples: int, seed: int) -> FoldStatistics:
+        """Return the statistics of each fold in resamples of its units, ``(num_resamples,)``."""
+        blocks = [self.fold_statistics(weights) for weights in draw_weights(
+            self.strata, num_resamples, np.random.default_rng(seed))]
+        return {fold: {name: np.concatenate([block[fold][name] for block in blocks])
+                       for name in self.settings.names} for fold in self.folds}
+
+    @property
+    def unit_index(self) -> NDArray[Any]:
+        """``(N,)``, the unit of each image."""
+        return self.units.index
+
+    @property
+    def num_units(self) -> int:
+        """Units of all folds."""
+        return len(self.units)
+
+    def counted_units(self, name: str) -> int:
+        """Return how many units the folds have that have a number of a statistic."""
+        return sum(self.num_fold_units(fold) for fold in self.counted_folds(name))
+
+    def free_units(self, name: str) -> int:
+        """Return how many units of one fold tell a variance as well: each further fold costs one."""
+        return self.counted_units(name) - len(self.counted_folds(name)) + 1
 
     @property
     def events(self) -> list[ImageEvents]:
@@ -105,6 +147,11 @@ class FoldedEvents:
     def unit_points(self) -> NDArray[Any]:
         """``(U,)``, points of each unit."""
         return np.concatenate([table.unit_points for table in self.tables.values()])
+
+    @property
+    def unit_positives(self) -> NDArray[Any]:
+        """``(U,)``, images with a finding of each unit."""
+        return np.concatenate([table.unit_positives for table in self.tables.values()])
 
     def class_units(self) -> list[int]:
         """Return how many units have a positive image, and how many a negative one."""

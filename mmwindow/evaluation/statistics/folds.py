@@ -4,8 +4,8 @@ Each fold is tested by a model of its own, and models score on different scales.
 different models are ranked against each other; the mean over folds compares only what one model has
 scored. So the mean comes first, and the pooled images come second (docs/method.md, section 9).
 """
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,27 +15,35 @@ from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.metric_names import display_name
 from mmwindow.evaluation.statistics.bootstrap import (
     DEFAULT_RESAMPLES,
-    NO_SPREAD,
     check_request,
     collect,
+    has_closed_interval,
+    left_out_note,
     missing_reasons,
+    no_interval_reason,
+    share_trials,
     statistic_interval,
+    statistic_method,
 )
-from mmwindow.evaluation.statistics.compare import (
-    Comparison,
-    difference_interval,
-    match_images,
-    two_sided_p,
+from mmwindow.evaluation.statistics.compare import Comparison, match_images
+from mmwindow.evaluation.statistics.delong import DeLongTest
+from mmwindow.evaluation.statistics.differences import (
+    NO_DEVIATION,
+    POINT_SHARE,
+    sign_p,
+    studentised_difference,
+    studentised_p,
 )
-from mmwindow.evaluation.statistics.delong import (
-    DeLongEstimate,
-    area_interval,
-    compare_areas,
-    delong_covariance,
+from mmwindow.evaluation.statistics.few_units import few_units_note, join_notes, no_test_note
+from mmwindow.evaluation.statistics.fold_areas import compare_mean_areas, mean_area_interval
+from mmwindow.evaluation.statistics.folded_events import (
+    FoldedEvents,
+    Folds,
+    FoldStatistics,
+    check_folds,
 )
-from mmwindow.evaluation.statistics.folded_events import FoldedEvents, Folds, check_folds
-from mmwindow.evaluation.statistics.intervals import Interval, newcombe_auroc
-from mmwindow.evaluation.statistics.resampling import draw_weights, find_units, leave_one_out
+from mmwindow.evaluation.statistics.intervals import Interval, share_interval
+from mmwindow.evaluation.statistics.resampling import find_units, leave_one_out
 from mmwindow.evaluation.statistics.table import AUROC
 
 POOLED_TOLERANCE = 0.01  # a larger difference of pooled number and mean is said
@@ -77,7 +85,7 @@ class FoldResult:
 
 def mean_over_folds(folds: Folds, settings: FROCSettings | None = None,
                     num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0, level: float = 0.95,
-                    method: str = 'bca') -> FoldResult:
+                    method: str = 'default') -> FoldResult:
     """Return the mean over folds of AUROC, recalls and FROC score, with intervals.
 
     In each resample the patients of each fold are drawn with replacement among themselves, and the
@@ -100,23 +108,28 @@ def mean_over_folds(folds: Folds, settings: FROCSettings | None = None,
     check_request(num_resamples, level, method)
     table = FoldedEvents(check_folds(folds), settings)
     estimates = mean_of_folds(table)
-    replicates = collect(table, draw_weights(table.strata, num_resamples,
-                                             np.random.default_rng(seed)))
-    jackknife = collect(table, leave_one_out(len(table.units))) if method == 'bca' else {}
+    drawn = table.resample(num_resamples, seed)
+    replicates = table.means(drawn)
+    methods = {name: statistic_method(name, method) for name in settings.names}
+    jackknife = collect(table, leave_one_out(len(table.units))) if 'bca' in methods.values() else {}
     reasons = missing_reasons(table.events, settings, estimates)
     small = one_unit_reason(table)
-    intervals: dict[str, Interval | None] = {}
+    intervals: dict[str, Interval | None] = dict.fromkeys(settings.names)
     for name, estimate in estimates.items():
-        intervals[name] = None
         if name in reasons:
             continue
         if small:
             reasons[name] = small
             continue
-        intervals[name] = mean_area_interval(table, level) if name == AUROC else statistic_interval(
-            name, estimate, replicates[name], jackknife.get(name), level, method, table)
+        if methods[name] == 'delong':
+            intervals[name] = mean_area_interval(table, level)
+        elif methods[name] == 'score':
+            intervals[name] = mean_share_interval(name, estimate, drawn, level, table)
+        else:
+            intervals[name] = statistic_interval(name, estimate, replicates[name],
+                                                 jackknife.get(name), level, method, table)
         if intervals[name] is None:
-            reasons[name] = NO_SPREAD
+            reasons[name] = no_interval_reason(name)
     events = table.events
     return FoldResult(
         estimates=estimates, intervals=intervals, reasons=reasons, replicates=replicates,
@@ -125,6 +138,46 @@ def mean_over_folds(folds: Folds, settings: FROCSettings | None = None,
         num_units=len(table.units), num_images=len(events),
         num_positives=sum(bool(event.is_positive) for event in events),
         num_points=sum(len(event.recall_levels) for event in events), settings=settings)
+
+
+def mean_variance(name: str, drawn: FoldStatistics, table: FoldedEvents) -> float:
+    """Return the variance over resamples of a mean over folds; NaN where a fold has none.
+
+    A resample of n patients varies less than a new sample, by ``(n - 1) / n``. In one data set of all
+    patients this hardly counts, in folds it does: the ratio of the two is made good.
+
+    Args:
+        name: Of the statistic.
+        drawn: From :meth:`FoldedEvents.resample`, or a difference of such.
+        table: The folds.
+    """
+    counted = table.counted_folds(name)
+    sizes = [table.num_fold_units(fold) for fold in counted]
+    total = table.counted_units(name)
+    variances = []
+    for fold, size in zip(counted, sizes, strict=True):
+        defined = drawn[fold][name][~np.isnan(drawn[fold][name])]
+        steady = 1. if len(counted) == 1 else size / (size - 1) * (total - 1) / total
+        variances.append(float(defined.var()) * steady if len(defined) > 1 else np.nan)
+    return float(sum(variances)) / len(counted) ** 2
+
+
+def mean_share_interval(name: str, estimate: float, drawn: FoldStatistics, level: float,
+                        table: FoldedEvents) -> Interval | None:
+    """Return the score interval of a mean share; None where a fold has no variance.
+
+    Of one fold it is that of
+    :func:`~mmwindow.evaluation.statistics.bootstrap.score_interval`.
+    """
+    trials = share_trials(name).of(table)
+    carriers, variance = int((trials > 0).sum()), mean_variance(name, drawn, table)
+    if np.isnan(variance):
+        return None
+    found = share_interval(estimate, variance, carriers, int(trials.sum()),
+                           table.free_units(name), level)
+    return Interval(estimate, found.low, found.high, level, 'bootstrap_score',
+                    few_units_note(table.counted_units(name), carriers,
+                                   f'with {share_trials(name).what}'))
 
 
 def mean_of_folds(table: FoldedEvents) -> dict[str, float]:
@@ -162,51 +215,6 @@ def left_out_notes(table: FoldedEvents) -> dict[str, str]:
     return notes
 
 
-def mean_estimate(systems: Sequence[FoldedEvents]) -> DeLongEstimate:
-    """Return DeLong's estimate of the mean AUROCs of systems over folds.
-
-    Folds share no patient, so the variance of the mean is the sum of the folds' by the square of
-    their number.
-
-    Args:
-        systems: On the same images, fold by fold and in one order.
-
-    Raises:
-        ValueError: A fold has fewer than two patients of a kind; the message says so.
-    """
-    first = systems[0]
-    counted = first.counted_folds(AUROC)
-    estimates = [delong_covariance(
-        [event.is_positive for event in first.folds[fold]],
-        [[event.score for event in system.folds[fold]] for system in systems],
-        groups=find_units(first.folds[fold]).index.tolist()) for fold in counted]
-    return DeLongEstimate(
-        areas=np.mean([estimate.areas for estimate in estimates], axis=0),
-        covariance=np.mean([estimate.covariance for estimate in estimates], axis=0) / len(counted),
-        num_positives=sum(estimate.num_positives for estimate in estimates),
-        num_normals=sum(estimate.num_normals for estimate in estimates),
-        positive_units=sum(estimate.positive_units for estimate in estimates),
-        normal_units=sum(estimate.normal_units for estimate in estimates))
-
-
-def mean_area_interval(table: FoldedEvents, level: float) -> Interval | None:
-    """Return the interval of the mean AUROC: DeLong's variance within folds, logit scale.
-
-    Where a fold has a single patient of a kind and so no variance: Newcombe's score interval from
-    the patients of all folds; None where there is one fold.
-    """
-    try:
-        return area_interval(mean_estimate([table]), 0, level, 'logit')
-    except ValueError as error:
-        if len(table.counted_folds(AUROC)) < 2:
-            return None
-        area = mean_of_folds(table)[AUROC]
-        positives, negatives = table.class_units()
-        closed = newcombe_auroc(area, positives, negatives, level)
-        return Interval(area, closed.low, closed.high, level, closed.method, f'{error}; the score '
-                        'interval of Newcombe (2006), method 5, is given instead')
-
-
 def compare_over_folds(first: Folds, second: Folds, settings: FROCSettings | None = None,
                        num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0, level: float = 0.95
                        ) -> Comparison:
@@ -227,7 +235,7 @@ def compare_over_folds(first: Folds, second: Folds, settings: FROCSettings | Non
             :func:`~mmwindow.evaluation.statistics.compare.match_images`.
     """
     settings = settings or FROCSettings()
-    check_request(num_resamples, level, 'percentile')
+    check_request(num_resamples, level, 'default')
     own, others = check_folds(first), check_folds(second)
     if set(own) != set(others):
         raise ValueError(f'the first system has the folds {sorted(own, key=str)}, the second '
@@ -239,30 +247,69 @@ def compare_over_folds(first: Folds, second: Folds, settings: FROCSettings | Non
     if small:
         raise ValueError(f'{small}; resampling needs at least two patients in each fold')
     # The same seed, so the same resamples.
-    drawn = [collect(table, draw_weights(table.strata, num_resamples, np.random.default_rng(seed)))
-             for table in tables]
-    replicates = {name: drawn[0][name] - drawn[1][name] for name in settings.names}
+    drawn = [table.resample(num_resamples, seed) for table in tables]
+    between = {fold: {name: drawn[0][fold][name] - drawn[1][fold][name] for name in settings.names}
+               for fold in own}
+    replicates = tables[0].means(between)
     reasons = {**missing_reasons(tables[1].events, settings, estimates[1]),
                **missing_reasons(tables[0].events, settings, estimates[0])}
-    reasons.update({name: NO_SPREAD for name, values in replicates.items()
-                    if name not in reasons and (~np.isnan(values)).sum() < 2})
+    test = None
+    try:
+        test = compare_mean_areas(tables[0], tables[1], level)
+    except ValueError as error:
+        reasons['delong'] = str(error)
     differences: dict[str, Interval | None] = dict.fromkeys(settings.names)
     p_values: dict[str, float | None] = dict.fromkeys(settings.names)
     for name in settings.names:
-        if name not in reasons:
-            difference = estimates[0][name] - estimates[1][name]
-            differences[name] = difference_interval(difference, replicates[name], level, name)
-            p_values[name] = two_sided_p(replicates[name])
-    test = None
-    try:
-        test = compare_areas(mean_estimate(tables), level)
-    except ValueError as error:
-        reasons['delong'] = str(error)
+        if name in reasons:
+            continue
+        differences[name], p_values[name] = compare_means(
+            name, estimates[0][name] - estimates[1][name], between, tables[0], level, test)
+        if differences[name] is None:
+            reasons[name] = no_interval_reason(name)
+    untested = no_test_note(len(tables[0].units))
+    if untested:
+        p_values, reasons['p_values'] = dict.fromkeys(settings.names), untested
     return Comparison(
         first=estimates[0], second=estimates[1], differences=differences, p_values=p_values,
         reasons=reasons, delong=test, replicates=replicates, num_resamples=num_resamples, seed=seed,
         num_units=len(tables[0].units), num_images=len(tables[0].events), stratify_by=None,
         settings=settings)
+
+
+def compare_means(name: str, difference: float, between: FoldStatistics, table: FoldedEvents,
+                  level: float, test: DeLongTest | None) -> tuple[Interval | None, float | None]:
+    """Return the interval and the p-value of a difference of means; None where there is none.
+
+    AUROC: DeLong's. All else as
+    :func:`~mmwindow.evaluation.statistics.compare.studentised`, which it is for one fold.
+
+    Args:
+        name: Of the statistic.
+        difference: Of the means.
+        between: Differences in resamples, fold by fold.
+        table: Of one of the systems, for its units.
+        level: Nominal confidence.
+        test: Of the AUROC.
+    """
+    if name == AUROC:
+        return (None, None) if test is None else (test.difference, test.p_value)
+    is_share = has_closed_interval(name)
+    units, free = table.counted_units(name), table.free_units(name)
+    carriers = int((share_trials(name).of(table) > 0).sum()) if is_share else units
+    variance = mean_variance(name, between, table)
+    if np.isnan(variance) or not is_share and variance < NO_DEVIATION ** 2:
+        return None, None
+    deviation = float(np.sqrt(variance))
+    found = studentised_difference(difference, deviation, carriers, free,
+                                   POINT_SHARE if is_share else 0., level)
+    notes = [found.note.removesuffix(few_units_note(free)).removesuffix('; '),
+             left_out_note(name, table.means(between)[name]),
+             few_units_note(units, carriers, f'with {share_trials(name).what}')]
+    found = replace(found, note=join_notes(*notes))
+    if deviation >= NO_DEVIATION:
+        return found, studentised_p(difference / deviation, free)
+    return found, 1. if abs(difference) < NO_DEVIATION else sign_p(carriers)
 
 
 def pooling_warnings(means: Mapping[str, float | None], pooled: Mapping[str, float | None],

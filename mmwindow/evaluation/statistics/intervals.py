@@ -2,15 +2,18 @@
 
 All stay inside the range of what they estimate, at its ends too.
 """
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import beta, chi2, norm
+from scipy.special import ndtri, stdtrit
+from scipy.stats import beta, chi2
 
-FEW_UNITS = 30
+PRIOR_UNITS = 3  # what a variance of few patients is blended with counts as so many of them
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,26 @@ def normal_quantile(level: float) -> float:
     """
     if not 0 < level < 1:
         raise ValueError(f'the confidence level is {level}; a fraction such as 0.95 is expected')
-    return float(norm.isf((1 - level) / 2))
+    return float(-ndtri((1 - level) / 2))
+
+
+def t_quantile(level: float, num_units: int) -> float:
+    """Return the two-sided quantile of Student's t for a variance estimated from units.
+
+    Args:
+        level: Nominal confidence.
+        num_units: Patients; one less are the degrees of freedom.
+
+    Raises:
+        ValueError: The level is not between 0 and 1, or there are fewer than two units.
+
+    >>> round(t_quantile(0.95, 12), 3), round(t_quantile(0.95, 10 ** 6), 3)
+    (2.201, 1.96)
+    """
+    normal_quantile(level)
+    if num_units < 2:
+        raise ValueError(f'there is {num_units} unit; a variance needs at least two patients')
+    return float(-stdtrit(num_units - 1, (1 - level) / 2))
 
 
 def check_counts(successes: float, trials: float) -> None:
@@ -50,13 +72,15 @@ def check_counts(successes: float, trials: float) -> None:
                          'successes at most, are expected')
 
 
-def wilson(successes: float, trials: float, level: float = 0.95) -> Interval:
+def wilson(successes: float, trials: float, level: float = 0.95, quantile: float | None = None
+          ) -> Interval:
     """Return Wilson's score interval of a proportion.
 
     Args:
         successes: May be fractional, for an effective number of trials.
         trials: At least 1 success or failure.
         level: Nominal confidence.
+        quantile: In place of the normal one, as where the number of trials is estimated.
 
     Raises:
         ValueError: The counts are no proportion, or the level no fraction.
@@ -64,7 +88,7 @@ def wilson(successes: float, trials: float, level: float = 0.95) -> Interval:
     Source: Wilson, J Am Stat Assoc 22 (1927) 209.
     """
     check_counts(successes, trials)
-    z = normal_quantile(level)
+    z = normal_quantile(level) if quantile is None else quantile
     share = successes / trials
     centre = (share + z ** 2 / (2 * trials)) / (1 + z ** 2 / trials)
     half = z / (1 + z ** 2 / trials) * np.sqrt(
@@ -92,43 +116,90 @@ def clopper_pearson(successes: float, trials: float, level: float = 0.95) -> Int
 
 
 PROPORTION_METHODS = {'wilson': wilson, 'clopper_pearson': clopper_pearson}
+CLUSTERED_METHODS = ('score', *PROPORTION_METHODS)
+
+
+def effective_trials(share: float, variance: float, units: float, most: float) -> float:
+    """Return how many independent trials a share is worth.
+
+    The variance of the share is compared with that of ``units`` trials, ``p (1 - p) / units``. The
+    ratio is blended with 1, which counts as :data:`PRIOR_UNITS` units: a variance from few units may
+    be far too small, and at a share of 0 or 1 it says nothing.
+
+    Args:
+        share: The estimate, in [0, 1].
+        variance: Of it, over units.
+        units: How many units have a trial.
+        most: Trials; no share is worth more.
+
+    Source: Korn and Graubard, Survey Methodology 24 (1998) 193 (effective sample size).
+    Assumption: the blending is ours (docs/evaluation.md); results/coverage says how it does.
+    """
+    plain = share * (1 - share)
+    ratio = max(units * variance / plain, units / most) if plain > 0 else 1.
+    ratio = (units * ratio + PRIOR_UNITS) / (units + PRIOR_UNITS)
+    return float(min(units / ratio, most))
+
+
+def share_interval(share: float, variance: float, units: float, most: float, num_units: int,
+                   level: float = 0.95) -> Interval:
+    """Return the score interval of a share whose variance over patients is known.
+
+    Wilson's with :func:`effective_trials` and the quantile of Student's t. It has a width
+    always, and is wider with fewer patients.
+
+    Args:
+        share, variance, units, most: As in :func:`effective_trials`.
+        num_units: All patients, those without a trial included; at least 2.
+        level: Nominal confidence.
+    """
+    trials = effective_trials(share, variance, units, most)
+    found = wilson(share * trials, trials, level, t_quantile(level, num_units))
+    # share * trials is rounded; the estimate is the plain ratio, and so are 0 and 1.
+    return Interval(float(share), 0. if share == 0 else found.low, 1. if share == 1 else found.high,
+                    level, 'score')
 
 
 def clustered_proportion(successes: NDArray[Any], trials: NDArray[Any], level: float = 0.95,
                          method: str = 'wilson') -> Interval:
     """Return the interval of a proportion whose trials come in independent clusters.
 
-    The number of trials is replaced by the effective one, ``p (1 - p) / variance`` with
-    the variance of the ratio over clusters; at 0 and 1, where that says nothing, by the
-    number of clusters. With one trial in each cluster it is the plain interval. Never
-    narrower than the plain interval.
+    The number of trials is replaced by the effective one, from the variance of the ratio over
+    clusters. 'wilson' and 'clopper_pearson' take this variance as it is, at 0 and 1, where it says
+    nothing, the number of clusters; with one trial in each cluster they are the plain intervals.
+    'score' steadies it, see :func:`share_interval`. None is narrower than the plain interval.
 
     Args:
         successes, trials: ``(C,)``, counts of each cluster (patient).
         level: Nominal confidence.
-        method: 'wilson' or 'clopper_pearson'.
+        method: 'score', 'wilson' or 'clopper_pearson'.
 
     Raises:
-        ValueError: Unknown method, no trial, or counts that are no proportion.
+        ValueError: Unknown method, no trial, counts that are no proportion, or with 'score' fewer
+            than two clusters.
 
     Source: Korn and Graubard, Survey Methodology 24 (1998) 193 (effective sample size).
     """
-    if method not in PROPORTION_METHODS:
-        raise ValueError(f'method is {method!r}; it must be one of {tuple(PROPORTION_METHODS)}')
+    if method not in CLUSTERED_METHODS:
+        raise ValueError(f'method is {method!r}; it must be one of {CLUSTERED_METHODS}')
     successes, trials = np.asarray(successes, float), np.asarray(trials, float)
     total, found = trials.sum(), successes.sum()
     check_counts(found, total)
-    share = found / total
-    effective = float((trials > 0).sum())
-    variance = ((successes - share * trials) ** 2).sum() / total ** 2
-    if 0 < share < 1:
-        effective = min(total, share * (1 - share) / variance) if variance > 0 else total
-    plain = PROPORTION_METHODS[method](share * effective, effective, level)
+    share, clusters = float(found / total), int((trials > 0).sum())
+    variance = float(((successes - share * trials) ** 2).sum() / total ** 2)
+    if method == 'score':
+        interval = share_interval(share, variance, clusters, total, len(trials), level)
+        effective = effective_trials(share, variance, clusters, total)
+    else:
+        effective = float(clusters)
+        if 0 < share < 1:
+            effective = min(total, share * (1 - share) / variance) if variance > 0 else total
+        interval = PROPORTION_METHODS[method](share * effective, effective, level)
     note = '' if effective > total * (1 - 1e-9) else (
-        f'{total:g} trials in {int((trials > 0).sum())} clusters count as {effective:.4g}')
+        f'{total:g} trials in {clusters} clusters count as {effective:.4g}')
     # share * effective is rounded; the estimate is the plain ratio, and so are 0 and 1.
-    return Interval(float(share), 0. if share == 0 else plain.low,
-                    1. if share == 1 else plain.high, level, method, note)
+    return Interval(share, 0. if share == 0 else interval.low,
+                    1. if share == 1 else interval.high, level, method, note)
 
 
 def poisson_rate(count: float, exposure: float, level: float = 0.95) -> Interval:
@@ -155,20 +226,6 @@ def poisson_rate(count: float, exposure: float, level: float = 0.95) -> Interval
     return Interval(count / exposure, low / exposure, high / exposure, level, 'poisson')
 
 
-def few_units_note(area: Any, num_positives: Any, num_normals: Any) -> str:
-    """Return a warning of an AUROC interval that its variance may leave too short, or ''.
-
-    With a few findings far harder than the rest, and few patients, most samples hold hardly any
-    of the hard ones: intervals made from the sample's own variance then held 86 to 88 % instead
-    of 95 (results/coverage, the strong system, 50 patients).
-    """
-    few = min(num_positives, num_normals)
-    if area <= 0.95 or few >= FEW_UNITS:
-        return ''
-    return (f'AUROC above .95 from {few} units of one class: too short where rare findings are far '
-            "harder than the rest; delong_interval(method='newcombe') is safer")
-
-
 def hanley_mcneil_variance(area: Any, num_positives: Any, num_normals: Any) -> Any:
     """Return the variance of an AUROC from its value and the two numbers alone.
 
@@ -180,8 +237,8 @@ def hanley_mcneil_variance(area: Any, num_positives: Any, num_normals: Any) -> A
         1 + other * ((1 - area) / (2 - area) + area / (1 + area)))
 
 
-def newcombe_auroc(area: float, num_positives: int, num_normals: int, level: float = 0.95
-                  ) -> Interval:
+def newcombe_auroc(area: float, num_positives: int, num_normals: int, level: float = 0.95,
+                   quantile: float | None = None) -> Interval:
     """Return the score interval of an AUROC: it needs no variance and holds at 0 and 1.
 
     The ends are the areas A with ``|A - area| = z sqrt(variance(A))``.
@@ -190,6 +247,7 @@ def newcombe_auroc(area: float, num_positives: int, num_normals: int, level: flo
         area: The AUROC, in [0, 1].
         num_positives, num_normals: Independent images (units) of each class.
         level: Nominal confidence.
+        quantile: In place of the normal one.
 
     Raises:
         ValueError: The area is outside [0, 1], or a class is empty.
@@ -199,11 +257,29 @@ def newcombe_auroc(area: float, num_positives: int, num_normals: int, level: flo
     if not 0 <= area <= 1 or num_positives < 1 or num_normals < 1:
         raise ValueError(f'AUROC {area} of {num_positives} positives and {num_normals} normals: a '
                          'number in [0, 1] and at least one of each are expected')
-    z = normal_quantile(level)
+    low, high = score_ends(area, partial(hanley_mcneil_variance, num_positives=num_positives,
+                                         num_normals=num_normals),
+                           normal_quantile(level) if quantile is None else quantile)
+    return Interval(float(area), low, high, level, 'newcombe')
 
-    def excess(guess: Any) -> Any:
-        return abs(guess - area) - z * np.sqrt(
-            hanley_mcneil_variance(guess, num_positives, num_normals))
+
+class Ends(NamedTuple):
+    """Of an interval."""
+
+    low: float
+    high: float
+
+
+def score_ends(area: float, variance: Callable[[float], float], quantile: float) -> Ends:
+    """Return the areas A with ``|A - area| = quantile * sqrt(variance(A))``, one on each side.
+
+    Args:
+        area: The estimate, in [0, 1].
+        variance: Of an estimate whose truth is A; 0 at 0 and 1.
+        quantile: Of the interval.
+    """
+    def excess(guess: float) -> float:
+        return float(abs(guess - area) - quantile * np.sqrt(variance(guess)))
 
     # At the area itself the excess is negative, at 0 and 1 it is the distance: one sign change.
     low = brentq(excess, 0., area) if 0 < area < 1 else 0.
@@ -213,4 +289,4 @@ def newcombe_auroc(area: float, num_positives: int, num_normals: int, level: flo
         low = brentq(excess, 0., 1 - inside)
     if area == 0:
         high = brentq(excess, inside, 1.)
-    return Interval(float(area), float(low), float(high), level, 'newcombe')
+    return Ends(float(low), float(high))

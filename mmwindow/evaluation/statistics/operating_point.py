@@ -1,7 +1,7 @@
 """A threshold chosen on validation images, and what it does on test images."""
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,10 @@ from mmwindow.evaluation.froc_settings import (
     counted_curve,
     counted_events,
 )
-from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES, rate_interval
+from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES
+from mmwindow.evaluation.statistics.few_units import few_units_note, join_notes
 from mmwindow.evaluation.statistics.intervals import Interval, clustered_proportion
+from mmwindow.evaluation.statistics.rates import rate_interval
 from mmwindow.evaluation.statistics.resampling import check_events, find_units
 from mmwindow.evaluation.statistics.shared_images import KnownImages
 
@@ -224,13 +226,12 @@ def image_threshold(positives: NDArray[Any], normals: NDArray[Any], rule: str, t
 
 def apply_operating_point(point: OperatingPoint, events: Sequence[ImageEvents],
                           level: float = 0.95, num_resamples: int = DEFAULT_RESAMPLES,
-                          seed: int = 0, proportion_method: str = 'wilson') -> OperatingPointResult:
+                          seed: int = 0, proportion_method: str = 'score') -> OperatingPointResult:
     """Return what a threshold does on test images, with intervals over patients.
 
-    Sensitivity, specificity and recall are proportions at a fixed threshold: Wilson's (or
-    Clopper and Pearson's) interval, with the effective number of trials where patients
-    have several (``clustered_proportion``). The FP rate:
-    BCa bootstrap over patients; without any false positive the exact Poisson bound.
+    Sensitivity, specificity and recall are proportions at a fixed threshold: the score interval with
+    the effective number of trials (``clustered_proportion``). The FP rate: the exact Poisson interval
+    with the effective number of patients (``rate_interval``). None has zero width.
     The intervals are those of the test images; that the threshold itself was chosen on
     finitely many is not in them. Warns where images or patients are the same that the threshold was
     chosen on.
@@ -240,7 +241,7 @@ def apply_operating_point(point: OperatingPoint, events: Sequence[ImageEvents],
         events: The test images.
         level: Nominal confidence.
         num_resamples, seed: Of the bootstrap.
-        proportion_method: 'wilson' or 'clopper_pearson'.
+        proportion_method: 'score', 'wilson' or 'clopper_pearson'.
 
     Returns:
         OperatingPointResult
@@ -260,18 +261,27 @@ def apply_operating_point(point: OperatingPoint, events: Sequence[ImageEvents],
             for name, values in image_counts(point, events).items()}
     total = {name: int(values.sum()) for name, values in unit.items()}
     numbers, reasons = dict.fromkeys(('sensitivity', 'specificity', 'recall', 'fp_rate')), {}
-    shares = dict(sensitivity=('true_positives', 'positives', 'image with a finding'),
-                  specificity=('true_negatives', 'normals', 'image without a finding'),
-                  recall=('recalled_points', 'points', 'point in its frame'))
-    for name, (successes, trials, what) in shares.items():
+    shares = dict(sensitivity=('true_positives', 'positives', 'image with a finding',
+                               'a positive image'),
+                  specificity=('true_negatives', 'normals', 'image without a finding',
+                               'a negative image'),
+                  recall=('recalled_points', 'points', 'point in its frame', 'a point'))
+    one_unit = f'no interval, so no number: all images are of one unit, {units.names[0]}'
+    for name, (successes, trials, what, carried) in shares.items():
         if total[trials] == 0:
             reasons[name] = f'no {what} among {len(events)} test images'
+        elif len(units) < 2:
+            reasons[name] = one_unit
         else:
-            numbers[name] = clustered_proportion(unit[successes], unit[trials], level,
-                                                 proportion_method)
+            found = clustered_proportion(unit[successes], unit[trials], level, proportion_method)
+            carriers = int((unit[trials] > 0).sum())
+            numbers[name] = replace(found, note=join_notes(
+                found.note, few_units_note(len(units), carriers, f'with {carried}')))
     if total['counted_images'] == 0:
         reasons['fp_rate'] = (f'false positives are counted on {point.fp_denominator} images; there '
                               f'is none among {len(events)} test images')
+    elif len(units) < 2:
+        reasons['fp_rate'] = one_unit
     else:
         numbers['fp_rate'] = rate_interval(unit['false_positive_findings'], unit['counted_images'],
                                            level, num_resamples, seed)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from mmwindow.annotations.groups import group_name
 from mmwindow.evaluation.events.image_events import ImageEvents
@@ -115,11 +116,15 @@ def draw_weights(strata: NDArray[Any], num_resamples: int, rng: np.random.Genera
     for start in range(0, num_resamples, block):
         rows = min(block, num_resamples - start)
         weights = np.zeros((rows, len(strata)), dtype=np.int32)
-        # One row after the other, so that a seed gives the same resamples whatever the block.
-        drawn = [[rng.integers(len(mine), size=len(mine)) for mine in members]
-                 for _ in range(rows)]
-        for number, mine in enumerate(members):
-            places = np.stack([row[number] for row in drawn])
+        # One row after the other, so that a seed gives the same resamples whatever the block; within
+        # a single stratum numpy draws all rows at once in that very order.
+        if len(members) == 1:
+            drawn = [rng.integers(len(strata), size=(rows, len(strata)))]
+        else:
+            each = [[rng.integers(len(mine), size=len(mine)) for mine in members]
+                    for _ in range(rows)]
+            drawn = [np.stack(parts) for parts in zip(*each, strict=True)]
+        for mine, places in zip(members, drawn, strict=True):
             places += np.arange(rows)[:, None] * len(mine)
             weights[:, mine] = np.bincount(
                 places.ravel(), minlength=rows * len(mine)).reshape(rows, len(mine))
@@ -133,3 +138,24 @@ def leave_one_out(num_units: int, block: int = BLOCK) -> Iterator[NDArray[np.int
         weights = np.ones((len(left_out), num_units), dtype=np.int32)
         weights[np.arange(len(left_out)), left_out] = 0
         yield weights
+
+
+def bca_tails(estimate: float, replicates: NDArray[Any], jackknife: NDArray[Any] | None, level: float
+             ) -> NDArray[Any]:
+    """Return the two tail probabilities of the BCa interval.
+
+    Replicates equal to the estimate count half, as a recall is a lumpy number. Where the
+    estimate lies outside all replicates, the percentile interval's tails.
+    """
+    tails = np.array([(1 - level) / 2, (1 + level) / 2])
+    share = ((replicates < estimate).sum() + (replicates == estimate).sum() / 2) / len(replicates)
+    if not 0 < share < 1:
+        return tails
+    bias = norm.ppf(share)
+    jackknife = np.asarray(jackknife)
+    deviations = np.nanmean(jackknife) - jackknife[~np.isnan(jackknife)]
+    scale = (deviations ** 2).sum() ** 1.5
+    acceleration = (deviations ** 3).sum() / (6 * scale) if scale > 0 else 0.
+    moved = bias + norm.ppf(tails)
+    # |acceleration| is 1/6 at most, so only extreme levels come near the pole.
+    return np.asarray(norm.cdf(bias + moved / np.maximum(1 - acceleration * moved, 1e-9)))

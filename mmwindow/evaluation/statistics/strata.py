@@ -140,7 +140,7 @@ def stratum_of(event: Any, field: str) -> Any:
 
 def evaluate_strata(events: Sequence[ImageEvents], field: str,
                     settings: FROCSettings | None = None, num_resamples: int = DEFAULT_RESAMPLES,
-                    seed: int = 0, level: float = 0.95, method: str = 'bca') -> StratifiedResult:
+                    seed: int = 0, level: float = 0.95, method: str = 'default') -> StratifiedResult:
     """Return the statistics for each value of a field, and for all images.
 
     The FP rate of a stratum is that of its own images.
@@ -176,7 +176,7 @@ def evaluate_strata(events: Sequence[ImageEvents], field: str,
 
 def evaluate_folds(folds: dict[str, Sequence[ImageEvents]], settings: FROCSettings | None = None,
                    num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0, level: float = 0.95,
-                   method: str = 'bca') -> FoldedResult:
+                   method: str = 'default') -> FoldedResult:
     """Return the mean over folds with intervals, its spread, each fold's statistics, and pooled ones.
 
     Pooled, scores of the folds' models are ranked together; where these are on different

@@ -42,8 +42,24 @@ class EventTable(Protocol):
     """What is resampled: a :class:`WeightedEvents`, or several of them as folds."""
 
     @property
+    def events(self) -> list[ImageEvents]:
+        """One per image."""
+
+    @property
+    def unit_index(self) -> NDArray[Any]:
+        """``(N,)``, the unit of each image."""
+
+    @property
     def unit_points(self) -> NDArray[Any]:
         """``(U,)``, points of each unit."""
+
+    @property
+    def unit_positives(self) -> NDArray[Any]:
+        """``(U,)``, images with a finding of each unit."""
+
+    @property
+    def num_units(self) -> int:
+        """How many units there are."""
 
     def statistics(self, weights: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Return each statistic, ``(B,)``, under weights ``(B, U)`` of the units."""
@@ -72,13 +88,14 @@ class WeightedEvents:
             raise ValueError("the convention 'best' depends on every threshold, but the events are "
                              f'known down to {self.floor} only; make them without a floor')
         self.events, self.unit_index = list(events), units.index
-        num_units = len(units)
+        self.num_units = num_units = len(units)
         positive = np.array([bool(event.is_positive) for event in events])
         scores = np.array([event.score for event in events], dtype=np.float64)
         points = np.array([event.num_points for event in events])
         counted = np.ones(len(events), bool) if settings.fp_denominator == 'all' else ~positive
         self.unit_points = np.bincount(units.index, weights=points,
                                        minlength=num_units).astype(np.int64)
+        self.unit_positives = np.bincount(units.index[positive], minlength=num_units)
         self.unit_images = np.bincount(units.index[counted], minlength=num_units)
         self._sort_scores(units.index, positive, scores)
         self._sort_hits(events, units.index)

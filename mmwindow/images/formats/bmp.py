@@ -7,6 +7,7 @@ import numpy as np
 from mmwindow.images.formats.header import DamagedImageError, ImageHeader, UnsupportedImageError
 
 READ_BITS = (1, 4, 8, 24, 32)
+HEADER_SIZES = (40, 52, 56, 64, 108, 124)  # of the versions of the information header
 
 
 class Layout(NamedTuple):
@@ -39,12 +40,15 @@ def read_header(content: bytes) -> ImageHeader:
         ValueError: Rows are missing, or the kind of BMP is not read.
     """
     start, size = struct.unpack_from('<II', content, 10)
-    if size < 40:
+    if size not in HEADER_SIZES:
         raise UnsupportedImageError('a BMP of OS/2, or no image; save it as PNG')
     width, height, planes, bits, compression = struct.unpack_from('<iiHHI', content, 18)
     if bits not in READ_BITS or compression or planes != 1:
         raise UnsupportedImageError(f'a BMP of {bits} bits and compression {compression}; 1, 4, 8, '
                                     '24 and 32 bits without compression are read; save it as PNG')
+    num_colours = (struct.unpack_from('<I', content, 46)[0] or 2 ** bits) if bits <= 8 else 0
+    if start < 14 + size + 4 * num_colours:
+        raise DamagedImageError(f'BMP: its pixels begin at {start}, within its headers')
     row_bytes = -(-width * bits // 32) * 4
     if width > 0 and start + row_bytes * abs(height) > len(content):
         raise DamagedImageError(f'BMP: {len(content)} of {start + row_bytes * abs(height)} bytes')

@@ -27,6 +27,7 @@ WITHOUT_LENGTH = {0x00, 0x01, *range(0xD0, 0xDA)}
 SCAN, APP1 = 0xDA, 0xE1
 MARKER = re.compile(rb'\xff+[^\xff]', re.DOTALL)
 MAX_SEGMENTS = 10000
+MAX_SCANS = 500  # as libjpeg-turbo's own limit; each scan passes over the complete image
 
 
 def matches(content: bytes) -> bool:
@@ -59,6 +60,9 @@ def read_header(content: bytes) -> ImageHeader:
         raise UnsupportedImageError(
             f'a JPEG of {num_components} components (CMYK has 4), whose grey levels depend on a '
             'colour profile; save it in grey')
+    if content.count(bytes([0xFF, SCAN])) > MAX_SCANS:
+        raise UnsupportedImageError(f'a JPEG of more than {MAX_SCANS} scans, which may take hours; '
+                                    'save it as PNG')
     try:  # what is decoded is of the size that was checked
         sides = simplejpeg.decode_jpeg_header(content)[:2]
     except ValueError as error:

@@ -55,7 +55,7 @@ def read_header(content: bytes) -> ImageHeader:
     """Return what IHDR says; all chunks are walked through.
 
     sBIT says nothing about the range of pixels: it names the bits of the source, and the standard
-    scales these to the stored depth (PNG, section 11.3.2.3 and 12.4).
+    has writers scale these to the stored depth (PNG 1.2, section 9.1).
 
     Raises:
         ValueError: A chunk is damaged or missing, or the file holds several frames.
@@ -81,14 +81,22 @@ def decode(content: bytes, header: ImageHeader) -> np.ndarray:
         ValueError: The data are no rows of the announced size.
     """
     chunks: Chunks = header.layout
-    rows = _inflate(chunks.data, _num_bytes(chunks.header))
+    stored = zlib.compress(_inflate(b''.join(chunks.data), _num_bytes(chunks.header)), 0)
     depth, colour = chunks.header[8:10]
     # A palette is completed with black: what pixels without a colour become is left to nobody.
     palette = chunks.palette.ljust(3 * 2 ** depth, b'\0') if colour == PALETTE else b''
-    parts = {b'IHDR': chunks.header, b'PLTE': palette, b'IDAT': zlib.compress(rows, 0), b'IEND': b''}
-    return decode_with_opencv(SIGNATURE + b''.join(
-        struct.pack('>I', len(data)) + name + data + struct.pack('>I', zlib.crc32(name + data))
-        for name, data in parts.items() if data or name == b'IEND'), header)
+    content = b''.join((
+        SIGNATURE, *_pack_chunk(b'IHDR', chunks.header),
+        *(_pack_chunk(b'PLTE', palette) if palette else ()), *_pack_chunk(b'IDAT', stored),
+        *_pack_chunk(b'IEND', b'')))
+    del stored  # as large as the image
+    return decode_with_opencv(content, header)
+
+
+def _pack_chunk(name: bytes, data: bytes) -> tuple[bytes, ...]:
+    """Return the parts of a chunk."""
+    return (struct.pack('>I', len(data)), name, data,
+            struct.pack('>I', zlib.crc32(data, zlib.crc32(name))))
 
 
 def _iterate_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -138,18 +146,16 @@ def _num_bytes(header: bytes) -> int:
                if rows > 0 and columns > 0)
 
 
-def _inflate(data: tuple[bytes, ...], num_bytes: int) -> bytes:
-    """Return the inflated data, never more than ``num_bytes``."""
-    stream, rows = zlib.decompressobj(), bytearray()
+def _inflate(data: bytes, num_bytes: int) -> bytes:
+    """Return the inflated data, of which never more than ``num_bytes`` are held."""
+    stream = zlib.decompressobj()
     try:
-        for part in data:
-            while part and not stream.eof:
-                rows += stream.decompress(part, num_bytes + 1 - len(rows))
-                part = stream.unconsumed_tail
-                if len(rows) > num_bytes:
-                    raise DamagedImageError('PNG: more pixels than its size')
+        rows = stream.decompress(data, num_bytes)
+        rest = stream.decompress(stream.unconsumed_tail, 1)  # none: what is read here is the checksum
     except zlib.error as error:
         raise DamagedImageError(f'PNG: {error}') from error
+    if rest:
+        raise DamagedImageError('PNG: more pixels than its size')
     if len(rows) != num_bytes or not stream.eof:
         raise DamagedImageError('PNG: not all rows are there')
-    return bytes(rows)
+    return rows

@@ -30,6 +30,7 @@ OTHER_COMPRESSIONS = {2: 'CCITT', 3: 'fax 3', 4: 'fax 4', 6: 'old JPEG', 7: 'JPE
                       34712: 'JPEG 2000', 50000: 'Zstandard', 50001: 'WebP'}
 COLOUR_SPACES = {4: 'a mask', 5: 'CMYK', 6: 'YCbCr', 8: 'CIELAB', 32803: 'a colour filter array'}
 NUMBER_KINDS = {2: 'int', 3: 'float', 5: 'complex int', 6: 'complex'}
+MAX_SAMPLES = 4  # red, green, blue, alpha
 READ_BITS = (1, 2, 4, 8, 10, 12, 14, 16)
 
 
@@ -62,8 +63,9 @@ def _read_layout(page: tags.Page, width: int, height: int) -> Layout:
     _check_kind(page)
     is_tiled = bool(page.many('tile_offsets'))
     bits, samples, photometric = (page.one(name) for name in ('bits', 'samples', 'photometric'))
-    if not (3 if photometric == RGB else 1) <= samples <= 16:
-        raise DamagedImageError(f'TIFF: {samples} samples in a pixel')
+    if not (3 if photometric == RGB else 1) <= samples <= MAX_SAMPLES:
+        raise UnsupportedImageError(f'a TIFF of {samples} samples in a pixel, of which grey or RGB '
+                                    'with alpha has at most 4; save it in grey')
     if photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO) and samples > 2 and not page.many('extra'):
         raise DamagedImageError(f'TIFF: {samples} samples in a grey pixel')
     if page.one('planes') not in (1, 2):

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image
+from PIL import WebPImagePlugin
 
 from mmwindow.images.formats.header import (
     DamagedImageError,
@@ -56,9 +56,10 @@ def decode(content: bytes, header: ImageHeader) -> np.ndarray:
         ValueError: They are damaged.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=('WEBP', )) as image:
+        # Not Image.open, whose limit of pixels is one of the process: the size was checked before.
+        with WebPImagePlugin.WebPImageFile(io.BytesIO(content)) as image:
             pixels = np.asarray(image.convert('RGB'))
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, RuntimeError) as error:
         raise DamagedImageError(f'WebP: {str(error)[:100]}') from error
     if pixels.shape != (header.height, header.width, 3):
         raise DamagedImageError('WebP: its data are not what its header says')

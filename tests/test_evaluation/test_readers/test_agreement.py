@@ -96,12 +96,14 @@ def test_images_of_a_patient_are_drawn_together():
     together = reader_agreement(images_of(calls, [number // 6 for number in range(24)])).pairs[0]
     assert (apart.num_units, together.num_units) == (24, 4)
     assert apart.kappa == together.kappa
-    # Each patient has the same table, so resamples of patients say nothing: no number of width 0.
+    # Each patient has the same table, so their spread says nothing: no number of width 0.
     assert together.kappa_interval is None and 'same' in together.reasons['kappa']
     mixed = reader_agreement(images_of(calls, [number % 8 for number in range(24)])).pairs[0]
     assert mixed.kappa_interval != apart.kappa_interval
     alone = reader_agreement(images_of(calls, [0] * 24)).pairs[0]
     assert alone.kappa_interval is None and 'one patient' in alone.reasons['kappa']
+    assert alone.same_call is None and alone.same_place is None
+    assert 'one patient' in alone.reasons['same_call']
 
 
 def test_readers_of_different_images():
@@ -130,7 +132,7 @@ def test_bad_input():
         reader_agreement([ReadImage(1, 9, 9, {'A': []})])
     with pytest.raises(ValueError, match='name no reader'):
         reader_agreement([])
-    with pytest.raises(ValueError, match='num_resamples is 3'):
-        reader_agreement(images_of([(1, 1)]), num_resamples=3)
+    with pytest.raises(ValueError, match='level is 95'):
+        reader_agreement(images_of([(1, 1)]), level=95)
     with pytest.raises(ValueError, match="'A' has marked"):
         ReadImage(1, 9, 9, {'A': [[1, 1], [1, 1]]})

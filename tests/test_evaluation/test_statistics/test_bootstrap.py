@@ -6,9 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmwindow.evaluation import CONVENTIONS, ImageEvents, auroc, froc_curve
+from mmwindow.evaluation import (
+    CONVENTIONS,
+    ImageEvents,
+    auroc,
+    compare_systems,
+    delong_interval,
+    evaluate_strata,
+    froc_curve,
+)
 from mmwindow.evaluation.events.floor import prune_events
 from mmwindow.evaluation.froc_settings import FP_DENOMINATORS, FROCSettings, counted_curve
+from mmwindow.evaluation.results import summarise_class
 from mmwindow.evaluation.statistics.bootstrap import BOOTSTRAP_METHODS, bca_tails, bootstrap
 from mmwindow.evaluation.statistics.resampling import draw_weights, find_units, unit_strata
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
@@ -219,16 +228,111 @@ def test_weights_have_the_moments_of_a_multinomial():
 
 
 def test_perfect_system_keeps_a_width():
-    """AUROC 1 of 6 and 4 images, recall 1 of 6 patients: .025 ** (1/6) = .5407 (exact binomial);
-    all resamples agree, and an interval [1, 1] would claim certainty."""
+    """AUROC 1 of 6 and 4 images, recall 1 of 6 patients: all resamples agree, and an interval [1, 1]
+    would claim certainty. Default: 6 / (6 + t^2), Student's t of ten units 2.262157. The others by
+    name: .025 ** (1/6) = .5407 (exact binomial)."""
     events = [make_image(0.9, [0.9]) for _ in range(6)] + [make_image(0.1) for _ in range(4)]
     for method in BOOTSTRAP_METHODS:
         result = bootstrap(events, num_resamples=200, method=method, stratify_by='is_positive')
         assert result.intervals['auroc'].low < 0.9 and result.intervals['auroc'].high == 1
-        assert result.intervals['auroc'].method == 'newcombe'
-        assert result.intervals['froc_score'].low == pytest.approx(0.025 ** (1 / 6))
-        assert result.intervals['froc_score'].high == 1
-        assert 'from 6 units with a point' in result.intervals['recall@0.1'].note
+        assert result.intervals['auroc'].method == (
+            'delong_blended' if method == 'default' else 'newcombe')
+        interval = result.intervals['froc_score']
+        assert interval.high == 1
+        if method == 'default':
+            assert interval.low == pytest.approx(6 / (6 + 2.262157 ** 2), abs=1e-6)
+        else:
+            assert interval.low == pytest.approx(0.025 ** (1 / 6))
+            assert 'from 6 units with a point' in result.intervals['recall@0.1'].note
+
+
+def test_score_interval_by_hand():
+    """Twelve patients with a point, seven found; one image each. The resamples' variance V, as any
+    unit's, against p (1 - p) / 12: blended with three units of 1. Wilson's with that many trials and
+    Student's t of 12 units, 2.200985, solved as a quadratic."""
+    events = [make_image(0.9, [0.9 if number < 7 else -np.inf], image_id=number)
+              for number in range(12)]
+    result = bootstrap(events, num_resamples=1000)
+    interval, share = result.intervals['froc_score'], 7 / 12
+    ratio = 12 * result.replicates['froc_score'].var() / (share * (1 - share))
+    trials = min(12 / ((12 * max(ratio, 1) + 3) / 15), 12)
+    scale = 2.200985 ** 2 / trials
+    low, high = sorted(np.roots([1 + scale, -2 * share - scale, share ** 2]))
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-6)
+    assert interval.method == 'bootstrap_score' and interval.note == ''
+
+
+def test_one_auroc_interval_everywhere():
+    """The bootstrap's, evaluate's, the strata's and DeLong's own are one, to the last bit."""
+    events = random_events(np.random.default_rng(6), 40, group_size=2)
+    direct = delong_interval([event.is_positive for event in events],
+                             [event.score for event in events],
+                             groups=[event.group for event in events])
+    found = [bootstrap(events, num_resamples=100).intervals['auroc'],
+             evaluate_strata(events, 'group', num_resamples=100).pooled.intervals['auroc'],
+             summarise_class(events, FROCSettings(num_resamples=100)).intervals['auroc']]
+    for interval in found:
+        assert interval.method == 'delong_blended'
+        assert (interval.low, interval.high) == pytest.approx((direct.low, direct.high), rel=1e-12)
+    other = compare_systems(events, events, num_resamples=100)
+    assert other.differences['auroc'] == other.delong.difference
+    assert other.delong.first.low == pytest.approx(direct.low, rel=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10 ** 6), st.integers(4, 14), st.sampled_from([2, 5, None]))
+def test_default_intervals_have_a_width(seed, num_images, grid):
+    """Inside [0, 1], around the estimate, of a width, and shorter with six times the patients."""
+    events = random_events(np.random.default_rng(seed), num_images, grid)
+    result = bootstrap(events, num_resamples=100)
+    many = bootstrap([replace(event, image_id=(event.image_id, copy)) for event in events
+                      for copy in range(6)], num_resamples=100)
+    for name, interval in result.intervals.items():
+        if interval is None:
+            assert result.reasons[name]
+            continue
+        assert 0 <= interval.low <= interval.estimate <= interval.high <= 1
+        assert interval.high - interval.low > 0.02
+        assert many.intervals[name].high - many.intervals[name].low < interval.high - interval.low
+        assert num_images >= 10 or 'only' in interval.note
+
+
+def test_few_patients_are_told():
+    events = random_events(np.random.default_rng(1), 9, share_positive=0.6)
+    notes = {interval.note for interval in bootstrap(events, num_resamples=100).intervals.values()}
+    assert notes == {'only 9 patients (images where none is named): an interval below 10 is a rough '
+                     'guide'}
+    events = [make_image(0.1 * number % 1, [0.5] if number < 3 else (), image_id=number)
+              for number in range(60)]
+    intervals = bootstrap(events, num_resamples=100).intervals
+    assert intervals['froc_score'].note == 'it rests on 3 patients with a point: a rough guide'
+    assert intervals['auroc'].note == 'it rests on 3 patients of one kind: a rough guide'
+
+
+def test_no_prediction_at_all():
+    """Boxes nowhere: scores -inf, no event. AUROC 1/2 (ties), recall 0: of eight trials without a
+    success up to t^2 / (8 + t^2), Student's t of 16 units 2.131450."""
+    events = ([make_image(-np.inf, [-np.inf]) for _ in range(8)]
+              + [make_image(-np.inf) for _ in range(8)])
+    result = bootstrap(events, num_resamples=200, stratify_by='is_positive')
+    assert result.estimates['auroc'] == 0.5 and result.estimates['froc_score'] == 0
+    assert result.intervals['auroc'].low < 0.4 and result.intervals['auroc'].high > 0.6
+    assert result.intervals['froc_score'].high == pytest.approx(
+        2.131450 ** 2 / (8 + 2.131450 ** 2), abs=1e-6)
+
+
+def test_undefined_resamples_are_counted_and_told():
+    """One positive of four: (3/4)^4 = 31.6 % of the resamples lack it."""
+    events = [make_image(0.6, [0.6])] + [make_image(score) for score in (0.1, 0.5, 0.8)]
+    result = bootstrap(events, num_resamples=2000, method='bca')
+    assert result.num_undefined['auroc'] > 400
+    assert 'stratify_by="is_positive" avoids that' in result.intervals['auroc'].note
+    default = bootstrap(events, num_resamples=100)
+    assert default.intervals['auroc'] is None
+    assert 'fewer than two patients' in default.reasons['auroc']
+    # One patient has all points: next to no information, and the interval says so.
+    one = default.intervals['froc_score']
+    assert one.high - one.low > 0.9 and 'only 4 patients' in one.note
 
 
 def test_normals_only():
@@ -247,24 +351,6 @@ def test_positives_only_have_no_normals_to_count_on():
     assert 'counted on normals images' in result.reasons['recall@0.1']
     with pytest.raises(ValueError, match='none of the 5 images is negative'):
         counted_curve(events, FROCSettings(fp_denominator='normals'))
-
-
-def test_no_prediction_at_all():
-    """Boxes nowhere: scores -inf, no event. AUROC 1/2 (ties), recall 0."""
-    events = ([make_image(-np.inf, [-np.inf]) for _ in range(8)]
-              + [make_image(-np.inf) for _ in range(8)])
-    result = bootstrap(events, num_resamples=200, stratify_by='is_positive')
-    assert result.estimates['auroc'] == 0.5 and result.estimates['froc_score'] == 0
-    assert result.intervals['auroc'].low < 0.4 and result.intervals['auroc'].high > 0.6
-    assert result.intervals['froc_score'].high == pytest.approx(1 - 0.025 ** (1 / 8))
-
-
-def test_undefined_resamples_are_counted_and_told():
-    """One positive of four: (3/4)^4 = 31.6 % of the resamples lack it."""
-    events = [make_image(0.6, [0.6])] + [make_image(score) for score in (0.1, 0.5, 0.8)]
-    result = bootstrap(events, num_resamples=2000)
-    assert result.num_undefined['auroc'] > 400
-    assert 'stratify_by="is_positive" avoids that' in result.intervals['auroc'].note
 
 
 def test_denominator_counts_on_normals():

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
 from mmwindow.evaluation import ImageEvents, auroc, froc_curve
 from mmwindow.evaluation.statistics.compare import (
@@ -70,13 +71,66 @@ def test_exchange_of_systems_turns_the_sign():
 def test_a_clear_difference_and_none():
     first, second = random_pair(2, 120, quality=(3., 0.))
     result = compare_systems(first, second, num_resamples=500)
-    assert result.p_values['froc_score'] == pytest.approx(2 / 501)  # the least there can be
+    assert result.p_values['froc_score'] < 1e-6
     assert result.differences['froc_score'].low > 0 and result.delong.p_value < 1e-6
     same = compare_systems(first, first, num_resamples=100)
     assert same.p_values == dict.fromkeys(same.p_values, 1.)
-    assert same.differences['auroc'].low == same.differences['auroc'].high == 0
-    assert 'no proof of equality' in same.differences['auroc'].note
+    # No disagreement among 40 patients with a point: .025 ** (1/40) = .911903; among 40 positives.
+    for interval in same.differences.values():
+        assert (interval.low, interval.high) == pytest.approx((-0.088097, 0.088097), abs=1e-6)
+        assert 'no proof of equality' in interval.note
     assert same.delong.p_value == 1
+
+
+def test_studentised_test_by_hand():
+    """Of 20 patients with a point each, all found by the first, 15 by the second. Without false
+    positives a resample's difference is the share of the five in it: variance .25 * .75 / 20 =
+    .009375, up to the resamples. t = .25 / .0968 = 2.58 with 19 degrees: p = .018. The interval is
+    .25 -+ 2.093024 * .0968, and leaves out 0, as p is below .05."""
+    def events(found):
+        return [ImageEvents(score=0.9, recall_levels=np.array([0.9 if number < found else -np.inf]),
+                            fp_levels=np.zeros(0), fp_changes=np.zeros(0, np.int32),
+                            is_positive=True, image_id=number) for number in range(20)]
+    result = compare_systems(events(20), events(15), num_resamples=2000)
+    deviation = result.replicates['froc_score'].std()
+    assert deviation == pytest.approx(np.sqrt(0.009375), rel=0.05)
+    interval = result.differences['froc_score']
+    assert (interval.low, interval.high) == pytest.approx(
+        (0.25 - 2.093024 * deviation, 0.25 + 2.093024 * deviation), abs=1e-6)
+    assert result.p_values['froc_score'] == pytest.approx(
+        2 * student.sf(0.25 / deviation, 19)) == pytest.approx(0.018, abs=0.004)
+    assert result.differences['auroc'] is None and 'auroc' in result.reasons
+    # Every patient the same way: the sign test, 2 / 2^20.
+    assert compare_systems(events(20), events(0), num_resamples=100).p_values['froc_score'] == (
+        2 / 2 ** 20)
+
+
+def test_one_patient_that_disagrees_a_little_leaves_a_width():
+    """Of 12 patients one, whose point the second finds a budget later: .2 / 12 of difference. Its own
+    deviation says a width of .07; half a patient of 12 is the least, 2 * 2.200985 / 24."""
+    def events(level):
+        return [ImageEvents(score=0.9, recall_levels=np.array([level if number == 0 else 0.9]),
+                            fp_levels=np.array([0.5] if number in (1, 2) else []),
+                            fp_changes=np.ones(int(number in (1, 2)), np.int32),
+                            is_positive=True, image_id=number) for number in range(12)]
+    result = compare_systems(events(0.9), events(0.5), num_resamples=500)
+    interval = result.differences['froc_score']
+    assert interval.estimate == pytest.approx(0.2 / 12)
+    assert interval.high - interval.low == pytest.approx(2 * 2.200985 / 24, abs=1e-6)
+
+
+def test_few_patients_have_no_p_value():
+    """Seven patients of several images: an interval with a warning, and no test; eight have one."""
+    first, second = random_pair(4, 35, group_size=5)
+    result = compare_systems(first, second, num_resamples=200)
+    assert result.num_units == 7 and set(result.p_values.values()) == {None}
+    assert result.delong.p_value is None
+    assert 'no p-value: 7 patients' in result.reasons['p_values']
+    assert all('only 7 patients' in interval.note for interval in result.differences.values())
+    for method in ('studentised', 'percentile'):
+        eight = compare_systems(*random_pair(4, 40, group_size=5), num_resamples=200, method=method)
+        assert all(0 < value <= 1 for value in eight.p_values.values())
+        assert 'p_values' not in eight.reasons
 
 
 def test_p_value_by_hand():

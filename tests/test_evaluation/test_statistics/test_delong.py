@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rocauc_comparison.delong import compute_ground_truth_statistics, fastDeLong
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from mmwindow.evaluation import auroc
 from mmwindow.evaluation.statistics.delong import (
@@ -93,7 +94,7 @@ def test_agrees_with_rocauc_comparison(num_values):
         z = (areas[0] - areas[1]) / np.sqrt(covariance[0, 0] + covariance[1, 1]
                                             - 2 * covariance[0, 1])
         assert result.z == pytest.approx(z)
-        assert result.p_value == pytest.approx(2 * norm.sf(abs(z)))
+        assert result.p_value == pytest.approx(2 * student.sf(abs(z), 59))
 
 
 def test_intervals_from_published_variances():
@@ -119,10 +120,49 @@ def test_logit_interval_by_hand():
     """Positives 3 1, normals 2 0: wins 1 1 0 1, AUROC 3/4. V10 = 1, .5 and V01 = .5, 1: each
     variance .125, each / 2, the sum .125. Logit(.75) = ln 3 = 1.098612; deviation
     sqrt(.125) / (.75 .25) = 1.885618; ends expit(1.098612 -+ 1.959964 * 1.885618)."""
-    interval = delong_interval([1, 1, 0, 0], [3, 1, 2, 0])
+    interval = delong_interval([1, 1, 0, 0], [3, 1, 2, 0], method='logit')
     ends = 1.098612289 + np.array([-1, 1]) * 1.959963985 * 1.885618083
     assert (interval.low, interval.high) == pytest.approx(tuple(1 / (1 + np.exp(-ends))))
-    assert interval.method == 'delong_logit' and interval.note == ''
+    assert interval.method == 'delong_logit' and 'only 4 patients' in interval.note
+
+
+def test_blended_interval_by_hand():
+    """Positives 3 1, normals 2 0 as above: DeLong's variance .125, 1.885618 on the logit scale, times
+    Student's t of four units, 3.182446. The deviations of the units are .125 and -.125 (positives),
+    -.125 and .125 (normals): (4/64)^2 / (4/4096) = 4 carry it. Newcombe's interval with that t is
+    blended as five. Each reach is the root of (4 own^2 + 5 model^2) / 9."""
+    interval = delong_interval([1, 1, 0, 0], [3, 1, 2, 0])
+    model = newcombe_auroc(0.75, 2, 2, quantile=3.182446)
+    own = 3.182446 * 1.885618083
+    for end, other, sign in ((interval.low, model.low, -1), (interval.high, model.high, 1)):
+        reach = np.log(other / (1 - other)) - np.log(3)
+        blended = np.log(3) + sign * np.sqrt((4 * own ** 2 + 5 * reach ** 2) / 9)
+        assert end == pytest.approx(1 / (1 + np.exp(-blended)), abs=1e-6)
+    assert interval.method == 'delong_blended' and 'only 4 patients' in interval.note
+
+
+def test_a_variance_of_one_patient_is_not_believed():
+    """Of 60 positives one is just below one of 60 normals: AUROC 1 - 1/3600. DeLong's interval ends
+    at .9956; but with 60 patients nobody knows that no one in a hundred is far harder. Newcombe's
+    ends at .966, and no blend of the two lies beyond."""
+    labels = np.repeat([True, False], 60)
+    scores = np.arange(120.)[::-1].copy()
+    scores[[59, 60]] = scores[[60, 59]]
+    estimate = delong_covariance(labels, scores)
+    assert estimate.carriers[0] == pytest.approx(2, abs=0.1)  # the pair that is the wrong way round
+    assert delong_interval(labels, scores, method='logit').low > 0.995
+    model = newcombe_auroc(1 - 1 / 3600, 60, 60, quantile=1.980100)
+    assert model.low < delong_interval(labels, scores).low < 0.985
+
+
+def test_fair_system_keeps_delong():
+    """With a few hundred images of a fair system the two are one to 3 % of their width."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([True, False], 150)
+    scores = rng.normal(size=300) + 1.2 * labels
+    plain, blended = (delong_interval(labels, scores, method=method) for method in
+                      ('logit', 'blended'))
+    assert blended.high - blended.low == pytest.approx(plain.high - plain.low, rel=0.03)
 
 
 @settings(max_examples=60, deadline=None)
@@ -130,7 +170,7 @@ def test_logit_interval_by_hand():
 def test_intervals_stay_inside(seed, num_images, num_values):
     labels, scores = random_case(np.random.default_rng(seed), num_images, num_values)
     scores = scores + 3 * labels
-    for method in ('logit', 'newcombe'):
+    for method in ('blended', 'logit', 'newcombe'):
         interval = delong_interval(labels, scores[0], method=method)
         assert 0 <= interval.low <= interval.estimate <= interval.high <= 1
         assert interval.high - interval.low > 0.01  # never a certainty from 30 images
@@ -149,23 +189,16 @@ def test_monotone_transforms_change_nothing():
 def test_perfect_and_inverted_system():
     labels = np.repeat([True, False], [20, 40])
     one = delong_interval(labels, labels.astype(float))
-    assert (one.low, one.high) == (newcombe_auroc(1., 20, 40).low, 1)
-    assert 'variance is 0' in one.note and one.method == 'newcombe'
+    # Student's t of 60 units: 2.000995.
+    assert (one.low, one.high) == pytest.approx(
+        (newcombe_auroc(1., 20, 40, quantile=2.000995).low, 1), abs=1e-6)
+    assert one.low < newcombe_auroc(1., 20, 40).low and one.method == 'delong_blended'
+    plain = delong_interval(labels, labels.astype(float), method='logit')
+    assert (plain.low, plain.high) == (newcombe_auroc(1., 20, 40).low, 1)
+    assert 'variance is 0' in plain.note and plain.method == 'newcombe'
     assert delong_interval(labels, -labels.astype(float)).high == pytest.approx(1 - one.low)
     wald = delong_interval(labels, labels.astype(float), method='wald')
     assert wald.low == wald.high == 1  # what other software reports, for comparison only
-
-
-def test_few_units_at_a_high_area_are_told():
-    """AUROC 1 - 1/400 of 20 and 20 images: warned; of 40 and 40, or at .5, not."""
-    labels = np.repeat([True, False], 20)
-    scores = np.arange(40.)[::-1].copy()
-    scores[[19, 20]] = scores[[20, 19]]
-    assert delong_interval(labels, scores).estimate == 1 - 1 / 400
-    assert 'above .95 from 20 units' in delong_interval(labels, scores).note
-    assert delong_interval(labels, scores, method='newcombe').note == ''
-    assert delong_interval(np.tile(labels, 2), np.tile(scores, 2)).note == ''
-    assert delong_interval(labels, np.tile(scores[::2], 2)).note == ''
 
 
 def test_infinite_scores_are_ties_at_the_bottom():
@@ -224,7 +257,19 @@ def test_equal_systems():
     labels, scores = random_case(np.random.default_rng(6))
     result = delong_test(labels, scores[0], 2 * scores[0])
     assert (result.z, result.p_value, result.difference.estimate) == (0, 1, 0)
-    assert 'alike' in result.note
+    assert 'alike' in result.note and result.difference.high - result.difference.low > 0.1
+
+
+def test_below_eight_units_there_is_no_p_value():
+    labels = np.array([1, 1, 1, 0, 0, 0, 0], bool)
+    scores = np.array([[3., 1, 5, 0, 2, 4, 1], [2., 4, 1, 3, 0, 5, 2]])
+    seven = delong_test(labels, *scores)
+    assert seven.p_value is None and seven.z is not None and 'no p-value: 7 patients' in seven.note
+    assert seven.difference.low < seven.difference.estimate < seven.difference.high
+    eight = delong_test(np.append(labels, False), *np.hstack([scores, [[1.], [1.]]]))
+    assert 0 < eight.p_value <= 1 and eight.note == ''
+    assert delong_test(np.append(labels, False), *np.hstack([scores, [[1.], [1.]]]),
+                       groups=list('abcdefgg')).p_value is None  # seven patients
 
 
 def test_no_variance_and_a_difference_gives_no_number():
@@ -237,7 +282,7 @@ def test_no_variance_and_a_difference_gives_no_number():
 
 def test_test_is_antisymmetric():
     labels, scores = random_case(np.random.default_rng(7))
-    for method in ('mover', 'wald'):
+    for method in ('studentised', 'mover', 'wald'):
         forth = delong_test(labels, scores[0], scores[1], method=method)
         back = delong_test(labels, scores[1], scores[0], method=method)
         assert forth.z == pytest.approx(-back.z) and forth.p_value == pytest.approx(back.p_value)
@@ -272,4 +317,4 @@ def test_bad_input(call, message):
 def test_methods_are_named():
     labels, scores = random_case(np.random.default_rng(8))
     names = [delong_interval(labels, scores[0], method=method).method for method in DELONG_METHODS]
-    assert names == ['delong_logit', 'newcombe', 'delong_wald']
+    assert names == ['delong_blended', 'delong_logit', 'newcombe', 'delong_wald']

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from mmwindow.evaluation import ImageEvents, froc_curve
 from mmwindow.evaluation.events.floor import cut_events
-from mmwindow.evaluation.statistics.bootstrap import rate_interval
 from mmwindow.evaluation.statistics.intervals import poisson_rate, wilson
 from mmwindow.evaluation.statistics.operating_point import (
     OperatingPoint,
     apply_operating_point,
     choose_operating_point,
 )
+from mmwindow.evaluation.statistics.rates import rate_interval
 
 
 def make_image(score, recall_levels=(), fp_levels=(), **identity):
@@ -28,6 +28,12 @@ def scored(positives, normals):
     """Images whose only finding is a point, or a false positive, at their score."""
     return [make_image(score, [score]) for score in positives] + [
         make_image(score, (), [] if np.isinf(score) else [score]) for score in normals]
+
+
+def wilson_ends(successes, trials, quantile):
+    """The roots p of (share - p)^2 = quantile^2 p (1 - p) / trials."""
+    share, scale = successes / trials, quantile ** 2 / trials
+    return sorted(np.roots([1 + scale, -2 * share - scale, share ** 2]).real)
 
 
 # Four positives .9 .7 .5 .2 and five normals .8 .4 .3 .1 .1.
@@ -92,13 +98,19 @@ def test_applied_to_test_images_by_hand():
     assert result.counts == dict(
         true_positives=2, false_negatives=1, true_negatives=3, false_positives=1,
         recalled_points=2, points=4, false_positive_findings=2, counted_images=7)
+    # Student's t of 7 units: 2.446912.
     assert (result.sensitivity.low, result.sensitivity.high) == pytest.approx(
-        (wilson(2, 3).low, wilson(2, 3).high))
+        wilson_ends(2, 3, 2.446912), abs=1e-6)
     assert (result.specificity.low, result.specificity.high) == pytest.approx(
-        (wilson(3, 4).low, wilson(3, 4).high))
+        wilson_ends(3, 4, 2.446912), abs=1e-6)
     assert result.recall.estimate == 0.5
-    # Units 1/2, 1/1, 0/1: variance (0 + .25 + .25) / 16 = 1/32, so .25 * 32 = 8, but 4 at most.
-    assert result.recall.low == pytest.approx(wilson(2, 4).low)
+    # Units 1/2, 1/1, 0/1: variance (0 + .25 + .25) / 16 = 1/32; times 3 units / .25 = 3/8, but at
+    # least 3/4, as 4 trials of 3 units; blended with three units of 1: (3 * .75 + 3) / 6 = .875.
+    assert (result.recall.low, result.recall.high) == pytest.approx(
+        wilson_ends(0.5 * 3 / .875, 3 / .875, 2.446912), abs=1e-6)
+    plain = apply_operating_point(point, events, num_resamples=100, proportion_method='wilson')
+    assert plain.sensitivity.low == wilson(2, 3).low
+    assert plain.recall.low == pytest.approx(wilson(2, 4).low)
     assert result.fp_rate.estimate == pytest.approx(2 / 7)
     assert 0 <= result.fp_rate.low < 2 / 7 < result.fp_rate.high
     assert result.seed == 4 and result.num_units == 7 and result.reasons == {}
@@ -120,9 +132,11 @@ def test_patients_of_several_images_count_as_patients():
               for score, group in ((0.9, 'a'), (0.2, 'b')) for _ in range(4)]
     point = choose_operating_point(IMAGES, 'youden')
     result = apply_operating_point(point, events, num_resamples=100)
+    # Student's t of 2 units is 12.7062: next to nothing is known.
     assert (result.sensitivity.low, result.sensitivity.high) == pytest.approx(
-        (wilson(1, 2).low, wilson(1, 2).high))
+        wilson_ends(1, 2, 12.7062), abs=1e-6)
     assert result.num_units == 2 and 'count as 2' in result.sensitivity.note
+    assert 'only 2 patients' in result.sensitivity.note and 'only 2' in result.fp_rate.note
 
 
 def test_normals_only():
@@ -132,9 +146,11 @@ def test_normals_only():
     assert result.sensitivity is None and result.recall is None
     assert result.reasons['sensitivity'] == 'no image with a finding among 20 test images'
     assert result.reasons['recall'] == 'no point in its frame among 20 test images'
-    assert result.specificity.estimate == 1 and result.specificity.low == wilson(20, 20).low
-    assert (result.fp_rate.low, result.fp_rate.high) == (0, poisson_rate(0, 20).high)
-    assert result.fp_rate.method == 'poisson'
+    # Student's t of 20 units: 2.093024; of 20 trials without a failure 20 / (20 + t^2).
+    assert result.specificity.estimate == 1
+    assert result.specificity.low == pytest.approx(20 / (20 + 2.093024 ** 2))
+    assert result.fp_rate.low == 0
+    assert result.fp_rate.high == pytest.approx(-np.log(.025) / 20 * (2.093024 / 1.959964) ** 2)
 
 
 def test_positives_only_have_no_normals_to_count_on():
@@ -177,18 +193,45 @@ def test_targets_out_of_reach_are_told():
 
 
 def test_rate_interval_against_scipy():
-    """scipy's BCa of a mean of the same counts: equal up to the resamples drawn."""
+    """scipy's BCa of a mean of the same counts: equal up to the resamples drawn. The default differs
+    from it by less than a tenth of its width where counts are Poisson's and units many."""
     from scipy.stats import bootstrap
     counts = np.random.default_rng(1).poisson(0.4, 80).astype(float)
-    ours = rate_interval(counts, np.ones(80), 0.95, 4000, seed=0)
+    ours = rate_interval(counts, np.ones(80), 0.95, 4000, 0, 'bca')
     theirs = bootstrap((counts,), np.mean, n_resamples=4000, method='BCa', rng=0)
     assert (ours.low, ours.high) == pytest.approx(theirs.confidence_interval, abs=0.02)
+    default = rate_interval(counts, np.ones(80), 0.95, 4000, 0)
+    assert (default.low, default.high) == pytest.approx((ours.low, ours.high), abs=0.03)
 
 
 def test_every_unit_alike_keeps_a_width():
+    """Ten patients of one false positive an image. Without a variance the ratio is (10 * 0 + 3) / 13,
+    so 10 * 13 / 3 units, fewer by (1.959964 / 2.262157)^2 = .750676: the exact interval of 32.53."""
     interval = rate_interval(np.full(10, 2.), np.full(10, 2.), 0.95, 200, seed=0)
-    expected = poisson_rate(10, 10)
-    assert (interval.low, interval.high) == (expected.low, expected.high)
+    units = 130 / 3 * (1.959964 / 2.262157) ** 2
+    expected = poisson_rate(units, units)
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), rel=1e-5)
+    old = rate_interval(np.full(10, 2.), np.full(10, 2.), 0.95, 200, 0, 'bca')
+    assert (old.low, old.high) == (poisson_rate(10, 10).low, poisson_rate(10, 10).high)
+
+
+def test_one_unit_gives_no_number():
+    events = [make_image(score, [score], group='a') for score in (.9, .4)]
+    result = apply_operating_point(choose_operating_point(IMAGES, 'youden'), events,
+                                   num_resamples=100)
+    assert result.sensitivity is result.recall is result.fp_rate is None
+    assert "one unit, ('group', 'a')" in result.reasons['fp_rate']
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 3)), min_size=2, max_size=30))
+def test_rates_have_a_width(units):
+    counts, images = np.array(units, float).T
+    interval = rate_interval(counts, images, 0.95, 100, 0)
+    assert 0 <= interval.low <= interval.estimate <= interval.high
+    assert interval.high - interval.low > 0.01
+    many = rate_interval(np.tile(counts, 8), np.tile(images, 8), 0.95, 100, 0)
+    assert many.high - many.low < interval.high - interval.low
 
 
 def test_floor_above_the_threshold_is_refused():

@@ -176,9 +176,14 @@ def test_comparison_draws_the_same_patients(toy):
     assert result.differences[TOY].estimate == plain_toy(first) - plain_toy(second) < 0
     defined = differences[~np.isnan(differences)]
     interval = result.differences[TOY]
+    half = 2.200985 * defined.std()  # Student's t of 12 patients
     assert [interval.low, interval.high] == pytest.approx(
+        [interval.estimate - half, interval.estimate + half], rel=1e-5)
+    assert (result.p_values[TOY] < 0.05) == (interval.high < 0)
+    percentile = compare_systems(first, second, num_resamples=150, seed=3,
+                                 method='percentile').differences[TOY]
+    assert [percentile.low, percentile.high] == pytest.approx(
         np.quantile(defined, [.025, .975], method='weibull'), rel=1e-12)  # .025 is 1 - .95 halved
-    assert 0 < result.p_values[TOY] <= 1
 
 
 def test_comparison_with_a_system_that_has_no_number(toy):
@@ -268,7 +273,7 @@ def test_resamples_that_agree_have_no_interval(toy):
     assert result.metrics[TOY] == 0 and result.intervals[TOY] is None
     assert any(note.startswith(f'{TOY}: no interval') for note in result.notes)
     assert 'no interval' in bootstrap(events, num_resamples=100).reasons[TOY]
-    assert result.intervals['froc_score'].method == 'clopper_pearson'
+    assert result.intervals['froc_score'].method == 'bootstrap_score'
 
 
 def test_events_with_a_floor_are_rejected(toy):
@@ -343,6 +348,19 @@ def test_sensitivity_at_specificity_by_hand():
     assert result.metrics[SHIPPED] == point.achieved['sensitivity']
     interval = result.intervals[SHIPPED]
     assert 0 <= interval.low < 3 / 5 < interval.high <= 1
+    assert interval.method == 'bootstrap_score'
+
+
+def test_sensitivity_of_one_keeps_a_width():
+    """Five positive images above all ten negative ones: 5 / (5 + t^2), Student's t of 15 units."""
+    nothing = np.zeros(0), np.zeros(0, np.int32)
+    events = [ImageEvents(float(number), np.zeros(int(number > 9)), *nothing, is_positive=number > 9,
+                          image_id=number) for number in range(15)]
+    settings = FROCSettings(statistics=[SHIPPED])
+    interval = bootstrap(events, settings, num_resamples=100).intervals[SHIPPED]
+    assert (interval.low, interval.high) == pytest.approx((5 / (5 + 2.144787 ** 2), 1), abs=1e-6)
+    same = compare_systems(events, events, settings, num_resamples=100).differences[SHIPPED]
+    assert (same.low, same.high) == pytest.approx((-(1 - .025 ** .2), 1 - .025 ** .2))
 
 
 @pytest.mark.parametrize('statistics, words', [

@@ -1,0 +1,48 @@
+"""What an evaluation of files writes besides record, table and report: one process at a time."""
+import contextlib
+import csv
+import fcntl
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mmwindow.apis.evaluation_report import ClassReport
+from mmwindow.utils.files import atomic_file, write_json
+
+
+@contextlib.contextmanager
+def one_writer(folder: Path) -> Iterator[None]:
+    """Make a folder, and wait until no other process writes its results into it.
+
+    Each file is written atomically; together they are of one evaluation. A file system without locks
+    goes without.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def class_suffix(report: ClassReport, reports: Sequence[ClassReport]) -> str:
+    """Return what the names of a class's files end in: nothing where there is one class."""
+    return '' if len(reports) == 1 else '_' + re.sub(r'[\\/:]', '-', report.name)
+
+
+def write_leaderboards(out: Path, reports: Sequence[ClassReport]) -> None:
+    """Write the leaderboard of each class, where there is one, and the tests of all pairs."""
+    for report in reports:
+        if report.leaderboard is None:
+            continue
+        suffix = class_suffix(report, reports)
+        write_json(out / f'leaderboard{suffix}.json', report.leaderboard.as_dict())
+        rows = report.leaderboard.test_rows()
+        path = out / f'pairs{suffix}.csv'
+        with atomic_file(path) as part, open(part, 'w', encoding='utf-8', newline='') as stream:
+            writer = csv.DictWriter(stream, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
