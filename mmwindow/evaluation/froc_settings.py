@@ -71,8 +71,8 @@ class FROCSettings(Mapping[str, Any]):
                              'expected')
         object.__setattr__(self, 'statistics', check_statistics(self.statistics))
         if self.num_resamples > MAX_RESAMPLES:
-            raise ValueError(f'num_resamples is {shorten(self.num_resamples)}; at most {MAX_RESAMPLES} '
-                             'are made: more would change no digit that is shown (--intervals)')
+            raise ValueError(f'num_resamples is {shorten(self.num_resamples)}; at most '
+                             f'{MAX_RESAMPLES} are made: more would change no digit that is shown (--intervals)')
         if len(set(self.names)) != len(self.names):
             raise ValueError(f'budgets are {self.budgets}; two of them have one name, such as '
                              f'{self.names[1]!r}: they must differ within six digits')
