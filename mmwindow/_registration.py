@@ -65,11 +65,33 @@ def after_import(name: str, action: Callable[[ModuleType], None]) -> None:
         name: Dotted name of the module; it need not be installed.
         action: Takes the module.
     """
-    if name in sys.modules:
-        action(sys.modules[name])
+    module = sys.modules.get(name)
+    if module is not None and getattr(module.__spec__, '_initializing', False):
+        # It is being imported, and what it imports has imported us, as where the forks'
+        # mmdet.registry comes first and mmengine brings mmwindow along: it holds nothing yet.
+        act_when_complete(module, action)
+    elif module is not None:
+        action(module)
     elif not any(isinstance(finder, ImportWatcher) and finder.name == name
                  for finder in sys.meta_path):
         sys.meta_path.insert(0, ImportWatcher(name, action))
+
+
+def act_when_complete(module: ModuleType, action: Callable[[ModuleType], None]) -> None:
+    """Call ``action`` with a module when it is first asked for something after its import."""
+    kind = type(module)
+
+    class Incomplete(kind):  # type: ignore[misc, valid-type]
+        """A module that is being imported."""
+
+        def __getattribute__(self, name: str) -> object:
+            own = ModuleType.__getattribute__
+            if not name.startswith('__') and not own(self, '__spec__')._initializing:
+                module.__class__ = kind
+                action(module)
+            return own(self, name)
+
+    module.__class__ = Incomplete
 
 
 def add_locations(registries: ModuleType) -> None:

@@ -7,7 +7,7 @@ too. An interval is as good as its share of hits. Each cell (a system and a numb
 its own seed and is written when it is done: the same command again resumes after the last one.
 
     python tools/simulate_coverage.py --out results/coverage/coverage.json
-    python tools/simulate_coverage.py --table results/coverage/coverage.json
+    python tools/simulate_coverage.py --table results/coverage/coverage.json --docs docs/evaluation.md
 """
 import argparse
 import itertools
@@ -151,7 +151,7 @@ def share_intervals(events: Sequence[ImageEvents], threshold: float, num_resampl
     found = {(name, method): None if np.isnan(estimates[name][0]) else statistic_interval(
         name, float(estimates[name][0]), replicates[name], jackknife[name], 0.95, method, table)
         for name in NAMES[1:] for method in SHARE_METHODS}
-    enough = (trials > 0).sum() > 1
+    enough = trials.sum() > 0
     return {**found, **{('recall at a threshold', method): clustered_proportion(
         hits, trials, method=method) if enough else None for method in ('score', 'wilson')}}
 
@@ -367,6 +367,30 @@ def markdown(result: Mapping[str, Any]) -> str:
                        if len(rows) > 1)
 
 
+def describe(result: Mapping[str, Any]) -> str:
+    """Return what a page shows of a result: how it was made, and its tables."""
+    settings, versions = result['settings'], result['versions']
+    error = 100 * float(np.sqrt(0.95 * 0.05 / settings['data_sets']))
+    return (f'{settings["data_sets"]} data sets a cell (standard error of a coverage of 95 %: '
+            f'{error:.1f} points),\n{settings["resamples"]} resamples each, seed {settings["seed"]}; '
+            f'{result["machine"]}, numpy {versions["numpy"]}, scipy {versions["scipy"]}:\n\n```\n'
+            f'{result["command"]}\n```\n\n{markdown(result)}')
+
+
+def write_docs(path: Path, text: str) -> None:
+    """Write the tables into a page, between its marks.
+
+    Raises:
+        ValueError: It has no such marks.
+    """
+    before, mark, rest = path.read_text(encoding='utf-8').partition('<!-- coverage -->\n')
+    _, end, after = rest.partition('<!-- end -->')
+    if not (mark and end):
+        raise ValueError(f'{path} has no place for the tables; lines "<!-- coverage -->" and '
+                         '"<!-- end -->" are expected')
+    write_text(path, f'{before}{mark}{text}\n{end}{after}')
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--data-sets', type=int, default=2000, help='simulated per cell')
@@ -375,9 +399,12 @@ def main() -> None:
     parser.add_argument('--out', type=Path,
                         help='write the result to this JSON file; the cells it holds are kept')
     parser.add_argument('--table', type=Path, help='print the tables of this JSON file, and stop')
+    parser.add_argument('--docs', type=Path, help='write the tables into this page')
     args = parser.parse_args()
     result = load_json(args.table, 'table of coverages') if args.table else simulate(args)
     print(markdown(result))
+    if args.docs:
+        write_docs(args.docs, describe(result))
 
 
 if __name__ == '__main__':

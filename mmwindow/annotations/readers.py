@@ -186,6 +186,13 @@ def choose_readers(point_file: PointFile, readers: str | None,
     return replace(point_file, records=chosen, readers=(readers, ))
 
 
+def describe_left_out(everybody: PointFile, chosen: PointFile) -> str:
+    """Return in words which images a reader has not read, so that they are left out; '' for none."""
+    num = len(everybody.records) - len(chosen.records)
+    return '' if not num else (f'reader {name_some(chosen.readers)} has not read {num} of '
+                               f'{len(everybody.records)} images, which are left out')
+
+
 def check_several(where: str, readers: Collection[str]) -> None:
     """Reject a comparison or merging of fewer than two readers.
 

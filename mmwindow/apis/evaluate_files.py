@@ -38,7 +38,7 @@ from mmwindow.evaluation.statistics.operating_point import (
 )
 from mmwindow.evaluation.statistics.strata import evaluate_strata
 from mmwindow.utils.markdown import format_number
-from mmwindow.utils.outputs import check_output_folder
+from mmwindow.utils.outputs import check_output_file
 from mmwindow.visualization.curves import plot_froc, plot_roc
 from mmwindow.visualization.marks import make_reader_marks
 
@@ -114,7 +114,8 @@ def evaluate_files(predictions: str | Path, annotations: str | Path | Sequence[s
         raise ValueError(f'{truth.name}: no image has the field {by!r}; there are {known}')
     options.update(num_resamples=num_resamples, seed=seed)
     read = partial(read_predictions, predictions, truth.everybody, classes, image_ids)
-    check_output_folder(out, '--out')
+    for file_name in ('record.json', 'images.csv', 'report.md'):
+        check_output_file(out / file_name, '--out')
     result = chosen.evaluate(truth, read, options, progress)
     reports = [report_class(class_name, entry, result.settings, others, name=name, by=by,
                             choose=choose, choose_target=choose_target,

@@ -6,7 +6,7 @@ from pathlib import Path
 from mmwindow.apis.reader_study import ReaderStudy
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.finding_counts import describe_counts
-from mmwindow.evaluation.metric_names import AUROC, PAPER_METRICS, display_name, recall_name
+from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name, recall_name
 from mmwindow.evaluation.results import ClassResult, EvaluationResult
 from mmwindow.evaluation.statistics.compare import Comparison
 from mmwindow.evaluation.statistics.leaderboard import Leaderboard
@@ -119,35 +119,38 @@ def strata_lines(report: ClassReport) -> list[str]:
     rows = [[part.name, part.num_images, part.num_positives, part.num_points,
              *(format_with_interval(part.estimates[key], part.intervals[key]) for key in names)]
             for part in parts]
-    notes = [f'{part.name}, {key}: {part.reasons[key]}' for part in parts for key in names
-             if key in part.reasons]
+    notes = [f'{part.name}, {key}: {note}' for part in parts for key in names
+             if (note := part.reasons.get(key) or getattr(part.intervals[key], 'note', ''))]
     return [f'### By {report.strata.field}', '',
             *table([report.strata.field, 'images', 'positives', 'points', *names], rows),
-            f'95 % intervals: bootstrap over patients, {report.strata.num_resamples} resamples, seed '
-            f'{report.strata.seed}.', '', *note_lines(notes)]
+            '95 % intervals over patients: AUROC by DeLong; the rest '
+            f'{report.strata.num_resamples} resamples, seed {report.strata.seed}.', '',
+            *note_lines(notes)]
 
 
 def comparison_lines(comparison: Comparison, name: str, other: str) -> list[str]:
     """Return the differences from another system on the same images."""
     rows = []
     for key, difference in comparison.differences.items():
-        p_value = comparison.p_values[key]
-        # The bootstrap's test rejects too often near AUROC 1 (results/coverage).
-        if key == AUROC and comparison.delong is not None:
-            difference, p_value = comparison.delong.difference, comparison.delong.p_value
         rows.append([key, format_number(comparison.first[key]), format_number(comparison.second[key]),
                      'none: ' + comparison.reasons[key] if difference is None else
-                     format_with_interval(difference.estimate, difference), format_number(p_value)])
+                     format_with_interval(difference.estimate, difference),
+                     format_number(comparison.p_values[key])])
     lines = [f'### {name} minus {other}', '',
              *table(['', name, other, 'difference (95 % interval)', 'p'], rows),
              f'Paired bootstrap over {comparison.num_units} patients or images, '
              f'{comparison.num_resamples} resamples, seed {comparison.seed}.', '']
-    if comparison.delong is not None:
+    no_test = comparison.reasons.get('p_values', '')
+    if no_test:
+        lines += [f'{no_test[:1].upper()}{no_test[1:]}.', '']
+    elif comparison.delong is not None:
         note = f' {comparison.delong.note}.' if comparison.delong.note else ''
         lines += ['AUROC: DeLong\'s interval and test instead, z '
                   f'{format_number(comparison.delong.z)}, p '
                   f'{format_number(comparison.delong.p_value, 4)}.{note}', '']
-    return lines
+    return lines + note_lines([f'{key}: {difference.note}' for key, difference in
+                               comparison.differences.items()
+                               if difference is not None and difference.note])
 
 
 def leaderboard_lines(report: ClassReport, name: str) -> list[str]:

@@ -1,4 +1,5 @@
 """What ``tools/evaluate.py`` does with several readers: their reference, and a study of them."""
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from mmwindow.evaluation.readers.readings import merge_image
 from mmwindow.evaluation.results import EvaluationResult, interval_dict, summarise
 from mmwindow.evaluation.scoring import evaluate
 from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES
+from mmwindow.utils.messages import quote
 from mmwindow.utils.progress import track
 
 Reading = Callable[[], Iterable[Prediction]]
@@ -92,6 +94,10 @@ class ReaderChoice:
                                  ALL if self.how == KEEP else self.how, self.merge)
         if self.how == KEEP and truth.point_file is not None:
             check_several(truth.name, truth.point_file.readers)
+        num_unread = len(truth.everybody.targets) - len(truth.targets)
+        if num_unread:
+            print(f'evaluate: reader {quote(self.how)} has not read {num_unread} of '
+                  f'{len(truth.everybody.targets)} images, which are left out', file=sys.stderr)
         return truth
 
     def evaluate(self, truth: GroundTruth, read: Reading, options: Mapping[str, Any],

@@ -19,6 +19,7 @@ from mmwindow.engine.checkpoint import check_checkpoint  # noqa: F401  (its plac
 from mmwindow.engine.cpu.distributed import PATIENCE, init_cpu_process_group
 from mmwindow.engine.cpu.memory import keep_freed_memory
 from mmwindow.engine.hooks import ProgressHook, RankWatchHook
+from mmwindow.evaluation.metric_names import PAPER_METRICS
 from mmwindow.utils.environment import describe_machine
 from mmwindow.utils.processes import rank_of_environment
 
@@ -79,7 +80,7 @@ def build_runner(cfg: Config, verbose: bool = True) -> Runner:
     if not verbose:
         runner.logger.handlers[:] = [handler for handler in runner.logger.handlers
                                      if isinstance(handler, logging.FileHandler)]
-    register_once(runner, ProgressHook())
+    register_once(runner, ProgressHook(metrics=[f'froc/{name}' for name in PAPER_METRICS]))
     register_once(runner, RankWatchHook())
     return runner
 

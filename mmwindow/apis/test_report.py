@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mmwindow.evaluation import FROCCurve, froc_curve, roc_curve
+from mmwindow.evaluation.files.finding_counts import describe_counts
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.evaluation.files.safe_pickle import load_samples
 from mmwindow.evaluation.hit_rules import HitRule, make_hit_rule
@@ -25,6 +26,7 @@ class RunCurves(NamedTuple):
         rule: The hit rule that the images were scored by.
         budgets: Of the FROC score, false positives per image.
         convention: Of the recalls.
+        counts: Findings that were left out or clipped, as the record's source has them.
     """
 
     froc: FROCCurve
@@ -32,6 +34,7 @@ class RunCurves(NamedTuple):
     rule: HitRule
     budgets: tuple[float, ...]
     convention: str
+    counts: Mapping[str, int]
 
 
 def read_curves(path: str | Path) -> RunCurves:
@@ -45,7 +48,7 @@ def read_curves(path: str | Path) -> RunCurves:
     rule = make_hit_rule(settings.pop('rule', 'disk_overlap'), **settings)
     return RunCurves(
         froc_curve(events), roc_curve(labels, scores) if 0 < sum(labels) < len(labels) else None,
-        rule, tuple(settings['budgets']), settings['convention'])
+        rule, tuple(settings['budgets']), settings['convention'], record.source.get('counts', {}))
 
 
 def iterate_examples(path: str | Path, threshold: float,
@@ -109,7 +112,9 @@ def draw_report(out: str | Path, curves: str | Path, predictions: str | Path,
     if threshold is None or not np.isfinite(threshold):
         threshold, meaning = 0.5, f'as no threshold keeps to {budget:g} false positives an image'
     rows = [[name, format_number(value, 4)] for name, value in metrics.items()]
-    lines = ['# Test report', '', markdown_table([['number', 'value'], *rows]), '']
+    changed = [f'- {text}.' for text in describe_counts(run.counts)]
+    lines = ['# Test report', '', *changed, *[''] * bool(changed),
+             markdown_table([['number', 'value'], *rows]), '']
     if run.froc.num_points:
         plot_froc(run.froc, out / 'froc.png', run.budgets, max(1., *run.budgets),
                   convention=run.convention)

@@ -11,6 +11,8 @@ from mmengine.logging import print_log
 
 from mmwindow.annotations.point_file import read_point_file
 from mmwindow.annotations.point_rules import check_point_rule
+from mmwindow.annotations.reader_names import ALL
+from mmwindow.annotations.readers import choose_readers, describe_left_out
 from mmwindow.annotations.records import ImageRecord
 from mmwindow.images.decode import MAX_PIXELS, ImageSettings
 from mmwindow.images.file_check import check_image_files, describe_problems, describe_turned
@@ -89,8 +91,12 @@ class CocoPointDataset(BaseDetDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Return one dict per image of the point files."""
-        point_file = read_point_file(self.ann_file, self._metainfo.get('classes'), self.points_from,
-                                     readers=self.readers)
+        everybody = read_point_file(self.ann_file, self._metainfo.get('classes'), self.points_from,
+                                    readers=ALL)
+        point_file = choose_readers(everybody, self.readers)
+        left_out = describe_left_out(everybody, point_file)
+        if left_out:
+            print_log(f'{self.ann_file}: {left_out}', 'current', logging.WARNING)
         self._metainfo['classes'] = point_file.classes
         for transform in self.pipeline.transforms:
             if getattr(transform, 'num_classes', 0) is None:  # of PointToBoundTransform

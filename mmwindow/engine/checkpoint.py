@@ -4,7 +4,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from mmwindow.engine.run_file import read_run
+from mmwindow.engine.run_file import RUN_FILE, read_run
 from mmwindow.engine.safe_loading import (  # noqa: F401  (some are read from here)
     allow_own_checkpoints,
     check_checkpoint,
@@ -27,7 +27,13 @@ def find_best_checkpoint(folder: Path) -> Path:
     """
     run = read_run(folder)
     if run is not None and run.best is not None and (folder / run.best.checkpoint).is_file():
-        return folder / run.best.checkpoint
+        noted = (folder / RUN_FILE).stat().st_mtime_ns
+        name = f'best_{run.best.metric}_'.replace('/', '_')
+        later = [path for path in folder.glob(f'{name}*.pth') if path.stat().st_mtime_ns > noted
+                 and path.name != run.best.checkpoint and is_complete_checkpoint(path)]
+        # A kill came after a better one was written and before it was noted.
+        better = [path for path in later if read_best_score(path) > run.best.score]
+        return max(better, key=read_best_score, default=folder / run.best.checkpoint)
     every = sorted(folder.glob('best_*.pth'))
     checkpoints = [path for path in every if is_complete_checkpoint(path)] or every
     if not checkpoints:

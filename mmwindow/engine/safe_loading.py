@@ -229,6 +229,8 @@ def load_url(url: str, model_dir: str | None = None, map_location: Any = None,
 def guard_mmengine() -> None:
     """Let mmengine's other loaders use those of this module: downloads, and the fork's fall-back."""
     allow_own_checkpoints()
+    # "Loads checkpoint by local backend" goes to the log: without a logger mmengine prints it.
+    mmengine_checkpoint._load_checkpoint.__defaults__ = (None, 'current')
     mmengine_checkpoint.load_url = load_url
     mmengine_checkpoint.load_from_local = load_from_local
     if hasattr(mmengine_checkpoint, '_safe_torch_load'):  # of the maintained fork

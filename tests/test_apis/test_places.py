@@ -52,6 +52,8 @@ def test_places_of_results_are_looked_at_before_the_work(config, tmp_path, capsy
             ('train', config, '--work-dir', place),
             ('folds', config, '--out', place), ('tables', tmp_path, '--out', place),
             ('tables', tmp_path, '--out', tmp_path / 'new', '--results', place),
+            ('evaluate', tmp_path / 'run.pth', config, '--out', place),
+            ('splits', config, '--out', place), ('splits', config, '--out', place, '--single'),
             ('quickstart', '--out', place), ('quickstart', '--out', tmp_path / 'q', '--data', place)):
         assert call(verb, *arguments) == 1
         one_line(capsys, verb, 'is a file; a folder is expected', str(tmp_path / 'file'))

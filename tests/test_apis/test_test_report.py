@@ -8,7 +8,7 @@ import torch
 
 from mmwindow.apis.test_report import draw_report, iterate_examples, read_curves
 from mmwindow.evaluation import box_events, map_events
-from mmwindow.evaluation.files.records import write_record
+from mmwindow.evaluation.files.records import read_record, write_record
 from mmwindow.images.decode import ImageSettings
 
 SETTINGS = dict(hit_radius=50., max_overlap=0.1, frame_side=1024, budgets=(0.25, 0.3, 0.5),
@@ -62,6 +62,16 @@ def test_curves_by_hand(tmp_path):
     # Positives score 0.9 and 0.6, normals 0.3 and 0.01: all pairs in order.
     assert found.roc.true_positive_rate.tolist() == [0, 0.5, 1, 1, 1]
     assert found.roc.false_positive_rate.tolist() == [0, 0, 0, 0.5, 1]
+
+
+def test_boxes_left_out_stand_above_the_numbers(tmp_path):
+    curves, predictions = write_run(tmp_path)
+    write_record(curves, read_record(curves).classes, SETTINGS,
+                 source=dict(counts=dict(boxes_left_out=3, boxes_clipped=0)))
+    draw_report(tmp_path, curves, predictions, {'froc/auroc': 1.})
+    text = (tmp_path / 'report.md').read_text()
+    assert text.startswith('# Test report\n\n- 3 findings left out: outside their image, or boxes '
+                           'without area.\n\n| number |')
 
 
 def test_the_report(tmp_path):

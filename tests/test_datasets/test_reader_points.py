@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from mmdet.registry import DATASETS, METRICS
 from mmengine.dataset import BaseDataset
+from mmengine.logging import MMLogger
 
 import mmwindow  # noqa: F401
 from mmwindow.annotations import read_point_file
@@ -57,12 +58,16 @@ def test_training_takes_the_points_that_the_config_says(folder):
         build(folder, readers='C')
 
 
-def test_an_image_that_a_reader_has_not_read_is_no_negative_image_of_theirs(folder):
+def test_an_image_that_a_reader_has_not_read_is_no_negative_image_of_theirs(folder, capsys):
     path = folder / 'annotations' / 'train.json'
     content = json.loads(path.read_text())
     content['images'][1]['readers'] = ['A']
     path.write_text(json.dumps(content))
+    logger = MMLogger.get_instance('readers')
     assert [len(build(folder, readers=name)) for name in ('A', 'B', 'merge')] == [6, 5, 6]
+    text = ''.join(capsys.readouterr())
+    assert text.count("'B' has not read 1 of 6 images, which are left out") == 1
+    assert logger is not None
 
 
 def test_the_metric_takes_the_same_argument(folder):

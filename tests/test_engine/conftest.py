@@ -1,5 +1,6 @@
 """A model of a few weights that draws from every generator, trained here, cut and resumed."""
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import cv2
@@ -96,6 +97,13 @@ class Cutter(Hook):
             raise Cut
 
 
+def write_config(cfg, path):
+    """Write a config outside the work dir, where the runner writes one of the same name."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(format_config(cfg))
+    return path
+
+
 @pytest.fixture
 def noisy_config(tiny_dataset, tmp_path):
     """Return a function that writes a config of the noisy model: 6 images in 3 steps, 3 epochs."""
@@ -113,9 +121,8 @@ def noisy_config(tiny_dataset, tmp_path):
         cfg.train_dataloader.dataset.pipeline.insert(-2, dict(type='NoiseOfAllGenerators'))
         cfg.train_cfg.max_epochs = 3
         cfg.default_hooks.logger.interval = 1
-        cfg.merge_from_dict(options)
-        (tmp_path / 'noisy.py').write_text(format_config(cfg))
-        return tmp_path / 'noisy.py'
+        cfg.merge_from_dict(deepcopy(options))
+        return write_config(cfg, tmp_path / 'configs/noisy.py')
     return write
 
 
@@ -131,8 +138,7 @@ def system_config(tiny_dataset, tmp_path):
             loader.dataset.data_root = f'{tiny_dataset}/'
         cfg.train_cfg.max_epochs = 3
         cfg.merge_from_dict(options)
-        (tmp_path / 'system.py').write_text(format_config(cfg))
-        return tmp_path / 'system.py'
+        return write_config(cfg, tmp_path / 'configs/system.py')
     return write
 
 
@@ -164,7 +170,7 @@ def read_end(work_dir, name):
     path = work_dir / 'validation.json'
     info = checkpoint['message_hub']['runtime_info']
     return dict(weights=checkpoint['state_dict'], optimizer=checkpoint['optimizer'],
-                schedulers=checkpoint['param_schedulers'], score=info.get('best_score'),
+                schedulers=checkpoint.get('param_schedulers'), score=info.get('best_score'),
                 best=[path.name for path in sorted(work_dir.glob('best_*.pth'))],
                 validations=path.read_text() if path.is_file() else '')
 

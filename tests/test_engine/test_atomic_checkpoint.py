@@ -1,9 +1,13 @@
 """There is one best checkpoint, also while the next one is written and after a kill."""
+import os
+
+import pytest
 import torch
 from mmengine.runner import Runner
 
 from mmwindow.engine.checkpoint import find_best_checkpoint, is_complete_checkpoint
 from mmwindow.engine.hooks import AtomicCheckpointHook
+from mmwindow.engine.run_file import BestCheckpoint, TrainingRun, write_run
 
 
 def test_the_best_checkpoint_of_before_is_there_until_the_new_one_is(
@@ -25,6 +29,19 @@ def test_the_best_checkpoint_of_before_is_there_until_the_new_one_is(
     assert seen == [[], ['epoch_1'], ['epoch_1'], ['epoch_1'], ['epoch_1'],
                     ['epoch_1', 'epoch_3'], ['epoch_1', 'epoch_3']]
     assert [path.name for path in tmp_path.glob('best_*.pth')] == ['best_froc_auroc_epoch_3.pth']
+
+
+@pytest.mark.parametrize('score, age, expected', [(0.9, 1, 2), (0.7, 1, 1), (0.9, -1, 1)],
+                         ids=['better', 'worse', 'noted_before'])
+def test_best_is_by_score_where_a_kill_kept_it_from_being_noted(tmp_path, score, age, expected):
+    for epoch, number in ((1, 0.8), (2, score)):
+        torch.save(dict(message_hub=dict(runtime_info=dict(best_score=number))),
+                   tmp_path / f'best_froc_auroc_epoch_{epoch}.pth')
+    write_run(tmp_path, TrainingRun(best=BestCheckpoint(
+        'best_froc_auroc_epoch_1.pth', 'froc/auroc', 0.8, 1)))
+    noted = (tmp_path / 'run.json').stat().st_mtime
+    os.utime(tmp_path / 'best_froc_auroc_epoch_2.pth', (noted + age, noted + age))
+    assert find_best_checkpoint(tmp_path).name == f'best_froc_auroc_epoch_{expected}.pth'
 
 
 def test_a_best_checkpoint_that_a_kill_left_goes_when_the_training_resumes(

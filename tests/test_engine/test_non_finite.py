@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from mmwindow.apis import test as evaluate
-from mmwindow.engine.hooks import NonFiniteHook
 from mmwindow.engine.head_watch import find_tensors
+from mmwindow.engine.hooks import NonFiniteHook
 from mmwindow.engine.hooks.non_finite_hook import image_names, non_finite_terms
 
 

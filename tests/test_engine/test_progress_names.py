@@ -1,8 +1,20 @@
-"""The line of a validation shows the numbers of the paper's tables."""
-from mmwindow.engine.hooks.progress_hook import SHOWN
-from mmwindow.evaluation.metric_names import PAPER_METRICS
+"""The line of a validation shows the numbers that were asked for, or all."""
+import io
+from types import SimpleNamespace
+
+import pytest
+
+from mmwindow.engine.hooks import ProgressHook
 
 
-def test_progress_shows_the_numbers_of_the_papers_tables():
-    """`engine` lies below `evaluation` and cannot import its names; here both are compared."""
-    assert SHOWN == tuple(f'froc/{name}' for name in PAPER_METRICS)
+@pytest.mark.parametrize('names, expected', [
+    (None, 'a 0.250, b 0.500'), (['x/b', 'x/none'], 'b 0.500'), (['x/b', 'x/a'], 'b 0.500, a 0.250')])
+def test_the_line_of_a_validation_shows_what_was_asked_for(names, expected):
+    stream = io.StringIO()
+    hook = ProgressHook(stream=stream, metrics=names)
+    runner = SimpleNamespace(epoch=1, max_epochs=2)
+    hook.before_val_epoch(runner)
+    hook.after_val_epoch(runner, {'x/a': .25, 'x/b': .5})
+    assert stream.getvalue() == f'  epoch 1 of 2 done; validation: {expected}\n'
+    hook.after_val_epoch(runner, None)
+    assert stream.getvalue().endswith('done; validation: \n')

@@ -110,3 +110,16 @@ def test_a_stream_from_a_step_on_is_the_rest_of_the_complete_one(done):
     assert [next(late) for _ in range(done)] == [None] * done
     assert [next(late) for _ in range(9 - done)] == batches[done:]
     assert batches[0] != batches[3]  # the second pass has another order
+
+
+@pytest.mark.parametrize('layer, training, learns', [
+    (torch.nn.BatchNorm2d(2), True, True), (torch.nn.Conv2d(2, 2, 1), True, False),
+    (torch.nn.SyncBatchNorm(2), True, False), (torch.nn.BatchNorm2d(2), False, False)])
+def test_statistics_that_differ_between_processes_are_those_of_layers_that_learn_them(
+        layer, training, learns):
+    from mmwindow.engine.hooks.exact_resume_hook import keeps_statistics
+    model = torch.nn.Sequential(layer)
+    if not training:
+        layer.eval()
+        model.train = lambda mode=True: model  # as a backbone with norm_eval
+    assert keeps_statistics(model) == learns

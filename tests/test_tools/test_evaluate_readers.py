@@ -134,9 +134,10 @@ def test_readers_kept_apart(tmp_path, capsys):
     assert 'fracture, reader R3' in (tmp_path / 'again' / 'report.md').read_text()
 
 
-def test_one_reader_alone(tmp_path):
+def test_one_reader_alone(tmp_path, capsys):
     result = evaluate_files(BOXES, POINTS, tmp_path, readers='R3', progress=False)
     assert (result.counts['images'], result.counts['points']) == (7, 4)   # image 8 was not read
+    assert "'R3' has not read 1 of 8 images, which are left out" in capsys.readouterr().err
     assert result.metrics['auroc'] == 3 / 12
     assert read_record(tmp_path / 'record.json').readers == {}
     assert '### Readers' not in (tmp_path / 'report.md').read_text()

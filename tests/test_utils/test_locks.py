@@ -15,8 +15,12 @@ HOLDER = '''
 import os, sys, time
 from mmwindow.utils.locks import hold_folder
 with hold_folder(sys.argv[1]):
-    if sys.argv[2:] == ['fork'] and os.fork() == 0:
-        time.sleep(60)  # as a data loader's process that survives its parent for a while
+    if sys.argv[2:] == ['fork']:
+        reading, writing = os.pipe()
+        if os.fork() == 0:
+            os.write(writing, b'x')
+            time.sleep(60)  # as a data loader's process that survives its parent for a while
+        os.read(reading, 1)
     print('held', flush=True)
     time.sleep(60)
 '''

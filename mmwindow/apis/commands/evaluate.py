@@ -25,6 +25,7 @@ from mmwindow.evaluation.hit_rules import HIT_RULES
 from mmwindow.evaluation.statistics.operating_point import RULES
 from mmwindow.evaluation.statistics.table import additional_statistics
 from mmwindow.utils.messages import shorten
+from mmwindow.utils.outputs import check_output_folder
 
 MIN_RESAMPLES = 100
 
@@ -136,6 +137,8 @@ def run(args: argparse.Namespace) -> None:
     options = {name: value for name, value in vars(args).items()
                if name not in ('command_line', 'usage_error')}
     take_files(options, args.usage_error)
+    if args.out:
+        check_output_folder(args.out, '--out')
     with one_line_warnings():
         result = evaluate_files(**options)
     for text in describe_counts(result.counts):

@@ -11,6 +11,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from mmwindow.utils.outputs import check_output_folder
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a division."""
@@ -41,6 +43,9 @@ def run(args: argparse.Namespace) -> None:
     from mmwindow.annotations.point_file import read_point_file
     from mmwindow.datasets.folds import check_folds, make_folds, write_fold_files, write_folds
     from mmwindow.datasets.splits import describe_split, write_splits
+    for place, option in ((args.out, '--out'), (args.files, '--files')):
+        if place is not None:
+            check_output_folder(place if args.single or option == '--files' else place.parent, option)
     if args.single:
         out = args.out or args.points.parent / 'annotations'
         splits = write_splits(args.points, out, num_folds=None, seed=args.seed)

@@ -13,9 +13,9 @@ from mmengine.hooks import CheckpointHook
 class AtomicCheckpointHook(CheckpointHook):
     """mmengine's ``CheckpointHook``, safe against a kill while it writes.
 
-    A checkpoint gets its name when it is complete (:mod:`mmwindow.engine.file_backends`), and the best
-    one of before is deleted when the new one is there, not before it is written. The file names and
-    arguments are mmengine's.
+    A checkpoint gets its name when it is complete (:mod:`mmwindow.engine.file_backends`), and the
+    best one of before is deleted when the new one is there, not before it is written. The file names
+    and arguments are mmengine's.
     """
 
     def before_train(self, runner: Any) -> None:

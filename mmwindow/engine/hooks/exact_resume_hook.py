@@ -2,9 +2,11 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmdet.registry import HOOKS
 from mmengine.dist import barrier, get_dist_info, is_main_process
 from mmengine.hooks import EarlyStoppingHook, Hook
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import BatchSampler
 
 from mmwindow.engine.announce import announce
@@ -139,6 +141,11 @@ class ExactResumeHook(Hook):
             reasons.append(f'{kind} chooses images by itself')
         if runner.iter % self.conditions['accumulated']:
             reasons.append('the gradients of the batches before a step are in no checkpoint')
+        is_inside = (hasattr(runner.train_loop, 'dataloader_iterator')
+                     or runner.iter != runner.epoch * len(runner.train_loop.dataloader))
+        if get_dist_info()[1] > 1 and is_inside and keeps_statistics(runner.model):
+            reasons.append('between epochs each process has statistics of batch normalisation of its '
+                           'own, of which the checkpoint has those of the first')
         keeping = sorted(name for name in find_transforms(runner.train_loop.dataloader.dataset)
                          if name.startswith('Cached'))
         if keeping:
@@ -200,7 +207,8 @@ def skip_batches(runner: Any, sampler: SeededSampler | None, num_batches: int) -
         ValueError: The number of images in these batches is not known.
     """
     done = runner.iter - runner.epoch * num_batches
-    if not 0 < done < num_batches:
+    # After its last batch the end of the epoch is still to come: an epoch without batches makes it.
+    if not 0 < done <= num_batches:
         return
     batches = runner.train_loop.dataloader.batch_sampler
     if sampler is None or type(batches) is not BatchSampler:
@@ -209,6 +217,13 @@ def skip_batches(runner: Any, sampler: SeededSampler | None, num_batches: int) -
             f'{runner.epoch + 1}; with {type(batches).__name__} a training resumes at the end of an '
             'epoch alone: set default_hooks.checkpoint.by_epoch=True')
     sampler.num_skipped = done * batches.batch_size
+
+
+def keeps_statistics(model: torch.nn.Module) -> bool:
+    """Return whether batch normalisation of a model learns statistics on each process for itself."""
+    model.train()
+    return any(isinstance(module, _BatchNorm) and not isinstance(module, torch.nn.SyncBatchNorm)
+               and module.training and module.track_running_stats for module in model.modules())
 
 
 def find_transforms(dataset: Any) -> set[str]:

@@ -1,6 +1,7 @@
 """Stop where a number is no number: in the loss, the weights, or what the network predicts."""
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -148,9 +149,9 @@ def any_rank(flag: bool) -> bool:
 
 
 def image_names(data_batch: Any) -> list[str]:
-    """Return the files of a batch's images, in order; of several views of an image one name."""
+    """Return the file names of a batch's images, in order; of several views of an image one."""
     samples = data_batch.get('data_samples') if isinstance(data_batch, Mapping) else None
     if samples and isinstance(samples[0], list | tuple):
         samples = samples[0]
-    return [str(getattr(sample, 'img_path', f'image {index} of the batch'))
+    return [Path(getattr(sample, 'img_path', f'image {index} of the batch')).name
             for index, sample in enumerate(samples or ())]

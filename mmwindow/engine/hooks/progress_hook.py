@@ -1,6 +1,6 @@
 """One line that tells how far a training is, for people rather than for logs."""
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from mmdet.registry import HOOKS
@@ -14,8 +14,6 @@ from mmwindow.utils.progress import (
     describe_seconds,
 )
 
-SHOWN = ('froc/auroc', 'froc/recall@0.1', 'froc/froc_score')
-
 
 @HOOKS.register_module()
 class ProgressHook(Hook):
@@ -27,11 +25,14 @@ class ProgressHook(Hook):
     Args:
         interval: Seconds between lines where the output is no terminal.
         stream: Where to write; standard error if None.
+        metrics: Names of the numbers that the line of a validation shows; all of them if None.
     """
 
     priority = 'VERY_LOW'
 
-    def __init__(self, interval: float = LOG_INTERVAL, stream: TextIO | None = None) -> None:
+    def __init__(self, interval: float = LOG_INTERVAL, stream: TextIO | None = None,
+                 metrics: Sequence[str] | None = None) -> None:
+        self.metrics = metrics
         self.display = ProgressDisplay(interval, stream)
         self.validation_seconds = 0.
         self.training_seconds = 0.
@@ -69,8 +70,9 @@ class ProgressHook(Hook):
     def after_val_epoch(self, runner: Any, metrics: Mapping[str, float] | None = None) -> None:
         """Leave a line with the numbers of a validation."""
         self.validation_seconds = time.monotonic() - self.validation_clock
+        metrics = metrics or {}
         numbers = ', '.join(f'{name.split("/")[-1]} {metrics[name]:.3f}'
-                            for name in SHOWN if metrics and name in metrics)
+                            for name in self.metrics or metrics if name in metrics)
         if is_main_process():
             self.display.say(f'  epoch {runner.epoch} of {runner.max_epochs} done; validation: '
                              f'{numbers}')

@@ -194,20 +194,23 @@ class RowReader:
                 'comma in quotes')
         name = cells[self.header.columns[self.header.name]]
         rows = self.found[name] if name in self.found else self.find_rows(name, line)
+        texts = [cells[number] for number in self.number_cells]
+        has_score = self.score_cell is not None and bool(cells[self.score_cell].strip())
+        if not has_score and not any(text.strip() for text in texts):
+            return  # the image has no finding
         label = self.find_label(cells, line)
-        if self.score_cell is not None and cells[self.score_cell].strip():
+        if self.score_cell is not None and has_score:
             value = parse_number(cells[self.score_cell], self.where(line), 'image_score')
             if rows.image_scores.setdefault(label, value) != value:
                 raise ValueError(f'{self.where(line)} has the image_score {value:g}, a line before '
                                  f'it {rows.image_scores[label]:g}; an image has one score')
-        texts = [cells[number] for number in self.number_cells]
         try:
             numbers = tuple(map(float, texts))
         except ValueError:
             numbers = ()
         if not numbers or '_' in ''.join(texts) or not all(map(math.isfinite, numbers)):
             if not any(text.strip() for text in texts):
-                return  # the image has no finding
+                return
             numbers = tuple(parse_number(text, self.where(line), name) for name, text in zip(
                 (*self.header.places, 'score'), texts, strict=True))
         rows.add((*numbers, label))
@@ -235,8 +238,6 @@ class RowReader:
         if self.class_cell is None:
             return 0
         name = cells[self.class_cell].strip()
-        if not name and len(self.labels) == 1:
-            return 0
         if name not in self.labels:
             raise ValueError(f'{self.where(line)} has the class {quote(name)}; the annotations have '
                              f'{name_some(self.labels)}')

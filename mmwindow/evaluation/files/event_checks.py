@@ -114,7 +114,7 @@ def check_scores(where: str, source: Any, events: Sequence[ImageEvents]) -> None
     others = [img for img in events if not scores_findings(img)]
     if source is None:
         agreeing = {img.score for img in events if np.isfinite(img.score)
-                    and img.neither_levels is not None and best_level(img) == img.score}
+                    and best_level(img) == img.score}
         if len(others) != 1 or len(agreeing) < 3:
             return
     if others:

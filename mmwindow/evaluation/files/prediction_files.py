@@ -99,12 +99,15 @@ def read_boxes(path: Path, truth: GroundTruth, image_ids: str = 'auto') -> Itera
                              'bbox and score are expected')
     names = ImageNames(truth.targets, path)
     matches = names.match_ids({as_id(entry['image_id']) for entry in entries
-                               if 'file_name' not in entry}, image_ids)
+                               if entry.get('file_name') is None}, image_ids)
     rows: dict[Any, list[tuple[float, ...]]] = {}
     for index, entry in enumerate(entries):
         where, key = f'{path}: result {index}', as_id(entry['image_id'])
-        if 'file_name' in entry:
-            image_id = names.find_checked(key, entry['file_name'])
+        file_name = entry.get('file_name')  # null: not said
+        if file_name is not None and not isinstance(file_name, str):
+            raise ValueError(f'{where} has the file_name {quote(file_name)}; a name is expected')
+        if file_name is not None:
+            image_id = names.find_checked(key, file_name)
         elif key is None or key not in matches:
             raise ValueError(f'{where} is of image {quote(entry["image_id"])}, which is not in '
                              f'{truth.path}; are these predictions of another set?')

@@ -26,6 +26,7 @@ from mmwindow.utils.messages import quote, shorten
 # 1 / (2 x positive x negative images): more than this up to 10 thousand positive and 50 thousand
 # negative images.
 TOLERANCE = 1e-9
+QUANTILE_METHODS = ('bootstrap_bca', 'bootstrap_percentile')  # intervals that may miss their number
 
 
 def read_settings(path: Path, settings: Mapping[str, Any]) -> FROCSettings:
@@ -173,8 +174,8 @@ def check_intervals(path: Path, intervals: Mapping[str, Any],
 def check_interval(where: str, interval: Any, number: float | None) -> None:
     """Raise ``ValueError`` where an interval does not belong to its number.
 
-    A bootstrap's limits are quantiles of resamples, which in rare data leave out the number itself;
-    all other methods hold it.
+    Limits that are quantiles of resamples leave out the number itself in rare data; all other methods
+    hold it.
 
     Args:
         where: Names the file, the class and the number.
@@ -192,7 +193,7 @@ def check_interval(where: str, interval: Any, number: float | None) -> None:
         raise ValueError(f'{where} {limits} at the level {level:g}; {AGAIN}')
     if number is not None and differ(estimate, number):
         raise ValueError(f'{where} is of {estimate:.9g}, but its images give {number:.9g}; {AGAIN}')
-    if not str(interval.get('method', '')).startswith('bootstrap') and not (
+    if interval.get('method') not in QUANTILE_METHODS and not (
             low - TOLERANCE <= estimate <= high + TOLERANCE):
         raise ValueError(f'{where} {limits} and leaves out its number {estimate:.9g}; {AGAIN}')
 

@@ -127,7 +127,7 @@ def _read_numbers(where: str, key: str, values: Any, dtype: type) -> NDArray[Any
     """Return a list of numbers as an array; a level that is null is -inf."""
     kinds, with_null = (int | float, True) if dtype is np.float64 else (int, False)
     if not isinstance(values, list) or not all(
-            (isinstance(value, kinds) and not isinstance(value, bool)
+            (isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
              and (with_null or abs(value) < MAX_COUNT))
             or (value is None and with_null) for value in values):
         raise ValueError(f'{where} has {key} {shorten(values, 80)}; a list of '

@@ -7,24 +7,24 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student
 
 from mmwindow.annotations.merging import MERGE_RADIUS, check_radius
 from mmwindow.annotations.readers import check_several
 from mmwindow.evaluation.events.targets import Floats
 from mmwindow.evaluation.readers.matching import match_points
 from mmwindow.evaluation.readers.readings import ReadImage, find_image_units, reader_names
+from mmwindow.evaluation.statistics.few_units import few_units_note, join_notes
 from mmwindow.evaluation.statistics.intervals import (
     Interval,
     clopper_pearson,
     clustered_proportion,
     normal_quantile,
+    t_quantile,
 )
 
-FEW_UNITS = 10
 MAX_LOG = 700.  # of a factor that a float holds
 NO_DEVIATION = 1e-9  # of a logarithm; less is rounding
-FEW_UNITS_NOTE = 'from {} patients or images alone: take the interval as a rough hint'
+ONE_PATIENT = 'all images are of one patient'
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,15 @@ class PairAgreement:
         second: Name.
         num_images: Read by both.
         num_units: Patients of these, or images where these are unnamed.
-        same_call: Share of images that both call positive or both negative; interval by patient.
+        same_call: Share of images that both call positive or both negative, with the score
+            interval by patient; None where all images are of one.
         kappa: Cohen's; NaN where both call every image the same, so that chance alone would.
         kappa_interval: None where there is none; ``reasons`` says why.
         num_first: Marks of the first.
         num_second: Marks of the second.
         num_matched: Pairs of marks within the radius, matched one to one.
         same_place: ``2 num_matched / (num_first + num_second)``, the F1 of either against the other
-            (positive specific agreement); interval by patient. None without marks.
+            (positive specific agreement); likewise, and None without marks.
         median_distance: Of matched marks, frame pixels; NaN without.
         reasons: For each number or interval that there is not, why.
     """
@@ -74,7 +75,7 @@ class PairAgreement:
     second: str
     num_images: int
     num_units: int
-    same_call: Interval
+    same_call: Interval | None
     kappa: float
     kappa_interval: Interval | None
     num_first: int
@@ -276,17 +277,22 @@ def _agree(images: Sequence[ReadImage], first: str, second: str, label: int, rad
     kappa, interval, reason = chance_corrected(by_unit[:, :4], kappa_disagreement, level)
     if reason:
         reasons['kappa'] = reason
-    same_place = None
-    if marks.sum():
-        same_place = clustered_proportion(2 * by_unit[:, 4], by_unit[:, 5:].sum(axis=1), level)
+    same_call = same_place = None
+    if len(units) < 2:
+        reasons['same_call'] = reasons['same_place'] = ONE_PATIENT
     else:
+        same_call = clustered_proportion(by_unit[:, 0] + by_unit[:, 3], by_unit[:, :4].sum(axis=1),
+                                         level, 'score')
+    if not marks.sum():
         reasons['same_place'] = 'neither reader has marked anything'
+    elif len(units) > 1:
+        same_place = clustered_proportion(2 * by_unit[:, 4], by_unit[:, 5:].sum(axis=1), level,
+                                          'score')
     distances = np.concatenate([entry.distances for entry in matches])
     return PairAgreement(
-        first, second, len(images), len(units),
-        clustered_proportion(by_unit[:, 0] + by_unit[:, 3], by_unit[:, :4].sum(axis=1), level),
-        kappa, interval, int(marks[:, 0].sum()), int(marks[:, 1].sum()), int(matched.sum()),
-        same_place, float(np.median(distances)) if len(distances) else math.nan, reasons)
+        first, second, len(images), len(units), same_call, kappa, interval,
+        int(marks[:, 0].sum()), int(marks[:, 1].sum()), int(matched.sum()), same_place,
+        float(np.median(distances)) if len(distances) else math.nan, reasons)
 
 
 def chance_corrected(by_unit: Floats, measure: Callable[[Floats], Disagreement], level: float = 0.95
@@ -309,17 +315,17 @@ def chance_corrected(by_unit: Floats, measure: Callable[[Floats], Disagreement],
     if math.isnan(estimate):
         return estimate, None, 'all readers call every image the same, as chance alone would'
     if num_units < 2:
-        return estimate, None, 'all images are of one patient'
-    note = FEW_UNITS_NOTE.format(num_units) if num_units < FEW_UNITS else ''
+        return estimate, None, ONE_PATIENT
+    note = few_units_note(num_units)
     if measured.observed[0] == 0:
         share = clopper_pearson(0, num_units, level).high
         low = max(-1., 1 - share / float(measured.by_chance[0]))
-        return estimate, Interval(estimate, low, 1., level, 'clopper_pearson', '; '.join(filter(
-            None, [f'no two calls differ; from the exact limit of {num_units} units', note]))), ''
+        return estimate, Interval(estimate, low, 1., level, 'clopper_pearson', join_notes(
+            f'no two calls differ; from the exact limit of {num_units} units', note)), ''
     deviation = _jackknife_deviation(measure(total - by_unit), 1 - estimate)
     if not deviation > NO_DEVIATION:
         return estimate, None, 'all patients say the same, so that their spread tells nothing'
-    factor = math.exp(min(student.isf((1 - level) / 2, num_units - 1) * deviation, MAX_LOG))
+    factor = math.exp(min(t_quantile(level, num_units) * deviation, MAX_LOG))
     low, high = 1 - (1 - estimate) * factor, 1 - (1 - estimate) / factor
     return estimate, Interval(estimate, max(-1., low), high, level, 'jackknife_log', note), ''
 

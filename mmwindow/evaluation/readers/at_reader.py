@@ -4,20 +4,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.events.targets import Floats
 from mmwindow.evaluation.froc_settings import FROCSettings, counted_events
-from mmwindow.evaluation.readers.agreement import FEW_UNITS, FEW_UNITS_NOTE
+from mmwindow.evaluation.readers.agreement import ONE_PATIENT
 from mmwindow.evaluation.statistics.compare import match_images
+from mmwindow.evaluation.statistics.differences import POINT_SHARE, studentised_difference
+from mmwindow.evaluation.statistics.few_units import join_notes
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.resampling import Units, draw_weights, find_units
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
 
 NO_NUMBER = 'no interval: most resamples of the patients have no number'
-LEAST_UNITS = 0.5  # patients whose disagreement the deviation of a difference is worth at least
-NO_DEVIATION = 1e-12
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def system_at_reader(reader: Sequence[ImageEvents], system: Sequence[ImageEvents
         if np.isnan(theirs - ours):
             reasons[name] = pair.missing
         elif len(units) < 2:
-            reasons[name] = 'all images are of one patient'
+            reasons[name] = ONE_PATIENT
         else:
             replicates = np.concatenate([np.subtract(*pair.both(weights)) for weights in drawn])
             differences[name] = paired_interval(theirs - ours, replicates, pair.num_carriers,
@@ -92,9 +91,8 @@ def paired_interval(difference: float, replicates: Floats, num_carriers: int, nu
                     level: float) -> Interval | None:
     """Return the interval of a difference of shares from its resamples; None where most have none.
 
-    The deviation of the resamples and Student's t, inside [-1, 1]. The deviation is at least that of
-    half a patient who disagrees: near agreement it is made of very few. Where all resamples agree:
-    the largest share of patients that might disagree, unseen, on either side.
+    By the deviation of the resamples, see
+    :func:`~mmwindow.evaluation.statistics.differences.studentised_difference`.
 
     Args:
         difference: On all images.
@@ -106,19 +104,11 @@ def paired_interval(difference: float, replicates: Floats, num_carriers: int, nu
     defined = replicates[~np.isnan(replicates)]
     if len(defined) < max(len(replicates) / 2, 2):
         return None
-    notes = [] if len(defined) == len(replicates) else [
-        f'{len(replicates) - len(defined)} of {len(replicates)} resamples have no number and are '
-        'left out']
-    notes += [FEW_UNITS_NOTE.format(num_units)] if num_units < FEW_UNITS else []
-    deviation = float(defined.std())
-    half = float(student.isf((1 - level) / 2, num_units - 1)
-                 * max(deviation, LEAST_UNITS / num_carriers))
-    if deviation < NO_DEVIATION:
-        half = 1 - ((1 - level) / 2) ** (1 / num_carriers)
-        notes.insert(0, 'all resamples give one difference, which is no proof of equality; from the '
-                     f'exact limit of {num_carriers} units')
-    return Interval(difference, max(difference - half, -1.), min(difference + half, 1.), level,
-                    'paired_bootstrap_t', '; '.join(notes))
+    num_left_out = len(replicates) - len(defined)
+    interval = studentised_difference(difference, float(defined.std()), num_carriers, num_units,
+                                      POINT_SHARE, level)
+    return replace(interval, note=join_notes(interval.note, '' if not num_left_out else (
+        f'{num_left_out} of {len(replicates)} resamples have no number and are left out')))
 
 
 def _by_unit(units: Units, values: Sequence[float]) -> Floats:

@@ -1,7 +1,7 @@
 """Bootstrap intervals over patients: AUROC, recall at each budget, FROC score, additional ones."""
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ from mmwindow.evaluation.statistics.table import AUROC, find_row
 from mmwindow.evaluation.statistics.weighting import EventTable, WeightedEvents
 
 NO_SPREAD = 'no interval: fewer than two of its resamples have a number, or all have the same'
-ONE_UNIT = 'no interval: fewer than two patients (images where none is named) {what}'
+ONE_UNIT = 'no interval: fewer than two patients (images where none is named) of one kind of image'
 BOOTSTRAP_METHODS = ('default', 'percentile', 'bca', 'wilson')
 DEFAULT_RESAMPLES = 2000
 
@@ -183,9 +183,24 @@ def missing_reasons(events: Sequence[ImageEvents], settings: FROCSettings, estim
 
 def no_interval_reason(name: str) -> str:
     """Return why a statistic that has a number has no interval."""
-    if name == AUROC:
-        return ONE_UNIT.format(what='of one kind of image')
-    return ONE_UNIT.format(what='have a point') if has_closed_interval(name) else NO_SPREAD
+    return ONE_UNIT if name == AUROC else NO_SPREAD
+
+
+class ShareTrials(NamedTuple):
+    """What a share is of: the attribute of a table with the trials of each unit, and its name."""
+
+    attribute: str
+    what: str
+
+    def of(self, table: EventTable) -> NDArray[Any]:
+        """Return ``(U,)``, the trials of each unit."""
+        return np.asarray(getattr(table, self.attribute))
+
+
+def share_trials(name: str) -> ShareTrials:
+    """Return what a statistic is a share of."""
+    return (ShareTrials('unit_positives', 'a positive image') if find_row(name).share_of_positives
+            else ShareTrials('unit_points', 'a point'))
 
 
 def statistic_method(name: str, method: str) -> str:
@@ -212,7 +227,7 @@ def statistic_interval(name: str, estimate: float, replicates: NDArray[Any],
     method = statistic_method(name, method)
     if method in ('delong', 'score'):
         return (area_of(table, level) if method == 'delong' else
-                score_interval(estimate, replicates, level, table))
+                score_interval(name, estimate, replicates, level, table))
     defined = replicates[~np.isnan(replicates)]
     note = left_out_note(name, replicates)
     if note and has_closed_interval(name):
@@ -230,6 +245,8 @@ def statistic_interval(name: str, estimate: float, replicates: NDArray[Any],
         tails = bca_tails(estimate, defined, jackknife, level)
     # Order statistics at (B + 1) tail: Davison and Hinkley, Bootstrap Methods, 1997, eq. 5.6.
     low, high = np.quantile(defined, tails, method='weibull')
+    if low == high:  # all but a few resamples agree
+        return closed_interval(name, estimate, level, table) if has_closed_interval(name) else None
     return Interval(estimate, float(low), float(high), level, f'bootstrap_{method}', note)
 
 
@@ -242,17 +259,18 @@ def area_of(table: EventTable, level: float) -> Interval | None:
                            groups=table.unit_index.tolist())
 
 
-def score_interval(estimate: float, replicates: NDArray[Any], level: float, table: EventTable
-                  ) -> Interval | None:
-    """Return the score interval of a share of points; None where one unit has all of them."""
-    carriers = int((table.unit_points > 0).sum())
+def score_interval(name: str, estimate: float, replicates: NDArray[Any], level: float,
+                   table: EventTable) -> Interval | None:
+    """Return the score interval of a share; None below two resamples with a number."""
+    trials = share_trials(name).of(table)
+    carriers = int((trials > 0).sum())
     defined = replicates[~np.isnan(replicates)]
-    if carriers < 2 or len(defined) < 2:
+    if len(defined) < 2:
         return None
-    found = share_interval(estimate, float(defined.var()), carriers, int(table.unit_points.sum()),
+    found = share_interval(estimate, float(defined.var()), carriers, int(trials.sum()),
                            table.num_units, level)
     return Interval(estimate, found.low, found.high, level, 'bootstrap_score',
-                    few_units_note(table.num_units, carriers, 'with a point'))
+                    few_units_note(table.num_units, carriers, f'with {share_trials(name).what}'))
 
 
 def left_out_note(name: str, replicates: Floats) -> str:
@@ -265,7 +283,8 @@ def left_out_note(name: str, replicates: Floats) -> str:
 
 def has_closed_interval(name: str) -> bool:
     """Tell whether a statistic has an interval without resamples; see :func:`closed_interval`."""
-    return name == AUROC or find_row(name).share_of_points
+    row = find_row(name)
+    return name == AUROC or row.share_of_points or row.share_of_positives
 
 
 def wilson_interval(estimate: float, replicates: Floats, level: float) -> Interval:
@@ -291,9 +310,9 @@ def closed_interval(name: str, estimate: float, level: float, table: EventTable)
         closed = newcombe_auroc(estimate, positives, normals, level)
         size = f'{positives} positive and {normals} negative units'
     else:
-        trials = int((table.unit_points > 0).sum())
+        trials = int((share_trials(name).of(table) > 0).sum())
         closed = clopper_pearson(estimate * trials, trials, level)
-        size = f'{trials} units with a point'
+        size = f'{trials} units with {share_trials(name).what}'
     return Interval(estimate, closed.low, closed.high, level, closed.method,
                     f'the resamples say nothing at {estimate:g}; an interval from {size} is given '
                     'instead')

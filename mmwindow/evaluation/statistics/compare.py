@@ -18,6 +18,7 @@ from mmwindow.evaluation.statistics.bootstrap import (
     missing_reasons,
     no_interval_reason,
     point_estimates,
+    share_trials,
 )
 from mmwindow.evaluation.statistics.delong import DeLongTest, delong_test
 from mmwindow.evaluation.statistics.differences import (
@@ -37,7 +38,7 @@ from mmwindow.evaluation.statistics.resampling import (
     unit_strata,
 )
 from mmwindow.evaluation.statistics.table import AUROC
-from mmwindow.evaluation.statistics.weighting import WeightedEvents
+from mmwindow.evaluation.statistics.weighting import EventTable, WeightedEvents
 
 COMPARISON_METHODS = ('studentised', 'percentile')
 
@@ -140,7 +141,7 @@ def compare_systems(first: Sequence[ImageEvents], second: Sequence[ImageEvents],
         method: 'studentised', or 'percentile' for all statistics: the interval is that of the
             resamples, and p twice the smaller share of resampled differences on either side of 0 (0
             itself on both), ``(count + 1) / (B + 1)`` (Davison and Hinkley, Bootstrap Methods, 1997,
-            sections 4.4 and 5). Of equal strong systems it rejects up to 8 % (results/coverage).
+            sections 4.4 and 5). It rejected 8.4 % of equal systems at AUROC .97 and 150 patients.
 
     Returns:
         Comparison
@@ -203,7 +204,7 @@ def compare_systems(first: Sequence[ImageEvents], second: Sequence[ImageEvents],
         settings=settings)
 
 
-def compare_statistic(name: str, difference: float, replicates: Floats, table: WeightedEvents,
+def compare_statistic(name: str, difference: float, replicates: Floats, table: EventTable,
                       level: float, method: str, test: DeLongTest | None
                       ) -> tuple[Interval | None, float | None]:
     """Return the interval and the p-value of one difference; None where there is none.
@@ -224,23 +225,22 @@ def compare_statistic(name: str, difference: float, replicates: Floats, table: W
     return studentised(name, difference, replicates, table, level)
 
 
-def studentised(name: str, difference: float, replicates: Floats, table: WeightedEvents,
+def studentised(name: str, difference: float, replicates: Floats, table: EventTable,
                 level: float) -> tuple[Interval | None, float | None]:
     """Return the interval and the p-value of a difference from its resamples ``(B,)``.
 
     The difference over the deviation of its resamples, against Student's t with one degree of freedom
     less than units. Where all resamples agree on a difference, each unit says the same: the sign
-    test's p-value. No interval where one unit has all points, or where a statistic on a scale of its
-    own has no spread.
+    test's p-value. No interval where a statistic on a scale of its own has no spread.
     """
     is_share = has_closed_interval(name)
-    carriers = int((table.unit_points > 0).sum()) if is_share else table.num_units
+    carriers = int((share_trials(name).of(table) > 0).sum()) if is_share else table.num_units
     deviation = float(np.nanstd(replicates))
-    if carriers < 2 or not is_share and deviation < NO_DEVIATION:
+    if np.isnan(deviation) or not is_share and deviation < NO_DEVIATION:
         return None, None
     found = studentised_difference(difference, deviation, carriers, table.num_units,
                                    POINT_SHARE if is_share else 0., level)
-    few = few_units_note(table.num_units, carriers, 'with a point')
+    few = few_units_note(table.num_units, carriers, f'with {share_trials(name).what}')
     notes = [found.note, left_out_note(name, replicates)]
     found = replace(found, note=join_notes(*notes, few if few not in found.note else ''))
     if deviation >= NO_DEVIATION:

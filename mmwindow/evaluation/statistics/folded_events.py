@@ -148,6 +148,11 @@ class FoldedEvents:
         """``(U,)``, points of each unit."""
         return np.concatenate([table.unit_points for table in self.tables.values()])
 
+    @property
+    def unit_positives(self) -> NDArray[Any]:
+        """``(U,)``, images with a finding of each unit."""
+        return np.concatenate([table.unit_positives for table in self.tables.values()])
+
     def class_units(self) -> list[int]:
         """Return how many units have a positive image, and how many a negative one."""
         counts = [table.class_units() for table in self.tables.values()]

@@ -21,6 +21,7 @@ from mmwindow.evaluation.statistics.bootstrap import (
     left_out_note,
     missing_reasons,
     no_interval_reason,
+    share_trials,
     statistic_interval,
     statistic_method,
 )
@@ -163,19 +164,20 @@ def mean_variance(name: str, drawn: FoldStatistics, table: FoldedEvents) -> floa
 
 def mean_share_interval(name: str, estimate: float, drawn: FoldStatistics, level: float,
                         table: FoldedEvents) -> Interval | None:
-    """Return the score interval of a mean share of points; None where one patient has all of them.
+    """Return the score interval of a mean share; None where a fold has no variance.
 
     Of one fold it is that of
     :func:`~mmwindow.evaluation.statistics.bootstrap.score_interval`.
     """
-    points = table.unit_points
-    carriers, variance = int((points > 0).sum()), mean_variance(name, drawn, table)
-    if carriers < 2 or np.isnan(variance):
+    trials = share_trials(name).of(table)
+    carriers, variance = int((trials > 0).sum()), mean_variance(name, drawn, table)
+    if np.isnan(variance):
         return None
-    found = share_interval(estimate, variance, carriers, int(points.sum()),
+    found = share_interval(estimate, variance, carriers, int(trials.sum()),
                            table.free_units(name), level)
     return Interval(estimate, found.low, found.high, level, 'bootstrap_score',
-                    few_units_note(table.counted_units(name), carriers, 'with a point'))
+                    few_units_note(table.counted_units(name), carriers,
+                                   f'with {share_trials(name).what}'))
 
 
 def mean_of_folds(table: FoldedEvents) -> dict[str, float]:
@@ -294,16 +296,16 @@ def compare_means(name: str, difference: float, between: FoldStatistics, table: 
         return (None, None) if test is None else (test.difference, test.p_value)
     is_share = has_closed_interval(name)
     units, free = table.counted_units(name), table.free_units(name)
-    carriers = int((table.unit_points > 0).sum()) if is_share else units
+    carriers = int((share_trials(name).of(table) > 0).sum()) if is_share else units
     variance = mean_variance(name, between, table)
-    if carriers < 2 or np.isnan(variance) or not is_share and variance < NO_DEVIATION ** 2:
+    if np.isnan(variance) or not is_share and variance < NO_DEVIATION ** 2:
         return None, None
     deviation = float(np.sqrt(variance))
     found = studentised_difference(difference, deviation, carriers, free,
                                    POINT_SHARE if is_share else 0., level)
     notes = [found.note.removesuffix(few_units_note(free)).removesuffix('; '),
              left_out_note(name, table.means(between)[name]),
-             few_units_note(units, carriers, 'with a point')]
+             few_units_note(units, carriers, f'with {share_trials(name).what}')]
     found = replace(found, note=join_notes(*notes))
     if deviation >= NO_DEVIATION:
         return found, studentised_p(difference / deviation, free)

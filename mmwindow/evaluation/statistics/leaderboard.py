@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import Record
 from mmwindow.evaluation.froc_settings import FROCSettings
-from mmwindow.evaluation.metric_names import AUROC, FROC_SCORE
+from mmwindow.evaluation.metric_names import FROC_SCORE
 from mmwindow.evaluation.results import ClassResult, interval_dict, summarise_class
 from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES
 from mmwindow.evaluation.statistics.compare import Comparison, compare_systems, match_images
@@ -17,7 +17,6 @@ from mmwindow.evaluation.statistics.holm import holm
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.resampling import find_units
 
-MIN_UNITS = 8  # for a p-value (docs/method.md, section 8)
 FAMILY = 'all pairs of the systems, each number on its own'
 
 
@@ -225,18 +224,10 @@ def sort_key(result: ClassResult, sort_by: str) -> float:
 
 
 def make_test(first: str, second: str, metric: str, comparison: Comparison) -> PairedTest:
-    """Return one number of a comparison; of the AUROC, DeLong's test (results/coverage)."""
+    """Return one number of a comparison."""
     difference, p_value = comparison.differences[metric], comparison.p_values[metric]
-    reason = comparison.reasons.get(metric, '')
-    if metric == AUROC:
-        found, reason = comparison.delong, reason or comparison.reasons.get('delong', '')
-        difference, p_value = (None, None) if found is None else (found.difference, found.p_value)
-    if comparison.num_units < MIN_UNITS:
-        p_value, reason = None, reason or (
-            f'no p-value: {comparison.num_units} patients, and {MIN_UNITS} at least are needed')
-    elif p_value is None and not reason:
-        note = '' if difference is None else difference.note
-        reason = 'no p-value' + (f': {note}' if note else ', as a system is at an end of the scale')
+    reason = '' if None not in (difference, p_value) else comparison.reasons.get(
+        metric, comparison.reasons.get('p_values', 'no p-value'))
     return PairedTest(first, second, metric, difference, p_value, reason=reason)
 
 

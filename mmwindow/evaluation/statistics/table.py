@@ -45,8 +45,8 @@ class Statistic:
         by_default: False: only where :class:`~mmwindow.evaluation.FROCSettings` name it.
         reads_all: False: it depends on image scores, and on findings down to the largest budget
             alone, so that events below need not be kept.
-        share_of_points: It is a share of the points recalled. Where all resamples agree there is
-            then an exact interval, else none.
+        share_of_points, share_of_positives: It is a share of the points, or of the images with a
+            finding. Its interval is then the score interval, and exists where all resamples agree.
 
     Raises:
         ValueError: The name holds what separates names in results.
@@ -60,6 +60,7 @@ class Statistic:
     by_default: bool = True
     reads_all: bool = True
     share_of_points: bool = False
+    share_of_positives: bool = False
 
     def __post_init__(self) -> None:
         if not self.name or '@' in self.name or '/' in self.name:
@@ -129,7 +130,8 @@ STATISTICS: dict[str, Statistic] = {row.name: row for row in (
     Statistic(FROC_SCORE, 'FROC score', froc_score, reads_all=False, share_of_points=True,
               weighted=lambda scores: scores.recalls.mean(axis=1)),
     Statistic('sensitivity_at_specificity_0.9', 'sensitivity at specificity 0.9',
-              sensitivity_at_specificity, by_default=False, reads_all=False),
+              sensitivity_at_specificity, by_default=False, reads_all=False,
+              share_of_positives=True),
 )}
 # In each result; curves, operating points and the paper's tables read them.
 ALWAYS = (AUROC, RECALL, FROC_SCORE)

@@ -54,6 +54,10 @@ class EventTable(Protocol):
         """``(U,)``, points of each unit."""
 
     @property
+    def unit_positives(self) -> NDArray[Any]:
+        """``(U,)``, images with a finding of each unit."""
+
+    @property
     def num_units(self) -> int:
         """How many units there are."""
 
@@ -91,6 +95,7 @@ class WeightedEvents:
         counted = np.ones(len(events), bool) if settings.fp_denominator == 'all' else ~positive
         self.unit_points = np.bincount(units.index, weights=points,
                                        minlength=num_units).astype(np.int64)
+        self.unit_positives = np.bincount(units.index[positive], minlength=num_units)
         self.unit_images = np.bincount(units.index[counted], minlength=num_units)
         self._sort_scores(units.index, positive, scores)
         self._sort_hits(events, units.index)

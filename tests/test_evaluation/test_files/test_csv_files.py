@@ -131,8 +131,10 @@ def test_classes_by_name(tmp_path):
         read(tmp_path, 'file,x,y,score,class\na.png,1,2,.5,mass\n', truth)
     with pytest.raises(ValueError, match="classes 'fracture', 'plate, screw'; a column class"):
         read(tmp_path, 'file,x,y,score\na.png,1,2,.5\n', truth)
-    assert read(tmp_path, 'file,x,y,score,class\na.png,1,2,.5,finding\na.png,1,2,.6,\n'
-                )[0].labels.tolist() == [0, 0]
+    with pytest.raises(ValueError, match="line 3 has the class ''; the annotations have 'finding'"):
+        read(tmp_path, 'file,x,y,score,class\na.png,1,2,.5,finding\na.png,1,2,.6,\n')
+    without = read(tmp_path, 'file,x,y,score,class\na.png,1,2,.5,finding\nc.png,,,,\n')
+    assert [len(image.scores) for image in without] == [1, 0]  # C has no finding
 
 
 def test_image_scores_of_a_classifier(tmp_path):

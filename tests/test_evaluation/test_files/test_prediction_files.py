@@ -240,6 +240,15 @@ def read_numbered(tmp_path, entries, targets=NUMBERED, **options):
     return {int(prediction.boxes[0, 2]): prediction.image_id for prediction in found}
 
 
+def test_a_file_name_that_is_null_is_not_said(tmp_path):
+    """The id is then read as where there is no file name, by --image-ids."""
+    row = dict(image_id=2, file_name=None)
+    assert read_numbered(tmp_path, [row], image_ids='stem') == {1: 1}
+    assert read_numbered(tmp_path, [row], image_ids='id') == {1: 2}
+    with pytest.raises(ValueError, match='result 0 has the file_name 5'):
+        read_numbered(tmp_path, [dict(row, file_name=5)])
+
+
 def test_results_that_count_by_file_name(tmp_path):
     # Ultralytics writes int(stem), and newer versions the name as well.
     named = [dict(image_id=2, file_name='0002.png'), dict(image_id=3, file_name='0003.png')]

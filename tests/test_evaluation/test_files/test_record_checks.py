@@ -24,12 +24,12 @@ def write_real_record(folder, rule='disk_overlap', num_classes=1, num_images=12)
     generator = np.random.default_rng(7)
     maps, targets = {}, []  # of 6 x 6 cells
     for number in range(num_images):
-        scores = generator.random((num_classes, 6, 6)) ** 4 / 2
+        scores = generator.random((num_classes, 6, 6)) ** 12 * .3
         points, labels = [], []
         for label in range(num_classes):
             for _ in range(number % 3):
                 row, column = generator.integers(6, size=2)
-                scores[label, row, column] += generator.random() / 2
+                scores[label, row, column] += .1 + .6 * generator.random()
                 points.append(((column + .5) * 10, (row + .5) * 10))
                 labels.append(label)
         maps[number] = scores
@@ -245,6 +245,30 @@ def test_a_score_that_is_not_that_of_the_best_finding(real_record, tmp_path):
     assert read_content(tmp_path, content).events()[3].score > 2
 
 
+@pytest.mark.parametrize('name', ['score', 'recall_levels', 'fields'])
+def test_a_number_too_large_for_a_float(real_record, tmp_path, name):
+    """JSON's 1e999 is read as infinite; with digests and without, file and image are named."""
+    for content in (real_record, without_digests(real_record)):
+        image = content['classes'][0]['images'][4]
+        value = dict(score=1e999, recall_levels=[1e999] * 2, fields=dict(age=1e999))[name]
+        text = json.dumps(replace_at(content, ('classes', 0, 'images', 4), {**image, name: value}))
+        (tmp_path / 'altered.json').write_text(text.replace('Infinity', '1e999'))
+        if name == 'fields' and content is not real_record:
+            assert read_record(tmp_path / 'altered.json').events()[4].fields['age'] == math.inf
+            continue
+        with pytest.raises(ValueError, match=rf'altered\.json: class class 0, image 4.*{name}'):
+            read_record(tmp_path / 'altered.json')
+
+
+def test_a_score_below_a_finding_in_a_committed_record(tmp_path):
+    """It keeps no count of findings that are neither, of which one may be the best: a lower score."""
+    content = json.loads((ROOT / 'results/fracatlas/events/wl_kld_lite0_fpn.json').read_text())
+    image = next(img for img in content['classes'][0]['images'] if img['fp_levels'])
+    image['score'] = image['fp_levels'][0] - 1e-6
+    with pytest.raises(ValueError, match=r"altered\.json: class fracture, image .*its score is"):
+        read_content(tmp_path, content)
+
+
 def test_several_classes_and_rules_whose_hits_are_lost(tmp_path):
     for rule, num_classes in (('distance', 2), ('disk_overlap', 3)):
         path = write_real_record(tmp_path, rule, num_classes)
@@ -266,7 +290,8 @@ def test_several_classes_and_rules_whose_hits_are_lost(tmp_path):
     (('metrics',), 3, 'metrics is 3'),
     (('intervals', 'class 0', 'froc_score', 'low'), 2., 'goes from 2 to'),
     (('intervals', 'class 0', 'froc_score', 'estimate'), .5, 'is of 0.5'),
-    (('intervals', 'class 0', 'auroc', 'high'), .01, r'auroc.*goes from|leaves out'),
+    (('intervals', 'class 0', 'auroc', 'high'), .01, 'auroc.*goes from'),
+    (('intervals', 'class 0', 'froc_score', 'high'), .7, 'froc_score.*leaves out its number'),
     (('source', 'counts', 'images'), 3, 'counts 3 images, its images give 12'),
     (('source', 'counts', 'positives'), 3, 'counts 3 positives'),
     (('source', 'counts', 'points'), 3, 'counts 3 points'),

@@ -102,6 +102,8 @@ def test_images_of_a_patient_are_drawn_together():
     assert mixed.kappa_interval != apart.kappa_interval
     alone = reader_agreement(images_of(calls, [0] * 24)).pairs[0]
     assert alone.kappa_interval is None and 'one patient' in alone.reasons['kappa']
+    assert alone.same_call is None and alone.same_place is None
+    assert 'one patient' in alone.reasons['same_call']
 
 
 def test_readers_of_different_images():

@@ -191,8 +191,24 @@ def test_a_reader_who_is_the_system_differs_by_nothing_and_the_interval_has_a_wi
     half = 1 - 0.025 ** (1 / 4)
     found = result.recall_difference
     assert (found.estimate, found.low, found.high) == pytest.approx((0, -half, half))
-    assert 'no proof of equality' in found.note and '8 patients' in found.note
+    assert 'no proof of equality' in ' '.join(found.note.split()) and '8 patients' in found.note
     assert froc_curve(point.events).recall_at(3 / 8) == 0.5      # the curve's only point
+
+
+def test_the_system_is_read_before_it_exceeds_the_false_positives_of_the_reader():
+    # A has one false mark. The system: a false positive at .9, a hit at .8, a second one at .7, then
+    # the other hit at .6, which the budget of one false positive in four images does not reach.
+    images = [ReadImage(1, 1024, 1024, {'A': [[100, 100]], 'B': [[100, 100]]}),
+              ReadImage(2, 1024, 1024, {'A': [], 'B': [[100, 100]]}),
+              ReadImage(3, 1024, 1024, {'A': [[500, 500]], 'B': []}),
+              ReadImage(4, 1024, 1024, {'A': [], 'B': []})]
+    boxes = [dict(image_id=number, bbox=[80, 80, 40, 40], score=score)
+             for number, score in ((3, .9), (1, .8), (4, .7), (2, .6))]
+    system = reader_operating_points(images, system={
+        name: system_events(images, name, boxes=boxes) for name in 'AB'})[0].system
+    assert system.recall == 0.5
+    # The specificity is 1/2 as well: above .7 one negative image is called, and image 1.
+    assert system.sensitivity == 0.5
 
 
 def test_events_of_other_images_are_rejected(example):

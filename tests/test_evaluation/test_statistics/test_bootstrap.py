@@ -328,8 +328,11 @@ def test_undefined_resamples_are_counted_and_told():
     assert result.num_undefined['auroc'] > 400
     assert 'stratify_by="is_positive" avoids that' in result.intervals['auroc'].note
     default = bootstrap(events, num_resamples=100)
-    assert default.intervals['auroc'] is None and default.intervals['froc_score'] is None
+    assert default.intervals['auroc'] is None
     assert 'fewer than two patients' in default.reasons['auroc']
+    # One patient has all points: next to no information, and the interval says so.
+    one = default.intervals['froc_score']
+    assert one.high - one.low > 0.9 and 'only 4 patients' in one.note
 
 
 def test_normals_only():

@@ -72,6 +72,15 @@ def test_tiny_run(tool, monkeypatch, tmp_path):
     table = tool.markdown(result)
     assert '| binormal | 10 positives, 10 normals |' in table
     assert '| fair against fair | 16 patients |' in table
+    page = tmp_path / 'page.md'
+    page.write_text('before\n<!-- coverage -->\nold\n<!-- end -->\nafter\n')
+    tool.write_docs(page, tool.describe(result))
+    assert page.read_text() == (f'before\n<!-- coverage -->\n{tool.describe(result)}\n<!-- end -->\n'
+                                'after\n')
+    assert '3 data sets a cell' in page.read_text() and ' seed 1; ' in page.read_text()
+    page.write_text('nothing')
+    with pytest.raises(ValueError, match='page.md has no place'):
+        tool.write_docs(page, '')
     args.seed = 2
     with pytest.raises(ValueError, match='other settings'):
         tool.simulate(args)

@@ -8,9 +8,11 @@ from scipy.stats import binomtest, poisson
 from mmwindow.evaluation.statistics.intervals import (
     clopper_pearson,
     clustered_proportion,
+    effective_trials,
     hanley_mcneil_variance,
     newcombe_auroc,
     poisson_rate,
+    t_quantile,
     wilson,
 )
 
@@ -77,6 +79,48 @@ def test_clusters_are_never_narrower():
     """Two of four found in each patient: no variance between patients, 20 trials at most."""
     found = clustered_proportion([2] * 5, [4] * 5)
     assert (found.low, found.high) == pytest.approx((wilson(10, 20).low, wilson(10, 20).high))
+
+
+def test_score_interval_of_clusters_by_hand():
+    """Five patients with four points each, all found or none: the ratio of the variance .048 to
+    .24 / 5 is 1, so 5 trials; Student's t of five, 2.776445; (p - .6)^2 = t^2 p (1 - p) / 5."""
+    found = clustered_proportion([4, 4, 4, 0, 0], [4] * 5, method='score')
+    scale = 2.776445 ** 2 / 5
+    assert (found.low, found.high) == pytest.approx(
+        sorted(np.roots([1 + scale, -1.2 - scale, .36])), abs=1e-6)
+    assert found.method == 'score' and found.note == '20 trials in 5 clusters count as 5'
+
+
+def test_effective_trials_by_hand():
+    """Without a variance: the ratio is 10 units of 30 trials, 1/3; blended (10/3 + 3) / 13 = .487179,
+    so 20.526 trials. A variance four times as large as of 10 units: (40 + 3) / 13, 3.0233. At 1 the
+    variance says nothing: 10. Never more than the trials there are."""
+    assert effective_trials(.5, 0., 10, 30) == pytest.approx(10 * 13 / (10 / 3 + 3))
+    assert effective_trials(.5, 4 * .25 / 10, 10, 30) == pytest.approx(130 / 43)
+    assert effective_trials(1., 0., 10, 30) == effective_trials(0., 0., 10, 30) == 10
+    assert effective_trials(.5, 0., 2, 2) == 2
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), min_size=2, max_size=20))
+def test_score_intervals_have_a_width(patients):
+    """Inside [0, 1], around the estimate, and shorter with six times the patients."""
+    successes, failures = np.array(patients).T
+    if not (successes + failures).sum():
+        return
+    found = clustered_proportion(successes, successes + failures, method='score')
+    many = clustered_proportion(np.tile(successes, 6), np.tile(successes + failures, 6),
+                                method='score')
+    assert 0 <= found.low <= found.estimate <= found.high <= 1
+    assert 0.01 < many.high - many.low < found.high - found.low
+
+
+def test_student_s_quantile():
+    """Of tables: 12.706 with one degree of freedom, 2.201 with eleven, 1.96 without end."""
+    assert [t_quantile(.95, number) for number in (2, 12, 10 ** 7)] == pytest.approx(
+        [12.7062, 2.200985, 1.959964], abs=1e-4)
+    with pytest.raises(ValueError, match='there is 1 unit'):
+        t_quantile(.95, 1)
 
 
 def test_newcombe_interval_solves_its_equation():

@@ -348,6 +348,19 @@ def test_sensitivity_at_specificity_by_hand():
     assert result.metrics[SHIPPED] == point.achieved['sensitivity']
     interval = result.intervals[SHIPPED]
     assert 0 <= interval.low < 3 / 5 < interval.high <= 1
+    assert interval.method == 'bootstrap_score'
+
+
+def test_sensitivity_of_one_keeps_a_width():
+    """Five positive images above all ten negative ones: 5 / (5 + t^2), Student's t of 15 units."""
+    nothing = np.zeros(0), np.zeros(0, np.int32)
+    events = [ImageEvents(float(number), np.zeros(int(number > 9)), *nothing, is_positive=number > 9,
+                          image_id=number) for number in range(15)]
+    settings = FROCSettings(statistics=[SHIPPED])
+    interval = bootstrap(events, settings, num_resamples=100).intervals[SHIPPED]
+    assert (interval.low, interval.high) == pytest.approx((5 / (5 + 2.144787 ** 2), 1), abs=1e-6)
+    same = compare_systems(events, events, settings, num_resamples=100).differences[SHIPPED]
+    assert (same.low, same.high) == pytest.approx((-(1 - .025 ** .2), 1 - .025 ** .2))
 
 
 @pytest.mark.parametrize('statistics, words', [
