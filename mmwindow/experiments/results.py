@@ -128,7 +128,7 @@ def check_same_training(name: str, results: Mapping[int | None, Mapping[str, Any
             known = [results[key].get(entry) for key in (first, fold)]
             if None not in known and known[0] != known[1]:
                 what = ('settings: configs, options, processes or folds files' if
-                        entry == 'settings_mark' else 
+                        entry == 'settings_mark' else
                         f'{entry} {shorten(known[0])} and {shorten(known[1])}')
                 raise ValueError(f'{name}: {describe_fold(first)} and {describe_fold(fold)} were '
                                  f'trained with different {what}; they are no folds of one system: '
