@@ -72,7 +72,7 @@ class FROCSettings(Mapping[str, Any]):
         object.__setattr__(self, 'statistics', check_statistics(self.statistics))
         if self.num_resamples > MAX_RESAMPLES:
             raise ValueError(f'num_resamples is {shorten(self.num_resamples)}; at most '
-                             f'{MAX_RESAMPLES} are made: more would change no digit shown (--intervals)')
+                             f'{MAX_RESAMPLES} are made (--intervals)')
         if len(set(self.names)) != len(self.names):
             raise ValueError(f'budgets are {self.budgets}; two of them have one name, such as '
                              f'{self.names[1]!r}: they must differ within six digits')
