@@ -23,6 +23,7 @@ def test_no_file_is_none_and_other_entries_are_left_alone(tmp_path):
     (dict(name=3, seed=1), '"name" of the run file is 3; a text'),
     (dict(name='a', seed=True), '"seed" .* is True'), (dict(name='a', seed=1.5), '"seed" .* is 1.5'),
     (dict(name='a', seed=1, score='x' * 5000), '"score" .*a number'),
+    (dict(name='a', seed=1, score=float('nan')), '"score" .* is nan'),
     (dict(name='a', seed=1, parts={}), '"parts" .*a list'),
     (dict(name='a', seed=1, versions=[]), '"versions" .*an object'),
     (dict(name='a', seed=1, done=1), '"done" of the run file is 1; true or false')])
