@@ -125,11 +125,11 @@ def test_conversion_names_images_that_cannot_be_used(tmp_path):
     (source / 'images' / 'IMG5.jpg').unlink()
     with pytest.raises(ValueError) as caught:
         convert_fracatlas(source, tmp_path / 'out')
-    lines = str(caught.value).splitlines()
-    assert str(source / 'fractures.json') in lines[0]
-    assert lines[0].endswith('2 of 20 images in ' + str(source / 'images') + ' cannot be used:')
-    assert 'IMG3.jpg: is no image that can be read' in lines[1]
-    assert 'IMG5.jpg: there is no such file' in lines[2]
+    line, = str(caught.value).splitlines()
+    words = [str(source / 'fractures.json'),
+             f'2 of 20 images in {source / "images"} cannot be used:',
+             'IMG3.jpg: is no image that can be read', 'IMG5.jpg: there is no such file']
+    assert [word for word in words if word not in line] == []
     assert not (tmp_path / 'out').exists()
 
 
