@@ -175,7 +175,8 @@ def count_opcodes(content: bytes) -> int:
     unpickler does not compare the two, the one in C does.
 
     Raises:
-        ValueError: An opcode is unknown, cut short, or names a place or a frame beyond the file's size.
+        ValueError: An opcode is unknown, cut short, or names a place or a frame beyond the file's
+            size.
     """
     number = 0
     for opcode, argument, position in pickletools.genops(content):
