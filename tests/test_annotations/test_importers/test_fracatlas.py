@@ -65,6 +65,16 @@ def test_points_are_seeded_and_independent_of_other_fractures():
     assert polygons_to_points(alone, seed=0)['annotations'][0]['keypoints'] == both[1]['keypoints']
 
 
+def test_an_id_seeds_the_points_as_the_reader_takes_it():
+    content = make_content(rectangle(10, 20, 30, 12))
+    expected = polygons_to_points(content)['annotations']
+    content['annotations'][0]['id'] = 3.0
+    assert polygons_to_points(content)['annotations'] == expected
+    content['annotations'][0]['id'] = 3.5
+    with pytest.raises(ValueError, match='annotation 3.5 of image hand.jpg: its id is 3.5; a whole'):
+        polygons_to_points(content)
+
+
 def test_negative_images_only():
     assert polygons_to_points(make_content())['annotations'] == []
 
