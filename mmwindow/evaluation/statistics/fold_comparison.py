@@ -138,6 +138,11 @@ def compare_means(name: str, difference: float, between: FoldStatistics, table: 
     if free < 2 or np.isnan(variance) or not is_share and variance < NO_DEVIATION ** 2:
         return None, None
     deviation = float(np.sqrt(variance))
+    if is_share and len(counted) > 1 and abs(difference) >= NO_DEVIATION:
+        # At least half a patient's disagreement in the smallest fold, where one moves the mean most:
+        # of a single patient with a point no resample tells a spread.
+        fewest = min(table.carriers(name, fold) for fold in counted)
+        deviation = max(deviation, POINT_SHARE / (len(counted) * max(fewest, 1)))
     found = studentised_difference(difference, deviation, carriers, free,
                                    POINT_SHARE if is_share else 0., level)
     notes = [found.note.removesuffix(few_units_note(free)).removesuffix('; '),

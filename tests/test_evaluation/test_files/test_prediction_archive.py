@@ -61,7 +61,7 @@ def test_arrays_of_boxes_have_one_number_a_box(tmp_path, truth, name):
     path = write_predictions(tmp_path / 'out.npz', [prediction], ('a', 'b'))
     arrays = dict(np.load(path))
     np.savez(path, **{**arrays, name: arrays[name].reshape(1, 1)})
-    with pytest.raises(ValueError, match=f'out.npz: the array {name} has the shape .1, 1.; one number'):
+    with pytest.raises(ValueError, match=f'out.npz: the array {name} has the shape .1, 1.; one'):
         list(read_predictions(path, truth))
 
 

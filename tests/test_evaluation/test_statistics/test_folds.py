@@ -256,6 +256,24 @@ def test_difference_of_means_and_its_spread_by_a_bootstrap_written_out():
     assert ours.delong.p_value < .01 and ours.p_values['froc_score'] < .01
 
 
+def test_a_difference_without_spread_in_small_folds_is_no_proof():
+    """In the first of five folds the only patient with points is missed by the second system: no
+    resample says anything else. Of 17 patients with points one disagrees: p is far from .05."""
+    def fold(number, missed):
+        levels = [-np.inf if missed else 1., *[1.] * (3 if number else 0)]
+        positives = [ImageEvents(1., np.array([level]), np.zeros(0), np.zeros(0, int), True,
+                                 f'{number}/p{place}') for place, level in enumerate(levels)]
+        return positives + [ImageEvents(0., np.zeros(0), np.zeros(0), np.zeros(0, int), False,
+                                        f'{number}/n{place}') for place in range(4)]
+
+    first = {number: fold(number, False) for number in range(5)}
+    second = {number: fold(number, number == 0) for number in range(5)}
+    result = compare_over_folds(first, second, num_resamples=200)
+    # The mean falls by a fifth; the least deviation is half of that: t = 2.
+    assert result.differences['froc_score'].estimate == pytest.approx(.2)
+    assert result.p_values['froc_score'] == pytest.approx(2 * student.sf(2, 17 - 5))
+
+
 def test_a_patient_in_two_folds_is_rejected():
     images = make_fold('a', 6)
     halves = {'a': images[::2], 'b': images[1::2]}
