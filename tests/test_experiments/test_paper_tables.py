@@ -467,7 +467,7 @@ def test_a_figure_that_cannot_be_made_does_not_stay(tmp_path):
 
 @pytest.mark.parametrize('marker', ['results:nothing', 'choices:nothing', 'tables:fracatlas'])
 def test_a_marker_that_means_no_table_is_refused(marker):
-    with pytest.raises(SystemExit, match=f'<!-- {marker} -->: one of results, choices.* and a'):
+    with pytest.raises(SystemExit, match=f'<!-- {marker} -->: one of results, choices.* a folder'):
         load_tool('update_readme').render(f'<!-- {marker} -->\n<!-- end -->')
 
 
