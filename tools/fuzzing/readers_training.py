@@ -194,7 +194,7 @@ def literals(path: Path, depth: int = 0) -> dict[str, Any]:
             found[key] = value
     for key, value in values.items():
         found[key] = merge(found.get(key), value)
-    return {key: value for key, value in found.items() if not key.startswith('_')}
+    return {key: value for key, value in found.items() if not key.startswith('__')}
 
 
 def literal(node: ast.expr) -> Any:
