@@ -46,7 +46,8 @@ def test_a_tool_and_its_verb_are_one_command(verb, tool, monkeypatch):
                         lambda module, program: called.append((module.__name__, program)))
     runpy.run_path(str(ROOT / f'tools/{tool}.py'), run_name='__main__')
     assert called == [(cli.VERBS[verb].module, f'tools/{tool}.py')]
-    assert set(cli.VERBS) == set(TOOLS)
+    # What was there before the command has a tool of its own.
+    assert set(cli.VERBS) == {*TOOLS, 'import', 'annotations'}
 
 
 def test_help_and_evaluation_load_no_training_stack(tmp_path):
@@ -140,3 +141,23 @@ def test_resamples_without_end_are_rejected(tmp_path):
     from mmwindow.evaluation.froc_settings import FROCSettings
     with pytest.raises(ValueError, match='num_resamples is 10{20}; at most 1000000'):
         FROCSettings(num_resamples=10 ** 20)
+
+
+def test_annotations_are_imported_and_exported_by_command(tmp_path, capsys):
+    from PIL import Image
+    (tmp_path / 'images').mkdir()
+    Image.new('L', (50, 40), 90).save(tmp_path / 'images' / 'p1_a.png')
+    Image.new('L', (50, 40), 90).save(tmp_path / 'images' / 'p2_b.png')
+    (tmp_path / 'clicks.csv').write_text('image,x,y,kind\np1_a.png,10,20,crack\np2_b.png,,,\n')
+    cli.main(['import', str(tmp_path / 'clicks.csv'), '--out', str(tmp_path / 'mine'), '--columns',
+              'class=kind', '--patients', '^(p[0-9]+)_', '--rename', 'crack=fracture'])
+    out = capsys.readouterr().out
+    assert '2 images from CSV, 1 with a finding, 1 negative' in out
+    assert 'points: 1 fracture' in out and '2 patients' in out
+    cli.main(['annotations', 'export', str(tmp_path / 'mine' / 'points.json'), '--format', 'csv',
+              '--out', str(tmp_path / 'back.csv')])
+    assert (tmp_path / 'back.csv').read_text() == (
+        'image,x,y,class,patient,reader\np1_a.png,10.0,20.0,fracture,p1,\np2_b.png,,,,p2,\n')
+    with pytest.raises(SystemExit):
+        cli.main(['import', str(tmp_path / 'none.csv'), '--out', str(tmp_path / 'mine')])
+    assert 'none.csv: there is no such file' in capsys.readouterr().err

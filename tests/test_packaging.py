@@ -116,7 +116,7 @@ def test_wheel_without_extras_asks_for_the_core_alone(wheel):
     message = email.message_from_bytes(wheel.read(metadata))
     core = {re.match(r'[\w.-]+', line).group() for line in message.get_all('Requires-Dist')
             if 'extra ==' not in line}
-    assert core == {'numpy', 'scipy', 'pillow', 'opencv-python', 'simplejpeg'}
+    assert core == {'numpy', 'scipy', 'pillow', 'opencv-python', 'defusedxml', 'simplejpeg'}
     assert set(message.get_all('Provides-Extra')) == {
         'dicom', 'export', 'onedl', 'openmmlab', 'plots', 'tests', 'train'}
     assert 'mmwindow/py.typed' in wheel.namelist()
