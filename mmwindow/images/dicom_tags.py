@@ -16,6 +16,7 @@ TAGS = (SOP_INSTANCE, PATIENT, ISSUER, BODY_PART, VIEW, LATERALITY, IMAGE_LATERA
         DETECTOR_SPACING, SPACING)
 SIDES = ('L', 'R', 'B', 'U')  # left, right, both, unpaired
 MAX_CODE = 16  # characters of a code (CS)
+HEAD = 160  # bytes by which DICOM is told from others
 
 
 class PatientNumbers:
@@ -71,10 +72,13 @@ class DicomTags:
     sop_instance_uid: str = field(default='', repr=False)
 
 
-def is_dicom(path: str | Path) -> bool:
-    """Return whether a file begins as DICOM does; its name does not matter."""
+def is_dicom_image(path: str | Path) -> bool:
+    """Return whether a file of any name begins as DICOM does; a directory of images is none."""
+    path = Path(path)
+    if path.name.upper() == 'DICOMDIR' or not path.is_file():
+        return False
     with open(path, 'rb') as stream:
-        return begins_as_dicom(stream.read(160))
+        return begins_as_dicom(stream.read(HEAD))
 
 
 def read_dicom_tags(path: str | Path, patients: PatientNumbers | None = None) -> DicomTags:

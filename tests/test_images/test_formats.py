@@ -440,13 +440,14 @@ DICOM_CELLS = [
     Cell('DICOM', 'no window, 8 bits', AS_STORED, lambda w: w.dicom(GREY), GREY),
     Cell('DICOM', 'no window, 4 bits', '0 to 255, evenly spaced', lambda w: w.dicom(BITS[4], 4),
          BITS[4] * 17),
-    Cell('DICOM', 'no window, 12 bits', 'white is 4095, as the file says', lambda w: w.dicom(DARK, 12),
-         DARK, depth=12),
-    Cell('DICOM', 'no window, 16 bits', 'white is 65535', lambda w: w.dicom(DEEP, 16), DEEP, depth=16),
+    Cell('DICOM', 'no window, 12 bits', 'white is 4095, as the file says',
+         lambda w: w.dicom(DARK, 12), DARK, depth=12),
+    Cell('DICOM', 'no window, 16 bits', 'white is 65535', lambda w: w.dicom(DEEP, 16), DEEP,
+         depth=16),
     Cell('DICOM', 'no window, 16 bits, all below 16384', NEEDS_DEPTH, lambda w: w.dicom(DARK, 16),
          'state the bit_depth'),
-    Cell('DICOM', 'no window, 16 bits, `bit_depth = 12`', 'white is 4095', lambda w: w.dicom(DARK, 16),
-         DARK, 12, 12),
+    Cell('DICOM', 'no window, 16 bits, `bit_depth = 12`', 'white is 4095',
+         lambda w: w.dicom(DARK, 16), DARK, 12, 12),
     Cell('DICOM', 'no window, signed, 12 bits', 'black is -2048, white is 2047', lambda w: w.dicom(
         DARK - 2048, 12, signed=True), DARK, depth=12),
     Cell('DICOM', 'rescale, then a window', SHOWN, lambda w: small(
@@ -455,14 +456,15 @@ DICOM_CELLS = [
         w, elements={**rescale(-1, 9), **window(6, 5)}), 255 - LEVELS),
     Cell('DICOM', 'a negative slope and no window', 'inverted', lambda w: w.dicom(
         GREY, elements=rescale(-2, 7)), 255 - GREY),
-    Cell('DICOM', 'a slope of 0', DAMAGED, lambda w: w.dicom(GREY, elements=rescale(0)), 'slope of 0'),
+    Cell('DICOM', 'a slope of 0', DAMAGED, lambda w: w.dicom(GREY, elements=rescale(0)),
+         'slope of 0'),
     Cell('DICOM', 'modality LUT, then a window', SHOWN, lambda w: small(
         w, elements={**lut(MODALITY, 1, 10 * np.arange(1, 8)), **window(36, 41)}),
         np.array([[0, 0, 29], [92, 156, 220], [255, 255, 255]])),
     Cell('DICOM', 'modality LUT of 8 bits, no window', 'its levels', lambda w: small(
         w, elements=lut(MODALITY, 2, [9, 7, 5], 8)), np.array([[9, 9, 9], [7, 5, 5], [5, 5, 5]])),
     Cell('DICOM', 'VOI LUT', 'its levels', lambda w: small(
-        w, elements=lut(VOI, 2, [0, 100, 255], 8)), np.array([[0, 0, 0], [100, 255, 255], [255] * 3])),
+        w, elements=lut(VOI, 2, [0, 100, 255], 8)), np.array([[0] * 3, [100, 255, 255], [255] * 3])),
     Cell('DICOM', 'VOI LUT after a rescale to fractions', 'the nearest entry', lambda w: small(
         w, elements={**rescale(.5, -2.2), **lut(VOI, -2, [0, 100, 255], 8, 'SS')}),
         np.array([[0, 0, 100], [100, 255, 255], [255] * 3])),
@@ -514,7 +516,7 @@ DICOM_CELLS = [
         depth=10),
     Cell('DICOM', 'JPEG 2000, 8 bits', AS_STORED, lambda w: compressed(
         w, J2K, jpeg_2000(SMOOTH), SMOOTH), SMOOTH),
-    Cell('DICOM', 'JPEG 2000 of 16 bits in 16, of which 12 are stored', 'white is 4095, as the file says',
+    Cell('DICOM', 'JPEG 2000 of 16 bits, of which 12 are stored', 'white is 4095, as the file says',
          lambda w: compressed(w, J2K, jpeg_2000(DARK.astype(np.uint16), num_resolutions=1), DARK,
                               bits=12), DARK, depth=12),
     Cell('DICOM', 'JPEG 2000 with values above the bits stored', DAMAGED, lambda w: compressed(
@@ -531,7 +533,8 @@ DICOM_CELLS = [
             ('JPEG', JPEG_8, lambda w: w.pillow(SMOOTH, 'JPEG')),
             ('JPEG-LS', JPEG_LS, lambda w: jpeg_ls(SMOOTH)),
             ('JPEG 2000', J2K, lambda w: jpeg_2000(SMOOTH)))),
-    Cell('DICOM', 'RLE, cut short', DAMAGED, lambda w: compressed(w, RLE, rle(GREY)[:-20]), 'pixels end'),
+    Cell('DICOM', 'RLE, cut short', DAMAGED, lambda w: compressed(w, RLE, rle(GREY)[:-20]),
+         'run-length encoding ends too early'),
     Cell('DICOM', 'pixels are missing', DAMAGED, lambda w: w.dicom(GREY, data=bytes(20)),
          '20 of 66 bytes'),
     Cell('DICOM', 'a row or more of surplus pixels', DAMAGED, lambda w: w.dicom(GREY, data=bytes(90)),
@@ -560,8 +563,9 @@ DICOM_CELLS = [
     Cell('DICOM', 'a presentation LUT', 'rejected', lambda w: small(w, elements={
         **WINDOW, **lut(0x20500010, 0, [0, 1])}), 'presentation LUT')]
 LAST = ('others', 'all')
-CELLS = [*PNG_CELLS, *JPEG_CELLS, *TIFF_CELLS, *(cell for cell in OTHER_CELLS if cell.kind not in LAST),
-         *DICOM_CELLS, *(cell for cell in OTHER_CELLS if cell.kind in LAST)]
+CELLS = [*PNG_CELLS, *JPEG_CELLS, *TIFF_CELLS,
+         *(cell for cell in OTHER_CELLS if cell.kind not in LAST), *DICOM_CELLS,
+         *(cell for cell in OTHER_CELLS if cell.kind in LAST)]
 
 
 def table():

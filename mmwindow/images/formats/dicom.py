@@ -25,8 +25,8 @@ SAMPLES, PHOTOMETRIC, NUM_FRAMES, ROWS, COLUMNS = (
 BITS_ALLOCATED, BITS_STORED, HIGH_BIT, SIGN = 0x00280100, 0x00280101, 0x00280102, 0x00280103
 PRESENTATION_SHAPE = 0x20500020
 FLOAT_PIXELS, DOUBLE_PIXELS, PIXELS = 0x7fe00008, 0x7fe00009, 0x7fe00010
-TAGS = (INTENT, SAMPLES, PHOTOMETRIC, NUM_FRAMES, ROWS, COLUMNS, BITS_ALLOCATED, BITS_STORED, HIGH_BIT,
-        SIGN, PRESENTATION_SHAPE, FLOAT_PIXELS, DOUBLE_PIXELS, PIXELS, *LEVEL_TAGS)
+TAGS = (INTENT, SAMPLES, PHOTOMETRIC, NUM_FRAMES, ROWS, COLUMNS, BITS_ALLOCATED, BITS_STORED,
+        HIGH_BIT, SIGN, PRESENTATION_SHAPE, FLOAT_PIXELS, DOUBLE_PIXELS, PIXELS, *LEVEL_TAGS)
 GREY = ('MONOCHROME1', 'MONOCHROME2')
 COLOURS = ('RGB', 'PALETTE COLOR', 'YBR_FULL', 'YBR_FULL_422', 'YBR_ICT', 'YBR_RCT')
 EXPORT = 'export the image FOR PRESENTATION, or save it as PNG'
@@ -100,13 +100,13 @@ def _check_kind(elements: Elements) -> None:
 
 
 def _is_inverted(elements: Elements) -> bool:
-    """Return whether the lowest value is white, which two elements may say: both or one, never twice."""
-    inverted, shape = elements.text(PHOTOMETRIC) == 'MONOCHROME1', elements.text(PRESENTATION_SHAPE)
-    if shape and shape != ('INVERSE' if inverted else 'IDENTITY'):  # viewers differ
-        raise UnsupportedImageError(
-            f'a DICOM of {"MONOCHROME1" if inverted else "MONOCHROME2"} whose PresentationLUTShape is '
-            f'not {"INVERSE" if inverted else "IDENTITY"}, which contradict; {EXPORT}')
-    return inverted
+    """Return whether the lowest value is white; two elements say it, and may not contradict."""
+    photometric, shape = elements.text(PHOTOMETRIC), elements.text(PRESENTATION_SHAPE)
+    expected = {'MONOCHROME1': 'INVERSE', 'MONOCHROME2': 'IDENTITY'}[photometric]
+    if shape and shape != expected:  # viewers differ
+        raise UnsupportedImageError(f'a DICOM of {photometric} whose PresentationLUTShape is not '
+                                    f'{expected}, which contradict; {EXPORT}')
+    return photometric == 'MONOCHROME1'
 
 
 def decode(content: bytes, header: ImageHeader) -> np.ndarray:

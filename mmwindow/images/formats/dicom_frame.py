@@ -1,4 +1,5 @@
 """From the pixel data of a DICOM file to the bits that it stores, by the decoder of each syntax."""
+import re
 import struct
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 from mmwindow.images.formats import jpeg
 from mmwindow.images.formats.dicom_elements import INSTALL, import_pydicom, silence
 from mmwindow.images.formats.header import DamagedImageError, ImageHeader, UnsupportedImageError
+from mmwindow.images.formats.tiff_samples import PACK_BITS, decompress_with_libtiff
 
 NATIVE = {'1.2.840.10008.1.2': 'implicit', '1.2.840.10008.1.2.1': 'explicit',
           '1.2.840.10008.1.2.2': 'big-endian'}
@@ -17,13 +19,14 @@ JPEG_LOSSLESS = (f'{JPEG_PREFIX}57', f'{JPEG_PREFIX}70')
 JPEG_LS = (f'{JPEG_PREFIX}80', f'{JPEG_PREFIX}81')
 JPEG_2000 = tuple(f'{JPEG_PREFIX}{number}' for number in (90, 91, 201, 202, 203))
 # Of pydicom's decoders the one that was tried, and the package that it comes with.
-PLUGINS = {RLE: ('pylibjpeg', 'pylibjpeg-rle'),
-           **{uid: ('gdcm', 'python-gdcm') for uid in JPEG_LOSSLESS},
+PLUGINS = {**{uid: ('gdcm', 'python-gdcm') for uid in JPEG_LOSSLESS},
            **{uid: ('pyjpegls', 'pyjpegls') for uid in JPEG_LS},
            **{uid: ('pylibjpeg', 'pylibjpeg-openjpeg') for uid in JPEG_2000}}
-READ_SYNTAXES = {*NATIVE, JPEG_8, JPEG_12, *PLUGINS}
+READ_SYNTAXES = {*NATIVE, RLE, JPEG_8, JPEG_12, *PLUGINS}
 OTHER_SYNTAXES = {'1.2.840.10008.1.2.1.99': 'deflated', f'{JPEG_PREFIX}94': 'JPIP',
                   f'{JPEG_PREFIX}95': 'JPIP'}
+SCAN = b'\xff\xda'
+OTHER_MARKER = re.compile(rb'\xff[^\0\xd0-\xd7]')  # than stuffing and restarts
 END_OF_IMAGE = b'\xff\xd9'  # of JPEG, JPEG-LS and JPEG 2000
 
 
@@ -67,8 +70,7 @@ def read_stored_bits(frame: Frame) -> np.ndarray:
     except Exception as error:  # a parser of foreign bytes; its words may show some
         raise DamagedImageError(f'DICOM: its fragments end in {type(error).__name__}') from None
     if frame.syntax == RLE:
-        _check_rle(data, frame)
-        return _take_bits(_decode(data, frame), frame)
+        return _take_bits(_decode_rle(data, frame), frame)
     data = _cut_at_end(data)
     precision, signed = (_check_jpeg_2000 if frame.syntax in JPEG_2000 else _check_jpeg)(data, frame)
     if frame.syntax in (JPEG_8, JPEG_12):
@@ -115,10 +117,25 @@ def _take_bits(pixels: np.ndarray, frame: Frame) -> np.ndarray:
     return (pixels >> dtype(shift)) & dtype(2 ** frame.bits_stored - 1)
 
 
-def _check_rle(data: bytes, frame: Frame) -> None:
-    """Check the segments' number: decoders fill missing ones with zeros."""
-    if len(data) < 64 or struct.unpack_from('<I', data)[0] != frame.bits_allocated // 8:
-        raise DamagedImageError('DICOM: RLE of another number of segments than bytes of a pixel')
+def _decode_rle(data: bytes, frame: Frame) -> np.ndarray:
+    """Return the pixels of run-length encoding: PackBits of the high bytes, then of the low ones.
+
+    By libtiff: the decoder that pydicom has for it ends Python's thread on damaged data.
+    """
+    num_segments, *offsets = struct.unpack_from('<16I', data)
+    size = frame.bits_allocated // 8
+    starts = offsets[:size]
+    if num_segments != size or starts != sorted(starts) or starts[0] < 64 or starts[-1] > len(data):
+        raise DamagedImageError(f'DICOM: RLE of {num_segments} segments for {size} bytes of a pixel')
+    segments = [data[start:end] for start, end in zip(starts, [*starts[1:], len(data)], strict=True)]
+    try:
+        planes = [np.frombuffer(decompress_with_libtiff(
+            [segment], frame.height, frame.width, frame.height, PACK_BITS), np.uint8)
+            for segment in segments]
+    except ValueError:
+        raise DamagedImageError('DICOM: its run-length encoding ends too early') from None
+    pixels = planes[0] if size == 1 else planes[0].astype(np.uint16) << np.uint16(8) | planes[1]
+    return pixels.reshape(frame.height, frame.width)
 
 
 def _cut_at_end(data: bytes) -> bytes:
@@ -141,9 +158,44 @@ def _check_jpeg(data: bytes, frame: Frame) -> tuple[int, bool]:
     if frame.syntax in (JPEG_8, JPEG_12) and precision != 8:
         raise UnsupportedImageError(f'a DICOM in JPEG of {precision} bits, which is not read; '
                                     'decompress it, for example by dcmdjpeg of dcmtk')
+    if frame.syntax in JPEG_LOSSLESS:
+        _check_lossless(data)
     if not 2 <= precision <= 16 or precision > frame.bits_allocated:
         raise DamagedImageError(f'DICOM: JPEG of {precision} bits in {frame.bits_allocated}')
     return precision, False
+
+
+def _check_lossless(data: bytes) -> None:
+    """Check the segments of a lossless JPEG: GDCM ends the process where one does not fit.
+
+    One frame of one component, one scan by tables that are there, no other marker within it.
+    """
+    place, component = 2, -1
+    tables: set[int] = set()
+    while data[place:place + 2] != SCAN:
+        marker, length = struct.unpack_from('>HH', data, place)
+        segment = data[place + 4:place + 2 + length]
+        if marker >> 8 != 0xff or length < 2 or len(segment) != length - 2:
+            raise DamagedImageError('DICOM: bytes between the segments of its JPEG')
+        if marker == 0xffc3:
+            component = segment[6]
+            if len(segment) != 9 or segment[7:] != b'\x11\0':
+                raise DamagedImageError('DICOM: an odd component in its JPEG')
+        elif marker == 0xffc4:
+            while segment:
+                end = 17 + sum(segment[1:17])
+                if len(segment) < end or segment[0] > 3:
+                    raise DamagedImageError('DICOM: an odd table in its JPEG')
+                tables.add(segment[0])
+                segment = segment[end:]
+        elif not (0xffe0 <= marker <= 0xffef or marker in (0xfffe, 0xffdd)):  # notes, restarts
+            raise DamagedImageError(f'DICOM: a segment {marker:04x} in its JPEG')
+        place += 2 + length
+    length, count, name, table, predictor, end, shift = struct.unpack_from('>H6B', data, place + 2)
+    if ((length, count, name, end) != (8, 1, component, 0) or table >> 4 not in tables or table & 15
+            or not 1 <= predictor <= 7 or shift or OTHER_MARKER.search(data, place + 10,
+                                                                       len(data) - 2)):
+        raise DamagedImageError('DICOM: an odd scan in its JPEG')
 
 
 def _check_jpeg_2000(data: bytes, frame: Frame) -> tuple[int, bool]:
@@ -181,11 +233,11 @@ def _decode(data: bytes, frame: Frame) -> np.ndarray:
     try:
         with silence():
             pixels = decoder.as_array(
-                pydicom.encaps.encapsulate([data]), raw=True, decoding_plugin=plugin, rows=frame.height,
-                columns=frame.width, samples_per_pixel=1, number_of_frames=1,
+                pydicom.encaps.encapsulate([data]), raw=True, decoding_plugin=plugin,
+                rows=frame.height, columns=frame.width, samples_per_pixel=1, number_of_frames=1,
                 photometric_interpretation='MONOCHROME2', bits_allocated=frame.bits_allocated,
                 bits_stored=frame.bits_stored, pixel_keyword='PixelData', correct_unused_bits=False,
-                pixel_representation=int(frame.signed and frame.syntax != RLE))[0]
+                pixel_representation=int(frame.signed))[0]
     except Exception as error:  # a decoder of foreign bytes
         raise DamagedImageError(
             f'DICOM: its pixels end in {type(error).__name__} of {package}') from None
