@@ -5,6 +5,7 @@ warnings. Its messages are silenced, and of its errors the kind alone is told.
 """
 import io
 import logging
+import re
 import struct
 import threading
 import warnings
@@ -17,7 +18,7 @@ from mmwindow.images.formats.header import DamagedImageError, UnsupportedImageEr
 
 PREAMBLE = 128
 TRANSFER_SYNTAX = 0x00020010
-META = b'\x02\0\0\0UL\x04\0'  # the first element where the preamble is missing: (0002,0000)
+META = re.compile(rb'\x02\0[\0-\x13]\0(UL|OB|UI)')  # the first element where there is no preamble
 LONG_VALUES = (b'OB', b'UN', b'OW', b'SQ', b'UT')
 INSTALL = 'pip install "mmwindow[dicom]", or pip install -r requirements/dicom.txt'
 _LOCK = threading.Lock()  # filters of warnings belong to the process
@@ -56,7 +57,7 @@ def silence() -> Iterator[None]:
 
 def begins_as_dicom(content: bytes) -> bool:
     """Return whether a file begins as DICOM does: with preamble, without, or as a bare data set."""
-    return (content[PREAMBLE:PREAMBLE + 4] == b'DICM' or content.startswith(META)
+    return (content[PREAMBLE:PREAMBLE + 4] == b'DICM' or META.match(content) is not None
             or is_bare_data_set(content))
 
 
