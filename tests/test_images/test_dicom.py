@@ -249,6 +249,40 @@ def test_nobody_is_named(files, tmp_path, capfd, caplog, recwarn):
         assert not any(name.lower() in text.lower() for text in texts), name
 
 
+def test_threads_leave_filters_as_they_were(files):
+    """Several read at a time, as the check does: compressed frames are decoded side by side."""
+    from concurrent.futures import ThreadPoolExecutor
+    content = files.dicom(RAMP, 12, elements=VOI_LUT)
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as pool:
+        images = list(pool.map(read_image, [content] * 40))
+    assert all(np.array_equal(image.pixels, images[0].pixels) for image in images)
+    assert warnings.filters == before and not logging.getLogger('pydicom').disabled
+
+
+def test_deflated_elements_are_not_inflated(files, tmp_path):
+    """A small file could fill the memory; tags are read of other syntaxes than images are."""
+    (tmp_path / 'a').write_bytes(files.dicom(RAMP, 12, syntax='1.2.840.10008.1.2.1.99'))
+    with pytest.raises(ValueError, match='a: a DICOM of the transfer syntax deflated'):
+        read_dicom_tags(tmp_path / 'a')
+
+
+def test_signed_pixels_in_lossless_syntaxes(files):
+    """JPEG-LS knows no sign, RLE no depth: the bits of the value are taken with their sign."""
+    jpeg_ls = pytest.importorskip('jpeg_ls')
+    pixels = RAMP - 2048
+    expected = read_image(files.dicom(pixels, 12, signed=True, elements=LOW_WINDOW)).pixels
+    high, low = ((pixels >> shift & 255).astype(np.uint8).ravel() for shift in (8, 0))
+    segments = [b''.join(bytes([0, value]) for value in part.tolist()) for part in (high, low)]
+    rle = struct.pack('<16I', 2, 64, 64 + len(segments[0]), *[0] * 13) + b''.join(segments)
+    ls_frame = bytes(jpeg_ls.encode_array((pixels & 4095).astype(np.uint16)))
+    for syntax, frame in (('1.2.840.10008.1.2.5', rle), ('1.2.840.10008.1.2.4.80', ls_frame)):
+        content = files.dicom(pixels, 12, signed=True, elements=LOW_WINDOW, syntax=syntax,
+                              data=files.encapsulate(frame), allocated=16)
+        assert np.array_equal(read_image(content).pixels, expected), syntax
+    assert expected.min() == 0 and expected.max() == 255
+
+
 def test_filters_of_warnings_and_the_logger_stay_as_they_were(files):
     before = list(warnings.filters)
     read_image(files.dicom(RAMP, 12))

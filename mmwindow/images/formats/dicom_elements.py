@@ -21,7 +21,8 @@ TRANSFER_SYNTAX = 0x00020010
 META = re.compile(rb'\x02\0[\0-\x13]\0(UL|OB|UI)')  # the first element where there is no preamble
 LONG_VALUES = (b'OB', b'UN', b'OW', b'SQ', b'UT')
 INSTALL = 'pip install "mmwindow[dicom]", or pip install -r requirements/dicom.txt'
-_LOCK = threading.Lock()  # filters of warnings belong to the process
+LOGGER = logging.getLogger('pydicom')
+DEFLATED = '1.2.840.10008.1.2.1.99'
 
 
 def import_pydicom() -> ModuleType:
@@ -39,20 +40,47 @@ def import_pydicom() -> ModuleType:
     return pydicom
 
 
+class _Silence:
+    """State of :func:`silence`: how many threads are within it, and what was before the first."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.depth = 0
+        self.filters = warnings.catch_warnings()
+        self.was_disabled = False
+
+    def begin(self) -> None:
+        with self.lock:
+            if self.depth == 0:
+                self.filters = warnings.catch_warnings()
+                self.filters.__enter__()
+                warnings.simplefilter('ignore')
+                self.was_disabled, LOGGER.disabled = LOGGER.disabled, True
+            self.depth += 1
+
+    def end(self) -> None:
+        with self.lock:
+            self.depth -= 1
+            if self.depth == 0:
+                self.filters.__exit__(None, None, None)
+                LOGGER.disabled = self.was_disabled
+
+
+_SILENCE = _Silence()
+
+
 @contextmanager
 def silence() -> Iterator[None]:
     """Drop what pydicom warns of and logs: its texts show values of elements.
 
-    One thread at a time, since filters of warnings belong to the process.
+    Filters of warnings belong to the process: the first of several threads sets them, the last one
+    puts them back.
     """
-    logger = logging.getLogger('pydicom')
-    with _LOCK, warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        was_disabled, logger.disabled = logger.disabled, True
-        try:
-            yield
-        finally:
-            logger.disabled = was_disabled
+    _SILENCE.begin()
+    try:
+        yield
+    finally:
+        _SILENCE.end()
 
 
 def begins_as_dicom(content: bytes) -> bool:
@@ -109,14 +137,19 @@ class Elements:
             with_pixels: Whether to read on to elements of pixels and behind.
 
         Raises:
-            ValueError: pydicom is missing, or cannot follow the elements.
+            ValueError: pydicom is missing, or cannot follow the elements; or they are deflated.
         """
         pydicom = import_pydicom()
         try:
+            if read_transfer_syntax(content) == DEFLATED:  # inflated without a limit
+                raise UnsupportedImageError('a DICOM of the transfer syntax deflated, which is not '
+                                            'read; convert it, for example by dcmconv of dcmtk')
             with silence():
                 return cls(pydicom.dcmread(io.BytesIO(content), force=True,
                                            stop_before_pixels=not with_pixels,
                                            specific_tags=list(tags)))
+        except UnsupportedImageError:
+            raise
         except Exception as error:  # a parser of foreign bytes; its words may show some
             raise DamagedImageError(f'DICOM: its elements end in {type(error).__name__}') from None
 

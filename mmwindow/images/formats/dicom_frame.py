@@ -6,7 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from mmwindow.images.formats import jpeg
-from mmwindow.images.formats.dicom_elements import INSTALL, import_pydicom, silence
+from mmwindow.images.formats.dicom_elements import (
+    DEFLATED,
+    INSTALL,
+    import_pydicom,
+    silence,
+)
 from mmwindow.images.formats.header import DamagedImageError, ImageHeader, UnsupportedImageError
 from mmwindow.images.formats.tiff_samples import PACK_BITS, decompress_with_libtiff
 
@@ -23,7 +28,7 @@ PLUGINS = {**{uid: ('gdcm', 'python-gdcm') for uid in JPEG_LOSSLESS},
            **{uid: ('pyjpegls', 'pyjpegls') for uid in JPEG_LS},
            **{uid: ('pylibjpeg', 'pylibjpeg-openjpeg') for uid in JPEG_2000}}
 READ_SYNTAXES = {*NATIVE, RLE, JPEG_8, JPEG_12, *PLUGINS}
-OTHER_SYNTAXES = {'1.2.840.10008.1.2.1.99': 'deflated', f'{JPEG_PREFIX}94': 'JPIP',
+OTHER_SYNTAXES = {DEFLATED: 'deflated', f'{JPEG_PREFIX}94': 'JPIP',
                   f'{JPEG_PREFIX}95': 'JPIP'}
 SCAN = b'\xff\xda'
 OTHER_MARKER = re.compile(rb'\xff[^\0\xd0-\xd7]')  # than stuffing and restarts
@@ -77,16 +82,15 @@ def read_stored_bits(frame: Frame) -> np.ndarray:
         pixels = _decode_jpeg(data, frame)
     else:
         pixels = _decode(data, frame)
-    pixels = pixels.astype(np.int32)
     if frame.signed and not signed:  # JPEG and JPEG-LS know no sign: it is the highest of their bits
         sign_bit = 2 ** (precision - 1)
-        pixels = ((pixels & 2 * sign_bit - 1) ^ sign_bit) - sign_bit
+        pixels = ((pixels.astype(np.int32) & 2 * sign_bit - 1) ^ sign_bit) - sign_bit
     low, high = ((-2 ** (frame.bits_stored - 1), 2 ** (frame.bits_stored - 1) - 1) if frame.signed
                  else (0, 2 ** frame.bits_stored - 1))
     if pixels.min() < low or pixels.max() > high:
         raise DamagedImageError(f'DICOM: pixels from {pixels.min()} to {pixels.max()} in '
                                 f'{frame.bits_stored} bits')
-    return (pixels & (2 ** frame.bits_stored - 1)).astype(np.uint16)
+    return pixels.astype(np.uint16) & np.uint16(2 ** frame.bits_stored - 1)
 
 
 def _read_native(frame: Frame) -> np.ndarray:
