@@ -127,3 +127,16 @@ def test_overrides_are_parsed_as_mmengine_does(module):
     setattr(space, action.dest, None)
     action(parser, space, ['a.b=3', 'c=[1,2]', 'd=None'], '--cfg-options')
     assert space.cfg_options == {'a.b': 3, 'c': [1, 2], 'd': None}
+
+
+def test_an_argument_of_any_length_gives_one_line_of_bounded_length(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(['evaluate', 'a.json', 'b.json', '--out', str(tmp_path), '--rule', '9' * 5000])
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert ended.value.code == 2 and '--rule' in line and len(line) <= 720
+
+
+def test_resamples_without_end_are_rejected(tmp_path):
+    from mmwindow.evaluation.froc_settings import FROCSettings
+    with pytest.raises(ValueError, match='num_resamples is 10{20}; at most 1000000'):
+        FROCSettings(num_resamples=10 ** 20)

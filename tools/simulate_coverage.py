@@ -7,6 +7,7 @@ too. An interval is as good as its share of hits. Each cell (a system and a numb
 its own seed and is written when it is done: the same command again resumes after the last one.
 
     python tools/simulate_coverage.py --out results/coverage/coverage.json
+    python tools/simulate_coverage.py --folds --out results/coverage/folds.json
     python tools/simulate_coverage.py --table results/coverage/coverage.json --docs docs/evaluation.md
 """
 import argparse
@@ -28,6 +29,8 @@ from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.statistics.bootstrap import collect, statistic_interval
 from mmwindow.evaluation.statistics.compare import compare_systems, two_sided_p
 from mmwindow.evaluation.statistics.delong import area_interval, delong_covariance
+from mmwindow.evaluation.statistics.fold_comparison import compare_over_folds
+from mmwindow.evaluation.statistics.folds import mean_over_folds
 from mmwindow.evaluation.statistics.intervals import clustered_proportion
 from mmwindow.evaluation.statistics.resampling import draw_weights, find_units, leave_one_out
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
@@ -43,6 +46,7 @@ SHARE_METHODS = ('default', 'bca', 'percentile')
 AREAS = (0.8, 0.95, 0.99)
 CASE_CONTROL = ((20, 40), (50, 50), (100, 300))  # positives, normals
 PATIENTS = (12, 24, 50, 150)  # of 2 images on average
+NUM_FOLDS = 5
 TRUTH_PATIENTS = 50_000
 
 
@@ -53,6 +57,9 @@ class System(NamedTuple):
     lost: float
 
 
+COLUMNS = (('AUROC', 'auroc', 'blended'), ('recall@0.1', 'recall@0.1', 'default'),
+           ('FROC score', 'froc_score', 'default'),
+           ('recall at a threshold', 'recall at a threshold', 'score'))
 SYSTEMS = {'fair': System(1.6, 0.05), 'strong': System(5., 0.03), 'good': System(3.2, 0.05),
            'perfect': System(14., 0.)}
 PAIRS = (('fair', 'fair'), ('strong', 'strong'), ('good', 'good'), ('good', 'fair'),
@@ -247,6 +254,61 @@ def simulate_pair(names: tuple[str, str], num_patients: int, truths: Mapping[str
                                       for name in NAMES}))
 
 
+def deal_into_folds(events: Sequence[ImageEvents], num_folds: int = NUM_FOLDS
+                    ) -> dict[int, list[ImageEvents]]:
+    """Return test images by fold, patients with a point and those without dealt out apart."""
+    positive = {event.group for event in events if event.is_positive}
+    patients = sorted({event.group for event in events}, key=lambda name: name not in positive)
+    fold = {name: number % num_folds for number, name in enumerate(patients)}
+    return {number: [event for event in events if fold[event.group] == number]
+            for number in range(num_folds)}
+
+
+def simulate_folds(name: str, num_patients: int, truth: Mapping[str, float], num_data_sets: int,
+                   num_resamples: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """Yield nothing for each data set, then the coverage of the intervals of means over folds."""
+    rows = []
+    for number in range(num_data_sets):
+        events, = patient_events(num_patients, [SYSTEMS[name]], rng)
+        found = mean_over_folds(deal_into_folds(events), num_resamples=num_resamples, seed=number)
+        rows.append({(title, method): found.intervals[title] for _, title, method in COLUMNS[:3]})
+        yield {}
+    yield dict(kind='coverage', model=name, size=f'{num_patients} patients in {NUM_FOLDS} folds',
+               cells=summarise(rows, truth))
+
+
+def simulate_fold_pair(name: str, num_patients: int, num_data_sets: int, num_resamples: int,
+                       rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """Yield nothing for each data set, then how often the tests over folds reject equal systems."""
+    rows, p_values = [], []
+    for number in range(num_data_sets):
+        pair = patient_events(num_patients, [SYSTEMS[name]] * 2, rng)
+        result = compare_over_folds(*map(deal_into_folds, pair), num_resamples=num_resamples,
+                                    seed=number)
+        rows.append({(title, 'default'): result.differences[title] for title in NAMES})
+        p_values.append(result.p_values)
+        yield {}
+    tested = {f'{title}, default': [values[title] for values in p_values
+                                    if values[title] is not None] for title in NAMES}
+    yield dict(kind='null', model=f'{name} against {name}',
+               size=f'{num_patients} patients in {NUM_FOLDS} folds',
+               rejections={title: float(np.mean(np.array(values) < 0.05)) if values else None
+                           for title, values in tested.items()},
+               num_tests={title: len(values) for title, values in tested.items()},
+               cells=summarise(rows, dict.fromkeys(NAMES, 0.)))
+
+
+def make_fold_cells(truths: Mapping[str, Any]) -> dict[str, tuple[float, Callable[..., Any]]]:
+    """Return the cells of means over folds, as :func:`make_cells`."""
+    names = ('fair', 'strong', 'perfect')
+    sizes = PATIENTS[1:]  # 12 patients make no five folds
+    return {
+        **{f'{name}, {patients} patients in folds': (30. + 0.2 * patients, partial(
+            simulate_folds, name, patients, truths[name])) for patients in sizes for name in names},
+        **{f'{name} against {name}, {patients} patients in folds': (50. + 0.3 * patients, partial(
+            simulate_fold_pair, name, patients)) for patients in sizes for name in names[:2]}}
+
+
 def make_cells(truths: Mapping[str, Any]) -> dict[str, tuple[float, Callable[..., Any]]]:
     """Return by name the milliseconds of a data set of each cell, and its simulation."""
     systems = {f'{name}, {patients} patients': (8. + 0.1 * patients, partial(
@@ -277,10 +339,12 @@ def simulate(args: argparse.Namespace) -> dict[str, Any]:
                     truth_patients=TRUTH_PATIENTS)
     done = read_done(args.out, settings)
     truths = {name: model_truth(system, args.seed + 1) for name, system in SYSTEMS.items()}
-    cells = make_cells(truths)
+    cells = (make_fold_cells if args.folds else make_cells)(truths)
     result = dict(
         command=f'python tools/simulate_coverage.py --data-sets {args.data_sets} --resamples '
-        f'{args.resamples} --seed {args.seed} --out results/coverage/coverage.json',
+        f'{args.resamples} --seed {args.seed} '
+        + ('--folds --out results/coverage/folds.json' if args.folds else
+           '--out results/coverage/coverage.json'),
         settings=settings,
         truths=truths, machine=describe_processor(), versions=dict(
             python=platform.python_version(), numpy=np.__version__, scipy=scipy.__version__),
@@ -312,9 +376,6 @@ def simulate(args: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-COLUMNS = (('AUROC', 'auroc', 'blended'), ('recall@0.1', 'recall@0.1', 'default'),
-           ('FROC score', 'froc_score', 'default'),
-           ('recall at a threshold', 'recall at a threshold', 'score'))
 OTHERS = (('AUROC: logit', 'auroc', 'logit'), ('Newcombe', 'auroc', 'newcombe'),
           ('recall@0.1: BCa', 'recall@0.1', 'bca'), ('percentile', 'recall@0.1', 'percentile'),
           ('FROC score: BCa', 'froc_score', 'bca'), ('percentile', 'froc_score', 'percentile'),
@@ -327,6 +388,8 @@ def interval_rows(parts: Sequence[Mapping[str, Any]], columns: Sequence[tuple[st
     rows = [[head, 'size', *(title for title, *_ in columns)]]
     for part in parts:
         cells = {(cell['statistic'], cell['method']): cell for cell in part['cells']}
+        if not any((name, method) in cells for _, name, method in columns):
+            continue
         rows.append([part['model'], part['size'], *(
             f'{100 * cell["coverage"]:.1f} ({cell["median_width"]:.3f})' if cell else ''
             for cell in (cells.get((name, method)) for _, name, method in columns))])
@@ -337,11 +400,11 @@ def rejection_rows(parts: Sequence[Mapping[str, Any]], head: str) -> list[list[s
     """Return a table of rejections in percent, in brackets those of the percentile bootstrap."""
     rows = [[head, 'size', *(title for title, *_ in COLUMNS[:3])]]
     for part in parts:
-        shares = [[part['rejections'][f'{name}, {method}'] for method in ('default', 'percentile')]
-                  for name in NAMES]
+        shares = [[part['rejections'].get(f'{name}, {method}')
+                   for method in ('default', 'percentile')] for name in NAMES]
         rows.append([part['model'], part['size'], *(
-            'none' if None in pair else f'{100 * pair[0]:.1f} ({100 * pair[1]:.1f})'
-            for pair in shares)])
+            'none' if pair[0] is None else f'{100 * pair[0]:.1f}'
+            + ('' if pair[1] is None else f' ({100 * pair[1]:.1f})') for pair in shares)])
     return rows
 
 
@@ -377,18 +440,24 @@ def describe(result: Mapping[str, Any]) -> str:
             f'{result["command"]}\n```\n\n{markdown(result)}')
 
 
-def write_docs(path: Path, text: str) -> None:
+def write_docs(path: Path, text: str, mark: str = 'coverage') -> None:
     """Write the tables into a page, between its marks.
+
+    Args:
+        path: The page.
+        text: Of :func:`describe`.
+        mark: 'coverage', or 'coverage-folds'.
 
     Raises:
         ValueError: It has no such marks.
     """
-    before, mark, rest = path.read_text(encoding='utf-8').partition('<!-- coverage -->\n')
+    start = f'<!-- {mark} -->\n'
+    before, found, rest = path.read_text(encoding='utf-8').partition(start)
     _, end, after = rest.partition('<!-- end -->')
-    if not (mark and end):
-        raise ValueError(f'{path} has no place for the tables; lines "<!-- coverage -->" and '
+    if not (found and end):
+        raise ValueError(f'{path} has no place for the tables; lines "<!-- {mark} -->" and '
                          '"<!-- end -->" are expected')
-    write_text(path, f'{before}{mark}{text}\n{end}{after}')
+    write_text(path, f'{before}{start}{text}\n{end}{after}')
 
 
 def main() -> None:
@@ -396,6 +465,8 @@ def main() -> None:
     parser.add_argument('--data-sets', type=int, default=2000, help='simulated per cell')
     parser.add_argument('--resamples', type=int, default=500, help='of each bootstrap')
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--folds', action='store_true',
+                        help='means over five folds in place of single tests; give another --out')
     parser.add_argument('--out', type=Path,
                         help='write the result to this JSON file; the cells it holds are kept')
     parser.add_argument('--table', type=Path, help='print the tables of this JSON file, and stop')
@@ -404,7 +475,8 @@ def main() -> None:
     result = load_json(args.table, 'table of coverages') if args.table else simulate(args)
     print(markdown(result))
     if args.docs:
-        write_docs(args.docs, describe(result))
+        write_docs(args.docs, describe(result),
+                   'coverage-folds' if '--folds' in result['command'] else 'coverage')
 
 
 if __name__ == '__main__':

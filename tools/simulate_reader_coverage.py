@@ -21,13 +21,13 @@ import scipy
 from numpy.typing import NDArray
 
 from mmwindow.evaluation import FROCSettings, ImageEvents
-from mmwindow.evaluation.readers.agreement import (
+from mmwindow.evaluation.readers.at_reader import system_at_reader
+from mmwindow.evaluation.readers.chance import (
     alpha_disagreement,
     chance_corrected,
     coincidences,
     kappa_disagreement,
 )
-from mmwindow.evaluation.readers.at_reader import system_at_reader
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.utils.command_line import one_line_errors
 from mmwindow.utils.environment import describe_machine
@@ -37,7 +37,6 @@ from mmwindow.utils.markdown import markdown_table
 PATIENTS = (12, 24, 50, 150)
 TRUTH_PATIENTS = 100_000
 NUM_RESAMPLES = 500  # of the differences
-HEAD = ('readers', 'patients', 'number', 'truth', 'coverage', 'median width', 'without')
 
 
 class Model(NamedTuple):
@@ -177,12 +176,15 @@ def describe_cell(model: str, size: int, what: str, truth: float, intervals: lis
 
 
 def table_rows(content: dict[str, Any]) -> list[list[str]]:
-    """Return the table of a result: coverage in percent, and how many data sets have no interval."""
-    return [list(HEAD)] + [[
-        cell['model'], str(cell['patients']), cell['number'], f'{cell["truth"]:.3f}',
-        'none' if cell['coverage'] is None else f'{100 * cell["coverage"]:.1f}',
-        'none' if cell['median_width'] is None else f'{cell["median_width"]:.3f}',
-        f'{cell["without"]} of {cell["num_data_sets"]}'] for cell in content['cells']]
+    """Return the table of a result: coverage in percent and, in brackets, the median width."""
+    sizes = list(dict.fromkeys(cell['patients'] for cell in content['cells']))
+    rows: dict[tuple[str, str], list[str]] = {}
+    for cell in content['cells']:
+        key = (cell['model'], cell['number'])
+        rows.setdefault(key, [*key, f'{cell["truth"]:.3f}']).append(
+            'none' if cell['coverage'] is None else
+            f'{100 * cell["coverage"]:.1f} ({cell["median_width"]:.2f})')
+    return [['readers', 'number', 'truth', *(f'{size} patients' for size in sizes)], *rows.values()]
 
 
 def main() -> None:

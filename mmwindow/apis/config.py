@@ -206,8 +206,8 @@ def load_config(config: str | Path, work_dir: str | Path | None = None,
         merge_options(cfg, cfg_options)
     try:
         input_size_of(cfg)
-    except ValueError as error:
-        raise ValueError(f'config {config}: {error}') from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f'config {shorten(str(config))}: {shorten(str(error), 450)}') from error
     if work_dir is not None:
         cfg.work_dir = str(work_dir)
     elif cfg.get('work_dir') is None:

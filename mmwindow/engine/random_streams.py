@@ -12,7 +12,7 @@ models of mmdet, which draw from them, need no change.
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -124,15 +124,16 @@ def seed_loader(loader: DataLoader, seed: int, purpose: int, rank: int = 0, worl
     Returns:
         Its sampler; None where it has none of single images, and nothing is changed.
     """
-    batches = loader.batch_sampler
+    batches: Any = loader.batch_sampler
     if isinstance(getattr(batches, 'sampler', None), SeededSampler):
-        return batches.sampler
+        return cast(SeededSampler, batches.sampler)
     if not (isinstance(getattr(batches, 'sampler', None), Iterable) and _reads_sampler(batches)):
         return None
-    batches.sampler = SeededSampler(batches.sampler, seed, purpose, rank, world_size)
+    batches.sampler = sampler = SeededSampler(batches.sampler, seed, purpose, rank, world_size)
+    dataset: Any = loader.dataset
     # torch asks a data set for a batch by this name, in its workers as well.
-    loader.dataset.__getitems__ = partial(fetch_seeded, loader.dataset)
-    return batches.sampler
+    dataset.__getitems__ = partial(fetch_seeded, dataset)
+    return sampler
 
 
 def _reads_sampler(batches: Any) -> bool:
@@ -164,7 +165,8 @@ class BatchStream:
             number, inside = 0, done
         else:
             number, inside = divmod(done, len(loader))
-        sampler.next_pass, sampler.num_skipped = number, inside * loader.batch_sampler.batch_size
+        batches: Any = loader.batch_sampler
+        sampler.next_pass, sampler.num_skipped = number, inside * batches.batch_size
         self.sampler = sampler
         self.iterator: Iterator[Any] | None = None
 

@@ -76,6 +76,7 @@ KINDS = dict(
     classes=LIST.optional, input_size=LIST.optional, preprocessing=OBJECT.optional,
     data=OBJECT.optional, versions=OBJECT.optional, machine=TEXT.optional, epoch=WHOLE.optional,
     seconds=NUMBER.optional, is_finished=FLAG.optional, best=OBJECT.optional)
+MAX_NAME = 255  # bytes of a file's name on the usual file systems
 BEST_KINDS = dict(checkpoint=TEXT, metric=TEXT, score=NUMBER, epoch=WHOLE, metrics=OBJECT.optional)
 
 
@@ -101,7 +102,8 @@ def read_run(work_dir: str | Path) -> TrainingRun | None:
              if key in KINDS and value is not None}
     if 'best' in known:
         best = check_fields(known['best'], name, 'entry "best"', BEST_KINDS)
-        if Path(best['checkpoint']).name != best['checkpoint']:
+        if Path(best['checkpoint']).name != best['checkpoint'] or len(
+                best['checkpoint'].encode('utf-8', 'replace')) > MAX_NAME:
             raise ValueError(f'{name}: "checkpoint" of the entry "best" is '
                              f'{quote(best["checkpoint"])}; the name of a file in this folder is '
                              'expected')

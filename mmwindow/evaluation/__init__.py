@@ -23,7 +23,8 @@ from mmwindow.evaluation.roc import ROCCurve, auroc, roc_curve
 from mmwindow.evaluation.scoring import evaluate
 from mmwindow.evaluation.statistics.compare import compare_systems
 from mmwindow.evaluation.statistics.delong import delong_interval, delong_test
-from mmwindow.evaluation.statistics.folds import compare_over_folds, mean_over_folds
+from mmwindow.evaluation.statistics.fold_comparison import compare_over_folds
+from mmwindow.evaluation.statistics.folds import mean_over_folds
 from mmwindow.evaluation.statistics.holm import holm
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.leaderboard import Leaderboard, leaderboard

@@ -70,16 +70,18 @@ class FROCSettings(Mapping[str, Any]):
             raise ValueError(f'budgets are {self.budgets}; some finite FP rates of at least 0 are '
                              'expected')
         object.__setattr__(self, 'statistics', check_statistics(self.statistics))
-        if self.num_resamples > MAX_RESAMPLES:
-            raise ValueError(f'num_resamples is {shorten(self.num_resamples)}; at most {MAX_RESAMPLES} '
-                             'are made: more would change no digit that is shown (--intervals)')
         if len(set(self.names)) != len(self.names):
             raise ValueError(f'budgets are {self.budgets}; two of them have one name, such as '
                              f'{self.names[1]!r}: they must differ within six digits')
         for name in ('num_resamples', 'seed'):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-                raise ValueError(f'{name} is {value!r}; a whole number of at least 0 is expected')
+                raise ValueError(f'{name} is {shorten(value)}; a whole number of at least 0 is '
+                                 'expected')
+        if self.num_resamples > MAX_RESAMPLES:
+            raise ValueError(f'num_resamples is {shorten(self.num_resamples)}; at most '
+                             f'{MAX_RESAMPLES} are made: more would change no digit that is shown '
+                             '(--intervals)')
         for name, allowed in (('convention', CONVENTIONS), ('fp_denominator', FP_DENOMINATORS),
                               ('map_extent', MAP_EXTENTS), ('missing', MISSING)):
             if getattr(self, name) not in allowed:

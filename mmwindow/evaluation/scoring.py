@@ -105,7 +105,7 @@ def evaluate(predictions: Iterable[Prediction] | Mapping[Any, Any], targets: Ite
             f'{len(absent)} of {len(by_id)} images have no prediction: '
             f'{", ".join(target.name for target in absent[:5])}{", ..." if absent[5:] else ""}; '
             'predict them, or, where a detector leaves out an image without a finding, count them as '
-            "such: --missing empty (in Python missing='empty')")
+            'such: --missing empty')
     for target in absent:
         events[target.image_id] = reduce_image(
             Prediction(target.image_id, boxes=()), target, classes, settings).events
@@ -205,7 +205,7 @@ def check_frame(frame: tuple[int, ...] | None, prediction: Prediction, target: T
         raise ValueError(
             f'{target.name}: the map has {shape[0]} x {shape[1]} cells, one before it '
             f'{frame[0]} x {frame[1]}; the frame of a network has one shape (rows x columns). '
-            "Are maps over the image alone (map_extent='image')?")
+            'Are maps over the image alone (--map-extent image)?')
     return shape
 
 

@@ -8,7 +8,8 @@ from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.metric_names import PAPER_METRICS
-from mmwindow.evaluation.statistics.folds import compare_over_folds, mean_over_folds
+from mmwindow.evaluation.statistics.fold_comparison import compare_over_folds
+from mmwindow.evaluation.statistics.folds import mean_over_folds
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.experiments.plan import RunPlan
 from mmwindow.experiments.run_state import read_result

@@ -13,6 +13,7 @@ from mmwindow.experiments.systems import (
     describe_settings,
 )
 from mmwindow.utils.files import read_json
+from mmwindow.utils.messages import shorten
 
 # What the folds of one system have in common; runs of older versions name some of it alone.
 SHARED_ENTRIES = ('settings_mark', 'seed', 'divergence', 'window')
@@ -127,7 +128,8 @@ def check_same_training(name: str, results: Mapping[int | None, Mapping[str, Any
             known = [results[key].get(entry) for key in (first, fold)]
             if None not in known and known[0] != known[1]:
                 what = ('settings: configs, options, processes or folds files' if
-                        entry == 'settings_mark' else f'{entry} {known[0]} and {known[1]}')
+                        entry == 'settings_mark' else
+                        f'{entry} {shorten(known[0])} and {shorten(known[1])}')
                 raise ValueError(f'{name}: {describe_fold(first)} and {describe_fold(fold)} were '
                                  f'trained with different {what}; they are no folds of one system: '
                                  'run both with one command')

@@ -10,9 +10,9 @@ from mmwindow.evaluation.metric_names import PAPER_METRICS
 from mmwindow.evaluation.roc import auroc
 from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES
 from mmwindow.evaluation.statistics.compare import Comparison
+from mmwindow.evaluation.statistics.fold_comparison import compare_over_folds
 from mmwindow.evaluation.statistics.folds import (
     FoldResult,
-    compare_over_folds,
     mean_over_folds,
     pooling_warnings,
 )

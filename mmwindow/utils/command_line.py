@@ -108,7 +108,6 @@ def one_line_errors(name: str, stopped: str = 'stopped') -> Iterator[None]:
         SystemExit: Bad input, a full disk, a read-only folder, too little memory, or Ctrl-C. One of
             several processes ends at once, and only the first says that it was stopped.
     """
-    rank = launched_rank()
     cause: Exception | None
     try:
         yield
@@ -118,7 +117,7 @@ def one_line_errors(name: str, stopped: str = 'stopped') -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except KeyboardInterrupt:
-        text, cause = stopped if rank == 0 else '', None
+        text, cause = stopped if launched_rank() == 0 else '', None
     except (ValueError, OSError, MemoryError, zipfile.BadZipFile) as error:
         text, cause = describe_error(error), error
     except RuntimeError as error:
@@ -126,6 +125,7 @@ def one_line_errors(name: str, stopped: str = 'stopped') -> Iterator[None]:
         if reason is None:
             raise
         text, cause = reason, error
+    rank = launched_rank()  # now: the command has said by now whether it is one of several
     if text:
         sys.stderr.write(f'{name}: ' + (f'rank {rank}: ' if rank else '') + text + '\n')
     end_rank(1)

@@ -1,4 +1,5 @@
 """Entries of a JSON file by name and kind: one that was changed by hand is an error with its name."""
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ class Kind:
     """What an entry may be.
 
     Attributes:
-        types: Of Python. True and false are no numbers.
+        types: Of Python. True, false, NaN and infinity are no numbers.
         name: In messages.
         is_needed: Whether the entry must be there.
         may_be_none: Whether null is an answer.
@@ -40,7 +41,8 @@ class Kind:
             return self.may_be_none
         if isinstance(value, bool) and bool not in self.types:
             return False
-        return isinstance(value, self.types)
+        return isinstance(value, self.types) and not (
+            isinstance(value, float) and not math.isfinite(value))
 
 
 TEXT, FLAG = Kind((str,), 'a text'), Kind((bool,), 'true or false')

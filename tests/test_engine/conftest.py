@@ -19,7 +19,6 @@ from mmwindow.apis import load_config, train
 from mmwindow.engine.checkpoint import load_own_checkpoint
 
 ROOT = Path(__file__).parents[2]
-format_config = Config.pretty_text.fget  # which run_training replaces
 
 
 @MODELS.register_module()
@@ -100,7 +99,7 @@ class Cutter(Hook):
 def write_config(cfg, path):
     """Write a config outside the work dir, where the runner writes one of the same name."""
     path.parent.mkdir(exist_ok=True)
-    path.write_text(format_config(cfg))
+    path.write_text(''.join(f'{name} = {value!r}\n' for name, value in cfg.to_dict().items()))
     return path
 
 
@@ -147,8 +146,10 @@ def run_training(monkeypatch):
     """Return a function that trains, and is cut after a step or in a validation (:class:`Cutter`)."""
     module = sys.modules['mmwindow.apis.train']
     build = module.build_runner
-    # mmengine formats the config for each checkpoint, which takes longer than these trainings.
+    # mmengine formats the config for each checkpoint and asks compilers for their versions, which
+    # takes longer than these trainings.
     monkeypatch.setattr(Config, 'pretty_text', property(lambda cfg: repr(cfg._cfg_dict)))
+    monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
 
     def run(config, work_dir, cut=None, resume=None, **options):
         def build_with_hook(*args, **kwargs):

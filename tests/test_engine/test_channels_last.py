@@ -5,6 +5,7 @@ import pytest
 import torch
 from mmdet.registry import HOOKS
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from mmwindow.engine import ChannelsLastHook
 
@@ -111,3 +112,23 @@ def test_other_inputs_pass_untouched():
 def test_a_model_without_backbone_is_refused():
     with pytest.raises(ValueError, match='Linear has no backbone.*custom_hooks'):
         run_hook(nn.Linear(2, 2))
+
+
+def test_the_first_gradients_of_several_processes_are_those_of_one(tmp_path):
+    """Wrapped before it is converted, a model has its first gradients in the places of others."""
+    model, alone = SmallModel(), SmallModel()
+    images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1)
+    try:
+        runner = SimpleNamespace(cfg={}, model=DistributedDataParallel(model))
+        runner.wrap_model = lambda cfg, model: DistributedDataParallel(model)
+        ChannelsLastHook().before_run(runner)
+        runner.model(images).square().mean().backward()
+    finally:
+        del runner
+        torch.distributed.destroy_process_group()
+    alone(images).square().mean().backward()
+    for one, other in zip(model.parameters(), alone.parameters(), strict=True):
+        # Another layout sums in another order.
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-7)

@@ -25,9 +25,9 @@ def cut_and_resume(run_training, find_differences, tmp_path):
     return find
 
 
-@pytest.mark.parametrize('workers', [0, 1])
-@pytest.mark.parametrize('cut', [dict(step=5), dict(validation=3), dict(validation=9)],
-                         ids=['in_a_step', 'in_a_validation', 'in_the_last_validation'])
+@pytest.mark.parametrize('cut, workers', [
+    (dict(step=5), 1), (dict(step=5), 0), (dict(validation=3), 1), (dict(validation=9), 0)],
+    ids=['in_a_step', 'in_a_step_without_workers', 'in_a_validation', 'in_the_last_validation'])
 def test_a_cut_training_ends_as_the_uncut_one(noisy_config, cut_and_resume, cut, workers):
     assert cut_and_resume(noisy_config(workers), cut) == []
 

@@ -11,6 +11,7 @@ from mmwindow.engine.run_file import (
     TrainingRun,
     read_run,
     read_training_seconds,
+    write_run,
 )
 
 
@@ -87,3 +88,12 @@ def test_a_folder_without_a_run_file(tmp_path):
     (tmp_path / 'run.json').write_text('{"mark": "of the experiments"}')
     with pytest.raises(ValueError, match='run.json: it describes no training'):
         read_run(tmp_path)
+
+
+@pytest.mark.parametrize('name', ['../best.pth', '/tmp/best.pth', 'b' * 252 + '.pth'])
+def test_the_best_checkpoint_is_a_file_of_the_folder(tmp_path, name):
+    write_run(tmp_path, TrainingRun(best=BestCheckpoint(name, 'froc/auroc', .9, 2)))
+    with pytest.raises(ValueError, match='"checkpoint" of the entry "best" is .* file in this'):
+        read_run(tmp_path)
+    write_run(tmp_path, TrainingRun(best=BestCheckpoint('b' * 251 + '.pth', 'froc/auroc', .9, 2)))
+    assert read_run(tmp_path).best.score == .9

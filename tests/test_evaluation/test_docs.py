@@ -26,8 +26,9 @@ def test_coverage_tables():
                                                   ROOT / 'tools/simulate_coverage.py')
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    content = json.loads((ROOT / 'results/coverage/coverage.json').read_text(encoding='utf-8'))
-    assert f'<!-- coverage -->\n{tool.describe(content)}\n<!-- end -->' in TEXT
+    for name, mark in (('coverage', 'coverage'), ('folds', 'coverage-folds')):
+        content = json.loads((ROOT / f'results/coverage/{name}.json').read_text(encoding='utf-8'))
+        assert f'<!-- {mark} -->\n{tool.describe(content)}\n<!-- end -->' in TEXT
 
 
 def test_results_of_the_example():

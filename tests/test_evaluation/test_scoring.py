@@ -125,7 +125,7 @@ def test_a_rectangular_frame_is_a_part_of_a_square_one(shape, size):
 def test_maps_of_several_rectangles_are_no_frame():
     maps = {1: np.zeros((4, 8)), 2: np.zeros((8, 4))}
     targets = [Target(1, 500, 1000), Target(2, 1000, 500)]
-    with pytest.raises(ValueError, match=r"image 2: the map has 8 x 4 cells.*map_extent='image'"):
+    with pytest.raises(ValueError, match=r"image 2: the map has 8 x 4 cells.*--map-extent image"):
         evaluate(maps, targets)
     evaluate(maps, targets, map_extent='image')
 

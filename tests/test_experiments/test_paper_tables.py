@@ -25,6 +25,7 @@ from mmwindow.experiments.results import load_systems
 from mmwindow.experiments.short_events import shorten_events
 from mmwindow.experiments.summaries import summarise
 from mmwindow.experiments.systems import System, paper_key
+from mmwindow.visualization.curves import area_under
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = dict(budgets=[0.1, 0.2, 0.3, 0.4, 0.5], convention='first_crossing', frame_side=1024)
@@ -145,6 +146,18 @@ def test_headline_is_the_mean_over_folds_and_a_pooled_number_that_differs_is_sai
     assert warning in text and 'patients resampled within each fold' in text
     row = dict(zip(*tables['comparisons']['csv'], strict=True))
     assert row['auroc_difference'] == pytest.approx(0.875 - (0.75 + 0.75) / 2)
+
+
+def test_figures_over_folds_are_the_mean_curves(tmp_path, monkeypatch):
+    """What the legends read off them are the headlines: AUROC .875, FROC score .9, not the pooled."""
+    drawn = {}
+    for name in ('plot_froc', 'plot_roc'):
+        monkeypatch.setattr(f'mmwindow.experiments.paper_report.{name}',
+                            lambda curves, path, *rest, name=name, **more: drawn.update(
+                                {name: curves['WL-KLD']}))
+    report([scaled_systems(tmp_path / 'runs')], tmp_path)
+    assert area_under(drawn['plot_roc']) == pytest.approx(0.875)
+    assert drawn['plot_froc'].score() == pytest.approx(0.9)
 
 
 def test_a_patient_in_two_folds_is_rejected_by_name(tmp_path):
@@ -454,7 +467,7 @@ def test_a_figure_that_cannot_be_made_does_not_stay(tmp_path):
 
 @pytest.mark.parametrize('marker', ['results:nothing', 'choices:nothing', 'tables:fracatlas'])
 def test_a_marker_that_means_no_table_is_refused(marker):
-    with pytest.raises(SystemExit, match=f'<!-- {marker} -->: one of results, choices and a folder'):
+    with pytest.raises(SystemExit, match=f'<!-- {marker} -->: one of results, choices.* a folder'):
         load_tool('update_readme').render(f'<!-- {marker} -->\n<!-- end -->')
 
 

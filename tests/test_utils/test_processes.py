@@ -63,20 +63,22 @@ def test_the_rank_is_known_before_there_is_a_process_group(environment, rank, mo
     assert rank_of_environment() == rank
 
 
-def verb(error):
+def verb(error, launcher='none'):
     def run(args):
+        processes.become_rank(launcher)  # as the commands do: first, but after they have begun
         raise error
     return SimpleNamespace(__doc__='x', add_arguments=lambda parser: None, run=run, STOPPED='resume')
 
 
 def test_ctrl_c_is_said_by_the_first_rank_alone(monkeypatch, capsys):
     left = []
-    monkeypatch.setattr(processes, '_ends_at_once', True)
+    monkeypatch.setattr(processes, '_ends_at_once', False)
     monkeypatch.setattr(processes, 'leave', left.append)
+    monkeypatch.setattr(processes, 'end_with_parent_process', lambda: None)
     for rank, expected in (('0', 'train: resume\n'), ('1', '')):
         monkeypatch.setenv('RANK', rank)
         with pytest.raises(SystemExit) as caught:
-            run_command(verb(KeyboardInterrupt()), 'tools/train.py', [])
+            run_command(verb(KeyboardInterrupt(), 'pytorch'), 'tools/train.py', [])
         assert (caught.value.code, capsys.readouterr().err) == (1, expected)
     with pytest.raises(SystemExit):
         run_command(verb(ValueError('a.png: damaged')), 'tools/train.py', [])

@@ -18,10 +18,11 @@ from fuzzing import harness
 from fuzzing.harness import FAULT, Case, Outcome, Reader, Seed, make_case, run_case, write_files
 
 BATCH = 400  # cases of one child
-SECONDS_PER_CASE = 20.
+SECONDS_PER_CASE = 20.  # of processor time: machines are busy
+WAITING = 10  # times as long by the clock: a reader may wait for what never comes
 MAX_GROWTH_MB = 1024  # of the memory in use, by one case
 ADDRESS_SPACE_MB = 4096  # beyond what is mapped before the first case
-SLOT = struct.Struct('<qd')  # the case at work and when it began
+SLOT = struct.Struct('<qdd')  # the case at work, when it began, and processor time until then
 
 
 class CaseResult(NamedTuple):
@@ -97,13 +98,13 @@ def work(reader: Reader, seeds: Sequence[Seed], seed: int, indices: Sequence[int
     with os.fdopen(pipe, 'w', encoding='utf-8') as stream:
         for index in indices:
             started = time.monotonic()
-            slot[:SLOT.size] = SLOT.pack(index, started)
+            slot[:SLOT.size] = SLOT.pack(index, started, time.process_time())
             outcome = run_one(reader, seeds, seed, index, folder)
             text = outcome.text if outcome.kind == FAULT else ''
             stream.write(json.dumps([index, outcome.kind, outcome.fault, text, outcome.place,
                                      time.monotonic() - started]) + '\n')
             stream.flush()
-        slot[:SLOT.size] = SLOT.pack(-1, time.monotonic())
+        slot[:SLOT.size] = SLOT.pack(-1, time.monotonic(), 0.)
 
 
 def run_batch(reader: Reader, seeds: Sequence[Seed], seed: int, indices: Sequence[int], folder: Path,
@@ -122,7 +123,7 @@ def run_batch(reader: Reader, seeds: Sequence[Seed], seed: int, indices: Sequenc
     while left:
         folder.mkdir(parents=True, exist_ok=True)
         slot = mmap.mmap(-1, SLOT.size)
-        slot[:SLOT.size] = SLOT.pack(-1, time.monotonic())
+        slot[:SLOT.size] = SLOT.pack(-1, time.monotonic(), 0.)
         ours, theirs = os.pipe()
         child = os.fork()
         if child == 0:
@@ -147,7 +148,7 @@ def run_batch(reader: Reader, seeds: Sequence[Seed], seed: int, indices: Sequenc
         finally:
             os.close(ours)
             _, status = os.waitpid(child, 0)
-        index, started = SLOT.unpack(slot[:SLOT.size])
+        index, started, _ = SLOT.unpack(slot[:SLOT.size])
         if done == len(left):
             return
         if index < 0:
@@ -155,7 +156,7 @@ def run_batch(reader: Reader, seeds: Sequence[Seed], seed: int, indices: Sequenc
         # A result that was written belongs to the case; the one at work took the child along.
         left = left[left.index(index) + 1:]
         if hung[0]:
-            fault, text = 'hang', f'longer than {seconds_per_case:g} s'
+            fault, text = 'hang', f'longer than {seconds_per_case:g} s of processor time'
         elif os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             fault, text = 'crash', f'the process died of {signal.Signals(number).name}'
@@ -164,10 +165,19 @@ def run_batch(reader: Reader, seeds: Sequence[Seed], seed: int, indices: Sequenc
         yield CaseResult(index, Outcome(FAULT, fault, text, text), time.monotonic() - started)
 
 
+def processor_time(process: int) -> float:
+    """Return the seconds of processor time of a process; 0 where they are not known."""
+    with contextlib.suppress(OSError), open(f'/proc/{process}/stat', encoding='ascii') as stream:
+        fields = stream.read().rpartition(')')[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+    return 0.
+
+
 def watch(child: int, slot: mmap.mmap, limit: float, hung: list[bool]) -> None:
     """Kill a child whose case takes too long."""
-    index, started = SLOT.unpack(slot[:SLOT.size])
-    if index >= 0 and time.monotonic() - started > limit:
+    index, started, used = SLOT.unpack(slot[:SLOT.size])
+    if index >= 0 and (processor_time(child) - used > limit
+                       or time.monotonic() - started > WAITING * limit):
         hung[0] = True
         os.kill(child, signal.SIGKILL)
 

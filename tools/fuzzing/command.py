@@ -171,7 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 args.seconds - sum(entry.seconds for entry in counts)) / (len(names) - number)
             counts.append(run_reader(READERS[name], args, Path(temporary) / name, left))
             write_json(args.out / 'results' / f'{name}.json', dict(
-                command=f'tools/fuzz.py {name} --cases {args.cases} --seed {args.seed}',
+                command=f'tools/fuzz.py {name} --cases '
+                f'{round(counts[-1].cases / READERS[name].share)} --seed {args.seed}',
                 seed=args.seed, machine=describe_machine(), versions=describe_versions(),
                 counts=asdict(counts[-1])))
     contents = read_results(args.out / 'results')

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 MAX_CHARACTERS = 700  # of a message, as in utils/command_line.py
 REJECTED, EQUAL, VALID, FAULT = 'rejected', 'equal', 'valid', 'fault'
 
@@ -221,6 +223,10 @@ def short_traceback(error: BaseException) -> str:
 
 def find_difference(first: Any, second: Any, tolerance: float = 0., where: str = '') -> str | None:
     """Return where two trees of plain data differ, None where they are equal; NaN equals NaN."""
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        if first.shape != second.shape or (abs(first - second) > tolerance).any():
+            return f'{where or "values"}: arrays that differ'
+        return None
     if isinstance(first, dict) and isinstance(second, dict):
         if set(first) != set(second):
             return f'{where or "keys"}: {str(list(first))[:200]} and {str(list(second))[:200]}'

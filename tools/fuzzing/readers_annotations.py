@@ -321,7 +321,7 @@ def reread_fracatlas(case: Case) -> Any:
         outline_of(annotation)
         if whole(annotation['image_id']) not in known:
             raise TypeError('an image that is not listed')
-    return {str(annotation['id']): [str(annotation['image_id']), True, True]
+    return {str(whole(annotation['id'])): [str(annotation['image_id']), True, True]
             for annotation in content['annotations']}
 
 

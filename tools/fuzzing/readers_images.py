@@ -94,7 +94,7 @@ def describe_pixels(values: np.ndarray) -> dict[str, Any]:
     """Return size and grey levels, or red, green and blue, as plain data."""
     if values.ndim == 3 and (values == values[..., :1]).all():
         values = values[..., 0]
-    return dict(size=list(values.shape), pixels=values.astype(int).ravel().tolist())
+    return dict(size=list(values.shape), pixels=values.astype(int).ravel())
 
 
 def read_image_file(case: Case) -> Any:

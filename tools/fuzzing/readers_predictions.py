@@ -148,7 +148,7 @@ def reread_boxes(case: Case) -> Any:
     known = {image['id']: image['file_name'] for image in IMAGES}
     for row in json.loads(case.path.read_bytes().decode('utf-8-sig')):
         key = whole(row['image_id'])
-        if 'file_name' in row:
+        if row.get('file_name') is not None:
             name = row['file_name']
             found = [own for own, file_name in known.items()
                      if Path(str(name)).name == file_name and str(key) in (str(own), str(own),

@@ -175,7 +175,10 @@ def mutate_config(name: str, data: bytes, rng: random.Random) -> bytes:
 def literals(path: Path, depth: int = 0) -> dict[str, Any]:
     """Return the variables of a config of literals and of what it inherits, merged."""
     found: dict[str, Any] = {}
-    tree = ast.parse(path.read_bytes())
+    content = path.read_bytes()
+    if b'{{' in content:
+        raise SkipComparison('variables of mmengine')  # {{ fileDirname }}, {{ _base_.name }}
+    tree = ast.parse(content)
     values: dict[str, Any] = {}
     for statement in tree.body:
         if not isinstance(statement, ast.Assign) or len(statement.targets) != 1 or not isinstance(
@@ -194,7 +197,7 @@ def literals(path: Path, depth: int = 0) -> dict[str, Any]:
             found[key] = value
     for key, value in values.items():
         found[key] = merge(found.get(key), value)
-    return {key: value for key, value in found.items() if not key.startswith('_')}
+    return {key: value for key, value in found.items() if not key.startswith('__')}
 
 
 def literal(node: ast.expr) -> Any:

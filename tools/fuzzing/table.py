@@ -29,11 +29,10 @@ def describe_runs(contents: Sequence[Mapping[str, Any]]) -> str:
     def all_of(values: Any) -> str:
         return ', '.join(sorted(set(map(str, values))))
 
-    commands = {content['command'].replace(content['counts']['reader'], 'READER')
-                for content in contents}
     commits = {str((content['versions'] or {}).get('commit'))[:10] for content in contents}
-    return (f'`{"`, `".join(sorted(commands))}` (seed {all_of(entry["seed"] for entry in contents)}) '
-            f'at commit {all_of(commits)}, on {all_of(entry["machine"] for entry in contents)}.')
+    seeds = all_of(content['seed'] for content in contents)
+    return (f'`tools/fuzz.py READER --cases CASES --seed {seeds}`, a run for each reader, at commit '
+            f'{all_of(commits)}, on {all_of(content["machine"] for content in contents)}.')
 
 
 def write_page(path: Path, contents: Sequence[Mapping[str, Any]]) -> None:

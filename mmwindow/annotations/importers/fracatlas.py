@@ -2,6 +2,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mmwindow.annotations.checks import as_id
 from mmwindow.annotations.polygons import (
     LENGTH_PER_POINT,
     draw_annotation_points,
@@ -35,13 +36,17 @@ def polygons_to_points(content: Mapping[str, Any], seed: int = 0,
                              f'{quote(source.get("image_id"))} is not in the list of images; fix '
                              'its image_id or take it out')
         where = f'annotation {source.get("id")} of image {shorten(image["file_name"])}'
+        key = as_id(source.get('id'))  # 7.0 is 7: it seeds the points
+        if key is None:
+            raise ValueError(f'{where}: its id is {quote(source.get("id"))}; a whole number or a '
+                             'string is expected')
         polygons = read_polygons(source.get('segmentation'), where)
-        points = draw_annotation_points(polygons, source['id'], (image['height'], image['width']),
-                                        where, seed, length_per_point)
+        points = draw_annotation_points(polygons, key, (image['height'], image['width']), where, seed,
+                                        length_per_point)
         for x, y in points:
             annotations.append(dict(
                 id=len(annotations) + 1, image_id=source['image_id'],
-                category_id=source['category_id'], fracture_id=source['id'],
+                category_id=source['category_id'], fracture_id=key,
                 keypoints=[x, y, 2], num_keypoints=1, bbox=source.get('bbox'),
                 area=source.get('area'), segmentation=source['segmentation'], iscrowd=0))
     categories = [dict(id=category['id'], name=category['name'].lower(), keypoints=['point'])

@@ -1,10 +1,12 @@
 """Memory layout: channels last."""
+import gc
 from typing import Any
 
 import torch
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
+from torch.nn.parallel import DistributedDataParallel
 
 
 def to_channels_last(module: torch.nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -30,6 +32,10 @@ class ChannelsLastHook(Hook):
     mmcv's compiled operators read memory in the default layout whatever a tensor's is: RoIAlign
     returns other features for the same values in channels_last, without an error. So they are
     given contiguous inputs.
+
+    DistributedDataParallel keeps the layout of gradients from when it wraps a model. Wrapped before
+    it is converted, it mixes up the gradients of a convolution's weights in the first step of each
+    process, without an error. So the model is wrapped again.
 
     Raises:
         ValueError: The model has no ``backbone``.
@@ -57,3 +63,7 @@ class ChannelsLastHook(Hook):
             if type(module).__module__.startswith('mmcv.ops'):
                 module.register_forward_pre_hook(to_contiguous)
         self.converted = model
+        if isinstance(runner.model, DistributedDataParallel):
+            runner.model = None
+            gc.collect()  # the old wrapper takes its hooks off the parameters
+            runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), model)

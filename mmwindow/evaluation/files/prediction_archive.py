@@ -134,6 +134,10 @@ def iterate_archive(path: str | Path, content: Mapping[str, Any]
     if not with_boxes:
         return
     arrays = dict(iterate_npz(path, list(BOX_ARRAYS)))
+    for name in ('scores', 'labels'):
+        if arrays[name].ndim != 1:
+            raise ValueError(f'{path}: the array {name} has the shape {arrays[name].shape}; one '
+                             'number a box is expected')
     ends = np.cumsum([max(image['num_boxes'], 0) for image in with_boxes])
     if any(len(values) != ends[-1] for values in arrays.values()):
         raise ValueError(f'{path}: the images have {ends[-1]} boxes, the arrays '

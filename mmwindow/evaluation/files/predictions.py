@@ -202,7 +202,7 @@ def check_maps(maps: ArrayLike, target: Target, num_classes: int,
             raise ValueError(
                 f'the map has {height} x {width} cells (height x width), the image {target.height} '
                 f'x {target.width} pixels, so about {expected[0]:.0f} x {expected[1]:.0f} cells '
-                "are expected of a map over the image; is it over the frame (map_extent='frame'), "
+                "are expected of a map over the image; is it over the frame (--map-extent frame), "
                 'or of another image?')
     return maps
 

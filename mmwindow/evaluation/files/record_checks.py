@@ -13,7 +13,7 @@ import numpy as np
 
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.event_checks import PAPER_RULE, check_scores
-from mmwindow.evaluation.files.record_digests import AGAIN
+from mmwindow.evaluation.files.record_digests import AGAIN, name_class
 from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.hit_rules import HIT_RULES
 from mmwindow.evaluation.metric_names import merge_metrics
@@ -145,7 +145,7 @@ def check_numbers(path: Path, content: Mapping[str, Any],
     # Before the digests, 'best' and 'interpolated' named the first crossing's threshold.
     with_thresholds = 'digests' in content or settings.convention == 'first_crossing'
     for entry, (name, events) in zip(content['classes'], classes.items(), strict=True):
-        where = f'{path}: class {name}'
+        where = name_class(path, name)
         if not events:
             raise ValueError(f'{where} has no image; {AGAIN}')
         rows[name], points = class_numbers(where, events, settings)
@@ -167,8 +167,8 @@ def check_intervals(path: Path, intervals: Mapping[str, Any],
                              f'it; {AGAIN}')
         for name, interval in entries.items():
             if interval is not None:
-                check_interval(f'{path}: class {class_name}, interval of {quote(name)}', interval,
-                               rows[class_name].get(name))
+                check_interval(f'{name_class(path, class_name)}, interval of {quote(name)}',
+                               interval, rows[class_name].get(name))
 
 
 def check_interval(where: str, interval: Any, number: float | None) -> None:

@@ -10,10 +10,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmwindow.utils.messages import quote, shorten
+from mmwindow.utils.messages import name_some, quote, shorten
 
 OTHERS = ('format', 'digests', 'classes')  # all other entries have a digest of their own
+MAX_NAME = 60  # characters of the name of an image or a class in a message
 AGAIN = 'the record was altered, or is not of one test: write it again'
+
+
+def name_class(path: Path, name: Any) -> str:
+    """Return how messages name a class of a record."""
+    show = shorten if str(name).isprintable() else quote
+    return f'{path}: class {show(name, MAX_NAME)}'
 
 
 def digest(value: Any, length: int = 16) -> str:
@@ -52,7 +59,7 @@ def check_digests(path: Path, content: Mapping[str, Any]) -> None:
     if not isinstance(written, dict):
         raise ValueError(f'{path}: its digests are {shorten(written)}; {AGAIN}')
     for entry in content['classes']:
-        where = f'{path}: class {entry["name"]}'
+        where = name_class(path, entry['name'])
         own, found = entry.get('digests'), class_digests(entry['images'])
         if not isinstance(own, dict) or not isinstance(own.get('images'), list) or (
                 not isinstance(own.get('fields'), dict)):
@@ -65,9 +72,10 @@ def check_digests(path: Path, content: Mapping[str, Any]) -> None:
         images = [img.get('image_id') for img, one, other in zip(
             entry['images'], own['images'], found['images'], strict=True) if one != other]
         if fields or images:
-            raise ValueError(f'{where}, image {quote(images[0]) if images else "?"}: its '
-                             f'{" and ".join(fields) or "entries"} {"are" if fields[1:] else "is"} '
-                             f'not what was written (digest); {AGAIN}')
+            shown = quote(images[0], MAX_NAME) if images else '?'
+            raise ValueError(f'{where}, image {shown}: its {name_some(fields) or "entries"} '
+                             f'{"is" if len(fields) == 1 else "are"} not what was written (digest); '
+                             f'{AGAIN}')
     found_entries = record_digests(content)
     for name in sorted({*written, *found_entries}):
         if written.get(name) != found_entries.get(name):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mmwindow.evaluation.events.image_events import EVENT_PAIRS, ImageEvents
 from mmwindow.evaluation.files.event_checks import check_image
+from mmwindow.evaluation.files.record_digests import MAX_NAME
 from mmwindow.utils.messages import quote, shorten
 
 MAX_COUNT = 1 << 31  # findings of an image, as int32 holds them
@@ -67,14 +68,14 @@ def read_events(where: str, content: Any, rule: str) -> ImageEvents:
         rule: The hit rule.
     """
     img_id = content.get('image_id') if isinstance(content, dict) else content
-    where = f'{where}, image {quote(img_id)}'
+    where = f'{where}, image {quote(img_id, MAX_NAME)}'
     known = {attribute.name: attribute for attribute in fields(ImageEvents)}
     needed = [key for key, attribute in known.items()
               if attribute.default is MISSING and attribute.default_factory is MISSING]
     if not isinstance(content, dict) or set(needed) - set(content) or set(content) - set(known):
         found = sorted(content) if isinstance(content, dict) else content
-        raise ValueError(f'{where} has the entries {shorten(found)}; {needed} are needed and '
-                         f'{sorted(known)} known')
+        raise ValueError(f'{where} has the entries {shorten(found, MAX_NAME)}; {needed} are needed '
+                         f'and {sorted(known)} known')
     values = dict(content)
     _check_names(where, values)
     for key in values:

@@ -20,8 +20,10 @@ from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.event_checks import check_image, score_source
 from mmwindow.evaluation.files.record_checks import check_numbers, class_numbers, read_settings
 from mmwindow.evaluation.files.record_digests import (
+    MAX_NAME,
     check_digests,
     class_digests,
+    name_class,
     record_digests,
 )
 from mmwindow.evaluation.files.record_images import describe_image, plain, read_events
@@ -115,7 +117,7 @@ def write_record(path: str | Path, classes: dict[str, Sequence[ImageEvents]],
         format=FORMAT, version=VERSION if loses_hits else 1, settings=plain(settings),
         versions=current_versions(), source=plain(source or {}), metrics=plain(metrics or {}),
         intervals=plain(intervals or {}),
-        classes=[_describe_class(f'{path}: class {name}', name, events, froc_settings)
+        classes=[_describe_class(name_class(path, name), name, events, froc_settings)
                  for name, events in classes.items()])
     if readers:
         content['readers'] = plain(readers)
@@ -123,7 +125,8 @@ def write_record(path: str | Path, classes: dict[str, Sequence[ImageEvents]],
     rule = settings.get('rule', 'disk_overlap')
     for name, events in classes.items():
         for img in events:
-            check_image(f'{path}: class {name}, image {quote(img.image_id)}', img, rule)
+            check_image(f'{name_class(path, name)}, image {quote(img.image_id, MAX_NAME)}', img,
+                        rule)
     check_numbers(path, content, classes, froc_settings)
     write_text(path, json.dumps(content, allow_nan=False) + '\n')
     return path
@@ -168,7 +171,7 @@ def read_record(path: str | Path) -> Record:
         name = entry.get('name')
         if not isinstance(name, str) or name in classes:
             raise ValueError(f'{path}: a class is named {quote(name)}; each needs a name of its own')
-        classes[name] = [read_events(f'{path}: class {name}', img, rule) for img in entry['images']]
+        classes[name] = [read_events(name_class(path, name), img, rule) for img in entry['images']]
     check_digests(path, content)
     check_numbers(path, content, classes, froc_settings)
     _warn_of_old_recalls(path, content, classes)

@@ -171,14 +171,20 @@ def count_opcodes(content: bytes) -> int:
     """Return the number of opcodes of a pickle, none of which asks for more than the file holds.
 
     A place in the memo is allocated with all that are before it: ``LONG_BINPUT 2147483647`` would
-    take 32 GB.
+    take 32 GB. A frame that is longer than the file tells of a file that was cut or altered; Python's
+    unpickler does not compare the two, the one in C does.
 
     Raises:
-        ValueError: An opcode is unknown, cut short, or names a place beyond the file's size.
+        ValueError: An opcode is unknown, cut short, or names a place or a frame beyond the file's
+            size.
     """
     number = 0
-    for opcode, argument, _ in pickletools.genops(content):
+    for opcode, argument, position in pickletools.genops(content):
         number += 1
+        if opcode.name == 'FRAME':
+            present = len(content) - (position or 0) - 9  # an opcode and a length of eight bytes
+            if int(argument or 0) > present:
+                raise ValueError(f'a frame of {argument} bytes, of which {present} are there')
         if opcode.name in MEMO_OPCODES and not 0 <= int(argument or 0) <= len(content):
             raise ValueError(f'it remembers an object under the number {argument}')
     return number

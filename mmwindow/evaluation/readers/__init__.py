@@ -7,10 +7,9 @@ from mmwindow.evaluation.readers.agreement import (
     PairAgreement,
     ReaderAgreement,
     ReaderCounts,
-    cohens_kappa,
-    krippendorffs_alpha,
     reader_agreement,
 )
+from mmwindow.evaluation.readers.chance import cohens_kappa, krippendorffs_alpha
 from mmwindow.evaluation.readers.matching import Matches, match_points
 from mmwindow.evaluation.readers.operating_points import (
     ReaderPoint,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.events.targets import Floats
 from mmwindow.evaluation.froc_settings import FROCSettings, counted_events
-from mmwindow.evaluation.readers.agreement import ONE_PATIENT
+from mmwindow.evaluation.readers.chance import ONE_PATIENT
 from mmwindow.evaluation.statistics.compare import match_images
 from mmwindow.evaluation.statistics.differences import POINT_SHARE, studentised_difference
 from mmwindow.evaluation.statistics.few_units import join_notes

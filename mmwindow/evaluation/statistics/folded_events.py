@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.statistics.bootstrap import has_closed_interval, share_trials
 from mmwindow.evaluation.statistics.resampling import (
     Units,
     check_events,
     draw_weights,
     find_units,
 )
+from mmwindow.evaluation.statistics.table import AUROC
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
 
 Fold: TypeAlias = Hashable
@@ -79,10 +81,6 @@ class FoldedEvents:
                    table.statistics(np.ones((1, len(parts[fold])), np.int32)).items()}
             for fold, table in self.tables.items()}
 
-    def num_fold_units(self, fold: Fold) -> int:
-        """Return how many units a fold has."""
-        return self.tables[fold].num_units
-
     def counted_folds(self, name: str) -> list[Fold]:
         """Return the folds that have a number of a statistic."""
         return [fold for fold, values in self.estimates.items() if not np.isnan(values[name])]
@@ -130,9 +128,16 @@ class FoldedEvents:
         """Units of all folds."""
         return len(self.units)
 
+    def carriers(self, name: str, fold: Fold) -> int:
+        """Return how many units of a fold carry a statistic: of a share of points those with one."""
+        table = self.tables[fold]
+        if name == AUROC or not has_closed_interval(name):
+            return table.num_units
+        return int((share_trials(name).of(table) > 0).sum())
+
     def counted_units(self, name: str) -> int:
         """Return how many units the folds have that have a number of a statistic."""
-        return sum(self.num_fold_units(fold) for fold in self.counted_folds(name))
+        return sum(self.tables[fold].num_units for fold in self.counted_folds(name))
 
     def free_units(self, name: str) -> int:
         """Return how many units of one fold tell a variance as well: each further fold costs one."""

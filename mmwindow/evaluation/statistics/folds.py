@@ -5,7 +5,7 @@ different models are ranked against each other; the mean over folds compares onl
 scored. So the mean comes first, and the pooled images come second (docs/method.md, section 9).
 """
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,25 +17,14 @@ from mmwindow.evaluation.statistics.bootstrap import (
     DEFAULT_RESAMPLES,
     check_request,
     collect,
-    has_closed_interval,
-    left_out_note,
     missing_reasons,
     no_interval_reason,
     share_trials,
     statistic_interval,
     statistic_method,
 )
-from mmwindow.evaluation.statistics.compare import Comparison, match_images
-from mmwindow.evaluation.statistics.delong import DeLongTest
-from mmwindow.evaluation.statistics.differences import (
-    NO_DEVIATION,
-    POINT_SHARE,
-    sign_p,
-    studentised_difference,
-    studentised_p,
-)
-from mmwindow.evaluation.statistics.few_units import few_units_note, join_notes, no_test_note
-from mmwindow.evaluation.statistics.fold_areas import compare_mean_areas, mean_area_interval
+from mmwindow.evaluation.statistics.few_units import few_units_note
+from mmwindow.evaluation.statistics.fold_areas import mean_area_interval
 from mmwindow.evaluation.statistics.folded_events import (
     FoldedEvents,
     Folds,
@@ -44,7 +33,6 @@ from mmwindow.evaluation.statistics.folded_events import (
 )
 from mmwindow.evaluation.statistics.intervals import Interval, share_interval
 from mmwindow.evaluation.statistics.resampling import find_units, leave_one_out
-from mmwindow.evaluation.statistics.table import AUROC
 
 POOLED_TOLERANCE = 0.01  # a larger difference of pooled number and mean is said
 
@@ -141,10 +129,11 @@ def mean_over_folds(folds: Folds, settings: FROCSettings | None = None,
 
 
 def mean_variance(name: str, drawn: FoldStatistics, table: FoldedEvents) -> float:
-    """Return the variance over resamples of a mean over folds; NaN where a fold has none.
+    """Return the variance over resamples of a mean over folds; NaN where no fold has one.
 
     A resample of n patients varies less than a new sample, by ``(n - 1) / n``. In one data set of all
-    patients this hardly counts, in folds it does: the ratio of the two is made good.
+    patients this hardly counts, in folds it does: the ratio of the two is made good, n being the
+    patients that carry the number. A fold with one of these has the mean variance of the others.
 
     Args:
         name: Of the statistic.
@@ -152,14 +141,15 @@ def mean_variance(name: str, drawn: FoldStatistics, table: FoldedEvents) -> floa
         table: The folds.
     """
     counted = table.counted_folds(name)
-    sizes = [table.num_fold_units(fold) for fold in counted]
-    total = table.counted_units(name)
+    sizes = [table.carriers(name, fold) for fold in counted]
+    total = sum(sizes)
     variances = []
     for fold, size in zip(counted, sizes, strict=True):
         defined = drawn[fold][name][~np.isnan(drawn[fold][name])]
-        steady = 1. if len(counted) == 1 else size / (size - 1) * (total - 1) / total
-        variances.append(float(defined.var()) * steady if len(defined) > 1 else np.nan)
-    return float(sum(variances)) / len(counted) ** 2
+        if len(defined) > 1 and (size > 1 or len(counted) == 1):
+            steady = 1. if len(counted) == 1 else size / (size - 1) * (total - 1) / total
+            variances.append(float(defined.var()) * steady)
+    return float(np.mean(variances)) / len(counted) if variances else float('nan')
 
 
 def mean_share_interval(name: str, estimate: float, drawn: FoldStatistics, level: float,
@@ -213,103 +203,6 @@ def left_out_notes(table: FoldedEvents) -> dict[str, str]:
             notes[name] = (f'{len(left_out)} of {len(table.folds)} folds have no number and are left '
                            f'out of the mean: {", ".join(map(repr, left_out))}')
     return notes
-
-
-def compare_over_folds(first: Folds, second: Folds, settings: FROCSettings | None = None,
-                       num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0, level: float = 0.95
-                       ) -> Comparison:
-    """Compare two systems over the same folds: the difference of their means, first minus second.
-
-    Every resample of patients within folds is scored for both systems. AUROC: DeLong's test of the
-    mean of the folds' differences. One fold is a single test, compared as by
-    :func:`~mmwindow.evaluation.statistics.compare.compare_systems`.
-
-    Args:
-        first, second: Test images by fold, of the same folds and images.
-        settings: The defaults if None.
-        num_resamples, seed, level: As in
-            :func:`~mmwindow.evaluation.statistics.compare.compare_systems`.
-
-    Raises:
-        ValueError: The folds differ, or as in :func:`check_folds` and
-            :func:`~mmwindow.evaluation.statistics.compare.match_images`.
-    """
-    settings = settings or FROCSettings()
-    check_request(num_resamples, level, 'default')
-    own, others = check_folds(first), check_folds(second)
-    if set(own) != set(others):
-        raise ValueError(f'the first system has the folds {sorted(own, key=str)}, the second '
-                         f'{sorted(others, key=str)}; compare them on the same folds')
-    tables = [FoldedEvents(own, settings), FoldedEvents(
-        {fold: match_images(events, others[fold]) for fold, events in own.items()}, settings)]
-    estimates = [mean_of_folds(table) for table in tables]
-    small = one_unit_reason(tables[0])
-    if small:
-        raise ValueError(f'{small}; resampling needs at least two patients in each fold')
-    # The same seed, so the same resamples.
-    drawn = [table.resample(num_resamples, seed) for table in tables]
-    between = {fold: {name: drawn[0][fold][name] - drawn[1][fold][name] for name in settings.names}
-               for fold in own}
-    replicates = tables[0].means(between)
-    reasons = {**missing_reasons(tables[1].events, settings, estimates[1]),
-               **missing_reasons(tables[0].events, settings, estimates[0])}
-    test = None
-    try:
-        test = compare_mean_areas(tables[0], tables[1], level)
-    except ValueError as error:
-        reasons['delong'] = str(error)
-    differences: dict[str, Interval | None] = dict.fromkeys(settings.names)
-    p_values: dict[str, float | None] = dict.fromkeys(settings.names)
-    for name in settings.names:
-        if name in reasons:
-            continue
-        differences[name], p_values[name] = compare_means(
-            name, estimates[0][name] - estimates[1][name], between, tables[0], level, test)
-        if differences[name] is None:
-            reasons[name] = no_interval_reason(name)
-    untested = no_test_note(len(tables[0].units))
-    if untested:
-        p_values, reasons['p_values'] = dict.fromkeys(settings.names), untested
-    return Comparison(
-        first=estimates[0], second=estimates[1], differences=differences, p_values=p_values,
-        reasons=reasons, delong=test, replicates=replicates, num_resamples=num_resamples, seed=seed,
-        num_units=len(tables[0].units), num_images=len(tables[0].events), stratify_by=None,
-        settings=settings)
-
-
-def compare_means(name: str, difference: float, between: FoldStatistics, table: FoldedEvents,
-                  level: float, test: DeLongTest | None) -> tuple[Interval | None, float | None]:
-    """Return the interval and the p-value of a difference of means; None where there is none.
-
-    AUROC: DeLong's. All else as
-    :func:`~mmwindow.evaluation.statistics.compare.studentised`, which it is for one fold.
-
-    Args:
-        name: Of the statistic.
-        difference: Of the means.
-        between: Differences in resamples, fold by fold.
-        table: Of one of the systems, for its units.
-        level: Nominal confidence.
-        test: Of the AUROC.
-    """
-    if name == AUROC:
-        return (None, None) if test is None else (test.difference, test.p_value)
-    is_share = has_closed_interval(name)
-    units, free = table.counted_units(name), table.free_units(name)
-    carriers = int((share_trials(name).of(table) > 0).sum()) if is_share else units
-    variance = mean_variance(name, between, table)
-    if np.isnan(variance) or not is_share and variance < NO_DEVIATION ** 2:
-        return None, None
-    deviation = float(np.sqrt(variance))
-    found = studentised_difference(difference, deviation, carriers, free,
-                                   POINT_SHARE if is_share else 0., level)
-    notes = [found.note.removesuffix(few_units_note(free)).removesuffix('; '),
-             left_out_note(name, table.means(between)[name]),
-             few_units_note(units, carriers, f'with {share_trials(name).what}')]
-    found = replace(found, note=join_notes(*notes))
-    if deviation >= NO_DEVIATION:
-        return found, studentised_p(difference / deviation, free)
-    return found, 1. if abs(difference) < NO_DEVIATION else sign_p(carriers)
 
 
 def pooling_warnings(means: Mapping[str, float | None], pooled: Mapping[str, float | None],

@@ -252,7 +252,21 @@ def test_a_pickle_of_eight_bytes_asks_for_no_gigabytes(tmp_path):
     path.write_bytes(b'\x80\x02]r\xff\xff\xff\x07.')
     tracemalloc.start()
     try:
-        assert load_samples(path) == []
+        with pytest.raises(ValueError, match='remembers an object under the number 134217727'):
+            load_samples(path)
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_a_pickle_whose_frame_is_longer_than_the_file_is_rejected(tmp_path):
+    sample = dict(img_id=1, ori_shape=(80, 100), pred_instances=dict(
+        bboxes=np.zeros((0, 4)), scores=np.zeros(0), labels=np.zeros(0, int)))
+    content = pickle.dumps([sample], protocol=4)
+    path = tmp_path / 'boxes.pkl'
+    path.write_bytes(content)
+    assert len(load_samples(path)) == 1
+    length, = struct.unpack_from('<Q', content, 3)
+    path.write_bytes(content[:3] + struct.pack('<Q', length + 1) + content[11:])
+    with pytest.raises(ValueError, match=f'a frame of {length + 1} bytes, of which {length}'):
+        load_samples(path)

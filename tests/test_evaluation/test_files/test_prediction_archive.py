@@ -55,6 +55,16 @@ def test_files_of_two_tests_are_not_read_together(tmp_path, truth):
     assert list(read_predictions(path, truth)) == []  # the arrays carry it as well
 
 
+@pytest.mark.parametrize('name', ['scores', 'labels'])
+def test_arrays_of_boxes_have_one_number_a_box(tmp_path, truth, name):
+    prediction = Prediction(1, boxes=[[1., 2., 30., 40.]], scores=[.5], labels=[1])
+    path = write_predictions(tmp_path / 'out.npz', [prediction], ('a', 'b'))
+    arrays = dict(np.load(path))
+    np.savez(path, **{**arrays, name: arrays[name].reshape(1, 1)})
+    with pytest.raises(ValueError, match=f'out.npz: the array {name} has the shape .1, 1.; one'):
+        list(read_predictions(path, truth))
+
+
 def test_an_image_that_is_named_twice_differently_is_rejected(tmp_path, truth):
     prediction = Prediction(1, boxes=np.zeros((0, 4)), scores=[], labels=[])
     path = write_predictions(tmp_path / 'out.npz', [prediction], ('a', 'b'), ['0003.png'])

@@ -260,6 +260,16 @@ def test_a_number_too_large_for_a_float(real_record, tmp_path, name):
             read_record(tmp_path / 'altered.json')
 
 
+def test_messages_are_short_whatever_the_names_are(real_record, tmp_path):
+    image = ('classes', 0, 'images', 3)
+    content = replace_at(without_digests(real_record), (*image, 'score'), True)
+    for path, value in ((('classes', 0, 'name'), 'z' * 5000), (image, 'x' * 5000),
+                        ((*image, 'image_id'), 'y' * 5000)):
+        with pytest.raises(ValueError, match=r'altered\.json: class ') as caught:
+            read_content(tmp_path, replace_at(content, path, value))
+        assert value[:50] in str(caught.value) and len(str(caught.value)) < 700
+
+
 def test_a_score_below_a_finding_in_a_committed_record(tmp_path):
     """It keeps no count of findings that are neither, of which one may be the best: a lower score."""
     content = json.loads((ROOT / 'results/fracatlas/events/wl_kld_lite0_fpn.json').read_text())

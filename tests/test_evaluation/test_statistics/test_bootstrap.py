@@ -18,6 +18,7 @@ from mmwindow.evaluation import (
 from mmwindow.evaluation.events.floor import prune_events
 from mmwindow.evaluation.froc_settings import FP_DENOMINATORS, FROCSettings, counted_curve
 from mmwindow.evaluation.results import summarise_class
+from mmwindow.evaluation.statistics.bands import froc_band
 from mmwindow.evaluation.statistics.bootstrap import BOOTSTRAP_METHODS, bca_tails, bootstrap
 from mmwindow.evaluation.statistics.resampling import draw_weights, find_units, unit_strata
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
@@ -421,3 +422,13 @@ def test_unit_is_drawn_whole():
               make_image(0.2, group='p', fields=dict(site='b')), make_image(0.3, [0.3])]
     with pytest.raises(ValueError, match="\\('group', 'p'\\) have 'a' and 'b'"):
         unit_strata(events, find_units(events), 'site')
+
+
+def test_band_has_a_width_at_every_rate():
+    """Of a perfect system, and of one that finds nothing, where all resamples agree."""
+    for level in (0.9, -np.inf):
+        events = [make_image(0.9, [level] if number % 2 else (), image_id=number)
+                  for number in range(12)]
+        band = froc_band(events, num_rates=5, num_resamples=100)
+        assert (band.high - band.low > 0.2).all()
+        assert (band.low >= 0).all() and (band.high <= 1).all()

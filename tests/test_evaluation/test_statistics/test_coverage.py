@@ -61,7 +61,8 @@ def test_tiny_run(tool, monkeypatch, tmp_path):
     monkeypatch.setattr(tool, 'PATIENTS', (15, 16))
     monkeypatch.setattr(tool, 'SYSTEMS', {'fair': tool.SYSTEMS['fair']})
     monkeypatch.setattr(tool, 'PAIRS', (('fair', 'fair'),))
-    args = SimpleNamespace(data_sets=3, resamples=100, seed=1, out=tmp_path / 'result.json')
+    args = SimpleNamespace(data_sets=3, resamples=100, seed=1, folds=False,
+                           out=tmp_path / 'result.json')
     result = tool.simulate(args)
     assert json.loads(args.out.read_text()) == result and len(result['cells']) == 5
     assert 'numpy' in result['versions'] and str(tmp_path) not in args.out.read_text()
@@ -86,6 +87,21 @@ def test_tiny_run(tool, monkeypatch, tmp_path):
         tool.simulate(args)
 
 
+def test_tiny_run_over_folds(tool, tmp_path, monkeypatch):
+    """Intervals of means and tests of equal systems; patients are dealt out once each."""
+    events, = tool.patient_events(23, [tool.SYSTEMS['fair']], np.random.default_rng(0))
+    folds = tool.deal_into_folds(events)
+    groups = [{event.group for event in fold} for fold in folds.values()]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 23 and len(groups) == 5
+    assert sum(map(len, folds.values())) == len(events)
+    monkeypatch.setattr(tool, 'TRUTH_PATIENTS', 200)
+    monkeypatch.setattr(tool, 'PATIENTS', (12, 30))
+    args = SimpleNamespace(data_sets=2, resamples=100, seed=1, folds=True, out=None)
+    result = tool.simulate(args)
+    assert len(result['cells']) == 5 and '--folds' in result['command']
+    assert '30 patients in 5 folds' in tool.markdown(result)
+
+
 @pytest.fixture(scope='module')
 def committed():
     return json.loads(RESULT.read_text(encoding='utf-8'))
@@ -108,6 +124,19 @@ def test_committed_intervals_hold(committed):
                 assert cell['coverage'] <= 0.98, (part['size'], cell)
             checked += 1
     assert checked >= 4
+
+
+def test_committed_means_over_folds_hold():
+    """Fewer data sets than above: 93 and 6 % within two standard errors."""
+    content = json.loads((RESULT.parent / 'folds.json').read_text(encoding='utf-8'))
+    assert sum(part['kind'] == 'coverage' for part in content['cells'].values()) == 9
+    for part in content['cells'].values():
+        for cell in part['cells']:
+            assert cell['coverage'] >= 0.93 - 2 * cell['standard_error'], (part['model'], cell)
+            assert cell['least_width'] > 0
+        for name, share in part.get('rejections', {}).items():
+            error = (share * (1 - share) / part['num_tests'][name]) ** .5
+            assert share <= 0.06 + 2 * error, (part['model'], part['size'], name)
 
 
 def test_committed_tests_hold(committed):

@@ -11,9 +11,9 @@ from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.statistics.bootstrap import bootstrap
 from mmwindow.evaluation.statistics.compare import compare_systems
 from mmwindow.evaluation.statistics.delong import delong_covariance
+from mmwindow.evaluation.statistics.fold_comparison import compare_over_folds
 from mmwindow.evaluation.statistics.folded_events import FoldedEvents, check_folds
 from mmwindow.evaluation.statistics.folds import (
-    compare_over_folds,
     mean_over_folds,
     mean_variance,
     pooling_warnings,
@@ -164,15 +164,27 @@ def test_interval_of_the_mean_auroc_is_by_hand():
             (weight * reach ** 2 + 5 * other ** 2) / (weight + 5)), rel=1e-6)
 
 
-def test_variance_within_folds_is_steadied_for_their_size():
-    """Two folds of constant variance v and n = 4 patients: v / 2 * 4 / 3 * 7 / 8."""
-    folds = {fold: make_fold(fold, 4, seed=3) for fold in range(2)}
+def test_variance_within_folds_is_steadied_for_the_patients_that_carry_it():
+    """Two folds of 8 patients, 4 with points, and variance v: v / 2 * 4 / 3 * 7 / 8."""
+    folds = {fold: make_fold(fold, 8, seed=3) for fold in range(2)}
     table = FoldedEvents(check_folds(folds), FROCSettings())
+    assert [table.carriers('froc_score', fold) for fold in folds] == [4, 4]
     drawn = {fold: {'froc_score': np.array([0., 1.] * 50)} for fold in folds}
     assert mean_variance('froc_score', drawn, table) == pytest.approx(.25 / 2 * 4 / 3 * 7 / 8)
     drawn[0]['froc_score'][:3] = np.nan  # 48 zeros and 49 ones are left
     assert mean_variance('froc_score', drawn, table) == pytest.approx(
         (.25 + 48 * 49 / 97 ** 2) / 4 * 4 / 3 * 7 / 8)
+
+
+def test_a_fold_with_one_patient_that_has_points_borrows_the_others_variance():
+    """Carriers 1, 4 and 4: the two known variances v * 4 / 3 * 8 / 9 stand for three."""
+    folds = {0: make_fold(0, 8, seed=3)[:0], **{fold: make_fold(fold, 8, seed=3) for fold in (1, 2)}}
+    whole = make_fold(0, 8, seed=3)
+    kept = next(event.group for event in whole if event.is_positive)
+    folds[0] = [event for event in whole if event.group == kept or not event.is_positive]
+    table = FoldedEvents(check_folds(folds), FROCSettings())
+    drawn = {fold: {'froc_score': np.array([0., 1.] * 50) * (fold > 0)} for fold in folds}
+    assert mean_variance('froc_score', drawn, table) == pytest.approx(.25 * 4 / 3 * 8 / 9 / 3)
 
 
 def test_no_width_is_zero_and_no_p_value_comes_from_few_patients():
@@ -189,7 +201,8 @@ def test_no_width_is_zero_and_no_p_value_comes_from_few_patients():
         assert 'only 6 patients' in interval.note
     comparison = compare_over_folds(folds, folds, num_resamples=200)
     assert set(comparison.p_values.values()) == {None}
-    assert '6 patients' in comparison.reasons['p_values']
+    assert comparison.reasons['p_values'].startswith('no p-value: 6 patients (images where none is '
+                                                     'named) in 2 folds; a test needs at least 9')
     assert all(interval.low < 0 < interval.high for interval in comparison.differences.values())
 
 
@@ -241,6 +254,24 @@ def test_difference_of_means_and_its_spread_by_a_bootstrap_written_out():
     assert np.sqrt(ours.delong.variance) == pytest.approx(np.std(drawn['auroc']), rel=.2)
     # Much better scores of the same patients: the test says so.
     assert ours.delong.p_value < .01 and ours.p_values['froc_score'] < .01
+
+
+def test_a_difference_without_spread_in_small_folds_is_no_proof():
+    """In the first of five folds the only patient with points is missed by the second system: no
+    resample says anything else. Of 17 patients with points one disagrees: p is far from .05."""
+    def fold(number, missed):
+        levels = [-np.inf if missed else 1., *[1.] * (3 if number else 0)]
+        positives = [ImageEvents(1., np.array([level]), np.zeros(0), np.zeros(0, int), True,
+                                 f'{number}/p{place}') for place, level in enumerate(levels)]
+        return positives + [ImageEvents(0., np.zeros(0), np.zeros(0), np.zeros(0, int), False,
+                                        f'{number}/n{place}') for place in range(4)]
+
+    first = {number: fold(number, False) for number in range(5)}
+    second = {number: fold(number, number == 0) for number in range(5)}
+    result = compare_over_folds(first, second, num_resamples=200)
+    # The mean falls by a fifth; the least deviation is half of that: t = 2.
+    assert result.differences['froc_score'].estimate == pytest.approx(.2)
+    assert result.p_values['froc_score'] == pytest.approx(2 * student.sf(2, 17 - 5))
 
 
 def test_a_patient_in_two_folds_is_rejected():
