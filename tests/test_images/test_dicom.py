@@ -205,6 +205,17 @@ def test_a_small_file_of_a_large_codestream_is_not_decoded(files, monkeypatch):
         read_image(content)
 
 
+@pytest.mark.parametrize('tag', [VOI, 0x00400555])
+def test_sequences_in_sequences_end_in_one_line_or_are_passed_over(tag, files):
+    """20,000 levels of undefined length, in a LUT that is read and in an element that is not."""
+    head = struct.pack('<HH2sHI', tag >> 16, tag & 0xffff, b'SQ', 0, 0xffffffff)
+    item = struct.pack('<HHI', 0xfffe, 0xe000, 0xffffffff)
+    content = files.dicom(RAMP, 12, elements={0x7fe00010: None})
+    with pytest.raises(ValueError, match='^the image: is damaged') as caught:
+        read_image(content + (head + item) * 20000)
+    assert '\n' not in str(caught.value)
+
+
 NAMES = ('Mustermann', 'PAT4711', '19571102', 'Klinikum', '1.2.276.9.9', '4711-geheim')
 PERSONAL = {
     0x00080018: ('UI', '1.2.276.9.9.1'), 0x00080020: ('DA', '19571102'),
