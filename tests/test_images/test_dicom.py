@@ -10,6 +10,7 @@ import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from mmwindow.images.dicom_tags import (
     read_dicom_tags,
 )
 from mmwindow.images.file_check import describe_image_problem
-from mmwindow.images.formats import dicom_frame
+from mmwindow.images.formats import dicom_frame, dicom_streams
 
 pydicom = pytest.importorskip('pydicom')
 needs_dcmtk = pytest.mark.skipif(shutil.which('dcmj2pnm') is None,
@@ -182,11 +183,35 @@ def test_without_pydicom_the_message_says_what_to_install(files, monkeypatch):
 
 def test_without_a_decoder_the_message_says_what_to_install(files, monkeypatch):
     monkeypatch.setitem(dicom_frame.PLUGINS, JPEG_LOSSLESS, ('none', 'python-gdcm'))
-    monkeypatch.setattr(dicom_frame, '_check_lossless', lambda data: None)
+    monkeypatch.setattr(dicom_streams, 'check_lossless', lambda data: None)
     frame = struct.pack('>HHHBHHB', 0xffd8, 0xffc3, 11, 8, 64, 64, 1) + b'\1\x11\0\xff\xda\xff\xd9'
     content = files.dicom(RAMP % 256, syntax=JPEG_LOSSLESS, data=files.encapsulate(frame))
     with pytest.raises(ValueError, match='that python-gdcm reads: pip install'):
         read_image(content)
+
+
+def test_jpeg_of_12_bits(monkeypatch):
+    """Where imagecodecs is missing, the message says so; what it returns is checked, then shown."""
+    path = real_file('JPGExtended.dcm')
+    pixels = np.arange(1024 * 256, dtype=np.uint16).reshape(1024, 256) % 4096
+    monkeypatch.setitem(sys.modules, 'imagecodecs', SimpleNamespace(jpeg_decode=lambda data: pixels))
+    image = read_image(path)
+    assert image.bit_depth == 12 and np.array_equal(image.pixels, pixels)
+    monkeypatch.setitem(sys.modules, 'imagecodecs', SimpleNamespace(
+        jpeg_decode=lambda data: pixels[:9]))
+    with pytest.raises(ValueError, match='not what its header says'):
+        read_image(path)
+    monkeypatch.setitem(sys.modules, 'imagecodecs', None)
+    with pytest.raises(ValueError, match='JPEG of 12 bits, which imagecodecs reads: pip install'):
+        read_image(path)
+
+
+@needs_dcmtk
+def test_jpeg_of_12_bits_has_the_levels_of_dcmtk(tmp_path):
+    pytest.importorskip('imagecodecs', reason='imagecodecs is not installed (mmwindow[codecs])')
+    path = real_file('JPGExtended.dcm')
+    ours = read_image(path).to_8_bit().astype(int)
+    assert np.abs(ours - render_with_dcmtk(path, WITHOUT, tmp_path)).max() <= 1
 
 
 def test_a_header_that_announces_too_much_is_rejected_before_decoding(files, monkeypatch):

@@ -413,6 +413,11 @@ def rle(pixels):
     return struct.pack('<16I', 1, 64, *[0] * 14) + runs
 
 
+def deeper(content):
+    """Return a JPEG whose header states 12 bits."""
+    return patch(content, frame_of(content) + 4, b'\x0c')
+
+
 def precision_of(frame, depth):
     """Return a codestream of JPEG 2000 whose header states another depth and sign."""
     return patch(frame, 42, bytes([depth]))
@@ -508,9 +513,8 @@ DICOM_CELLS = [
     Cell('DICOM', 'RLE', AS_STORED, lambda w: compressed(w, RLE, rle(GREY)), GREY),
     Cell('DICOM', 'JPEG, 8 bits', AS_STORED, lambda w: compressed(
         w, JPEG_8, w.pillow(SMOOTH, 'JPEG', quality=100), SMOOTH), SMOOTH, atol=4),
-    Cell('DICOM', 'JPEG, 12 bits', 'rejected', lambda w: (lambda frame: compressed(
-        w, JPEG_8, patch(frame, frame_of(frame) + 4, b'\x0c'), SMOOTH, bits=12))(
-            w.pillow(SMOOTH, 'JPEG')), 'JPEG of 12 bits'),
+    Cell('DICOM', 'JPEG, 12 bits, in the syntax of 8 bits', 'rejected', lambda w: compressed(
+        w, JPEG_8, deeper(w.pillow(SMOOTH, 'JPEG')), SMOOTH, bits=12), 'JPEG of 12 bits'),
     Cell('DICOM', 'JPEG-LS, 10 bits', 'white is 1023, as the file says', lambda w: compressed(
         w, JPEG_LS, jpeg_ls(TEN_BITS.astype(np.uint16)), TEN_BITS, bits=10, allocated=16), TEN_BITS,
         depth=10),

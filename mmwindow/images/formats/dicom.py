@@ -10,13 +10,9 @@ from mmwindow.images.formats.dicom_elements import (
     is_bare_data_set,
     read_transfer_syntax,
 )
-from mmwindow.images.formats.dicom_frame import (
-    OTHER_SYNTAXES,
-    READ_SYNTAXES,
-    Frame,
-    read_stored_bits,
-)
+from mmwindow.images.formats.dicom_frame import read_stored_bits
 from mmwindow.images.formats.dicom_levels import LEVEL_TAGS, LevelTable, make_level_table
+from mmwindow.images.formats.dicom_streams import OTHER_SYNTAXES, READ_SYNTAXES, Frame
 from mmwindow.images.formats.header import DamagedImageError, ImageHeader, UnsupportedImageError
 
 INTENT = 0x00080068
