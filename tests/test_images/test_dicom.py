@@ -107,6 +107,31 @@ def test_levels_are_those_of_dcmtk(name, files, tmp_path):
     assert np.abs(ours - render_with_dcmtk(path, options, tmp_path)).max() <= 1
 
 
+@pytest.mark.parametrize('function', ['LINEAR', 'LINEAR_EXACT', 'SIGMOID'])
+def test_windows_are_those_of_pydicom(function, files):
+    """Over all values of random depths, signs, slopes and windows; dcmtk knows no LINEAR_EXACT."""
+    from pydicom.pixels import apply_modality_lut, apply_windowing
+    generator = np.random.default_rng(0)
+    for _ in range(25):
+        bits, signed = int(generator.integers(2, 13)), bool(generator.integers(2))
+        values = np.arange(2 ** bits).reshape(2, -1) - signed * 2 ** (bits - 1)
+        slope, intercept = round(generator.uniform(.1, 3), 2), round(generator.uniform(-99, 99), 1)
+        outputs = values * slope + intercept
+        center = round(generator.uniform(outputs.min(), outputs.max()), 1)
+        width = round(generator.uniform(1.1, np.ptp(outputs) + 2), 1)
+        data_set = pydicom.Dataset()
+        data_set.update({'RescaleSlope': slope, 'RescaleIntercept': intercept, 'BitsStored': bits,
+                         'WindowCenter': center, 'WindowWidth': width, 'VOILUTFunction': function,
+                         'PhotometricInterpretation': 'MONOCHROME2',
+                         'PixelRepresentation': int(signed)})
+        expected = apply_windowing(apply_modality_lut(values, data_set), data_set)
+        expected = (expected - outputs.min()) * 255 / np.ptp(outputs)
+        image = read_image(files.dicom(values, bits, signed=signed, elements={
+            **rescale(slope, intercept), CENTER: ('DS', str(center)), WIDTH: ('DS', str(width)),
+            FUNCTION: ('CS', function)}))
+        assert np.abs(image.pixels - expected).max() <= .5 + 1e-6
+
+
 def real_file(name):
     """Return the path of a file of pydicom-data, or of pydicom itself; nothing is downloaded."""
     data_store = pytest.importorskip('data_store', reason='pydicom-data is not installed')
