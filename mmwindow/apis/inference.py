@@ -22,8 +22,9 @@ from mmwindow.engine.model_description import read_description
 from mmwindow.engine.safe_loading import load_own_checkpoint
 from mmwindow.engine.weights import check_weights, state_dict_of
 from mmwindow.images.decode import GrayImage, read_image
+from mmwindow.images.dicom_tags import is_dicom_image
 
-IMAGE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.tif', '.tiff', '.webp')
+IMAGE_ENDINGS = ('.bmp', '.dcm', '.jpeg', '.jpg', '.pgm', '.png', '.tif', '.tiff', '.webp')
 Source = str | Path | np.ndarray
 
 
@@ -143,10 +144,10 @@ def list_images(inputs: Source | Iterable[Source]) -> Iterator[tuple[str, Source
             yield f'array {index}', source
         elif Path(source).is_dir():
             paths = sorted(path for path in Path(source).iterdir()
-                           if path.suffix.lower() in IMAGE_ENDINGS)
+                           if path.suffix.lower() in IMAGE_ENDINGS or is_dicom_image(path))
             if not paths:
                 raise ValueError(f'{source}: no images in this folder; expected are files that end '
-                                 f'in {", ".join(IMAGE_ENDINGS)}')
+                                 f'in {", ".join(IMAGE_ENDINGS)}, or DICOM files of any name')
             yield from ((str(path), path) for path in paths)
         elif not Path(source).exists():
             raise ValueError(f'{source}: there is no such image or folder')

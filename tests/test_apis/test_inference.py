@@ -193,6 +193,13 @@ def test_an_empty_folder_is_named(tmp_path):
     assert list(list_images([])) == []
 
 
+def test_a_folder_lists_dicom_files_of_any_name(tmp_path):
+    for name in ('a.DCM', 'IM000001', '1.2.840.17', 'DICOMDIR', 'notes'):
+        (tmp_path / name).write_bytes(b'' if name == 'notes' else bytes(128) + b'DICM')
+    names = [path.name for _, path in list_images(tmp_path)]
+    assert names == ['1.2.840.17', 'IM000001', 'a.DCM']
+
+
 def test_an_input_that_does_not_exist_is_named_without_words_of_a_data_set(tmp_path):
     with pytest.raises(ValueError, match=r'nothing.png: there is no such image or folder$'):
         list(list_images([tmp_path / 'nothing.png']))

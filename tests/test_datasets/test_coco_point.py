@@ -315,3 +315,35 @@ def test_samples_without_boxes_carry_none(own_tiny_dataset):
         content['annotations'].append(dict(first, id=99, bbox=[5, 5, 0, 0]))  # of no size
     spoil(own_tiny_dataset, add_one_box)
     assert not any('ori_boxes' in sample for sample in build(own_tiny_dataset))
+
+
+def test_a_dicom_file_gives_the_item_of_a_png_with_the_same_grey_levels(own_tiny_dataset):
+    """The point file names .dcm files; pydicom writes MONOCHROME1 of 12 bits without window."""
+    pydicom = pytest.importorskip('pydicom')
+    from mmwindow.images.decode import read_image
+    pipeline = [dict(type='mmdet.LoadRadiograph')]
+    items = [each['img'] for each in build(own_tiny_dataset, pipeline=pipeline)]
+
+    def name_dicom(content):
+        for image in content['images']:
+            path = own_tiny_dataset / 'images' / image['file_name']
+            levels = read_image(path).to_bgr()[..., 0]
+            stored = np.round((255 - levels) * (4095 / 255)).astype('<u2')
+            data_set = pydicom.Dataset()
+            data_set.Rows, data_set.Columns = levels.shape
+            data_set.SamplesPerPixel, data_set.PhotometricInterpretation = 1, 'MONOCHROME1'
+            data_set.BitsAllocated, data_set.BitsStored, data_set.HighBit = 16, 12, 11
+            data_set.PixelRepresentation = 0
+            data_set.PatientName = 'Mustermann^Erika'
+            data_set.add_new(0x7fe00010, 'OW', stored.tobytes())
+            data_set.file_meta = pydicom.dataset.FileMetaDataset()
+            data_set.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+            image['file_name'] = f'{path.stem}.dcm'
+            pydicom.dcmwrite(path.with_suffix('.dcm'), data_set)
+            path.unlink()
+
+    spoil(own_tiny_dataset, name_dicom)
+    again = [each['img'] for each in build(own_tiny_dataset, pipeline=pipeline)]
+    assert len(again) == len(items) == 6
+    for before, after in zip(items, again, strict=True):
+        assert np.ptp(before) > 50 and np.array_equal(before, after)

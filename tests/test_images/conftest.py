@@ -198,8 +198,88 @@ def pgm(pixels, white=255):
         np.uint8 if white < 256 else '>u2').tobytes()
 
 
+EXPLICIT, IMPLICIT = '1.2.840.10008.1.2.1', '1.2.840.10008.1.2'
+BIG_ENDIAN = '1.2.840.10008.1.2.2'
+LONG_KINDS = ('OB', 'OW', 'OF', 'SQ', 'UN')
+
+
+def dicom_elements(elements, syntax):
+    """Return elements ``{tag: (kind, value)}`` as bytes; a sequence's value is a list of such."""
+    order = '>' if syntax == BIG_ENDIAN else '<'
+    content = b''
+    for tag, (kind, value) in sorted(elements.items()):
+        if kind == 'SQ':
+            parts = [dicom_elements(item, syntax) for item in value]
+            data = b''.join(struct.pack(f'{order}HHI', 0xfffe, 0xe000, len(part)) + part
+                            for part in parts)
+        elif kind in ('US', 'SS'):
+            numbers = value if isinstance(value, list | tuple) else [value]
+            data = struct.pack(f'{order}{len(numbers)}{"H" if kind == "US" else "h"}', *numbers)
+        elif isinstance(value, str):
+            data = value.encode('latin-1')
+            data += (b'\0' if kind == 'UI' else b' ') * (len(data) % 2)
+        else:
+            data = value
+        length = len(data)
+        if kind == 'OB' and data[:4] == b'\xfe\xff\0\xe0':  # encapsulated
+            length = 0xffffffff
+        else:
+            data += b'\0' * (length % 2)
+            length = len(data)
+        content += struct.pack(f'{order}HH', tag >> 16, tag & 0xffff)
+        if syntax == IMPLICIT:
+            content += struct.pack('<I', length)
+        elif kind in LONG_KINDS:
+            content += kind.encode() + struct.pack(f'{order}HI', 0, length)
+        else:
+            content += kind.encode() + struct.pack(f'{order}H', length)
+        content += data
+    return content
+
+
+def encapsulate(*fragments):
+    """Return compressed data as items behind an empty table of offsets."""
+    items = [b'', *(part + b'\0' * (len(part) % 2) for part in fragments)]
+    return b''.join(struct.pack('<HHI', 0xfffe, 0xe000, len(part)) + part for part in items
+                    ) + struct.pack('<HHI', 0xfffe, 0xe0dd, 0)
+
+
+def dicom(pixels, bits=8, allocated=None, signed=False, photometric='MONOCHROME2', syntax=EXPLICIT,
+          elements=None, data=None, preamble=True, meta=True):
+    """Return a DICOM file of pixels ``(H, W)``, written by hand.
+
+    Args:
+        pixels: Values.
+        bits: Stored.
+        allocated: Bits; None: 8 or 16.
+        signed: In two's complement.
+        photometric: Interpretation.
+        syntax: UID of the transfer syntax.
+        elements: ``{tag: (kind, value)}`` besides or instead of the usual ones; None leaves one out.
+        data: Content of Pixel Data, instead of the pixels.
+        preamble: Whether the file begins with it.
+        meta: Whether there is file meta information.
+    """
+    pixels = np.asarray(pixels)
+    allocated = allocated or (8 if bits <= 8 else 16)
+    height, width = pixels.shape[:2]
+    if data is None:
+        order = '>' if syntax == BIG_ENDIAN else '<'
+        data = (pixels.astype(np.int64) & (2 ** allocated - 1)).astype(
+            np.uint8 if allocated == 8 else f'{order}u{allocated // 8}').tobytes()
+    usual = {0x00280002: ('US', 1), 0x00280004: ('CS', photometric), 0x00280010: ('US', height),
+             0x00280011: ('US', width), 0x00280100: ('US', allocated), 0x00280101: ('US', bits),
+             0x00280102: ('US', bits - 1), 0x00280103: ('US', int(signed)),
+             0x7fe00010: ('OW' if allocated > 8 and data[:4] != b'\xfe\xff\0\xe0' else 'OB', data)}
+    usual = {tag: value for tag, value in {**usual, **(elements or {})}.items() if value}
+    head = dicom_elements({0x00020010: ('UI', syntax)}, EXPLICIT)
+    head = dicom_elements({0x00020000: ('UL', struct.pack('<I', len(head)))}, EXPLICIT) + head
+    return (bytes(128) + b'DICM' if preamble else b'') + (head if meta else b'') + dicom_elements(
+        usual, syntax)
+
+
 @pytest.fixture(scope='session')
 def files():
     """Writers of image files, by name."""
     return SimpleNamespace(pillow=pillow, png=png, tiff=tiff, webp=webp, bmp=bmp, pgm=pgm, exif=exif,
-                           chunk=chunk)
+                           chunk=chunk, dicom=dicom, encapsulate=encapsulate)

@@ -341,8 +341,7 @@ OTHER_CELLS = [
     *(Cell('others', f'{name}', 'rejected', lambda w, start=start: start.ljust(200, b'\0'),
            f'a file of the format {name}')
       for name, start in (('GIF', b'GIF89a'), ('JPEG 2000', b'\0\0\0\x0cjP  \r\n'), ('PNM', b'P6\n'),
-                          ('HEIF or AVIF', b'\0\0\0\x18ftypheic'), ('OpenEXR', b'v/1\x01'),
-                          ('DICOM', bytes(128) + b'DICM'))),
+                          ('HEIF or AVIF', b'\0\0\0\x18ftypheic'), ('OpenEXR', b'v/1\x01'))),
     *(Cell('others', name, 'rejected', lambda w, content=content: content,
            'no image that can be read')
       for name, content in (('an empty file', b''), ('text', b'patient,x,y\n'),
@@ -354,7 +353,223 @@ OTHER_CELLS = [
          lambda w: w.png(GREY, size=(20000, 20000)), 'are 400000000 pixels.*raise max_pixels'),
     Cell('all', 'a side above 1,048,576', 'rejected', lambda w: w.png(GREY, size=(2 ** 21, 1)),
          'a side is longer than 1048576')]
-CELLS = [*PNG_CELLS, *JPEG_CELLS, *TIFF_CELLS, *OTHER_CELLS]
+
+
+def text(tag, value, kind='DS'):
+    return {tag: (kind, value)}
+
+
+def window(center, width, function=''):
+    return {**text(0x00281050, str(center)), **text(0x00281051, str(width)),
+            **(text(0x00281056, function, 'CS') if function else {})}
+
+
+def rescale(slope, intercept=0):
+    return {**text(0x00281053, str(slope)), **text(0x00281052, str(intercept))}
+
+
+def lut(tag, first, entries, bits=16, kind='US', count=None):
+    """Return a sequence of one LUT; entries of 16 bits."""
+    descriptor = [len(entries) if count is None else count, first, bits]
+    return {tag: ('SQ', [{0x00283002: (kind, descriptor),
+                          0x00283006: ('OW', np.asarray(entries, '<u2').tobytes())}])}
+
+
+MODALITY, VOI, SHAPE, INTENT = 0x00283000, 0x00283010, 0x20500020, 0x00080068
+ONE_TO_NINE = np.arange(9).reshape(3, 3)
+TEN_BITS = noise(1024, 24, 40)
+# By hand, (x - (c - .5)) / (w - 1) + .5 times 255: c = 4, w = 5 shows 1.5 black and 5.5 white.
+LEVELS = np.array([[0, 0, 32], [96, 159, 223], [255, 255, 255]])
+HALF_EXACT = np.array([[0, 0, 0], [64, 128, 191], [255, 255, 255]])  # (x - 4) / 4 + .5
+SIGMOID = np.array([[5, 12, 30], [69, 128, 186], [225, 243, 250]])  # 1 / (1 + exp(4 - x))
+WINDOW = window(4, 5)
+PALETTES = {tag: ('OW', bytes(512)) for tag in (0x00281201, 0x00281202, 0x00281203)}
+J2K, HTJ2K, RLE = '1.2.840.10008.1.2.4.90', '1.2.840.10008.1.2.4.201', '1.2.840.10008.1.2.5'
+JPEG_8, JPEG_LS, JPEG_LOSSLESS = (f'1.2.840.10008.1.2.4.{end}' for end in (50, 80, 70))
+
+
+def small(w, **settings):
+    return w.dicom(ONE_TO_NINE, **{'bits': 8, 'elements': WINDOW, **settings})
+
+
+def compressed(w, syntax, frame, pixels=GREY, **settings):
+    return w.dicom(pixels, syntax=syntax, data=w.encapsulate(frame), **settings)
+
+
+def jpeg_2000(pixels, **options):
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, 'JPEG2000', no_jp2=True, **options)
+    return stream.getvalue()
+
+
+def jpeg_ls(pixels):
+    import jpeg_ls
+    return bytes(jpeg_ls.encode_array(pixels))
+
+
+def rle(pixels):
+    """Return bytes of 8-bit pixels as one segment of runs of one literal each."""
+    runs = b''.join(bytes([0, value]) for value in pixels.astype(np.uint8).ravel().tolist())
+    return struct.pack('<16I', 1, 64, *[0] * 14) + runs
+
+
+def deeper(content):
+    """Return a JPEG whose header states 12 bits."""
+    return patch(content, frame_of(content) + 4, b'\x0c')
+
+
+def precision_of(frame, depth):
+    """Return a codestream of JPEG 2000 whose header states another depth and sign."""
+    return patch(frame, 42, bytes([depth]))
+
+
+SHOWN = 'levels of its window'
+DICOM_CELLS = [
+    Cell('DICOM', 'a window', 'LINEAR as the standard says, 8 bits', small, LEVELS),
+    Cell('DICOM', 'a window, LINEAR_EXACT', SHOWN, lambda w: small(
+        w, elements=window(4, 4, 'LINEAR_EXACT')), HALF_EXACT),
+    Cell('DICOM', 'a window, SIGMOID', SHOWN, lambda w: small(
+        w, elements=window(4, 4, 'SIGMOID')), SIGMOID),
+    Cell('DICOM', 'a window of another function', 'rejected', lambda w: small(
+        w, elements=window(4, 4, 'LOG')), 'VOI LUT function'),
+    Cell('DICOM', 'several windows', 'the first', lambda w: small(
+        w, elements=window('4\\9', '5\\70')), LEVELS),
+    Cell('DICOM', 'a window of width 1', 'black below center - .5, white above', lambda w: small(
+        w, elements=window(4, 1)), np.array([[0] * 3, [0, 255, 255], [255] * 3])),
+    Cell('DICOM', 'a window of width 0', 'rejected', lambda w: small(w, elements=window(4, 0)),
+         'width 0'),
+    Cell('DICOM', 'an empty window', 'as without', lambda w: w.dicom(
+        GREY, elements=window('', '')), GREY),
+    Cell('DICOM', 'a window that is no number', DAMAGED, lambda w: small(
+        w, elements=window('wide', 5)), r'\(0028,1050\) is no number'),
+    Cell('DICOM', 'no window, 8 bits', AS_STORED, lambda w: w.dicom(GREY), GREY),
+    Cell('DICOM', 'no window, 4 bits', '0 to 255, evenly spaced', lambda w: w.dicom(BITS[4], 4),
+         BITS[4] * 17),
+    Cell('DICOM', 'no window, 12 bits', 'white is 4095, as the file says',
+         lambda w: w.dicom(DARK, 12), DARK, depth=12),
+    Cell('DICOM', 'no window, 16 bits', 'white is 65535', lambda w: w.dicom(DEEP, 16), DEEP,
+         depth=16),
+    Cell('DICOM', 'no window, 16 bits, all below 16384', NEEDS_DEPTH, lambda w: w.dicom(DARK, 16),
+         'state the bit_depth'),
+    Cell('DICOM', 'no window, 16 bits, `bit_depth = 12`', 'white is 4095',
+         lambda w: w.dicom(DARK, 16), DARK, 12, 12),
+    Cell('DICOM', 'no window, signed, 12 bits', 'black is -2048, white is 2047', lambda w: w.dicom(
+        DARK - 2048, 12, signed=True), DARK, depth=12),
+    Cell('DICOM', 'rescale, then a window', SHOWN, lambda w: small(
+        w, elements={**rescale(2, -10), **window(-2.5, 9)}), LEVELS),
+    Cell('DICOM', 'rescale with a negative slope', 'its levels run down', lambda w: small(
+        w, elements={**rescale(-1, 9), **window(6, 5)}), 255 - LEVELS),
+    Cell('DICOM', 'a negative slope and no window', 'inverted', lambda w: w.dicom(
+        GREY, elements=rescale(-2, 7)), 255 - GREY),
+    Cell('DICOM', 'a slope of 0', DAMAGED, lambda w: w.dicom(GREY, elements=rescale(0)),
+         'slope of 0'),
+    Cell('DICOM', 'modality LUT, then a window', SHOWN, lambda w: small(
+        w, elements={**lut(MODALITY, 1, 10 * np.arange(1, 8)), **window(36, 41)}),
+        np.array([[0, 0, 29], [92, 156, 220], [255, 255, 255]])),
+    Cell('DICOM', 'modality LUT of 8 bits, no window', 'its levels', lambda w: small(
+        w, elements=lut(MODALITY, 2, [9, 7, 5], 8)), np.array([[9, 9, 9], [7, 5, 5], [5, 5, 5]])),
+    Cell('DICOM', 'VOI LUT', 'its levels', lambda w: small(
+        w, elements=lut(VOI, 2, [0, 100, 255], 8)), np.array([[0] * 3, [100, 255, 255], [255] * 3])),
+    Cell('DICOM', 'VOI LUT after a rescale to fractions', 'the nearest entry', lambda w: small(
+        w, elements={**rescale(.5, -2.2), **lut(VOI, -2, [0, 100, 255], 8, 'SS')}),
+        np.array([[0, 0, 100], [100, 255, 255], [255] * 3])),
+    Cell('DICOM', 'window and VOI LUT', 'the window', lambda w: small(
+        w, elements={**WINDOW, **lut(VOI, 2, [255, 9, 0], 8)}), LEVELS),
+    Cell('DICOM', 'a LUT shorter than it says', DAMAGED, lambda w: small(
+        w, elements=lut(VOI, 2, [0, 1], 8, count=9)), '9 entries in 4 bytes'),
+    Cell('DICOM', 'a LUT with entries above its bits', DAMAGED, lambda w: small(
+        w, elements=lut(VOI, 2, [0, 4096], 12)), 'entries reach 4096'),
+    Cell('DICOM', 'MONOCHROME1', 'inverted after the window', lambda w: small(
+        w, photometric='MONOCHROME1'), 255 - LEVELS),
+    Cell('DICOM', 'MONOCHROME1, PresentationLUTShape INVERSE', 'inverted once', lambda w: small(
+        w, photometric='MONOCHROME1', elements={**WINDOW, **text(SHAPE, 'INVERSE', 'CS')}),
+        255 - LEVELS),
+    Cell('DICOM', 'MONOCHROME1, no window, 12 bits', 'inverted: 4095 is black', lambda w: w.dicom(
+        DARK, 12, photometric='MONOCHROME1'), 4095 - DARK, depth=12),
+    Cell('DICOM', 'MONOCHROME1, negative slope, no window', 'as stored', lambda w: w.dicom(
+        GREY, photometric='MONOCHROME1', elements=rescale(-1)), GREY),
+    Cell('DICOM', 'MONOCHROME2, PresentationLUTShape IDENTITY', SHOWN, lambda w: small(
+        w, elements={**WINDOW, **text(SHAPE, 'IDENTITY', 'CS')}), LEVELS),
+    Cell('DICOM', 'MONOCHROME2 and INVERSE', 'rejected', lambda w: small(
+        w, elements={**WINDOW, **text(SHAPE, 'INVERSE', 'CS')}), 'contradict'),
+    Cell('DICOM', 'MONOCHROME1 and IDENTITY', 'rejected', lambda w: small(
+        w, photometric='MONOCHROME1', elements={**WINDOW, **text(SHAPE, 'IDENTITY', 'CS')}),
+        'contradict'),
+    Cell('DICOM', 'overlay in the bits above', 'overlay dropped', lambda w: w.dicom(
+        ONE_TO_NINE + 0xf000, 12, elements=WINDOW), LEVELS),
+    Cell('DICOM', 'value in the upper bits', SHOWN, lambda w: w.dicom(
+        ONE_TO_NINE * 16 + 5, 12, elements={**WINDOW, 0x00280102: ('US', 15)}), LEVELS),
+    Cell('DICOM', 'implicit syntax', SHOWN, lambda w: small(w, syntax='1.2.840.10008.1.2'), LEVELS),
+    Cell('DICOM', 'big-endian, 12 bits', SHOWN, lambda w: small(
+        w, bits=12, syntax='1.2.840.10008.1.2.2'), LEVELS),
+    Cell('DICOM', 'no preamble', SHOWN, lambda w: small(w, preamble=False), LEVELS),
+    Cell('DICOM', 'no file meta information', 'rejected', lambda w: small(
+        w, preamble=False, meta=False, elements=text(0x00080005, 'ISO_IR 100', 'CS')),
+        'without file meta information'),
+    Cell('DICOM', 'no transfer syntax', 'rejected', lambda w: small(w, meta=False),
+         'without transfer syntax'),
+    Cell('DICOM', 'deflated, video, JPIP', 'rejected', lambda w: small(
+        w, syntax='1.2.840.10008.1.2.1.99'), 'transfer syntax deflated'),
+    Cell('DICOM', 'RLE', AS_STORED, lambda w: compressed(w, RLE, rle(GREY)), GREY),
+    Cell('DICOM', 'JPEG, 8 bits', AS_STORED, lambda w: compressed(
+        w, JPEG_8, w.pillow(SMOOTH, 'JPEG', quality=100), SMOOTH), SMOOTH, atol=4),
+    Cell('DICOM', 'JPEG, 12 bits, in the syntax of 8 bits', 'rejected', lambda w: compressed(
+        w, JPEG_8, deeper(w.pillow(SMOOTH, 'JPEG')), SMOOTH, bits=12), 'JPEG of 12 bits'),
+    Cell('DICOM', 'JPEG-LS, 10 bits', 'white is 1023, as the file says', lambda w: compressed(
+        w, JPEG_LS, jpeg_ls(TEN_BITS.astype(np.uint16)), TEN_BITS, bits=10, allocated=16), TEN_BITS,
+        depth=10),
+    Cell('DICOM', 'JPEG 2000, 8 bits', AS_STORED, lambda w: compressed(
+        w, J2K, jpeg_2000(SMOOTH), SMOOTH), SMOOTH),
+    Cell('DICOM', 'JPEG 2000 of 16 bits, of which 12 are stored', 'white is 4095, as the file says',
+         lambda w: compressed(w, J2K, jpeg_2000(DARK.astype(np.uint16), num_resolutions=1), DARK,
+                              bits=12), DARK, depth=12),
+    Cell('DICOM', 'JPEG 2000 with values above the bits stored', DAMAGED, lambda w: compressed(
+        w, J2K, jpeg_2000(DEEP.astype(np.uint16), num_resolutions=1), DEEP, bits=12),
+        r'to \d+ in 12 bits'),
+    Cell('DICOM', 'JPEG 2000 signed, header unsigned', 'rejected', lambda w: compressed(
+        w, J2K, precision_of(jpeg_2000(SMOOTH), 0x87), SMOOTH), 'header says unsigned'),
+    Cell('DICOM', 'JPEG 2000 unsigned, header signed', 'rejected', lambda w: compressed(
+        w, J2K, jpeg_2000(SMOOTH), SMOOTH, signed=True), 'header says signed'),
+    Cell('DICOM', 'JPEG 2000 of another size', DAMAGED, lambda w: compressed(
+        w, J2K, jpeg_2000(SMOOTH), GREY), 'not of the size'),
+    *(Cell('DICOM', f'{name}, cut short', DAMAGED, lambda w, syntax=syntax, write=write: compressed(
+        w, syntax, write(w)[:-9], SMOOTH), 'without their end') for name, syntax, write in (
+            ('JPEG', JPEG_8, lambda w: w.pillow(SMOOTH, 'JPEG')),
+            ('JPEG-LS', JPEG_LS, lambda w: jpeg_ls(SMOOTH)),
+            ('JPEG 2000', J2K, lambda w: jpeg_2000(SMOOTH)))),
+    Cell('DICOM', 'RLE, cut short', DAMAGED, lambda w: compressed(w, RLE, rle(GREY)[:-20]),
+         'run-length encoding ends too early'),
+    Cell('DICOM', 'pixels are missing', DAMAGED, lambda w: w.dicom(GREY, data=bytes(20)),
+         '20 of 66 bytes'),
+    Cell('DICOM', 'a row or more of surplus pixels', DAMAGED, lambda w: w.dicom(GREY, data=bytes(90)),
+         '90 instead of 66 bytes'),
+    Cell('DICOM', 'cut short', DAMAGED, lambda w: w.dicom(DARK, 12)[:-50], 'DICOM: '),
+    Cell('DICOM', 'no pixels (a report, a directory)', 'rejected', lambda w: w.dicom(
+        GREY, elements={0x7fe00010: None, 0x00280010: None}), 'without pixels'),
+    Cell('DICOM', 'several frames', 'rejected', lambda w: w.dicom(
+        GREY, elements=text(0x00280008, '2', 'IS')), 'of 2 frames'),
+    Cell('DICOM', 'NumberOfFrames of 1', AS_STORED, lambda w: w.dicom(
+        GREY, elements=text(0x00280008, '1', 'IS')), GREY),
+    Cell('DICOM', 'colour: RGB, YBR', 'rejected: save it in grey or as PNG', lambda w: w.dicom(
+        COLOUR, photometric='RGB', elements={0x00280002: ('US', 3)}), '3 samples in a pixel in RGB'),
+    Cell('DICOM', 'palette', 'rejected', lambda w: w.dicom(
+        GREY, photometric='PALETTE COLOR', elements=PALETTES), 'PALETTE COLOR'),
+    Cell('DICOM', 'FOR PROCESSING', 'rejected: raw values of a detector', lambda w: small(
+        w, elements={**WINDOW, **text(INTENT, 'FOR PROCESSING', 'CS')}), 'FOR PROCESSING'),
+    Cell('DICOM', 'FOR PRESENTATION', SHOWN, lambda w: small(
+        w, elements={**WINDOW, **text(INTENT, 'FOR PRESENTATION', 'CS')}), LEVELS),
+    Cell('DICOM', '32 bits', 'rejected', lambda w: w.dicom(DEEP, 32, 32), '32 bits in a pixel'),
+    Cell('DICOM', 'float pixels', 'rejected', lambda w: w.dicom(GREY, elements={
+        0x7fe00010: None, 0x7fe00008: ('OF', bytes(264))}), 'float pixels'),
+    Cell('DICOM', 'fluoroscopy with a modality LUT', 'rejected', lambda w: small(w, elements={
+        **WINDOW, **rescale(2), **text(0x00080016, '1.2.840.10008.5.1.4.1.1.12.1', 'UI'),
+        **text(0x00281040, 'LOG', 'CS')}), 'fluoroscopy'),
+    Cell('DICOM', 'a presentation LUT', 'rejected', lambda w: small(w, elements={
+        **WINDOW, **lut(0x20500010, 0, [0, 1])}), 'presentation LUT')]
+LAST = ('others', 'all')
+CELLS = [*PNG_CELLS, *JPEG_CELLS, *TIFF_CELLS,
+         *(cell for cell in OTHER_CELLS if cell.kind not in LAST), *DICOM_CELLS,
+         *(cell for cell in OTHER_CELLS if cell.kind in LAST)]
 
 
 def table():

@@ -31,7 +31,7 @@ from mmwindow.images.decode import ImageSettings, read_bytes, read_header
 from mmwindow.images.formats.header import ImageHeader
 from mmwindow.utils.messages import name_some, quote, shorten
 
-IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp')
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.pgm', '.dcm')
 POINT_RULES = ('centre', 'drawn')
 UNLISTED = ('leave', 'negative')
 SLACK = 1.  # pixels: so far outside its image a coordinate is moved to the edge, as tools round

@@ -5,7 +5,7 @@ from types import ModuleType
 
 import numpy as np
 
-from mmwindow.images.formats import bmp, jpeg, pgm, png, tiff, webp
+from mmwindow.images.formats import bmp, dicom, jpeg, pgm, png, tiff, webp
 from mmwindow.images.formats.header import (
     COPY_AGAIN,
     DamagedImageError,
@@ -13,14 +13,15 @@ from mmwindow.images.formats.header import (
     UnsupportedImageError,
 )
 
-FORMATS: dict[str, ModuleType] = {'PNG': png, 'JPEG': jpeg, 'TIFF': tiff, 'BMP': bmp, 'WebP': webp,
-                                  'PGM': pgm}
+# DICOM first: a file that is DICOM and TIFF at once is shown as its window says.
+FORMATS: dict[str, ModuleType] = {'DICOM': dicom, 'PNG': png, 'JPEG': jpeg, 'TIFF': tiff, 'BMP': bmp,
+                                  'WebP': webp, 'PGM': pgm}
 # Beginnings of formats that are known and not read.
 OTHER_FORMATS = {
     b'GIF8': 'GIF', b'\0\0\0\x0cjP  ': 'JPEG 2000', b'\xff\x4f\xff\x51': 'JPEG 2000',
     b'\xff\x0a': 'JPEG XL', b'\0\0\0\x0cJXL ': 'JPEG XL', b'v/1\x01': 'OpenEXR',
     **{b'P%d' % number + space: 'PNM' for number in (1, 2, 3, 4, 6, 7) for space in (b'\n', b' ')}}
-READ_FORMATS = 'BMP, JPEG, PGM (P5), PNG, TIFF and WebP'
+READ_FORMATS = 'BMP, DICOM, JPEG, PGM (P5), PNG, TIFF and WebP'
 
 
 def read_header(content: bytes) -> ImageHeader:
@@ -60,8 +61,6 @@ def _describe_other(content: bytes) -> ValueError:
     name = next((name for start, name in OTHER_FORMATS.items() if content.startswith(start)), None)
     if content[4:8] == b'ftyp':
         name = 'HEIF or AVIF'
-    if content[128:132] == b'DICM':
-        name = 'DICOM'
     if name:
         return UnsupportedImageError(f'a file of the format {name}; {READ_FORMATS} are read; save it '
                                      'as PNG')

@@ -28,7 +28,8 @@ class ImageHeader:
     """What a file says about its pixels before they are decoded.
 
     Attributes:
-        kind: Format: 'PNG', 'JPEG', 'TIFF', 'BMP', 'WebP' or 'PGM'.
+        kind: Format: 'PNG', 'JPEG', 'TIFF', 'BMP', 'WebP', 'PGM' or
+            'DICOM'.
         width: Stored columns.
         height: Stored rows.
         channels: 1, or 3 of an image in colour; alpha is not counted.

@@ -42,7 +42,7 @@ def read_header(content: bytes) -> ImageHeader:
         ValueError: They are damaged, or say what is not read: 12 bits, lossless, CMYK.
     """
     orientation, frame = 1, None
-    for marker, segment in _iterate_segments(content):
+    for marker, segment in iterate_segments(content):
         if marker in FRAMES and frame is None:
             frame = marker, struct.unpack_from('>BHHB', segment)
         elif marker == APP1 and segment.startswith(EXIF_START) and orientation == 1:
@@ -72,7 +72,7 @@ def read_header(content: bytes) -> ImageHeader:
     return ImageHeader('JPEG', width, height, num_components, orientation=orientation)
 
 
-def _iterate_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
+def iterate_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield marker and content of each segment before the first scan."""
     place = 2
     for _ in range(MAX_SEGMENTS):

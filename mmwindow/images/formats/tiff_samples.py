@@ -79,7 +79,8 @@ def _read_plane(chunks: list[bytes], height: int, width: int, layout: Layout) ->
     if not layout.is_tiled:  # the last strip has what is left
         num_rows[-1] = height - layout.rows * (len(chunks) - 1)
     if layout.compression in (LZW, PACK_BITS):
-        stored = _decompress_with_libtiff(chunks, sum(num_rows), row_bytes, layout)
+        stored = decompress_with_libtiff(chunks, sum(num_rows), row_bytes, layout.rows,
+                                          layout.compression)
     else:
         stored = b''.join(
             _decompress(chunk, rows * row_bytes, layout.rows * row_bytes, layout.compression)
@@ -110,13 +111,24 @@ def _decompress(chunk: bytes, num_bytes: int, max_bytes: int, compression: int) 
     return chunk[:num_bytes]
 
 
-def _decompress_with_libtiff(chunks: list[bytes], num_rows: int, row_bytes: int, layout: Layout
-                             ) -> bytes:
-    """Return the bytes of strips or tiles: libtiff reads them as strips of a grey 8-bit image."""
+def decompress_with_libtiff(chunks: list[bytes], num_rows: int, row_bytes: int, strip_rows: int,
+                            compression: int) -> bytes:
+    """Return the bytes of strips or tiles: libtiff reads them as strips of a grey 8-bit image.
+
+    Args:
+        chunks: Each strip's compressed bytes.
+        num_rows: Of all strips.
+        row_bytes: Of a row.
+        strip_rows: Rows of a strip.
+        compression: :data:`LZW` or :data:`PACK_BITS`.
+
+    Raises:
+        ValueError: libtiff finds them damaged.
+    """
     # Tags: width, height, bits, compression, photometric, offsets, rows of a strip, bytes.
     entries = [(256, 4, 1, row_bytes), (257, 4, 1, num_rows), (258, 3, 1, 8),
-               (259, 3, 1, layout.compression), (262, 3, 1, 1), (273, 4, len(chunks), 0),
-               (277, 3, 1, 1), (278, 4, 1, min(layout.rows, num_rows)), (279, 4, len(chunks), 0)]
+               (259, 3, 1, compression), (262, 3, 1, 1), (273, 4, len(chunks), 0),
+               (277, 3, 1, 1), (278, 4, 1, min(strip_rows, num_rows)), (279, 4, len(chunks), 0)]
     start = 8 + 2 + 12 * len(entries) + 4
     sizes = [len(chunk) for chunk in chunks]
     data_start = start + 8 * len(chunks)
