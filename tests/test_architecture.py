@@ -1,7 +1,7 @@
 """Which file may import which: the arrows of the house run down only.
 
 cli, tools -> apis, experiments -> visualization, datasets, models, engine, evaluation ->
-annotations, images, structures -> utils
+annotations, structures -> images -> utils
 """
 import ast
 import subprocess
