@@ -34,14 +34,19 @@ def class_suffix(report: ClassReport, reports: Sequence[ClassReport]) -> str:
 
 
 def write_leaderboards(out: Path, reports: Sequence[ClassReport]) -> None:
-    """Write the leaderboard of each class, where there is one, and the tests of all pairs."""
+    """Write the leaderboard of each class, where there is one, and the tests of all pairs.
+
+    Where there is none, those of an evaluation before, of other systems, are deleted.
+    """
     for report in reports:
-        if report.leaderboard is None:
-            continue
         suffix = class_suffix(report, reports)
-        write_json(out / f'leaderboard{suffix}.json', report.leaderboard.as_dict())
+        board, path = out / f'leaderboard{suffix}.json', out / f'pairs{suffix}.csv'
+        if report.leaderboard is None:
+            board.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            continue
+        write_json(board, report.leaderboard.as_dict())
         rows = report.leaderboard.test_rows()
-        path = out / f'pairs{suffix}.csv'
         with atomic_file(path) as part, open(part, 'w', encoding='utf-8', newline='') as stream:
             writer = csv.DictWriter(stream, list(rows[0]))
             writer.writeheader()

@@ -441,6 +441,9 @@ def test_several_systems_make_a_leaderboard(tmp_path, monkeypatch, capsys):
     assert '### maps minus boxes' in text and '### maps minus maps with another name' in text
     with pytest.raises(ValueError, match='this record is given twice'):
         run(MAPS, tmp_path / 'twice', compare=[records[0], records[0]])
+    run(MAPS, tmp_path / 'all')  # the leaderboard was of an evaluation before
+    assert not (tmp_path / 'all' / 'leaderboard.json').exists()
+    assert not (tmp_path / 'all' / 'pairs.csv').exists()
 
 
 def test_one_record_may_still_stand_before_the_files(tmp_path, monkeypatch, capsys):
