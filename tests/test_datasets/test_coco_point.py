@@ -261,7 +261,7 @@ def test_images_are_checked_as_the_pipeline_reads_them(own_tiny_dataset):
 def test_a_loader_that_would_decode_images_otherwise_is_rejected(own_tiny_dataset):
     """mmcv's turns images by their tags, not their points."""
     with pytest.raises(ValueError, match="give it backend_args=dict\\(backend='radiograph'\\)"):
-        build(own_tiny_dataset, pipeline=[dict(type='mmdet.LoadImageFromFile')])
+        build(own_tiny_dataset, pipeline=[dict(type='LoadImageFromFile')])
 
 
 def test_images_above_the_limit_of_pixels_are_rejected_before_training(own_tiny_dataset):

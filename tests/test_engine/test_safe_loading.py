@@ -114,7 +114,7 @@ def test_no_code_of_a_checkpoint_runs_in_test_inference_worker_and_load_from(
     path.rename(tmp_path / 'run' / 'training' / path.name)
     load_config(config).dump(str(tmp_path / 'run' / 'config.py'))
     (tmp_path / 'run' / 'run.json').write_text(json.dumps(
-        dict(trained=True, splits=['test'], training_seconds=0.)))
+        dict(trained=True, splits=['test'], training_seconds=0., mark='of the run')))
     worker.run(tmp_path / 'run')  # as the tests of folds, and of runs that are tested again
     assert (tmp_path / 'run' / 'result.json').is_file()
     assert not touched.exists()

@@ -54,7 +54,8 @@ def spin(case):
 
 
 def take_memory(case):
-    return len(bytearray(b'1') * (150 << 20)) and 7
+    # Six times the limit: the kernel counts memory in use loosely, by processors.
+    return len(bytearray(b'1') * (600 << 20)) and 7
 
 
 @pytest.mark.parametrize('read, fault', [
@@ -69,7 +70,7 @@ def take_memory(case):
                                                     'KeyboardInterrupt')])
 def test_each_kind_of_fault_is_found(read, fault, tmp_path, monkeypatch):
     monkeypatch.setattr(children, 'MAX_GROWTH_MB', 100)
-    found = outcome_of(planted(read), tmp_path, seconds=1.)
+    found = outcome_of(planted(read), tmp_path, seconds=1. if read is spin else 20.)
     assert found.kind == FAULT and fault in found.fault
     assert not Path('/tmp/planted_by_the_test_of_the_fuzzer').exists()
 
