@@ -8,13 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mmwindow.annotations.exporters import EXPORTERS
-from mmwindow.annotations.importers.assemble import (
-    AssemblySettings,
-    FileInfo,
-    ImageIndex,
-    assemble,
-)
+from mmwindow.annotations.importers.assemble import AssemblySettings, assemble
 from mmwindow.annotations.importers.formats import FORMATS, read_source, recognise_format
+from mmwindow.annotations.importers.image_index import FileInfo, ImageIndex
 from mmwindow.annotations.importers.options import ImportOptions
 from mmwindow.annotations.point_file import load_point_json, read_point_file, write_point_file
 from mmwindow.utils.files import atomic_file, write_text

@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from mmwindow.annotations.importers.options import ImportOptions
-from mmwindow.annotations.importers.source import Mask, Source, SourceFinding, SourceImage
+from mmwindow.annotations.importers.source import (
+    Mask,
+    Outline,
+    Source,
+    SourceFinding,
+    SourceImage,
+)
 from mmwindow.annotations.importers.values import find_files
 from mmwindow.images.decode import read_image
 from mmwindow.utils.messages import quote, shorten
@@ -73,3 +79,28 @@ def crop_mask(mask: np.ndarray) -> Mask:
     rows, columns = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
     return Mask(mask[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1],
                 (float(columns[0]), float(rows[0])))
+
+
+def mask_outline(mask: Mask) -> Outline:
+    """Return the outlines of a mask along the edges of its pixels, its holes filled.
+
+    Raises:
+        ValueError: The mask is empty.
+    """
+    import cv2
+    if not mask.pixels.any():
+        raise ValueError('a mask without a pixel is no finding')
+    parts = []
+    for part in components(mask.pixels):
+        # Doubled, so that an outline through the centres of border pixels can be moved to their
+        # edges.
+        doubled = part.astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
+        outlines, _ = cv2.findContours(doubled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        for outline in outlines:
+            corners = outline.reshape(-1, 2).astype(np.float64)
+            # Even pixels of the doubled mask lie at a left or top edge, odd ones at a right or
+            # bottom.
+            corners = np.floor((corners + 1) / 2)
+            keep = np.any(corners != np.roll(corners, 1, axis=0), axis=1)
+            parts.append(corners[keep] + mask.corner)
+    return Outline(tuple(parts))
