@@ -7,6 +7,7 @@ without it on both. Importing :mod:`mmwindow.engine` puts the loader of this mod
 all of these: only tensors and plain data are read, and the config's text is dropped.
 """
 import zipfile
+import zlib
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -138,7 +139,7 @@ def _find_damage(path: str, size: int, modified: int) -> str | None:
                 if member.file_size != member.compress_size:
                     return f'its part {shorten(member.filename, 80)} is compressed'
             member_name = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
         return f'it is damaged ({shorten(str(error), 120)})'
     return member_name and f'it is damaged: its part {shorten(member_name, 80)} has a wrong check sum'
 

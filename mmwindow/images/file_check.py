@@ -58,9 +58,12 @@ def describe_image_problem(path: str | Path, height: int, width: int,
 
 def _inspect(path: Path, height: int, width: int, settings: ImageSettings) -> tuple[str | None, int]:
     """Return the problem of an image file, if any, and its orientation tag."""
-    if not path.exists():
-        return 'there is no such file; check data_prefix.img, or copy the image there', 1
     name, tag = str(path), 1
+    try:
+        if not path.exists():
+            return 'there is no such file; check data_prefix.img, or copy the image there', 1
+    except OSError as error:  # a name that no file can have
+        return f'it cannot be looked for ({error.strerror}); check its name', 1
     try:
         content = read_bytes(path, settings, name)
         header = read_header(content, settings, name)

@@ -332,6 +332,17 @@ def test_a_checkpoint_without_check_sums_is_read(tmp_path):
     assert load_own_checkpoint(path)['weight'].tolist() == [1, 1, 1]
 
 
+def test_a_member_that_says_it_is_compressed_is_damage(tmp_path):
+    path = tmp_path / 'a.pth'
+    torch.save({'weight': torch.ones(3)}, path)
+    content = bytearray(path.read_bytes())
+    entry = content.index(b'PK\x01\x02')  # of the index; ten bytes on, the method of compression
+    content[entry + 10] = 8
+    path.write_bytes(bytes(content))
+    with pytest.raises(ValueError, match='it is damaged'):
+        load_own_checkpoint(path)
+
+
 def test_a_picture_is_no_checkpoint(tmp_path):
     Image.new('L', (4, 4)).save(tmp_path / 'a.png')
     with pytest.raises(ValueError, match='no checkpoint of torch'):

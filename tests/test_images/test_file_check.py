@@ -138,3 +138,8 @@ def test_really_truncated_radiographs_are_seen(fracatlas):
         with Image.open(path) as image:
             width, height = image.size
         assert 'cut short' in describe_image_problem(path, height, width)
+
+
+def test_a_name_that_no_file_can_have_is_told(tmp_path):
+    problem = describe_image_problem(tmp_path / ('a' * 5000 + '.png'), 4, 4)
+    assert problem == 'it cannot be looked for (File name too long); check its name'
