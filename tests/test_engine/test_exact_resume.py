@@ -64,7 +64,8 @@ def test_a_balanced_sampler_and_an_average_of_weights_resume(noisy_config, cut_a
     assert cut_and_resume(config, dict(step=8)) == []
 
 
-@pytest.mark.parametrize('sampler', ['InfiniteSampler', 'DefaultSampler'])
+@pytest.mark.parametrize('sampler', [
+    pytest.param('InfiniteSampler', marks=pytest.mark.long), 'DefaultSampler'])
 def test_a_loop_by_iterations_resumes_at_the_next_batch(
         noisy_config, cut_and_resume, sampler):
     config = noisy_config(1, **ITERATIONS, **{
