@@ -43,6 +43,8 @@ CASES = {
                               '3 samples in a grey pixel'),
     # OpenCV takes the headers for pixels.
     'pixels at 0': (change(BMP, 10, bytes(4)), 'begin at 0'),
+    # OpenCV and Pillow give it a colour of their own.
+    'a colour beyond the palette': (change(BMP, 46, struct.pack('<I', 2)), 'a pixel of colour .* 2'),
     'an unknown header': (change(BMP, 14, struct.pack('<I', 1832)), 'BMP of OS/2|no image'),
     # OpenCV fills what it cannot decode with grey.
     'WebP with a hole': (change(WEBP, len(WEBP) // 2, bytes(len(WEBP) // 3)), 'WebP')}

@@ -59,7 +59,11 @@ def read_header(content: bytes) -> ImageHeader:
 
 
 def decode(content: bytes, header: ImageHeader) -> np.ndarray:
-    """Return the pixels, ``(H, W)`` or ``(H, W, 3)`` blue, green, red; alpha is dropped."""
+    """Return the pixels, ``(H, W)`` or ``(H, W, 3)`` blue, green, red; alpha is dropped.
+
+    Raises:
+        ValueError: A pixel has a colour beyond the palette.
+    """
     layout: Layout = header.layout
     rows = np.frombuffer(content, np.uint8, layout.row_bytes * header.height, layout.start)
     rows = rows.reshape(header.height, layout.row_bytes)[::1 if layout.is_top_down else -1]
@@ -71,6 +75,10 @@ def decode(content: bytes, header: ImageHeader) -> np.ndarray:
         bits = np.unpackbits(rows, axis=1).reshape(header.height, -1, layout.bits)
         rows = np.packbits(bits, axis=2)[..., 0] // np.uint8(2 ** (8 - layout.bits))
     indices = rows[:, :header.width]
+    num_colours = struct.unpack_from('<I', content, 46)[0] or 2 ** layout.bits
+    if indices.max() >= num_colours:
+        raise DamagedImageError(f'BMP: a pixel of colour {indices.max()}, of which there are '
+                                f'{num_colours}')
     return layout.palette[indices, 0] if header.channels == 1 else layout.palette[indices]
 
 
