@@ -133,6 +133,8 @@ def reread_image(case: Case) -> Any:
             if image.mode in ('P', 'PA', 'CMYK', 'YCbCr', 'RGBA', 'LA', 'LAB'):
                 image = image.convert('RGB')
             values = np.asarray(image)
+            if values.dtype == np.uint16 and getattr(image, 'tag_v2', {}).get(262) == 0:
+                values = 65535 - values  # white is zero: Pillow inverts 8 bits alone
             if values.dtype == bool:
                 values = values.astype(np.uint8) * 255
             return describe_pixels(values)
