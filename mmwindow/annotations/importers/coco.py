@@ -20,12 +20,18 @@ from mmwindow.annotations.importers.source import (
     box_outline,
     polygon_outline,
 )
-from mmwindow.annotations.importers.values import as_list, as_name, as_number, as_object, as_side
+from mmwindow.annotations.importers.values import (
+    as_list,
+    as_name,
+    as_number,
+    as_object,
+    as_side,
+    expand_runs,
+)
 from mmwindow.utils.files import load_json
 from mmwindow.utils.messages import quote, shorten
 
 TITLE = 'COCO JSON'
-MAX_MASK_PIXELS = 2 ** 28
 
 
 def recognises(path: Path, content: Any) -> bool:
@@ -153,18 +159,11 @@ def _decode_rle(segmentation: dict[str, Any], where: str) -> np.ndarray:
     if len(size) != 2:
         raise ValueError(f'{where}: segmentation.size is {quote(size)}; [height, width] is expected')
     height, width = (as_side(value, where, 'segmentation.size') for value in size)
-    if height * width > MAX_MASK_PIXELS:
-        raise ValueError(f'{where}: a mask of {height} x {width} pixels is too large')
     counts = segmentation.get('counts')
     if isinstance(counts, str):
         counts = decode_counts(counts, where)
-    runs = [as_number(count, where, 'segmentation.counts')
-            for count in as_list(counts, where, 'segmentation.counts')]
-    if any(run < 0 or run != int(run) for run in runs) or sum(runs) != height * width:
-        raise ValueError(f'{where}: the runs of its mask are {sum(runs):g} pixels, not {height} x '
-                         f'{width}')
-    values = np.arange(len(runs)) % 2 == 1
-    return np.repeat(values, np.array(runs, dtype=np.int64)).reshape(width, height).T
+    runs = as_list(counts, where, 'segmentation.counts')
+    return expand_runs(runs, (height, width), where, 'segmentation.counts').reshape(width, height).T
 
 
 def decode_counts(text: str, where: str) -> list[int]:

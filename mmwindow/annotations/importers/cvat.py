@@ -6,8 +6,6 @@ turned by their orientation tag. One ``<points>`` may hold several points: each 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from mmwindow.annotations.importers.options import ImportOptions
 from mmwindow.annotations.importers.source import (
     Mask,
@@ -21,14 +19,19 @@ from mmwindow.annotations.importers.source import (
     polygon_outline,
     turned_box_outline,
 )
-from mmwindow.annotations.importers.values import as_name, as_number, as_side, parse_xml
+from mmwindow.annotations.importers.values import (
+    as_name,
+    as_number,
+    as_side,
+    expand_runs,
+    parse_xml,
+)
 from mmwindow.utils.messages import quote, shorten
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 TITLE = 'CVAT for images XML'
-MAX_MASK_PIXELS = 2 ** 28
 
 
 def recognises(path: Path) -> bool:
@@ -115,12 +118,6 @@ def _read_pairs(element: 'Element', where: str) -> list[tuple[float, float]]:
 def _read_mask(element: 'Element', where: str) -> Mask:
     """Return a mask from its runs along the rows of its own box, zeros first."""
     width, height = (as_side(element.get(key), where, key) for key in ('width', 'height'))
-    if width * height > MAX_MASK_PIXELS:
-        raise ValueError(f'{where}: a mask of {height} x {width} pixels is too large')
-    runs = [as_number(run, where, 'rle') for run in (element.get('rle') or '').split(',')]
-    if any(run < 0 or run != int(run) for run in runs) or sum(runs) != width * height:
-        raise ValueError(f'{where}: the runs of its mask are {sum(runs):g} pixels, not {height} x '
-                         f'{width}')
-    values = np.repeat(np.arange(len(runs)) % 2 == 1, np.array(runs, dtype=np.int64))
+    values = expand_runs((element.get('rle') or '').split(','), (height, width), where, 'rle')
     return Mask(values.reshape(height, width), (as_number(element.get('left'), where, 'left'),
                                                as_number(element.get('top'), where, 'top')))

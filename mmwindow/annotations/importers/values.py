@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mmwindow.annotations.checks import is_finite, is_text
 from mmwindow.utils.messages import quote, shorten
 
@@ -11,6 +14,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 MAX_COORDINATE = 1e7
+MAX_MASK_PIXELS = 2 ** 28
 
 
 def as_number(value: object, where: str, what: str) -> float:
@@ -95,6 +99,33 @@ def as_points(value: object, where: str, what: str) -> list[tuple[float, float]]
         points.append((as_number(pair[0], where, f'{what}[{number}] x'),
                        as_number(pair[1], where, f'{what}[{number}] y')))
     return points
+
+
+def expand_runs(runs: list[Any], size: tuple[int, int], where: str, what: str
+                ) -> NDArray[np.bool_]:
+    """Return the pixels of a mask from the lengths of its runs, zeros first.
+
+    Args:
+        runs: In turn of pixels outside and inside.
+        size: Height and width of the mask.
+        where: Names the record in messages.
+        what: Names the entry in messages.
+
+    Returns:
+        ``(height * width,)``, in the order of the runs.
+
+    Raises:
+        ValueError: The mask is too large, a run is no length, or they do not fill it.
+    """
+    height, width = size
+    if height * width > MAX_MASK_PIXELS:
+        raise ValueError(f'{where}: a mask of {height} x {width} pixels is too large')
+    lengths = [as_number(run, where, what) for run in runs]
+    if any(length < 0 or length != int(length) for length in lengths) or (
+            sum(lengths) != height * width):
+        raise ValueError(f'{where}: the runs of its mask are {sum(lengths):g} pixels, not {height} x '
+                         f'{width}')
+    return np.repeat(np.arange(len(lengths)) % 2 == 1, np.array(lengths, dtype=np.int64))
 
 
 def portable_name(name: str) -> str:

@@ -1,5 +1,5 @@
 """Two systems on the same images, compared pairwise."""
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,6 +39,7 @@ from mmwindow.evaluation.statistics.resampling import (
 )
 from mmwindow.evaluation.statistics.table import AUROC
 from mmwindow.evaluation.statistics.weighting import EventTable, WeightedEvents
+from mmwindow.utils.messages import name_some
 
 COMPARISON_METHODS = ('studentised', 'percentile')
 
@@ -74,13 +75,6 @@ class Comparison:
     num_images: int
     stratify_by: str | None
     settings: FROCSettings
-
-
-def name_some(names: Iterable[Any], most: int = 5) -> str:
-    """Return a few names for a message, and how many more there are."""
-    names = sorted(names, key=str)
-    more = f' and {len(names) - most} more' if len(names) > most else ''
-    return ', '.join(repr(name) for name in names[:most]) + more
 
 
 def match_images(first: Sequence[ImageEvents], second: Sequence[ImageEvents]) -> list[ImageEvents]:

@@ -318,3 +318,16 @@ def test_pascal_pixels_that_count_from_one(images, tmp_path):
     assert record.points == [(50., 40.)] and record.boxes == [(0., 0., 100., 80.)]
 
 
+
+
+def test_masks_of_cvat_run_along_the_rows_of_their_box(images, tmp_path):
+    # A row of three: outside, inside, inside; then inside, outside, outside.
+    (tmp_path / 'a.xml').write_text(
+        '<annotations><image id="0" name="a b.png" width="100" height="80"><mask label="fracture" '
+        'rle="1,3,2" left="10" top="20" width="3" height="2"/></image></annotations>')
+    report = import_annotations(tmp_path / 'a.xml', tmp_path / 'out', images)
+    record, = read_point_file(report.path).records
+    assert record.points == [(11.5, 21.)] and record.boxes == [(10., 20., 13., 22.)]
+    annotation, = json.loads(report.path.read_text())['annotations']
+    assert set(zip(*[iter(annotation['segmentation'][0])] * 2, strict=True)) >= {
+        (11., 20.), (13., 20.), (13., 21.), (10., 21.), (10., 22.), (11., 22.)}
