@@ -31,8 +31,8 @@ def grid_points(rows: int, columns: int, stride: Sequence[float], offset: float)
     >>> grid_points(1, 2, (8, 8), 0.5).tolist()
     [[4.0, 4.0], [12.0, 4.0]]
     """
-    y, x = np.meshgrid((np.arange(rows) + offset) * stride[1], (np.arange(columns) + offset) * stride[0],
-                       indexing='ij')
+    y, x = np.meshgrid((np.arange(rows) + offset) * stride[1],
+                       (np.arange(columns) + offset) * stride[0], indexing='ij')
     return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
 
 

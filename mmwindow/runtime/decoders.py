@@ -1,7 +1,7 @@
 """From the outputs of an exported graph to the findings of each image, one class per kind of system.
 
-A decoder is made of the numbers that the file holds (:attr:`ModelInfo.decoder`), which an export takes
-from the model.
+A decoder is made of the numbers that the file holds (:attr:`ModelInfo.decoder`), which an export
+takes from the model.
 """
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -156,7 +156,8 @@ class DenseDecoder:
                 (logits.shape[1], logits.shape[2]), frame if self.clips else None)
             values = scores[rows, labels]
             if self.factors:
-                values = values * sigmoid(flatten_level(outputs[f'factor_{level}'][index], 1))[rows, 0]
+                factors = flatten_level(outputs[f'factor_{level}'][index], 1)
+                values = values * sigmoid(factors)[rows, 0]
             found.append((boxes, values, labels, np.full(len(rows), level)))
         boxes, values, labels, levels = (np.concatenate(part) for part in zip(*found, strict=True))
         return boxes, values, labels, levels
@@ -266,7 +267,8 @@ class RegionDecoder:
         levels = np.floor(np.log2(sides / np.float32(self.finest_scale) + np.float32(1e-6)))
         return levels.clip(0, len(self.strides) - 1).astype(np.int64)
 
-    def decode_regions(self, regions: Floats, logits: Floats, deltas: Floats, place: Place) -> Decoded:
+    def decode_regions(self, regions: Floats, logits: Floats, deltas: Floats, place: Place
+                       ) -> Decoded:
         """Return the boxes of an image.
 
         Args:
@@ -324,8 +326,8 @@ def make_decoder(content: Any, kinds: Sequence[str], name: str) -> Any:
         value = content.get(key)
         shape = (None,) if (kind, key) == ('regions', 'strides') else SHAPES.get(key)
         if not (NUMBERS[key].fits(value) if shape is None else numbers(value, *shape)):
-            raise ValueError(f'{name}: "{key}" of the decoder is {quote(value)}; what mmwindow export '
-                             'writes is expected')
+            raise ValueError(f'{name}: "{key}" of the decoder is {quote(value)}; what mmwindow '
+                             'export writes is expected')
         values[key] = freeze(value)
     if 'base_anchors' in values and len(values['base_anchors']) != len(values['strides']):
         raise ValueError(f'{name}: the decoder has anchors of {len(values["base_anchors"])} levels, '

@@ -84,8 +84,8 @@ class RuntimeModel:
             threshold: Findings score at least this; None: as the model's config says.
 
         Raises:
-            ValueError: An input is missing, no image, in colour or of an unknown bit depth; the folder
-                is empty; the threshold is not between 0 and 1; or the network gives NaN.
+            ValueError: An input is missing, no image, in colour or of an unknown bit depth; the
+                folder is empty; the threshold is not between 0 and 1; or the network gives NaN.
         """
         return list(self.iterate(inputs, batch_size, with_maps, threshold))
 
@@ -106,7 +106,8 @@ class RuntimeModel:
 
     def _run(self, frames: Sequence[Frame], names: Sequence[str], threshold: float | None
              ) -> list[Decoded]:
-        outputs = self.run_graph(0, dict(images=np.stack([frame.pixels for frame in frames])[:, None]))
+        pixels = np.stack([frame.pixels for frame in frames])[:, None]
+        outputs = self.run_graph(0, dict(images=pixels))
         check_finite(outputs, names)
         if isinstance(self.decoder, ProposalDecoder):
             decoded = self._run_regions(outputs, [frame.place for frame in frames], names)
@@ -179,8 +180,8 @@ def check_finite(outputs: Mapping[str, np.ndarray], names: Sequence[str], by_ima
         if not np.isfinite(values).all():
             bad = [name for name, row in zip(names, values, strict=True)
                    if not np.isfinite(row).all()] if by_image else names
-            raise ValueError(f'the network gives NaN or infinity ({key}) for {name_some(bad, 16)}; the '
-                             'weights are broken: no number is given')
+            raise ValueError(f'the network gives NaN or infinity ({key}) for {name_some(bad, 16)}; '
+                             'the weights are broken: no number is given')
 
 
 def at_least(decoded: Decoded, threshold: float) -> Decoded:

@@ -99,8 +99,8 @@ def read_info(metadata: Mapping[str, str], name: str) -> ModelInfo:
     given = {key: content[key] for key in KINDS if content.get(key) is not None}
     classes, size = given['classes'], given['input_size']
     if not 0 < len(classes) <= MAX_CLASSES or not all(map(TEXT.fits, classes)):
-        raise ValueError(f'{name}: the classes of the {what} are {quote(classes)}; 1 to {MAX_CLASSES} '
-                         'names are expected')
+        raise ValueError(f'{name}: the classes of the {what} are {quote(classes)}; 1 to '
+                         f'{MAX_CLASSES} names are expected')
     if len(size) != 2 or not all(WHOLE.fits(side) and 0 < side <= MAX_SIDE for side in size):
         raise ValueError(f'{name}: "input_size" of the {what} is {quote(size)}; height and width, at '
                          f'most {MAX_SIDE}, are expected')
@@ -109,8 +109,8 @@ def read_info(metadata: Mapping[str, str], name: str) -> ModelInfo:
                          f'{", ".join(PRECISIONS)} is expected')
     steps = check_fields(given['preprocessing'], name, 'preprocessing', PREPROCESSING_KINDS)
     if not 0 <= steps['pad_value'] <= 255:
-        raise ValueError(f'{name}: "pad_value" is {steps["pad_value"]}; a grey level from 0 to 255 is '
-                         'expected')
+        raise ValueError(f'{name}: "pad_value" is {steps["pad_value"]}; a grey level from 0 to 255 '
+                         'is expected')
     given.update(classes=tuple(classes), input_size=(size[0], size[1]), preprocessing=Preprocessing(
         **{key: steps[key] for key in PREPROCESSING_KINDS if key in steps}))
     return ModelInfo(**given)

@@ -15,9 +15,9 @@ MAX_DEPTH = 4  # model, graph, node, attribute; a subgraph would be deeper
 # Operators of exported models; none of them reads files, loops, or makes large tensors of small ones.
 OPERATORS = frozenset((
     'Abs Add AveragePool BatchNormalization Cast Clip Concat Constant Conv DequantizeLinear Div Exp '
-    'Flatten Gather Gemm GlobalAveragePool Identity InstanceNormalization Log MatMul Max MaxPool Min Mul '
-    'Neg Pad QuantizeLinear ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape Resize '
-    'RoiAlign Shape Sigmoid Slice Softmax Sqrt Squeeze Sub Transpose Unsqueeze').split())
+    'Flatten Gather Gemm GlobalAveragePool Identity InstanceNormalization Log MatMul Max MaxPool Min '
+    'Mul Neg Pad QuantizeLinear ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape '
+    'Resize RoiAlign Shape Sigmoid Slice Softmax Sqrt Squeeze Sub Transpose Unsqueeze').split())
 MODEL = dict(producer=2, graph=7, metadata=14, training=20, functions=25)
 GRAPH = dict(node=1, initializer=5, input=11, output=12, sparse=15)
 NODE = dict(name=3, operator=4, attribute=5, domain=7)
@@ -176,12 +176,13 @@ def check_node(data: memoryview) -> str:
             for key, part in iterate_fields(message_of(value)):
                 if key in (ATTRIBUTE['graph'], ATTRIBUTE['graphs'], ATTRIBUTE['sparse'],
                            ATTRIBUTE['sparses']):
-                    raise ValueError('it has graphs within its graph, which no export of mmwindow has')
+                    raise ValueError('it has graphs within its graph, which no export of mmwindow '
+                                     'has')
                 if key in (ATTRIBUTE['tensor'], ATTRIBUTE['tensors']):
                     check_tensor(message_of(part))
     if domain not in ('', 'ai.onnx') or operator not in OPERATORS:
-        raise ValueError(f'it has the operator {quote(f"{domain}.{operator}".strip("."), 60)}, which no '
-                         'export of mmwindow has')
+        raise ValueError(f'it has the operator {quote(f"{domain}.{operator}".strip("."), 60)}, which '
+                         'no export of mmwindow has')
     return operator
 
 

@@ -1,4 +1,4 @@
-"""Files of exported models: one ONNX graph, or a ZIP of the two of Faster R-CNN; and their sessions."""
+"""Files of exported models, one ONNX graph or a ZIP of the two of Faster R-CNN, and their sessions."""
 import io
 import os
 import stat
@@ -61,11 +61,11 @@ def read_model_bytes(path: str | Path, name: str) -> bytes:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise ValueError(f'{name}: a file of "mmwindow export" is expected, not a folder, pipe or '
-                             'device')
+            raise ValueError(f'{name}: a file of "mmwindow export" is expected, not a folder, pipe '
+                             'or device')
         if status.st_size > MAX_BYTES:
-            raise ValueError(f'{name}: {status.st_size >> 20} MB are more than an exported model takes '
-                             f'(at most {MAX_BYTES >> 20} MB)')
+            raise ValueError(f'{name}: {status.st_size >> 20} MB are more than an exported model '
+                             f'takes (at most {MAX_BYTES >> 20} MB)')
         return path.read_bytes()
     except OSError as error:
         raise ValueError(f'{name}: the model cannot be read ({error.strerror or error}); check the '
@@ -86,6 +86,7 @@ def read_graphs(data: bytes, name: str) -> tuple[bytes, ...]:
             # Stored as they are: nothing unpacks to more than the file.
             if tuple(member.filename for member in members) != STAGES or any(
                     member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1
+                    or member.file_size != member.compress_size
                     for member in members):
                 raise ValueError(f'{name}: a ZIP file of something else than the two stages of an '
                                  'exported model (a checkpoint of torch?); "mmwindow export" writes '
