@@ -15,8 +15,8 @@ from mmwindow.runtime.decoders import (
 )
 from mmwindow.utils.messages import quote
 
-KNOWN_TYPES = dict(anchors='AnchorGenerator', points='MlvlPointGenerator', deltas='DeltaXYWHBBoxCoder',
-                   distances='DistancePointBBoxCoder')
+KNOWN_TYPES = dict(anchors='AnchorGenerator', points='MlvlPointGenerator',
+                   deltas='DeltaXYWHBBoxCoder', distances='DistancePointBBoxCoder')
 
 
 def make_decoder_info(model: nn.Module) -> dict[str, Any]:
@@ -115,7 +115,8 @@ def region_decoder(roi_head: Any) -> RegionDecoder:
     """
     head, extractor, settings = roi_head.bbox_head, roi_head.bbox_roi_extractor, roi_head.test_cfg
     if head.custom_cls_channels or not head.with_reg:
-        raise ValueError('a bbox_head with classes of its own kind or without boxes cannot be exported')
+        raise ValueError('a bbox_head with classes of its own kind or without boxes cannot be '
+                         'exported')
     strides: Sequence[int] = extractor.featmap_strides
     return RegionDecoder(
         num_classes=int(head.num_classes), strides=tuple(map(float, strides)),

@@ -4,7 +4,7 @@ A decoder is made of the numbers that the file holds (:attr:`ModelInfo.decoder`)
 takes from the model.
 """
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -322,7 +322,7 @@ def make_decoder(content: Any, kinds: Sequence[str], name: str) -> Any:
         raise ValueError(f'{name}: the decoder is of the kind {quote(kind)}; one of '
                          f'{", ".join(kinds)} is expected')
     decoder, values = DECODERS[kind], {}
-    for key in decoder.__dataclass_fields__:
+    for key in (each.name for each in fields(decoder)):
         value = content.get(key)
         shape = (None,) if (kind, key) == ('regions', 'strides') else SHAPES.get(key)
         if not (NUMBERS[key].fits(value) if shape is None else numbers(value, *shape)):

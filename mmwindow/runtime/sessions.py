@@ -1,4 +1,4 @@
-"""Files of exported models, one ONNX graph or a ZIP of the two of Faster R-CNN, and their sessions."""
+"""Files of exported models (one ONNX graph, or a ZIP of two), and their sessions."""
 import io
 import os
 import stat
