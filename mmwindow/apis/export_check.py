@@ -12,6 +12,8 @@ MAX_SCORE_DIFFERENCE = 1e-5
 # A class activation map is that of unbounded logits, whose float32 sums differ by more.
 MAX_MAP_DIFFERENCE = {'float32': 1e-5, 'float64': 1e-4}
 MAX_BOX_DIFFERENCE = 0.01  # pixels of the image
+# The second stage of Faster R-CNN scores what it reads at such a box.
+MAX_FINDING_DIFFERENCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def match_findings(ours: ImagePrediction, theirs: ImagePrediction) -> list[int |
     matches: list[int | None] = []
     for box, score, label in zip(theirs.boxes, theirs.scores, theirs.labels, strict=True):
         is_same = ((np.abs(ours.boxes - box).max(axis=1, initial=0) <= MAX_BOX_DIFFERENCE)
-                   & (np.abs(ours.scores - score) <= MAX_SCORE_DIFFERENCE) & (ours.labels == label))
+                   & (np.abs(ours.scores - score) <= MAX_FINDING_DIFFERENCE) & (ours.labels == label))
         matches.append(int(is_same.argmax()) if is_same.any() else None)
     return matches
 
@@ -122,7 +124,7 @@ def match_findings(ours: ImagePrediction, theirs: ImagePrediction) -> list[int |
 def has_equal(prediction: ImagePrediction, index: int) -> bool:
     """Tell whether another finding of a prediction has the score of one, to what rounding differs."""
     differences = np.abs(np.delete(prediction.scores, index) - prediction.scores[index])
-    return bool((differences <= MAX_SCORE_DIFFERENCE).any())
+    return bool((differences <= MAX_FINDING_DIFFERENCE).any())
 
 
 def largest(our: np.ndarray, their: np.ndarray, name: str, what: str) -> float:
