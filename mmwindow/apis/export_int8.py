@@ -62,7 +62,7 @@ def export_int8(path: str | Path, calibration: str | Path, points: str | Path,
 
     Args:
         path: The exported model, ``.onnx``; the new one is ``<name>_int8.onnx``.
-        calibration: Folder of radiographs by which the ranges of values are chosen, best training ones.
+        calibration: Folder of radiographs by which the ranges of values are chosen.
         points: Point file on whose images both are scored.
         images: Their folder; None: ``images`` next to the point file or next to its folder.
 
@@ -74,8 +74,8 @@ def export_int8(path: str | Path, calibration: str | Path, points: str | Path,
         raise ValueError(f'{shorten(str(path))}: 8-bit weights are for models of one stage')
     records = read_point_file(points).records
     if len(records) < MIN_IMAGES:
-        raise ValueError(f'{shorten(str(points))}: {len(records)} images are too few to say that 8-bit '
-                         f'weights score as well; at least {MIN_IMAGES} are expected')
+        raise ValueError(f'{shorten(str(points))}: {len(records)} images are too few to say that '
+                         f'8-bit weights score as well; at least {MIN_IMAGES} are expected')
     folder = find_image_folder(points, records[0].file_name, images)
     model = RuntimeModel(path)
     settings = model.info.evaluation
@@ -177,9 +177,10 @@ def quantise(path: Path, out: Path, info: ModelInfo, sources: Sequence[ImageSour
         str(path), str(out), Frames(), quant_format=QuantFormat.QDQ, per_channel=True,
         activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
         op_types_to_quantize=list(OPERATORS), nodes_to_exclude=nodes_behind(onnx.load(str(path))))
-    data = out.read_bytes()
+    model = onnx.load(str(out))
+    del model.metadata_props[:]
     changed = replace(info, precision='int8')
-    out.write_bytes(write_metadata(data, {METADATA_KEY: changed.to_json()}))
+    out.write_bytes(write_metadata(model.SerializeToString(), {METADATA_KEY: changed.to_json()}))
 
 
 def nodes_behind(model: onnx.ModelProto) -> list[str]:

@@ -2,7 +2,6 @@
 import io
 import os
 import stat
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +79,7 @@ def read_graphs(data: bytes, name: str) -> tuple[bytes, ...]:
     """
     if not data.startswith(b'PK'):
         return (data, )
+    import zipfile  # not needed for one graph
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
@@ -102,6 +102,7 @@ def write_graphs(path: str | Path, graphs: Mapping[str, bytes] | bytes) -> None:
     if isinstance(graphs, bytes):
         Path(path).write_bytes(graphs)
         return
+    import zipfile
     with zipfile.ZipFile(path, 'w', zipfile.ZIP_STORED) as archive:
         for member, graph in graphs.items():
             archive.writestr(zipfile.ZipInfo(member), graph)
