@@ -2,8 +2,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import nn
-
 from mmwindow.models.heads.map_head import MapHead
 from mmwindow.runtime.decoders import (
     AnchorDecoder,
@@ -19,7 +17,7 @@ KNOWN_TYPES = dict(anchors='AnchorGenerator', points='MlvlPointGenerator',
                    deltas='DeltaXYWHBBoxCoder', distances='DistancePointBBoxCoder')
 
 
-def make_decoder_info(model: nn.Module) -> dict[str, Any]:
+def make_decoder_info(model: Any) -> dict[str, Any]:
     """Return the decoder of a detector as JSON data.
 
     Args:

@@ -88,6 +88,8 @@ class Normalised(nn.Module):
         ValueError: The preprocessor normalises otherwise.
     """
 
+    model: Any
+
     def __init__(self, model: nn.Module, preprocessor: Any) -> None:
         super().__init__()
         if not getattr(preprocessor, '_enable_normalize', False) or preprocessor.mean.numel() != 3:
@@ -136,7 +138,9 @@ class ProposalGraph(Normalised):
 class RegionGraph(nn.Module):
     """The second stage of Faster R-CNN, from what was read of each region."""
 
-    def __init__(self, model: nn.Module) -> None:
+    head: Any
+
+    def __init__(self, model: Any) -> None:
         super().__init__()
         self.head = model.roi_head.bbox_head
 
@@ -160,7 +164,7 @@ def make_graphs(model: nn.Module, input_size: Sequence[int]) -> tuple[Graph, ...
     double_neighbours(folded)
     preprocessor = model.data_preprocessor
     images = torch.zeros(EXAMPLE_BATCH, 1, *input_size, dtype=torch.uint8)
-    head = getattr(folded, 'bbox_head', None)
+    head: Any = getattr(folded, 'bbox_head', None)
     if isinstance(folded, SingleStageDetector) and isinstance(head, MapHead):
         return (trace(MapGraph(folded, preprocessor), images, 'images', ('map', 'score')), )
     if isinstance(folded, SingleStageDetector) and type(head) in (RetinaHead, FCOSHead):
@@ -199,7 +203,7 @@ def trace(module: nn.Module, example: Tensor, name: str, outputs: tuple[str, ...
     Raises:
         ValueError: torch cannot write it.
     """
-    buffer = io.BytesIO()
+    buffer: Any = io.BytesIO()
     options: dict[str, Any] = dict(dynamo=False) if 'dynamo' in (
         torch.onnx.export.__code__.co_varnames) else {}
     try:

@@ -149,7 +149,8 @@ class RuntimeModel:
         owners = np.repeat(np.arange(len(places)), [len(each) for each in proposals])
         regions = np.concatenate(proposals)
         levels = decoder.levels(regions)
-        inputs, order = {}, np.argsort(levels, kind='stable')
+        inputs: dict[str, np.ndarray] = {}
+        order = np.argsort(levels, kind='stable')
         for level in range(len(decoder.strides)):
             chosen = levels == level
             inputs |= {f'feature_{level}': outputs[f'feature_{level}'], f'regions_{level}':
