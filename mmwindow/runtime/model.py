@@ -137,7 +137,9 @@ class RuntimeModel:
         try:
             return dict(zip(names, session.run(names, dict(inputs)), strict=True))
         except Exception as error:  # its own types, which have no common one
-            raise ValueError(f'{self.name}: ONNX Runtime stops: {shorten(str(error))}') from error
+            advice = '; lower batch_size' if 'vailable memory' in str(error) else ''
+            raise ValueError(f'{self.name}: ONNX Runtime stops: {shorten(str(error))}{advice}'
+                             ) from error
 
     def _run_regions(self, outputs: Mapping[str, np.ndarray], places: Sequence[Place],
                      names: Sequence[str]) -> list[Decoded]:

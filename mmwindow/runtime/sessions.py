@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mmwindow.runtime.model_info import ModelInfo, read_info
 from mmwindow.runtime.onnx_file import OnnxContent, read_onnx
 from mmwindow.utils.messages import shorten
 
+MAX_MEMORY = 2 ** 32  # bytes that ONNX Runtime may take: a graph can ask for any number
 MAX_BYTES = 2 ** 30  # of a file; ResNet-50 takes 100 MB, an ONNX file at most 2 GB
 STAGES = ('stage1.onnx', 'stage2.onnx')
 INSTALL = 'pip install "mmwindow[runtime]", or pip install -r requirements/runtime.txt'
@@ -122,6 +124,17 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
+@lru_cache(maxsize=1)
+def limit_memory() -> None:
+    """Let ONNX Runtime take at most ``MAX_MEMORY`` in this process, in sessions that ask for it."""
+    onnxruntime = import_onnxruntime()
+    place = onnxruntime.OrtMemoryInfo('Cpu', onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0,
+                                      onnxruntime.OrtMemType.DEFAULT)
+    # Strategy 1: blocks of the size that is asked for, not of twice the last one.
+    onnxruntime.create_and_register_allocator(place, onnxruntime.OrtArenaCfg(
+        dict(max_mem=MAX_MEMORY, arena_extend_strategy=1)))
+
+
 def open_session(file: ModelFile, index: int, num_threads: int | None) -> Any:
     """Return a session of ONNX Runtime on the processor.
 
@@ -140,6 +153,8 @@ def open_session(file: ModelFile, index: int, num_threads: int | None) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    limit_memory()
+    options.add_session_config_entry('session.use_env_allocators', '1')
     try:
         return onnxruntime.InferenceSession(file.graphs[index], options,
                                             providers=['CPUExecutionProvider'])
