@@ -74,7 +74,7 @@ def export(model: str | Path, out: str | Path, checkpoint: str | Path | None = N
     info = describe_export(inferencer, files, cfg)
     graphs = make_graphs(inferencer.model, info.input_size)
     check_ending(out, len(graphs))
-    sources, origin = choose_images(images, cfg, num_images, inferencer.settings)
+    sources, origin = choose_images(images, cfg, num_images)
     with atomic_file(out) as part:
         write_model(part, [graph.content for graph in graphs], info)
         check = check_export(part, inferencer, sources, origin)
@@ -151,7 +151,7 @@ def evaluation_settings(cfg: Any) -> dict[str, Any]:
         for metric in metrics if metric.get('type') == 'FROCMetric'), {})
 
 
-def choose_images(images: str | Path | None, cfg: Any, number: int, settings: Any
+def choose_images(images: str | Path | None, cfg: Any, number: int
                   ) -> tuple[list[ImageSource], str]:
     """Return images to compare on, and where they are from, in words.
 
@@ -159,7 +159,6 @@ def choose_images(images: str | Path | None, cfg: Any, number: int, settings: An
         images: A folder or file; None: of the config's validation, else synthetic ones.
         cfg: The config; None where there is none.
         number: So many, evenly from all.
-        settings: Unused where images are read by the models.
 
     Raises:
         ValueError: The folder holds no image.

@@ -311,7 +311,10 @@ def read_regions(model: onnx.ModelProto, layers: Sequence[Any], channels: int) -
 
 
 def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Cut rows and columns of zeros off kernels, name the producer, and check the graph.
+    """Cut rows and columns of zeros off kernels, give each layer weights of its own, check the graph.
+
+    torch writes equal weights once, with an Identity for the others, which hides biases from ONNX
+    Runtime's 8-bit weights.
 
     A kernel of 4 x 4 whose first row and column are zeros (TensorFlow's padding, see ``SameConv2d``)
     is one of 3 x 3 that begins a pixel later, and ONNX can pad each side by its own number.
@@ -320,6 +323,13 @@ def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
         model: Is changed.
     """
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in list(model.graph.node):
+        if node.op_type == 'Identity' and node.input[0] in weights:
+            tensor = model.graph.initializer.add()
+            tensor.CopyFrom(weights[node.input[0]])
+            tensor.name = node.output[0]
+            weights[tensor.name] = tensor
+            model.graph.node.remove(node)
     for node in model.graph.node:
         if node.op_type != 'Conv' or node.input[1] not in weights:
             continue

@@ -1,4 +1,6 @@
 """Static 8-bit weights, kept only where a model scores as well with them."""
+import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -173,14 +175,28 @@ def quantise(path: Path, out: Path, info: ModelInfo, sources: Sequence[ImageSour
             frame = next(self.frames, None)
             return None if frame is None else dict(images=frame.pixels[None, None])
 
-    quantize_static(
-        str(path), str(out), Frames(), quant_format=QuantFormat.QDQ, per_channel=True,
-        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-        op_types_to_quantize=list(OPERATORS), nodes_to_exclude=nodes_behind(onnx.load(str(path))))
+    with quiet_root_logger():
+        quantize_static(
+            str(path), str(out), Frames(), quant_format=QuantFormat.QDQ, per_channel=True,
+            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            op_types_to_quantize=list(OPERATORS),
+            nodes_to_exclude=nodes_behind(onnx.load(str(path))))
     model = onnx.load(str(out))
     del model.metadata_props[:]
     changed = replace(info, precision='int8')
     out.write_bytes(write_metadata(model.SerializeToString(), {METADATA_KEY: changed.to_json()}))
+
+
+@contextlib.contextmanager
+def quiet_root_logger() -> Iterator[None]:
+    """Keep the advice that ONNX Runtime's calibration gives by the root logger off the screen."""
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def nodes_behind(model: onnx.ModelProto) -> list[str]:
