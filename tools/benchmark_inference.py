@@ -4,9 +4,9 @@
 Timed is the network alone, from frames to maps and image scores, one image at a time: reading and
 findings are the same functions in both. Weights are random, which does not matter to speed; 8-bit
 weights are calibrated on synthetic radiographs. CPU time is that of the process, all threads of it;
-calls take turns, and the median of some repeats (a third as many for ResNet-50) is printed. Images per
-second are what the threads would do at that CPU time, each on a core of its own. The time to start is
-CPU time of fresh processes, too.
+calls take turns, and the median of some repeats (a third as many for ResNet-50) is printed. Images
+per second are what the threads would do at that CPU time, each on a core of its own. Starts are timed
+in fresh processes, CPU time, too.
 
     python tools/benchmark_inference.py --out results/inference.json
 """
