@@ -242,7 +242,10 @@ class ModelOperatingPoints:
             training_data=self.training_data, num_images=self.num_images,
             num_patients=self.num_patients,
             input_size=None if self.input_size is None else list(self.input_size),
-            preprocessing=self.preprocessing, versions=dict(self.versions),
+            preprocessing=self.preprocessing,
+            # torch's version is a class of its own, which no checkpoint of data holds.
+            versions={name: None if version is None else str(version)
+                      for name, version in self.versions.items()},
             classes=[dict(name=name, images=plain(points.images), findings=plain(points.findings),
                           reasons=dict(points.reasons)) for name, points in self.classes.items()])
 

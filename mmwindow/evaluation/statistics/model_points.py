@@ -1,5 +1,4 @@
 """The operating points of a model, for images and findings of each class, from validation events."""
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -115,17 +114,25 @@ def choose_point(events: Sequence[ImageEvents], rule: str, target: float | None,
     point = choose_operating_point(events, rule, target, fp_denominator, same_scale)
     if not np.isfinite(point.threshold):
         return None, point.note or f'no finite threshold keeps to {point.describe()}'
+    return replace(point, chosen_on=None, intervals=own_intervals(point, events, seed),
+                   threshold_interval=threshold_interval(point, events, num_resamples, seed)), ''
+
+
+def own_intervals(point: OperatingPoint, events: Sequence[ImageEvents], seed: int
+                  ) -> dict[str, tuple[float, float, float]]:
+    """Return what a threshold does on the images it was chosen on, name to estimate, low, high end.
+
+    Findings are counted where the events reach down to the threshold.
+    """
     floors = [event.floor for event in events if event.floor is not None]
-    intervals = {}
-    if not floors or point.threshold >= max(floors):
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # that they are those it was chosen on: known
-            applied = apply_operating_point(point, events, seed=seed)
-        intervals = {name: (interval.estimate, interval.low, interval.high) for name in (
-            'sensitivity', 'specificity', 'recall', 'fp_rate')
+    names = ['sensitivity', 'specificity', 'recall', 'fp_rate']
+    if floors and point.threshold < max(floors):
+        nothing = dict(recall_levels=np.zeros(0), fp_levels=np.zeros(0),
+                       fp_changes=np.zeros(0, np.int32), recalled_levels=None, floor=None)
+        events, names = [replace(event, **nothing) for event in events], names[:2]
+    applied = apply_operating_point(replace(point, chosen_on=None), events, seed=seed)
+    return {name: (interval.estimate, interval.low, interval.high) for name in names
             if (interval := getattr(applied, name)) is not None}
-    return replace(point, intervals=intervals, threshold_interval=threshold_interval(
-        point, events, num_resamples, seed)), ''
 
 
 def too_few_reason(units: Units, positives: NDArray[Any], rule: str, fp_denominator: str) -> str:
