@@ -200,7 +200,8 @@ def settings_lines(result: EvaluationResult) -> list[str]:
     settings = [[key, ', '.join(f'{entry:g}' for entry in value) if isinstance(value, tuple) else
                  value] for key, value in result.settings.items()]
     counts = [[key.replace('_', ' '), value] for key, value in result.counts.items()]
-    return ['## How', '', *table(['setting', 'value'], settings), *table(['counted', ''], counts)]
+    return ['## How', '', *table(['setting', 'value'], settings),
+            *(table(['counted', ''], counts) if counts else [])]
 
 
 def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],

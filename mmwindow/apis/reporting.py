@@ -43,11 +43,11 @@ def safely(verb: str, write: Callable[[], ReportOutcome]) -> ReportOutcome | Non
 
 def loader_settings(loader: Any) -> ImageSettings | None:
     """Return how the data set of a loader reads images; None where that is not known."""
-    dataset = getattr(loader, 'dataset', None)
+    dataset: Any = getattr(loader, 'dataset', None)
     while getattr(dataset, 'dataset', None) is not None:
         dataset = dataset.dataset
     try:
-        return image_settings(dataset.pipeline.transforms)  # type: ignore[union-attr]
+        return image_settings(dataset.pipeline.transforms)
     except (AttributeError, ValueError):
         return None
 

@@ -15,6 +15,7 @@ from mmwindow.evaluation.results import (
 )
 from mmwindow.evaluation.statistics.calibration import Calibration, measure_calibration
 from mmwindow.evaluation.statistics.intervals import Interval
+from mmwindow.evaluation.statistics.model_points import without_findings
 from mmwindow.evaluation.statistics.operating_point import (
     OperatingPointResult,
     apply_operating_point,
@@ -191,10 +192,7 @@ def apply_level(point: OperatingPoint, level: str, events: Sequence[ImageEvents]
         ValueError: Findings were not looked at so far down.
     """
     if level == 'images':
-        nothing: dict[str, Any] = dict(
-            recall_levels=np.zeros(0), fp_levels=np.zeros(0), fp_changes=np.zeros(0, np.int32),
-            recalled_levels=None, recalled_changes=None, floor=None)
-        events = [replace(img, **nothing) for img in events]
+        events = without_findings(events)
         point = replace(point, fp_denominator='all')
     elif not point.same_scale or any(img.score < max([-np.inf, *img.fp_levels, *img.recall_levels])
                                      for img in events):

@@ -308,13 +308,13 @@ def point_sentence(name: str, point: OperatingPoint | None, where: str) -> str:
             f'{where}.{note}')
 
 
-def value_or_reason(part: AtThreshold, key: str) -> str:
+def value_or_reason(part: AtThreshold, key: str, with_note: bool = True) -> str:
     """Return a number at a threshold with its interval, or why there is none."""
     interval = part.intervals.get(key)
     if interval is None:
         return f'none: {part.reasons.get(key, "not counted")}'
     return format_with_interval(interval.estimate, interval) + (
-        f'; {interval.note}' if interval.note else '')
+        f'; {interval.note}' if interval.note and with_note else '')
 
 
 def calibration_section(calibration: Calibration | None) -> list[str]:
@@ -350,5 +350,6 @@ def by_field_section(entry: ClassNumbers) -> list[str]:
         if parts:
             lines += [f'### At the stored threshold, by {key}', '', *table(
                 [key, *TITLES.values()],
-                [[part.name, *(value_or_reason(part, name) for name in TITLES)] for part in parts])]
+                [[part.name, *(value_or_reason(part, name, False) for name in TITLES)]
+                 for part in parts])]
     return lines
