@@ -31,8 +31,8 @@ class DensePointHead(MapHead):
         num_convs: Number of 3 x 3 convolutions with ReLU before the last one, shared by all levels.
         image_window: Config of a loss, such as ``dict(type='WindowLoss', loss_weight=0.5)``: the
             image is one more level of the pyramid, a cell whose bounds are both the image's label.
-            Its logit, from the mean of the coarsest level, is added to every cell's; the cells' losses
-            do not reach it. None leaves it out.
+            Its logit, from the mean of the coarsest level, is added to every cell's; the cells'
+            losses do not reach it. None leaves it out.
         maximum_window: Config of a loss of the merged map: ``dict(type='MaximumWindowLoss')``.
             None leaves it out.
         train_cfg: Unused; mmdet's detectors pass it.

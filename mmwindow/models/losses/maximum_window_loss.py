@@ -36,7 +36,8 @@ def cells_of_points(points: Tensor, inside: Tensor, stride: float) -> list[Tenso
     """
     if not len(points):
         return []
-    distances = torch.stack([distance_to_nearest(point[None], *inside.shape, stride)
+    num_rows, num_columns = inside.shape
+    distances = torch.stack([distance_to_nearest(point[None], num_rows, num_columns, stride)
                              for point in points])
     nearest = distances.argmin(0)
     return [inside & (nearest == index) for index in range(len(points))]
