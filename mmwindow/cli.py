@@ -26,6 +26,8 @@ VERBS = {
     'splits': VerbEntry('mmwindow.apis.commands.splits', 'divide a point file by patient'),
     'folds': VerbEntry('mmwindow.experiments.commands.folds',
                        'train and test many configs over folds'),
+    'tune': VerbEntry('mmwindow.experiments.commands.settings',
+                      'compare settings on images kept aside, over folds'),
     'tables': VerbEntry('mmwindow.experiments.commands.tables',
                         "the paper's tables and figures from finished runs"),
     'quickstart': VerbEntry('mmwindow.experiments.commands.quickstart',
