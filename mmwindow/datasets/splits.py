@@ -173,7 +173,7 @@ def write_rest(path: str | Path, without: str | Path, out: str | Path) -> Path:
         unit for unit, record in zip(units, records, strict=True) if record.img_id in left_out}
     if shared or not kept:
         raise ValueError(f'{without}: ' + (
-            f'the patients {name_some(sorted(map(str, shared)))} have images in it and outside it; '
+            f'{name_some(sorted(map(str, shared)))} have images in it and outside it; '
             'divide by patient' if shared else f'it has all images of {path}; nothing is left'))
     return write_point_file(out, split_content(load_point_json(path), dict(rest=kept))['rest'])
 

@@ -236,9 +236,9 @@ def describe_tuning(candidates: Sequence[Candidate], reference: str) -> str:
             else str(row['runs_to_see_a_hundredth'])])
     return markdown_table(rows) + (
         f'\n\nDifferences are the setting minus {reference}, on the same images, the mean over '
-        'folds; in brackets 95 % intervals that resample patients within folds, for these trainings. The '
-        'deviation over folds has the chances of the trainings in it; the last column says how many '
-        f'trainings of each setting would show a true difference of {VISIBLE:g} (power 80 %).')
+        'folds; in brackets 95 % intervals that resample patients within folds, for these trainings. '
+        'The deviation over folds has the chances of the trainings in it; the last column says how '
+        f'many trainings of each setting would show a true difference of {VISIBLE:g} (power 80 %).')
 
 
 def describe_candidates(candidates: Sequence[Candidate], settings: Settings, command_line: str,

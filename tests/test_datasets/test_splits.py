@@ -191,7 +191,7 @@ def test_the_rest_of_a_point_file_has_all_other_images_with_their_points(tmp_pat
 
 
 @pytest.mark.parametrize('groups, left_out, message', [
-    (['a', 'a', 'b', 'c'], [0], 'patients a have images in it and outside it'),
+    (['a', 'a', 'b', 'c'], [0], 'group a.* have images in it and outside it'),
     (['a', 'a', 'b', 'c'], [0, 1, 2, 3], 'nothing is left')])
 def test_a_part_that_cannot_be_left_out_is_named(tmp_path, groups, left_out, message):
     path, without = rest_files(tmp_path, groups, left_out)
