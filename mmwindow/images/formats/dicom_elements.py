@@ -22,7 +22,7 @@ META = re.compile(rb'\x02\0[\0-\x13]\0(UL|OB|UI)')  # the first element where th
 LONG_VALUES = (b'OB', b'UN', b'OW', b'SQ', b'UT')
 INSTALL = 'pip install "mmwindow[dicom]", or pip install -r requirements/dicom.txt'
 LOGGER = logging.getLogger('pydicom')
-META_BYTES = 2 ** 16  # the file meta information ends before
+META_BYTES = 2 ** 14  # the file meta information ends before
 DEFLATED = '1.2.840.10008.1.2.1.99'
 
 
