@@ -101,7 +101,10 @@ def import_annotations(source: str | Path, out: str | Path, images: str | Path |
     # Read before it takes its place: what we write, we can read.
     with atomic_file(path) as part:
         write_point_file(part, assembly.content, indent=1)
-        point_file = read_point_file(part, readers='all')
+        try:
+            point_file = read_point_file(part, readers='all')
+        except ValueError as error:
+            raise ValueError(str(error).replace(part.name, path.name)) from error
     positives = [record for record in point_file.records if record.points]
     labels = Counter(label for record in point_file.records for label in record.labels)
     groups = Counter(record.group for record in point_file.records)

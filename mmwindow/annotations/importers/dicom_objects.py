@@ -135,8 +135,8 @@ def read_instances(elements: Elements, sequence: int, where: str) -> list[str]:
         uid, sop_class = item.text(REFERENCED_INSTANCE), item.text(REFERENCED_CLASS)
         if not uid:
             raise ValueError(f'{where}: a reference without ReferencedSOPInstanceUID')
-        frames = item.decimals(REFERENCED_FRAME)
-        if any(frame != 1 for frame in frames):
+        frames = [frame for frame in item.decimals(REFERENCED_FRAME) if frame != 1]
+        if frames:
             raise ValueError(f'{where}: marks frame {frames[0]:g} of an image of several frames, '
                              'which are not read; save the annotated frame as an image of its own')
         if not sop_class.startswith(NO_IMAGES):

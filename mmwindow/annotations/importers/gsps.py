@@ -142,7 +142,7 @@ class _State:
         texts = [' '.join(text.characters(TEXT).split()) for text in item.items(TEXTS)]
         texts = list(dict.fromkeys(filter(None, texts)))
         if len(texts) > 1:
-            raise ValueError(f'{where}: its annotation has {len(texts)} texts; one is expected, which '
+            raise ValueError(f'{where}: its annotation has {len(texts)} texts; one is expected, that '
                              'is the class (--label-attribute text)')
         return texts[0] if texts else self.options.label
 

@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='of a CSV: image, x, y, x1, y1, x2, y2, width, height, class, patient, '
                              'reader')
     parser.add_argument('--label', default='finding', help='class of findings that have none')
-    parser.add_argument('--label-attribute', metavar='NAME', help='that holds the class (VIA); of presentation states: text or '
-                        'layer')
+    parser.add_argument('--label-attribute', metavar='NAME', help='that holds the class (VIA); of '
+                        'presentation states: text or layer')
     parser.add_argument('--pixel-origin', type=int, default=0, metavar='0|1', help='1: pixels count '
                         'from one, as in the files of the PASCAL challenges (VOC)')
     parser.add_argument('--mask-values', default='finding', metavar='finding|instance|class',

@@ -22,6 +22,7 @@ META = re.compile(rb'\x02\0[\0-\x13]\0(UL|OB|UI)')  # the first element where th
 LONG_VALUES = (b'OB', b'UN', b'OW', b'SQ', b'UT')
 INSTALL = 'pip install "mmwindow[dicom]", or pip install -r requirements/dicom.txt'
 LOGGER = logging.getLogger('pydicom')
+UNDEFINED = 0xffffffff  # length of a sequence that has an end of its own
 META_BYTES = 2 ** 14  # the file meta information ends before
 DEFLATED = '1.2.840.10008.1.2.1.99'
 
@@ -282,6 +283,10 @@ class Elements:
         """
         if tag not in self._data_set:
             return []
+        raw = self._data_set.get_item(tag)
+        length = getattr(raw, 'length', UNDEFINED)  # pydicom takes what is left of a cut sequence
+        if length not in (UNDEFINED, len(raw.value or b'')):
+            raise DamagedImageError('DICOM: a sequence is cut short')
         try:
             with silence():
                 return [Elements(item) for item in self._data_set[tag].value or ()]

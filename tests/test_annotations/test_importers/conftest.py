@@ -42,6 +42,7 @@ def dicom_image(name, patient=ID, **elements):
     image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 16, 12, 11, 0
     image.WindowCenter, image.WindowWidth = 2048, 4096
     image.ImageLaterality, image.ViewPosition, image.ImagerPixelSpacing = 'L', 'AP', [.15, .15]
+    image.PatientOrientation, image.Manufacturer = ['L', 'F'], 'x'
     image.SeriesNumber, image.InstanceNumber = 1, 1
     ramp = np.arange(height * width).reshape(height, width) % 4096
     image.PixelData = ramp.astype('<u2').tobytes()
