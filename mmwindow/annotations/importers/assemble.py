@@ -50,6 +50,8 @@ class AssemblySettings:
         patients_from: 'auto', 'dicom' or 'none', as
             :class:`~mmwindow.annotations.importers.patients.PatientNames` has it.
         keep_ids: Whether identifiers of DICOM files stay; else patients are numbered.
+        fields: Entries of the source to keep, by which results can be told apart; None: all. What
+            DICOM files say (:mod:`~mmwindow.annotations.importers.dicom_fields`) is kept anyway.
         classes: Class names to take, in this order; all if empty. Others are left out and counted.
         rename: Class name of the source to ours.
     """
@@ -62,6 +64,7 @@ class AssemblySettings:
     rename: dict[str, str] = field(default_factory=dict)
     patients_from: str = 'auto'
     keep_ids: bool = False
+    fields: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name, value, known in (('points_from', self.points_from, POINT_RULES),
@@ -202,7 +205,7 @@ def _add_image(content: dict[str, Any], image: SourceImage, file: FileInfo, is_d
     if image.readers:
         entry['readers'] = list(image.readers)
     for key, value in image.fields.items():
-        if value != '':
+        if value != '' and (settings.fields is None or key in settings.fields):
             entry.setdefault(key, value)
     if is_dicom:
         for key, value in dicom_fields(file.tags()).items():

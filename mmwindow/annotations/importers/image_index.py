@@ -1,4 +1,5 @@
 """The image files that annotations are of: found by name, sizes and orientation by their headers."""
+import re
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from mmwindow.images.formats.header import ImageHeader
 from mmwindow.utils.messages import name_some, quote, shorten
 
 DICOM_SUFFIX = '.dcm'  # or any other, or none: their beginning tells
+UPLOAD = re.compile(r'^[0-9a-f]{8}-')  # what Label Studio puts before the name of an uploaded file
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.pgm', DICOM_SUFFIX)
 
 
@@ -118,6 +120,11 @@ class ImageIndex:
         """DICOM images."""
         return len(self._dicom)
 
+    @property
+    def dicom_places(self) -> set[str]:
+        """Paths in the folder of its DICOM images."""
+        return {file.place for file in self._dicom}
+
     def find_uid(self, uid: str, where: str) -> FileInfo | None:
         """Return the DICOM file of an image by its SOPInstanceUID, None where there is none.
 
@@ -135,15 +142,16 @@ class ImageIndex:
         return found[0] if found else None
 
     def find_upload(self, name: str, where: str) -> FileInfo:
-        """Return the file whose name became this one when it was uploaded.
+        """Return the file whose name became this one when it was uploaded, or the uploaded one.
 
         Raises:
             ValueError: None or several fit.
         """
-        found = self._by_upload.get(upload_name(name), [])
-        if len(found) == 1:
-            return found[0]
-        return self.find(name, where)  # under its own name, or says what is wrong
+        for uploaded in (name, UPLOAD.sub('', name)):
+            found = self._by_upload.get(upload_name(uploaded), [])
+            if len(found) == 1:
+                return found[0]
+        return self.find(uploaded, where)  # it says what is wrong
 
     def find(self, name: str, where: str) -> FileInfo:
         """Return the file that a source means.

@@ -22,6 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='receives points.json')
     parser.add_argument('--format', help='of SOURCE; recognised if left out')
     parser.add_argument('--copy', action='store_true', help='copy the images into FOLDER/images')
+    parser.add_argument('--anonymous-names', action='store_true',
+                        help='with --copy: images get running names and are PNG of their pixels '
+                             'alone; patients are numbered, columns of SOURCE left out (--fields)')
+    parser.add_argument('--names-table', type=Path, metavar='FILE',
+                        help='receives old and new names, for you alone; not in --out')
+    parser.add_argument('--fields', metavar='A,B', help='columns of SOURCE by which results can be '
+                        'told apart; default: all, with --anonymous-names none')
     parser.add_argument('--points-from', default='centre', metavar='RULE',
                         help='of boxes, polygons and masks: their centre (default), or drawn: one '
                              'to four points inside, as an annotator would click')
@@ -56,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
     """Import, and print what came out."""
     from mmwindow.annotations.importers.assemble import AssemblySettings
     from mmwindow.annotations.importers.options import ImportOptions
-    from mmwindow.apis.annotation_files import import_annotations
+    from mmwindow.apis.annotation_files import OutputSettings, import_annotations
     options = ImportOptions(
         columns=parse_pairs(args.columns, '--columns'), label=args.label,
         label_attribute=args.label_attribute, pixel_origin=args.pixel_origin,
@@ -68,7 +75,9 @@ def run(args: argparse.Namespace) -> None:
         patient_pattern=None if is_word else args.patients,
         patients_from=args.patients if is_word else 'auto', keep_ids=args.keep_ids,
         rename=parse_pairs(args.rename, '--rename'),
-        classes=tuple(args.classes.split(',')) if args.classes else ())
+        classes=tuple(args.classes.split(',')) if args.classes else (),
+        fields=None if args.fields is None else tuple(filter(None, args.fields.split(','))))
+    output = OutputSettings(args.copy, args.anonymous_names, args.names_table)
     report = import_annotations(args.source, args.out, args.images, options, settings, args.format,
-                                args.copy)
+                                output)
     print('\n'.join(report.lines()))

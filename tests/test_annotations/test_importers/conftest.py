@@ -1,4 +1,4 @@
-"""DICOM images, reports and presentation states, written by pydicom; tests with highdicom use them."""
+"""DICOM images, reports and presentation states, written by pydicom alone."""
 import io
 from types import SimpleNamespace
 
