@@ -19,7 +19,6 @@ from mmwindow.images.dicom_tags import PatientNumbers
 from mmwindow.utils.files import atomic_file, write_text
 from mmwindow.utils.messages import shorten
 
-
 RUNNING_NAME = re.compile(r'^\d{6,}\.png$')
 
 

@@ -272,7 +272,8 @@ def test_uploads_to_label_studio_are_found_under_their_first_names(file, place, 
 
 
 def test_of_two_files_an_upload_is_that_of_exactly_its_name_or_none(tmp_path):
-    source = write_upload(tmp_path, '/data/upload/1/8f3a2b1c-a_b.png', 'a b.png', 'a_b.png', 'a (b).png')
+    source = write_upload(tmp_path, '/data/upload/1/8f3a2b1c-a_b.png', 'a b.png', 'a_b.png',
+                          'a (b).png')
     report = import_annotations(source, tmp_path / 'out', tmp_path / 'images')
     assert read_point_file(report.path).records[0].file_name == 'a_b.png'
     (tmp_path / 'images' / 'a_b.png').rename(tmp_path / 'images' / 'a_(b).png')
