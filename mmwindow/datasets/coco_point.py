@@ -111,6 +111,8 @@ class CocoPointDataset(BaseDetDataset):
         self.pipeline.transforms, reader = fuse_loading(self.pipeline.transforms)
         problems, turned = check_image_files(
             records if self.check_images else [], folder, settings, reader)
+        if reader and reader.cache and reader.cache.problem:
+            print_log(reader.cache.problem, 'current', logging.WARNING)
         if turned:
             print_log(f'{self.ann_file}: {describe_turned(turned)}', 'current', logging.WARNING)
         if problems:

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import os
 import time
-import warnings
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -111,8 +110,8 @@ def digest(content: bytes) -> bytes:
 class ImageCache:
     """A folder of decoded images, for any number of processes at a time.
 
-    A cache that cannot be written (a full disk, a read-only folder, its limit) says so once and is
-    read only from there on: a training never ends for its cache.
+    A cache that cannot be written (a full disk, a read-only folder, its limit) is read only from
+    there on, and ``problem`` says why: a training never ends for its cache.
 
     Args:
         place: As for :func:`default_folder`.
@@ -120,7 +119,10 @@ class ImageCache:
 
     Attributes:
         folder: Where the files lie.
-        damaged: How many damaged entries this process has met; they are made again.
+        problem: Why nothing more is kept, with its fix; '' while everything is.
+        num_found: How many images this process has found,
+        num_kept: has written,
+        num_damaged: has met as damaged entries, which are made again.
     """
 
     def __init__(self, place: str | Path | None = None, limit: int | None = None) -> None:
@@ -128,16 +130,11 @@ class ImageCache:
         if limit is None:
             given = os.environ.get(LIMIT)
             limit = check_limit(given) if given else DEFAULT_LIMIT
-        self.damaged = 0
+        self.problem = ''
+        self.num_found = self.num_kept = self.num_damaged = 0
         self.mark = decoder_mark()
         self._space = CacheSpace(self.folder, limit)
-        self._writable = True
         self._made = False
-
-    @property
-    def is_writable(self) -> bool:
-        """Whether new entries are kept; False after the first that could not be."""
-        return self._writable
 
     def key(self, content_digest: bytes, settings: ImageSettings, input_size: tuple[int, int]) -> bytes:
         """Return 32 bytes by which an image is found.
@@ -184,7 +181,7 @@ class ImageCache:
                 state = os.fstat(stream.fileno())
                 image = read_entry(stream, key, state.st_size)
         except DamagedEntryError:
-            self.damaged += 1
+            self.num_damaged += 1
             with contextlib.suppress(OSError):
                 path.unlink()
             return None
@@ -193,17 +190,19 @@ class ImageCache:
         if time.time() - state.st_mtime > TOUCH_AFTER:  # what is used stays: CacheSpace
             with contextlib.suppress(OSError):
                 os.utime(path)
+        self.num_found += 1
         return image
 
     def keep(self, key: bytes, image: FittedImage) -> None:
-        """Write an entry; where it cannot be written, say so once."""
+        """Write an entry, unless one could not be written before."""
         self._write(self._path(ENTRIES, key.hex()), *pack_entry(key, image))
+        self.num_kept += not self.problem
 
     def _path(self, kind: str, name: str) -> Path:
         return self.folder / kind / name[:2] / name
 
     def _write(self, path: Path, *parts: bytes | memoryview) -> None:
-        if not self._writable:
+        if self.problem:
             return
         try:
             self._make_folder()
@@ -213,11 +212,10 @@ class ImageCache:
                 for data in parts:
                     stream.write(data)
         except OSError as error:
-            self._writable = False
-            warnings.warn(f'{self.folder}: the cache of images takes no more '
-                          f'({error.strerror or error}); images that it lacks are decoded each time. '
-                          f'Set {PLACE} to another folder or {LIMIT} to more GiB, or take old '
-                          'images out by "mmwindow cache --clear"', RuntimeWarning, stacklevel=3)
+            self.problem = (
+                f'{self.folder}: the cache of images takes no more ({error.strerror or error}), and '
+                f'what it lacks is decoded each time; set {PLACE} to another folder or {LIMIT} to '
+                'more GiB, or take old images out by "mmwindow cache --clear"')
 
     def _make_folder(self) -> None:
         if self._made:

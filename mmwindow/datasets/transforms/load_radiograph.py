@@ -143,7 +143,9 @@ def fuse_loading(transforms: Sequence[object]) -> tuple[list, FittedReader | Non
     """
     steps = list(transforms)
     loader = steps[0] if steps else None
-    args = getattr(loader, 'backend_args', None) or {}
+    if not isinstance(loader, LoadImageFromFile):
+        return steps, None
+    args = loader.backend_args or {}
     if type(loader) not in (LoadImageFromFile, LoadRadiograph) or args.get('backend') != 'radiograph':
         return steps, None
     rest = [step for step in steps[1:] if not isinstance(step, LoadAnnotations)]
