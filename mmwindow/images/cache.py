@@ -37,9 +37,9 @@ from mmwindow.utils.environment import code_mark
 from mmwindow.utils.files import atomic_file, write_text
 
 PLACE, LIMIT = 'MMWINDOW_CACHE', 'MMWINDOW_CACHE_LIMIT'  # environment variables
-LIBRARIES = ('numpy', 'opencv-python', 'opencv-python-headless', 'opencv-contrib-python', 'simplejpeg',
-             'Pillow', 'pydicom', 'python-gdcm', 'pylibjpeg', 'pylibjpeg-openjpeg', 'pyjpegls',
-             'imagecodecs')
+LIBRARIES = ('numpy', 'opencv-python', 'opencv-python-headless', 'opencv-contrib-python',
+             'simplejpeg', 'Pillow', 'pydicom', 'python-gdcm', 'pylibjpeg', 'pylibjpeg-openjpeg',
+             'pyjpegls', 'imagecodecs')
 # Seconds after a file's last change before its time stamps are trusted: a second change within the
 # resolution of the stamps (2 s on FAT) and the drift of a file server's clock could not be seen.
 SETTLED = 10.
@@ -136,7 +136,8 @@ class ImageCache:
         self._space = CacheSpace(self.folder, limit)
         self._made = False
 
-    def key(self, content_digest: bytes, settings: ImageSettings, input_size: tuple[int, int]) -> bytes:
+    def key(self, content_digest: bytes, settings: ImageSettings, input_size: tuple[int, int]
+            ) -> bytes:
         """Return 32 bytes by which an image is found.
 
         Args:

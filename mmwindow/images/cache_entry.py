@@ -5,7 +5,8 @@ then takes longer than decoding a JPEG (docs/images.md).
 """
 import struct
 import zlib
-from typing import BinaryIO, NamedTuple
+from io import BufferedReader
+from typing import NamedTuple
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def pack_entry(key: bytes, image: FittedImage) -> tuple[bytes, memoryview]:
     return head + SUM.pack(zlib.crc32(head)), data
 
 
-def read_entry_head(stream: BinaryIO, key: bytes, file_size: int) -> EntryHead:
+def read_entry_head(stream: BufferedReader, key: bytes, file_size: int) -> EntryHead:
     """Read the head of an entry.
 
     Args:
@@ -70,9 +71,10 @@ def read_entry_head(stream: BinaryIO, key: bytes, file_size: int) -> EntryHead:
         DamagedEntryError: It is none, cut short, changed or of another key.
     """
     head = stream.read(HEAD_BYTES)
-    if len(head) != HEAD_BYTES or zlib.crc32(head[:HEAD.size]) != SUM.unpack_from(head, HEAD.size)[0]:
+    if len(head) != HEAD_BYTES or head[HEAD.size:] != SUM.pack(zlib.crc32(head[:HEAD.size])):
         raise DamagedEntryError('its head is damaged')
-    magic, found, rows, columns, height, width, channels, orientation, checksum = HEAD.unpack_from(head)
+    magic, found, rows, columns, height, width, channels, orientation, checksum = (
+        HEAD.unpack_from(head))
     if magic != MAGIC or found != key:
         raise DamagedEntryError('it is another entry than its name says')
     shape = (rows, columns) if channels == 1 else (rows, columns, channels)
@@ -82,7 +84,7 @@ def read_entry_head(stream: BinaryIO, key: bytes, file_size: int) -> EntryHead:
     return entry
 
 
-def read_entry(stream: BinaryIO, key: bytes, file_size: int) -> FittedImage:
+def read_entry(stream: BufferedReader, key: bytes, file_size: int) -> FittedImage:
     """Read an entry; the pixels may be written to.
 
     Args:
@@ -95,7 +97,7 @@ def read_entry(stream: BinaryIO, key: bytes, file_size: int) -> FittedImage:
     """
     head = read_entry_head(stream, key, file_size)
     data = bytearray(head.num_bytes)
-    if stream.readinto(data) != len(data) or zlib.crc32(data) != head.checksum:  # type: ignore[attr-defined]
+    if stream.readinto(data) != len(data) or zlib.crc32(data) != head.checksum:
         raise DamagedEntryError('its pixels are damaged')
     return FittedImage(np.frombuffer(data, np.uint8).reshape(head.shape), head.source_shape,
                        head.orientation)

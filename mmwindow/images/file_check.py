@@ -116,7 +116,8 @@ def check_image_files(records: Iterable[ImageRecord], folder: str | Path,
     records = list(records)
 
     def inspect(record: ImageRecord) -> tuple[str | None, int]:
-        return _inspect(Path(folder) / record.file_name, record.height, record.width, settings, reader)
+        return _inspect(Path(folder) / record.file_name, record.height, record.width, settings,
+                        reader)
 
     with ThreadPoolExecutor(max(1, min(MAX_THREADS, os.cpu_count() or 1))) as pool:
         for record, (problem, tag) in zip(records, pool.map(inspect, records), strict=True):

@@ -154,9 +154,9 @@ def fuse_loading(transforms: Sequence[object]) -> tuple[list, FittedReader | Non
     cache = args.get('cache')
     if not is_plain or not rest or type(rest[0]) is not ResizeToInput:
         if cache:
-            raise ValueError(f'cache is {quote(cache)}, but the pipeline cannot use one: ResizeToInput '
-                             'has to follow LoadImageFromFile, with LoadAnnotations alone between '
-                             'them; or set cache=False')
+            raise ValueError(f'cache is {quote(cache)}, but the pipeline cannot use one: '
+                             'ResizeToInput has to follow LoadImageFromFile, with LoadAnnotations '
+                             'alone between them; or set cache=False')
         return steps, None
     reader = FittedReader(
         rest[0].input_size, ImageSettings(args.get('bit_depth'), args.get('max_pixels', MAX_PIXELS)),
