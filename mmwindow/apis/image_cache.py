@@ -54,7 +54,7 @@ class ImageJob(NamedTuple):
 
 
 class ImageOutcome(NamedTuple):
-    """What became of it: 'found', 'made', 'made again', 'not kept' or 'unusable', with the problem."""
+    """What became of it: 'found', 'made', 'made again', 'not kept' or 'unusable', and why."""
 
     kind: str
     problem: str = ''

@@ -326,7 +326,7 @@ def test_dicom_is_kept_by_itself_and_others_when_asked(files, path, tmp_path):
             assert same(reader.read(each), read_fitted(each, reader.input_size))
         assert (len(entries(reader)) if cache else 0) == kept
     assert (tmp_path / 'own' / 'images' / 'CACHEDIR.TAG').is_file()
-    for setting in (1, '', 'no'.encode(), 2.5):
+    for setting in (1, '', b'no', 2.5):
         with pytest.raises(ValueError, match='cache is'):
             make_cache(setting)
 

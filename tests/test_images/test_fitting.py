@@ -1,4 +1,6 @@
 """What a network's input takes of an image: one channel gives what three equal ones give."""
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -6,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmwindow.images.decode import GrayImage, to_8_bit
-from mmwindow.images.fitting import FittedImage, check_input_size, fit_image, resize_pixels
+from mmwindow.images.fitting import (
+    FittedImage,
+    check_input_size,
+    find_shrinking,
+    fit_image,
+    resize_pixels,
+    shrink_with_opencv,
+)
 
 SIDES = st.integers(1, 90)
 
@@ -18,6 +27,47 @@ def test_a_grey_image_is_resized_as_its_three_channels(height, width, rows, colu
     three = resize_pixels(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR), rows, columns)
     one = cv2.cvtColor(resize_pixels(pixels, rows, columns), cv2.COLOR_GRAY2BGR)
     assert np.array_equal(one, three)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(2, 300), st.integers(2, 300), st.integers(1, 99), st.integers(1, 99),
+       st.integers(0, 99))
+def test_the_compiled_function_gives_the_bits_of_opencv(height, width, down, across, seed):
+    shrink = pytest.importorskip('mmwindow.images.area_numba', reason='numba is not used').shrink
+    rows, columns = max(1, height * down // 100), max(1, width * across // 100)
+    if rows == height or columns == width or not (height % rows or width % columns):
+        return
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.uint8)
+    assert np.array_equal(shrink(pixels, rows, columns), shrink_with_opencv(pixels, rows, columns))
+
+
+def test_images_of_full_size_shrink_to_the_bits_of_opencv():
+    generator = np.random.default_rng(0)
+    for shape, new in (((1955, 1841), (1024, 964)), ((1536, 1536), (1024, 1024)),
+                       ((1500, 900), (750, 450)), ((900, 700), (899, 699)), ((1000, 900), (7, 900))):
+        for channels in ((), (3, )):
+            pixels = generator.integers(0, 256, (*shape, *channels)).astype(np.uint8)
+            assert np.array_equal(resize_pixels(pixels, *new), shrink_with_opencv(pixels, *new))
+
+
+def test_grey_that_was_saved_in_colour_is_shrunk_as_grey():
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 40, 3)).astype(np.uint8)
+    assert fit_image(GrayImage(pixels), 20).pixels.shape == (20, 16, 3)
+    pixels[..., 1:] = pixels[..., :1]
+    image = fit_image(GrayImage(pixels), 20)
+    assert image.pixels.shape == (20, 16)
+    assert np.array_equal(image.to_bgr(), shrink_with_opencv(pixels, 20, 16))
+    pixels[49, 39, 2] ^= 1
+    assert fit_image(GrayImage(pixels), 20).pixels.ndim == 3
+
+
+def test_a_function_that_rounds_otherwise_is_not_taken(monkeypatch):
+    module = pytest.importorskip('mmwindow.images.area_numba', reason='numba is not used')
+    assert find_shrinking.__wrapped__() is module.shrink
+    monkeypatch.setattr(module, 'shrink', lambda *args: shrink_with_opencv(*args) ^ np.uint8(1))
+    assert find_shrinking.__wrapped__() is shrink_with_opencv
+    monkeypatch.setitem(sys.modules, 'mmwindow.images.area_numba', None)
+    assert find_shrinking.__wrapped__() is shrink_with_opencv
 
 
 def test_shrinking_averages_and_what_is_smaller_stays():
