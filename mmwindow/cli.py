@@ -23,6 +23,7 @@ VERBS = {
                         'turn the annotations of another tool into a point file'),
     'annotations': VerbEntry('mmwindow.apis.commands.annotations',
                              'export a point file for another tool'),
+    'cache': VerbEntry('mmwindow.apis.commands.cache', 'decode images before a training'),
     'splits': VerbEntry('mmwindow.apis.commands.splits', 'divide a point file by patient'),
     'folds': VerbEntry('mmwindow.experiments.commands.folds',
                        'train and test many configs over folds'),
