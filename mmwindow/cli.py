@@ -16,7 +16,8 @@ class VerbEntry(NamedTuple):
 
 VERBS = {
     'train': VerbEntry('mmwindow.apis.commands.train', 'train a model'),
-    'test': VerbEntry('mmwindow.apis.commands.test', 'test a checkpoint'),
+    'test': VerbEntry('mmwindow.apis.commands.test', 'test a model, also on images of another place'),
+    'browse': VerbEntry('mmwindow.apis.commands.browse', 'show what a model is taught, as a picture'),
     'evaluate': VerbEntry('mmwindow.apis.commands.evaluate',
                           'score saved predictions of any framework'),
     'import': VerbEntry('mmwindow.apis.commands.import_annotations',

@@ -106,7 +106,7 @@ def train_in_processes(folder: Path, num_processes: int, amp: bool) -> None:
 def train_run(folder: Path, launcher: str = 'none', amp: bool = False) -> None:
     """Train a run, from its newest checkpoint where there is one."""
     train(folder / 'config.py', work_dir=folder / 'training', launcher=launcher, amp=amp,
-          resume='auto')
+          resume='auto', report=False)  # the tables are
 
 
 def run(folder: Path, num_processes: int = 1, amp: bool = False,
@@ -136,7 +136,7 @@ def run(folder: Path, num_processes: int = 1, amp: bool = False,
     for split in state['splits']:
         test(write_split_config(folder / 'config.py', split, folder / split), checkpoint,
              work_dir=folder / split,
-             out=folder / predictions if predictions and split == 'test' else None)
+             out=folder / predictions if predictions and split == 'test' else None, report=None)
     write_json(folder / 'result.json', describe_result(
         folder, state, checkpoint, round(time.monotonic() - started, 1)))
 
