@@ -14,7 +14,7 @@ from mmwindow.apis.external_data import (
     shared_warnings,
     use_data,
 )
-from mmwindow.apis.test import Choice
+from mmwindow.apis.validation_watch import Choice
 from mmwindow.datasets.folds import file_checksum
 from mmwindow.utils.operating_points import ModelOperatingPoints
 

@@ -11,7 +11,7 @@ from mmwindow.apis import test as evaluate  # pytest would collect it under its 
 from mmwindow.apis import train
 from mmwindow.apis.model_files import find_model
 from mmwindow.apis.run_numbers import ReportSettings
-from mmwindow.apis.test import Choice
+from mmwindow.apis.validation_watch import Choice, ValidationWatch
 from mmwindow.cli import main
 from mmwindow.engine.checkpoint import find_best_checkpoint, load_own_checkpoint
 from mmwindow.engine.model_description import META_KEY, POINTS_KEY, read_description
@@ -167,6 +167,7 @@ def test_what_cannot_be_tested_is_one_line(trained, tmp_path, capsys):
             ([CONFIG], 'a config alone is no model'),
             ([tmp_path / 'gone'], 'no such file'),
             ([checkpoint], 'give --data'),
+            ([CONFIG, older, '--choose-threshold', 'youden'], 'no threshold can be stored'),
             ([older, '--data', place], 'does not describe its model'),
             ([CONFIG, checkpoint, '--config', CONFIG], 'one of them'),
             ([trained, '--data', tmp_path / 'gone'], 'no such folder or point file'),
@@ -207,3 +208,31 @@ def test_a_run_of_folds_is_found_by_its_folder(trained, tmp_path):
     found = find_model(tmp_path / 'fold0')
     assert found.folder == tmp_path / 'fold0/training' and found.checkpoint.parent == found.folder
     assert found.config == found.folder / CONFIG.name
+
+
+class FakeRunner:
+    hooks = ()
+
+    def __init__(self, **cfg):
+        self.cfg = cfg
+
+
+@pytest.mark.parametrize('choice, words', [
+    (dict(rule='luck'), 'luck'), (dict(rule='youden', target=.5), 'no target'),
+    (dict(rule='sensitivity', target=2), 'share'), (dict(budget=1), 'budget')])
+def test_an_operating_point_of_the_config_that_is_none_is_an_error_before_the_training(choice, words):
+    with pytest.raises(ValueError, match=f'operating_point of the config: .*{words}'):
+        ValidationWatch().before_train(FakeRunner(operating_point=choice))
+
+
+def test_the_config_says_how_a_threshold_is_chosen():
+    watch = ValidationWatch()
+    watch.before_train(FakeRunner(operating_point=dict(rule='sensitivity', target=.95)))
+    assert watch.rule == Choice('sensitivity', .95)
+    watch.before_train(FakeRunner())
+    assert watch.rule == Choice('fp_budget')
+
+
+def test_weights_at_an_address_are_mmengines_to_load():
+    found = find_model(CONFIG, 'https://models.invalid/a.pth')
+    assert found.checkpoint == 'https://models.invalid/a.pth' and found.run is None

@@ -17,6 +17,7 @@ from mmwindow.apis.run_numbers import ReportSettings, apply_points, fill_field
 from mmwindow.apis.run_report import ReportInputs, write_run_report
 from mmwindow.apis.training_log import TrainingLog, read_training_log
 from mmwindow.evaluation import FROCSettings, make_hit_rule, map_events, read_record
+from mmwindow.evaluation.events.floor import cut_events
 from mmwindow.evaluation.results import summarise
 from mmwindow.evaluation.statistics.model_points import choose_model_points
 from mmwindow.utils.operating_points import ClassOperatingPoints, OperatingPoint
@@ -134,13 +135,21 @@ def test_strata_are_in_the_report(tmp_path):
 
 
 def test_a_threshold_below_what_events_were_kept_down_to_still_serves_images():
-    events = [replace(img, floor=.4, fp_levels=img.fp_levels[img.fp_levels >= .4],
-                      fp_changes=img.fp_changes[img.fp_levels >= .4]) for img in draw_events(12, 12)]
+    events = [cut_events(img, .4) for img in draw_events(12, 12)]
     point = OperatingPoint(.2, 'sensitivity', .9, True, 'all', {}, 90)
     found = apply_points('all', ClassOperatingPoints(point, point), events, FAST)
     assert found.intervals['sensitivity'].estimate == 1.
     assert found.intervals['recall'] is None and 'floor' in found.reasons['recall'] or (
         'looked at down to 0.4' in found.reasons['recall'])
+
+
+def test_the_report_of_a_threshold_below_the_floor(tmp_path):
+    events = [cut_events(img.without_other_counts(), .4) for img in draw_events(12, 12)]
+    points = choose_model_points({'fracture': events}, 'sensitivity', 1.)
+    assert points.threshold('fracture', 'images') < .4
+    result = summarise({'fracture': events}, FROCSettings(budgets=(.01, )))
+    outcome = write_run_report(tmp_path, ReportInputs('A test', result, points), FAST)
+    assert outcome.problems == () and '| sensitivity of images | 1.000' in outcome.path.read_text()
 
 
 def test_without_matplotlib_numbers_stay(tmp_path, monkeypatch):
