@@ -139,6 +139,7 @@ def test_a_file_that_changes_while_it_is_read_leaves_no_record(reader, path, mon
         return content
     monkeypatch.setattr(fitted_reader, 'read_bytes', read_and_change)
     reader.read(path)
+    assert not list((reader.cache.folder / 'sources').glob('*/*'))
     monkeypatch.setattr(fitted_reader, 'read_bytes', read)
     assert same(reader.read(path), read_fitted(path, reader.input_size))
 
