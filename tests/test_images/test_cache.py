@@ -393,6 +393,11 @@ def test_where_it_lies(monkeypatch, tmp_path):
     monkeypatch.delenv('XDG_CACHE_HOME')
     monkeypatch.setenv('HOME', str(tmp_path / 'h'))
     assert default_folder() == tmp_path / 'h' / '.cache' / 'mmwindow' / 'images'
+    with monkeypatch.context() as patch:
+        patch.setattr(cache_module.Path, 'home', lambda: Path('~nobody at all').expanduser())
+        assert make_cache(None) is None
+        with pytest.raises(ValueError, match='set MMWINDOW_CACHE'):
+            make_cache(True)
     for limit in ('0', 'much', '-3', 'nan'):
         monkeypatch.setenv('MMWINDOW_CACHE_LIMIT', limit)
         with pytest.raises(ValueError, match='MMWINDOW_CACHE_LIMIT=50'):
