@@ -101,7 +101,11 @@ def import_annotations(source: str | Path, out: str | Path, images: str | Path |
     # Read before it takes its place: what we write, we can read.
     with atomic_file(path) as part:
         write_point_file(part, assembly.content, indent=1)
-        point_file = read_point_file(part, readers='all')
+        try:
+            point_file = read_point_file(part, readers='all')
+        except ValueError as error:  # of the source, whose name the user knows
+            name = f'{shorten(str(source))}: of the point file made of it'
+            raise ValueError(str(error).replace(shorten(str(part)), name)) from error
     positives = [record for record in point_file.records if record.points]
     labels = Counter(label for record in point_file.records for label in record.labels)
     groups = Counter(record.group for record in point_file.records)
