@@ -168,7 +168,8 @@ def test_yolo_lines_that_are_none(home):
         f'{new}: &{new} [{", ".join([f"*{old}"] * 8)}]\n'
         for old, new in zip('abcdefghijkl', 'bcdefghijklm', strict=True)) + 'names: [*m]\n'
     for text, words in (('names: !!python/object/apply:os.getcwd []', 'no YAML'),
-                        (bomb, r'no YAML .*an alias \(\*\)'), ('names: {0: f, a: g}', 'numbers of its')):
+                        (bomb, r'no YAML .*an alias \(\*\)'),
+                        ('names: {0: f, a: g}', 'numbers of its')):
         (home / 'labels' / 'data.yaml').write_text(text)
         with pytest.raises(ValueError, match=f'data.yaml: .*{words}'):
             import_annotations(home / 'labels', home / 'out', home / 'images', format_name='yolo')

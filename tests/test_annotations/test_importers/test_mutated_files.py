@@ -17,10 +17,11 @@ from fuzzing.harness import EQUAL, FAULT, REJECTED, VALID, check_seeds  # noqa: 
 READERS = {reader.name.removeprefix('import-').replace('-', '_'): reader
            for reader in readers_importers.READERS}
 NUM_CASES, SEED = 60, 5
+OF_DICOM = {'sr', 'gsps'}  # their seeds need more than a page: see test_dicom_sr.py, test_gsps.py
 
 
 def test_every_importer_is_tried():
-    assert set(READERS) == set(FORMATS)
+    assert set(READERS) == set(FORMATS) - OF_DICOM
 
 
 @pytest.mark.parametrize('name', READERS)
