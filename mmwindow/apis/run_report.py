@@ -2,6 +2,7 @@
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -192,13 +193,14 @@ def class_figures(label: int, entry: ClassNumbers, inputs: ReportInputs, setting
         if across is None or up is None:
             return []
         return [CurveMark('threshold', 1 - across.estimate if flip else across.estimate,
-                          up.estimate)]
+                          up.estimate, kind='stored ')]
 
     def draw_froc(path: Path) -> None:
-        try:
-            band = froc_band(entry.result.events, how, right, num_rates=26, **drawn)
-        except ValueError:  # one patient, or events that were not kept far enough down
-            band = None
+        band = None
+        for end in (right, max(how.budgets)):  # events may not be kept as far down as the axis goes
+            with suppress(ValueError):  # also of one patient
+                band = froc_band(entry.result.events, how, end, num_rates=26, **drawn)
+                break
         plot_froc(entry.result.froc, path, how.budgets, right, band, how.convention,
                   operating_points=mark('fp_rate', 'recall', False))
 
