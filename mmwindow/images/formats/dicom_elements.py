@@ -265,7 +265,10 @@ class Elements:
                 value = self._data_set[tag].value
         except Exception as error:  # as above
             raise DamagedImageError(f'DICOM: a text ends in {type(error).__name__}') from None
-        return '' if value is None else str(value).strip(' \0')
+        text = '' if value is None else str(value).strip(' \0')
+        if '\ufffd' in text:  # what pydicom puts for bytes that it cannot read
+            raise DamagedImageError('DICOM: a text is not in the character set that the file names')
+        return text
 
     def kind(self, tag: int) -> str:
         """Return the value representation that the file states, '' where it does not."""
