@@ -109,8 +109,9 @@ def _find_image(data: dict[str, Any], where: str) -> str:
             continue
         parts = urlsplit(value)
         # Files of a local folder: /data/local-files/?d=folder/a.png
-        place = parse_qs(parts.query).get('d', [unquote(parts.path)])[0]
-        if place.lower().endswith(IMAGE_SUFFIXES):
+        local = parse_qs(parts.query).get('d')
+        place = local[0] if local else unquote(parts.path)
+        if local or key == 'image' or place.lower().endswith(IMAGE_SUFFIXES):  # DICOM has no ending
             named[key] = place
     if 'image' not in named and len(named) != 1:
         raise ValueError(f'{where}: its data name {len(named)} images '

@@ -132,7 +132,11 @@ def test_what_a_dicom_file_says_of_its_patient_stays_there(dicom, dicom_folder, 
     assert first.fields == dict(modality='DX', laterality='L', view='AP', pixel_spacing=.15,
                                 pixel_spacing_at='detector')
     for name in EXPORTERS:
-        export_annotations(report.path, tmp_path / 'out' / name, name)
+        path = tmp_path / 'out' / name
+        export_annotations(report.path, path, name)
+        again = import_annotations(path, tmp_path / 'out' / 'again', dicom_folder, format_name=name)
+        assert [record.points for record in read_point_file(again.path).records] == [
+            [(1, 2)], [(3, 4)], []]
     assert not find_secrets(tmp_path / 'out')
     assert not [secret for secret in SECRETS if secret in ''.join(capfd.readouterr()).lower()]
 
