@@ -29,8 +29,8 @@ def test_the_first_import_prints_what_the_page_says(tmp_path, monkeypatch, capsy
     for number in range(7):
         path = tmp_path / 'radiographs' / f'{number}.png'
         Image.fromarray(np.zeros((1280, 1024), np.uint8)).save(path)
-    rows = ['file,cx,cy,patient', '0.png,40,50,a', '0.png,300,80.5,a', '1.png,231,40,b', '2.png,9,9,c',
-            '3.png,,,a', '4.png,,,d', '5.png,,,e']
+    rows = ['file,cx,cy,patient', '0.png,40,50,a', '0.png,300,80.5,a', '1.png,231,40,b',
+            '2.png,9,9,c', '3.png,,,a', '4.png,,,d', '5.png,,,e']
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r'```\n\$ mmwindow import (.*?)\n(.*?)```', PAGE.read_text('utf-8'),
                         re.DOTALL)
