@@ -292,6 +292,9 @@ class Elements:
             raise DamagedImageError('DICOM: a sequence is cut short')
         try:
             with silence():
-                return [Elements(item) for item in self._data_set[tag].value or ()]
+                element = self._data_set[tag]
+                if element.VR != 'SQ':
+                    raise TypeError('no sequence')
+                return [Elements(item) for item in element.value or ()]
         except Exception as error:  # as above
             raise DamagedImageError(f'DICOM: a sequence ends in {type(error).__name__}') from None
