@@ -19,6 +19,7 @@ from mmwindow.images.formats.header import DamagedImageError, UnsupportedImageEr
 PREAMBLE = 128
 SOP_CLASS, TRANSFER_SYNTAX = 0x00020002, 0x00020010  # of the file meta information
 META = re.compile(rb'\x02\0[\0-\x13]\0(UL|OB|UI)')  # the first element where there is no preamble
+BINARY_KINDS = ('US', 'SS', 'UL', 'SL', 'FL', 'FD', 'OB', 'OW', 'OF', 'OD', 'SQ', 'AT')
 LONG_VALUES = (b'OB', b'UN', b'OW', b'SQ', b'UT')
 INSTALL = 'pip install "mmwindow[dicom]", or pip install -r requirements/dicom.txt'
 LOGGER = logging.getLogger('pydicom')
@@ -132,6 +133,11 @@ def read_meta_uid(content: bytes, tag: int) -> str:
     return ''
 
 
+def describe_tag(tag: int) -> str:
+    """Return the number of an element for messages."""
+    return f'DICOM: ({tag >> 16:04x},{tag & 0xffff:04x})'
+
+
 class Elements:
     """Chosen elements of a DICOM data set, as the bytes that are stored.
 
@@ -180,6 +186,8 @@ class Elements:
         if tag not in self._data_set:
             return b''
         value = self._data_set.get_item(tag).value
+        if self.kind(tag) == 'SQ':
+            raise DamagedImageError(f'{describe_tag(tag)} is a sequence; a value is expected')
         return bytes(value) if isinstance(value, bytes | bytearray) else b''
 
     def texts(self, tag: int) -> list[str]:
@@ -198,13 +206,16 @@ class Elements:
             ValueError: One is no number.
         """
         numbers = []
+        if self.kind(tag) in BINARY_KINDS:
+            raise DamagedImageError(f'{describe_tag(tag)} is of the kind {self.kind(tag)}; numbers '
+                                    'written as text are expected')
         for text in self.texts(tag):
             try:
                 number = float(text) if text else None
             except ValueError:
                 number = float('nan')
             if number is not None and not abs(number) < 1e30:
-                raise DamagedImageError(f'DICOM: ({tag >> 16:04x},{tag & 0xffff:04x}) is no number')
+                raise DamagedImageError(f'{describe_tag(tag)} is no number')
             if number is not None:
                 numbers.append(number)
         return numbers
@@ -234,7 +245,9 @@ class Elements:
         """
         values = self.words(tag)
         if not values and default is None:
-            raise DamagedImageError(f'DICOM: ({tag >> 16:04x},{tag & 0xffff:04x}) is missing')
+            raise DamagedImageError(f'{describe_tag(tag)} is missing')
+        if len(values) > 1:
+            raise DamagedImageError(f'{describe_tag(tag)} has {len(values)} values')
         return values[0] if values else int(default or 0)
 
     def long_words(self, tag: int, signed: bool = False) -> list[int]:
