@@ -13,10 +13,11 @@ from mmwindow.apis.export_check import ExportCheck, compare_predictions
 from mmwindow.apis.export_decoder import make_decoder_info
 from mmwindow.apis.export_graph import make_graphs
 from mmwindow.apis.inference import PointInferencer
-from mmwindow.apis.model_files import ModelFiles, find_model_files
+from mmwindow.apis.model_files import find_model, read_checkpoint
 from mmwindow.apis.runner import quiet_mmengine
 from mmwindow.datasets.transforms import PadToInput, ResizeToInput
-from mmwindow.engine.model_description import META_KEY
+from mmwindow.engine.safe_loading import load_own_checkpoint
+from mmwindow.engine.weights import trained_config
 from mmwindow.images.sources import ImageSource, list_images
 from mmwindow.runtime import RuntimeModel
 from mmwindow.runtime.model_info import METADATA_KEY, ModelInfo, Preprocessing
@@ -30,9 +31,37 @@ from mmwindow.utils.messages import shorten
 from mmwindow.utils.outputs import check_output_file
 
 NUM_IMAGES = 8  # to compare with torch
-POINTS_KEY = 'operating_points'
+CONFIG_FILE = 'config.py'  # that a training leaves next to its checkpoints
 # Steps of a test pipeline that the runtime does, in this order; the first one reads the image.
 KNOWN_STEPS = ('ResizeToInput', 'PadToInput', 'PackPointInputs')
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """What a model is exported from.
+
+    Attributes:
+        checkpoint: The weights.
+        config: The config file; None where there is none.
+        describes_itself: Whether the model is built from the description in its checkpoint.
+        system: Name of the config that it was trained with.
+        operating_points: That belong to the checkpoint, as JSON data; None where there are none.
+        data: Split -> SHA-256 of the annotation files of its training.
+    """
+
+    checkpoint: Path
+    config: Path | None
+    describes_itself: bool
+    system: str
+    operating_points: dict[str, Any] | None
+    data: dict[str, str]
+
+    @property
+    def inferencer_arguments(self) -> tuple[Path, Path | None]:
+        """What :class:`~mmwindow.apis.inference.PointInferencer` is called with."""
+        if self.describes_itself or self.config is None:
+            return self.checkpoint, None
+        return self.config, self.checkpoint
 
 
 @dataclass(frozen=True)
@@ -67,11 +96,11 @@ def export(model: str | Path, out: str | Path, checkpoint: str | Path | None = N
             more than rounding: nothing is written.
     """
     check_output_file(out, '--out')
-    files = find_model_files(model, checkpoint)
+    source = find_source(model, checkpoint)
     with quiet_mmengine():
-        inferencer = PointInferencer(*files.inferencer_arguments, device='cpu')
-        cfg = None if files.config is None else load_config(files.config)
-    info = describe_export(inferencer, files, cfg)
+        inferencer = PointInferencer(*source.inferencer_arguments, device='cpu')
+        cfg = None if source.config is None else load_config(source.config)
+    info = describe_export(inferencer, source, cfg)
     graphs = make_graphs(inferencer.model, info.input_size)
     check_ending(out, len(graphs))
     sources, origin = choose_images(images, cfg, num_images)
@@ -105,7 +134,7 @@ def write_model(path: Path, graphs: Sequence[bytes], info: ModelInfo) -> None:
         write_graphs(path, dict(zip(STAGES, (first, *graphs[1:]), strict=True)))
 
 
-def describe_export(inferencer: PointInferencer, files: ModelFiles, cfg: Any) -> ModelInfo:
+def describe_export(inferencer: PointInferencer, source: ModelSource, cfg: Any) -> ModelInfo:
     """Return what an exported model says of itself.
 
     Raises:
@@ -120,26 +149,50 @@ def describe_export(inferencer: PointInferencer, files: ModelFiles, cfg: Any) ->
     resize, pad = steps[:2]
     assert isinstance(resize, ResizeToInput) and isinstance(pad, PadToInput)
     return ModelInfo(
-        system=files.system, classes=inferencer.classes, input_size=resize.input_size,
+        system=source.system, classes=inferencer.classes, input_size=resize.input_size,
         preprocessing=Preprocessing(inferencer.settings.bit_depth, inferencer.settings.max_pixels,
                                     int(pad.pad_val)),
         decoder=make_decoder_info(inferencer.model), evaluation=evaluation_settings(cfg),
-        operating_points=stored_points(files), versions=describe_versions(),
-        data=dict(files.run.data) if files.run else {})
+        operating_points=source.operating_points, versions=describe_versions(), data=source.data)
 
 
-def stored_points(files: ModelFiles) -> dict[str, Any] | None:
-    """Return the operating points that the checkpoint or its run holds, as JSON data."""
+def find_source(model: str | Path, checkpoint: str | Path | None) -> ModelSource:
+    """Return the parts of a model to export.
+
+    Args:
+        model: A run folder, a checkpoint that describes its model, or a config.
+        checkpoint: The weights, where ``model`` is a config.
+
+    Raises:
+        ValueError: Something is missing, or nothing says what the model is.
+    """
+    files = find_model(model, checkpoint)
+    if not isinstance(files.checkpoint, Path):
+        raise ValueError(f'{shorten(files.checkpoint)}: download the checkpoint, and give its path')
+    content = read_checkpoint(files.checkpoint)
+    config = files.config
+    if config is None and (files.checkpoint.parent / CONFIG_FILE).is_file():
+        config = files.checkpoint.parent / CONFIG_FILE
+    if config is None and not content.has_description:
+        raise ValueError(f'checkpoint {shorten(str(files.checkpoint))}: it does not describe its '
+                         'model; give the config, too: CONFIG CHECKPOINT')
+    points = content.points
     best = files.run.best if files.run else None
-    # Those of a run are of its best checkpoint alone.
-    is_best = best is not None and best.checkpoint == files.checkpoint.name
-    noted = getattr(best, POINTS_KEY, None) if is_best else None
-    for part in (files.meta.get(META_KEY), files.meta):
-        if isinstance(part, dict) and isinstance(part.get(POINTS_KEY), dict):
-            return dict(part[POINTS_KEY])
-    if noted is None:
-        return None
-    return dict(noted if isinstance(noted, dict) else noted.to_json())
+    if points is None and best is not None and best.checkpoint == files.checkpoint.name:
+        points = best.operating_points
+    describes_itself = content.has_description and files.config is None
+    return ModelSource(files.checkpoint, config, describes_itself, name_system(
+        files.checkpoint, config), None if points is None else points.to_json(),
+        dict(files.run.data) if files.run else {})
+
+
+def name_system(checkpoint: Path, config: Path | None) -> str:
+    """Return the name of the config that a model was trained with, else that of its weights."""
+    trained = trained_config(load_own_checkpoint(checkpoint))
+    for name in (trained, config and config.name):
+        if name and Path(name).name != CONFIG_FILE:
+            return Path(name).stem
+    return checkpoint.stem
 
 
 def evaluation_settings(cfg: Any) -> dict[str, Any]:

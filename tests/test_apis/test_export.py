@@ -14,7 +14,7 @@ from torch import nn
 
 from mmwindow import cli
 from mmwindow.apis import export_check, export_int8
-from mmwindow.apis.export import choose_images, export, pick, stored_points, validation_images
+from mmwindow.apis.export import choose_images, export, find_source, pick, validation_images
 from mmwindow.apis.export_graph import (
     fold_constants,
     fold_conv_norm,
@@ -22,10 +22,10 @@ from mmwindow.apis.export_graph import (
     simplify,
     trace,
 )
-from mmwindow.apis.model_files import find_model_files
 from mmwindow.engine.model_description import describe_model
 from mmwindow.models.backbones.efficientnet_lite import ConvNorm
 from mmwindow.runtime import ImagePrediction, load_model
+from mmwindow.utils.operating_points import ModelOperatingPoints
 
 SYSTEM = 'windowloss/wl_kld_lite0_fpn'
 
@@ -92,7 +92,7 @@ def test_a_checkpoint_that_describes_itself_needs_no_config(exported, tmp_path, 
     from mmwindow.apis.config import load_config
     cfg = load_config(model.config)
     content = torch.load(model.weights, weights_only=True)
-    points = dict(format='mmwindow-operating-points')
+    points = ModelOperatingPoints({}, 'val', 5, 5).to_json()
     content['meta']['model_description'] = dict(describe_model(cfg, ('fracture', )),
                                                 config='my_config.py', operating_points=points)
     save_checkpoint(content, str(tmp_path / 'best_model.pth'))
@@ -132,7 +132,7 @@ def test_a_model_that_differs_from_torch_is_not_written(exported, tmp_path, monk
     (['{config}', '{weights}', '--out', 'model.zip'], 'ends in|end in .onnx'),
     (['{config}', '--out', 'model.onnx'], 'CONFIG CHECKPOINT'),
     (['{weights}', '--out', 'm.onnx', '--int8', 'x'], '--verify'),
-    (['{empty}', '--out', 'm.onnx'], 'holds no training'),
+    (['{empty}', '--out', 'm.onnx'], 'no best_'),
     (['{config}', '{missing}', '--out', 'm.onnx'], 'missing.pth')])
 def test_bad_usage_is_one_line(arguments, words, exported, tmp_path, capsys, monkeypatch):
     model = exported(SYSTEM)
@@ -152,8 +152,9 @@ def test_a_checkpoint_without_description_or_config_is_an_error(exported, tmp_pa
     weights = tmp_path / 'weights.pth'
     weights.write_bytes(exported(SYSTEM).weights.read_bytes())
     with pytest.raises(ValueError, match='does not describe'):
-        find_model_files(weights)
-    assert stored_points(find_model_files(exported(SYSTEM).config, weights)) is None
+        find_source(weights, None)
+    source = find_source(exported(SYSTEM).config, weights)
+    assert source.operating_points is None and source.data == {}
 
 
 def test_images_to_compare_on_are_those_of_the_validation(tiny_dataset):

@@ -21,6 +21,7 @@ from mmwindow.annotations.importers.source import (
     turned_box_outline,
 )
 from mmwindow.annotations.importers.values import (
+    as_length,
     as_list,
     as_name,
     as_number,
@@ -33,7 +34,7 @@ from mmwindow.utils.messages import name_some, quote, shorten
 
 TITLE = 'Label Studio JSON'
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.dcm', '.gif')
-UPLOAD = re.compile(r'^[0-9a-f]{8}-')  # what the tool puts before the name of an uploaded file
+UPLOADS = re.compile(r'(^|/)upload/')  # where the tool keeps uploaded files, under changed names
 KINDS = ('keypoint', 'rectangle', 'ellipse', 'polygon')
 
 
@@ -64,7 +65,10 @@ def read(path: Path, options: ImportOptions) -> Source:
         if not readings:
             source.left_out['tasks that nobody finished'] += 1
             continue
-        image = SourceImage(_find_image(as_object(task.get('data'), where, 'data'), where), where)
+        place = _find_image(as_object(task.get('data'), where, 'data'), where)
+        is_upload = UPLOADS.search(place) is not None
+        image = SourceImage(place.rpartition('/')[2] if is_upload else place, where,
+                            was_uploaded=is_upload)
         for reader, annotation in readings.items():
             if several:
                 image.readers = (*image.readers, reader)
@@ -105,17 +109,14 @@ def _find_image(data: dict[str, Any], where: str) -> str:
             continue
         parts = urlsplit(value)
         # Files of a local folder: /data/local-files/?d=folder/a.png
-        place = parse_qs(parts.query).get('d', [unquote(parts.path)])[0]
-        if place.lower().endswith(IMAGE_SUFFIXES):
+        local = parse_qs(parts.query).get('d')
+        place = local[0] if local else unquote(parts.path)
+        if local or key == 'image' or place.lower().endswith(IMAGE_SUFFIXES):  # DICOM has no ending
             named[key] = place
     if 'image' not in named and len(named) != 1:
         raise ValueError(f'{where}: its data name {len(named)} images '
                          f'({name_some(list(data)) or "none"}); one such as "image" is expected')
-    place = named.get('image', next(iter(named.values())))
-    if '/data/upload/' in place:
-        folder, _, file = place.rpartition('/')
-        return as_name(UPLOAD.sub('', file), where, 'image')
-    return as_name(place, where, 'image')
+    return as_name(named.get('image', next(iter(named.values()))), where, 'image')
 
 
 def _read_regions(annotation: dict[str, Any], where: str, image: SourceImage, reader: str | None,
@@ -163,14 +164,17 @@ def _read_shape(kind: str, value: dict[str, Any], size: tuple[int, int], where: 
     def number(key: str, side: int = 100, default: float | None = None) -> float:
         return as_number(value.get(key, default), where, key) * side / 100
 
+    def length(key: str, side: int) -> float:
+        return as_length(value.get(key), where, key) * side / 100
+
     x, y = ((0., 0.) if kind == 'polygon' else (number('x', width), number('y', height)))
     if kind == 'keypoint':
         return Point(x, y)
     if kind == 'rectangle':  # turned about its top left corner
-        return turned_box_outline(x, y, number('width', width), number('height', height),
+        return turned_box_outline(x, y, length('width', width), length('height', height),
                                   number('rotation', default=0), about=(x, y))
     if kind == 'ellipse':
-        return circle_outline(x, y, number('radiusX', width), number('radiusY', height),
+        return circle_outline(x, y, length('radiusX', width), length('radiusY', height),
                               number('rotation', default=0))
     return polygon_outline([[(px * width / 100, py * height / 100) for px, py in as_points(
         value.get('points'), where, 'points')]], where)

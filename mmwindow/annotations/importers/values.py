@@ -1,5 +1,6 @@
 """Numbers, names and XML of annotation files: read with errors that name the record."""
 import posixpath
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 MAX_COORDINATE = 1e7
 MAX_MASK_PIXELS = 2 ** 28
+NUMBER = re.compile(r'[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?')
+OTHER_SUFFIXES = ('.json', '.xml', '.txt', '.csv', '.tsv', '.yaml', '.yml', '.names', '.md', '.png',
+                  '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.pgm', '.gif', '.zip', '.pdf',
+                  '.py')
 
 
 def as_number(value: object, where: str, what: str) -> float:
@@ -29,14 +34,23 @@ def as_number(value: object, where: str, what: str) -> float:
         ValueError: It is none, not finite, or beyond any image.
     """
     number = value
-    if isinstance(value, str):
-        try:
-            number = float(value)
-        except ValueError:
-            number = None
+    if isinstance(value, str):  # float() also takes 1_000 and digits of other scripts
+        number = float(value) if NUMBER.fullmatch(value.strip()) else None
     if not is_finite(number) or abs(number) > MAX_COORDINATE:
         raise ValueError(f'{where}: {what} is {quote(value)}; a finite number is expected')
     return float(number)
+
+
+def as_length(value: object, where: str, what: str) -> float:
+    """Return a width, height or radius of a finding as a number that is not negative.
+
+    Raises:
+        ValueError: It is none.
+    """
+    number = as_number(value, where, what)
+    if number < 0:
+        raise ValueError(f'{where}: {what} is negative, {quote(value)}')
+    return number
 
 
 def as_side(value: object, where: str, what: str) -> int:
@@ -141,6 +155,17 @@ def portable_name(name: str) -> str:
     return clean.lstrip('/')
 
 
+def upload_name(name: str) -> str:
+    """Return what becomes of a file's name when it is uploaded to a tool made with Django.
+
+    Blanks become underscores; what is no letter, digit, hyphen, underscore or dot is left out.
+
+    >>> upload_name('My image (1).png')
+    'My_image_1.png'
+    """
+    return re.sub(r'[^-\w.]', '', name.strip().replace(' ', '_'))
+
+
 def read_bytes(path: Path, what: str) -> bytes:
     """Return the content of an ordinary file.
 
@@ -212,14 +237,20 @@ def child_text(element: 'Element', tag: str, where: str) -> str:
     return text.strip()
 
 
-def find_files(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+def find_files(folder: Path, suffixes: tuple[str, ...] | None = None) -> Iterator[Path]:
     """Yield the ordinary files of a folder and its subfolders by name, links out of it left aside.
 
     Args:
         folder: Where.
-        suffixes: In lower case, with their dots.
+        suffixes: In lower case, with their dots; None: any.
     """
     root = folder.resolve()
     for path in sorted(folder.rglob('*')):
-        if path.suffix.lower() in suffixes and path.is_file() and path.resolve().is_relative_to(root):
+        if ((suffixes is None or path.suffix.lower() in suffixes) and path.is_file()
+                and path.resolve().is_relative_to(root)):
             yield path
+
+
+def is_other_kind(path: Path) -> bool:
+    """Tell whether a file's ending says that it is no DICOM; theirs have any ending, or none."""
+    return path.suffix.lower() in OTHER_SUFFIXES

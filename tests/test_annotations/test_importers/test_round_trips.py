@@ -3,6 +3,8 @@ back."""
 import base64
 import io
 import json
+import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -195,7 +197,7 @@ def assert_points(path, expected=POINTS, tolerance=.01):
 
 
 def test_every_format_has_a_round_trip():
-    assert set(FORMATS) <= set(WRITERS)
+    assert set(FORMATS) == {*WRITERS, 'sr', 'gsps'} - {'via_3'}  # test_dicom_sr.py, test_gsps.py
 
 
 @pytest.mark.parametrize('name', WRITERS)
@@ -212,6 +214,59 @@ def test_points_come_back_to_a_hundredth_of_a_pixel(name, images, tmp_path):
     assert (report.num_images, report.num_positives, report.num_points) == (3, 2, 3)
     assert images_folder(report.path).resolve() == images.resolve()
     assert len(report.turned) == 1
+
+
+def largest_difference(path, expected):
+    """Return by how many pixels a point is elsewhere than where it was."""
+    return max(float(np.abs(np.reshape(record.points, (-1, 2)) - np.reshape(
+        expected[record.file_name], (-1, 2))).max(initial=0))
+        for record in read_point_file(path, readers='all').records)
+
+
+def write_sr(dicom, folder):
+    groups = [dicom.group(dicom.finding(), dicom.scoord('POINT', list(point), name))
+              for name, points in dicom.POINTS.items() for point in points]
+    return dicom.save(dicom.report(dicom.library(*dicom.POINTS), measurements=groups), folder / 'sr')
+
+
+def write_gsps(dicom, folder):
+    for number, (name, points) in enumerate(dicom.POINTS.items()):
+        height, width = dicom.SIZES[name]
+        graphics = [dicom.graphic('POINT', [x / width, y / height], 'DISPLAY') for x, y in points]
+        dicom.save(dicom.state(*[dicom.annotation(each) for each in graphics], names=[name],
+                               area=(1, 1, width, height)), folder / 'gsps' / str(number))
+    return folder / 'gsps'
+
+
+def test_the_figures_of_the_documentation(images, dicom, dicom_folder, tmp_path, monkeypatch):
+    """The last column of docs/import.md: the largest difference in pixels, rounded up (but .000001).
+
+    Of points with more decimals than some formats have.
+    """
+    first, second = (10.2512347, 20.5098763), (77.0123459, 3.1251237)
+    turned = (80.5012341, 9.2512349)
+    for table, names in ((POINTS, SIZES), (dicom.POINTS, dicom.SIZES)):
+        monkeypatch.setitem(table, next(iter(names)), [first, second])
+        monkeypatch.setitem(table, list(names)[1], [turned])
+    monkeypatch.setitem(SHOWN, 'a b.png', [first, second])
+    monkeypatch.setitem(SHOWN, 'säge/turned.jpg', [(60 - turned[1], turned[0])])
+    figures = {}
+    for name, write in WRITERS.items():
+        (tmp_path / name).mkdir()
+        report = import_annotations(write(tmp_path / name), tmp_path / 'out', images)
+        expected = POINTS
+        if name == 'masks':  # in the order in which parts are found
+            expected = {**POINTS, 'a b.png': POINTS['a b.png'][::-1]}
+        key = name.removesuffix('_3')
+        figures[key] = max(figures.get(key, 0), largest_difference(report.path, expected))
+    for name, write in (('sr', write_sr), ('gsps', write_gsps)):
+        report = import_annotations(write(dicom, tmp_path), tmp_path / 'out', dicom_folder)
+        figures[name] = largest_difference(report.path, dicom.POINTS)
+    figures = {name: f'{max(0, np.ceil((value - 1e-6) * 1e4) / 1e4):.4f}'
+               for name, value in figures.items()}
+    text = (Path(__file__).parents[3] / 'docs' / 'import.md').read_text(encoding='utf-8')
+    rows = re.findall(r'^\| `(\w+)` \|.*\| ([0-9.]+) \|$', text, re.MULTILINE)
+    assert dict(rows) == figures, json.dumps(figures)
 
 
 @pytest.mark.parametrize('name', ['coco', 'cvat', 'label_studio', 'csv'])
@@ -244,6 +299,41 @@ def test_rectangles_turned_about_their_corner_and_ellipses_keep_their_centres(im
     np.testing.assert_allclose(record.points, [(5, 30), (50, 40)], atol=1e-6)
     assert record.boxes[0] == pytest.approx((0, 20, 10, 40))
     assert report.counts.total() == 2 and 'does not mention' in next(iter(report.counts))
+
+
+def write_upload(folder, place, *files):
+    """Write images and Label Studio's file of a point in one that was uploaded."""
+    (folder / 'images').mkdir()
+    for file in files:
+        Image.fromarray(np.zeros((80, 100), np.uint8)).save(folder / 'images' / file)
+    result = dict(type='keypointlabels', id='r', original_width=100, original_height=80,
+                  value=dict(x=10, y=25, keypointlabels=['f']))
+    (folder / 'ls.json').write_text(json.dumps([dict(
+        id=1, data=dict(image=place), annotations=[dict(was_cancelled=False, result=[result])])]))
+    return folder / 'ls.json'
+
+
+@pytest.mark.parametrize('file, place', [
+    ('My image (1).png', '/data/upload/1/8f3a2b1c-My_image_1.png'),
+    ('säge bild.png', 'upload/12/8f3a2b1c-s%C3%A4ge_bild.png'),
+    ('säge bild.png', 'http://host:8080/data/upload/12/8f3a2b1c-s%C3%A4ge_bild.png'),
+    ('8f3a2b1c-My_image.png', '/data/upload/1/8f3a2b1c-My_image.png'),  # the tool's own folder
+    ('deadbeef-x.png', '/data/upload/1/8f3a2b1c-deadbeef-x.png')])
+def test_uploads_to_label_studio_are_found_under_their_first_names(file, place, tmp_path):
+    source = write_upload(tmp_path, place, file, 'x.png')
+    report = import_annotations(source, tmp_path / 'out', tmp_path / 'images')
+    record, = read_point_file(report.path).records
+    assert record.file_name == file and record.points == [(10., 20.)]
+
+
+def test_of_two_files_an_upload_is_that_of_exactly_its_name_or_none(tmp_path):
+    source = write_upload(tmp_path, '/data/upload/1/8f3a2b1c-a_b.png', 'a b.png', 'a_b.png',
+                          'a (b).png')
+    report = import_annotations(source, tmp_path / 'out', tmp_path / 'images')
+    assert read_point_file(report.path).records[0].file_name == 'a_b.png'
+    (tmp_path / 'images' / 'a_b.png').rename(tmp_path / 'images' / 'a_(b).png')
+    with pytest.raises(ValueError, match="'a_b.png' is not among the 3 images"):
+        import_annotations(source, tmp_path / 'out', tmp_path / 'images')
 
 
 def test_several_people_are_readers_and_the_last_annotation_of_each_counts(images, tmp_path):
@@ -316,8 +406,6 @@ def test_pascal_pixels_that_count_from_one(images, tmp_path):
     report = import_annotations(tmp_path, tmp_path / 'out', images, ImportOptions(pixel_origin=1))
     record, = read_point_file(report.path).records
     assert record.points == [(50., 40.)] and record.boxes == [(0., 0., 100., 80.)]
-
-
 
 
 def test_masks_of_cvat_run_along_the_rows_of_their_box(images, tmp_path):
