@@ -3,6 +3,7 @@
 A decoder is made of the numbers that the file holds (:attr:`ModelInfo.decoder`), which an export
 takes from the model.
 """
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -309,7 +310,8 @@ SHAPES: dict[str, tuple[int | None, ...]] = dict(
 
 def describe_decoder(decoder: Any) -> dict[str, Any]:
     """Return a decoder as JSON data."""
-    return dict(kind=decoder.kind, **asdict(decoder))
+    content: dict[str, Any] = json.loads(json.dumps(asdict(decoder)))  # lists for tuples
+    return dict(kind=decoder.kind, **content)
 
 
 def make_decoder(content: Any, kinds: Sequence[str], name: str) -> Any:

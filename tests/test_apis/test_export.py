@@ -148,6 +148,16 @@ def test_bad_usage_is_one_line(arguments, words, exported, tmp_path, capsys, mon
     assert not list(tmp_path.glob('*.onnx')) and not list(tmp_path.glob('*.zip'))
 
 
+def test_a_missing_package_is_named_with_its_pip_line(tmp_path, capsys, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith('mmwindow.apis.export')]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, 'onnx', None)
+    with pytest.raises(SystemExit):
+        cli.main(['export', 'best.pth', '--out', str(tmp_path / 'm.onnx')])
+    error = capsys.readouterr().err
+    assert error.count('\n') == 1 and 'mmwindow[export]' in error
+
+
 def test_a_checkpoint_without_description_or_config_is_an_error(exported, tmp_path):
     weights = tmp_path / 'weights.pth'
     weights.write_bytes(exported(SYSTEM).weights.read_bytes())

@@ -42,7 +42,13 @@ def run(args: argparse.Namespace) -> None:
     if (args.int8 is None) != (args.verify is None):
         raise ValueError('--int8 and --verify are given together: 8-bit weights are kept only if '
                          'they score as well, on the images of a point file')
-    from mmwindow.apis.export import export
+    try:
+        from mmwindow.apis.export import export
+    except ImportError as error:
+        if error.name not in ('onnx', 'onnxruntime'):
+            raise
+        raise ValueError(f'{error.name} is not installed; pip install "mmwindow[export]", or pip '
+                         'install -r requirements/export.txt') from error
     result = export(args.model, args.out, args.checkpoint, args.images, args.num_images)
     print(f'{result.path}: {result.info.system}, {result.path.stat().st_size / 1e6:.1f} MB')
     print(f'checked against torch on {result.check.describe()}')
