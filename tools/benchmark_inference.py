@@ -40,7 +40,7 @@ from mmwindow.runtime.model_info import Preprocessing  # noqa: E402
 from mmwindow.synthetic.radiograph import generate_radiograph  # noqa: E402
 from mmwindow.utils.command_line import one_line_errors  # noqa: E402
 from mmwindow.utils.environment import describe_versions  # noqa: E402
-from mmwindow.utils.files import write_json  # noqa: E402
+from mmwindow.utils.files import load_json, write_json  # noqa: E402
 from mmwindow.utils.markdown import markdown_table  # noqa: E402
 
 CONFIGS = Path(__file__).parents[1] / 'configs' / 'windowloss'
@@ -135,10 +135,10 @@ def describe(result: dict[str, Any]) -> str:
                        for time in (plain, last, onnx, int8)),
                      *(f'{time:.2f}' for time in (onnx / plain, onnx / last, int8 / plain)),
                      f'{case["MB"]:.1f}', f'{case["MB int8"]:.1f}'])
-    table = markdown_table(
+    table = markdown_table([
         ['network, input', 'torch, ms', 'channels_last, ms', 'ONNX, ms', '8 bits, ms',
          'torch, images/s', 'channels_last, images/s', 'ONNX, images/s', '8 bits, images/s',
-         'ONNX / torch', 'ONNX / channels_last', '8 bits / torch', 'MB', '8 bits, MB'], rows)
+         'ONNX / torch', 'ONNX / channels_last', '8 bits / torch', 'MB', '8 bits, MB'], *rows])
     start = result.get('start')
     return table if start is None else table + (
         f'\nStart: {1000 * start["libraries"]:.0f} ms of CPU time for onnxruntime, numpy and OpenCV, '
@@ -150,7 +150,11 @@ def main() -> None:
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--repeats', type=int, default=9)
     parser.add_argument('--out', type=Path, help='JSON file for the result')
+    parser.add_argument('--show', type=Path, help='print the table of such a file, and time nothing')
     args = parser.parse_args()
+    if args.show:
+        print(describe(load_json(args.show, 'result of a benchmark')))
+        return
     torch.set_num_threads(args.threads)
     result: dict[str, Any] = dict(
         command=' '.join(['python', *sys.argv]), seed=0, threads=args.threads, repeats=args.repeats,
