@@ -1,11 +1,11 @@
 #!/usr/bin/env python
 """What the Window Loss costs: a training step with head and loss against the bare network.
 
-All are timed in turn within one run, so the ratios do not depend on what else the machine does; on a
-CPU in processor time. Bounds are computed before, as in training, where data workers compute them. On a
-CPU the step is timed again with the memory kept that it frees, as training does
-(mmwindow.engine.cpu.memory), and in the plain way: each of the three short cuts left out alone, and all
-of them. They change rounding alone.
+All are timed in turn within one run, so the ratios depend little on what else the machine does; on a
+CPU in processor time. Bounds are computed before, as in training, where data workers compute them.
+On a CPU the step is timed again with the memory kept that it frees, as training does
+(mmwindow.engine.cpu.memory), and in the plain way: each of the three short cuts left out alone, and
+all of them. They change rounding alone.
 """
 import argparse
 import contextlib
@@ -78,7 +78,8 @@ SHORT_CUTS = {
                                lambda neck: False),
     "torch's 5 x 5 gradient": ('mmwindow.models.backbones.efficientnet_lite.is_faster',
                                lambda *arguments: False),
-    'frozen layers all at once': ('mmwindow.models.backbones.efficientnet_lite.FROZEN_BATCH', 10 ** 9)}
+    'frozen layers all at once': (
+        'mmwindow.models.backbones.efficientnet_lite.FROZEN_BATCH', 10 ** 9)}
 
 
 @contextlib.contextmanager
