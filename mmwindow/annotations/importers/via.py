@@ -145,7 +145,7 @@ def _shape_of_version_3(code: float, values: list[float], where: str, source: So
                         ) -> Shape | None:
     if not code.is_integer():
         raise ValueError(f'{where}: the code of its shape is {code:g}; a whole number is expected')
-    lengths = {POINT: 2, RECTANGLE: 4, CIRCLE: 3, ELLIPSE: 4}
+    lengths: dict[float, int] = {POINT: 2, RECTANGLE: 4, CIRCLE: 3, ELLIPSE: 4}
     if code in lengths and len(values) != lengths[code]:
         raise ValueError(f'{where}: xy has {len(values)} numbers after the code {code:.0f}; '
                          f'{lengths[code]} are expected')
