@@ -131,6 +131,7 @@ def _read_regions(annotation: dict[str, Any], where: str, image: SourceImage, re
         if shape_kind not in KINDS:
             if kind not in ('labels', 'choices', 'textarea', 'rating', 'relation', 'taxonomy'):
                 source.left_out[f'regions of the kind {shorten(kind, 30)}'] += 1
+                image.has_unread_marks = True
             continue
         if region.get('image_rotation') not in (None, 0):
             raise ValueError(f'{place}: the image was turned in the tool (image_rotation '
