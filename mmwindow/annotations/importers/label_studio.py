@@ -144,7 +144,9 @@ def _read_regions(annotation: dict[str, Any], where: str, image: SourceImage, re
         image.size = size
         value = as_object(region.get('value'), place, 'value')
         shape = _read_shape(shape_kind, value, size, place)
-        names = as_list(value.get(kind, labels.get(region.get('id'), [])), place, kind)
+        key = region.get('id')
+        named = labels.get(key, []) if isinstance(key, str) else []
+        names = as_list(value.get(kind, named), place, kind)
         for label in names or [options.label]:
             image.findings.append(SourceFinding(shape, as_name(label, place, 'label'), place, reader))
 

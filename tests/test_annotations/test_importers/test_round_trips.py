@@ -302,6 +302,15 @@ def test_rectangles_turned_about_their_corner_and_ellipses_keep_their_centres(im
     assert report.counts.total() == 2 and 'does not mention' in next(iter(report.counts))
 
 
+def test_a_region_of_label_studio_whose_id_is_none(images, tmp_path):
+    region = dict(type='keypointlabels', id=dict(a=1), original_width=100, original_height=80,
+                  value=dict(x=10, y=25))
+    (tmp_path / 'ls.json').write_text(json.dumps([dict(
+        id=1, data=dict(image='a b.png'), annotations=[dict(result=[region])])]))
+    report = import_annotations(tmp_path / 'ls.json', tmp_path / 'out', images)
+    assert report.classes == {'finding': 1}
+
+
 def write_upload(folder, place, *files):
     """Write images and Label Studio's file of a point in one that was uploaded."""
     (folder / 'images').mkdir()
