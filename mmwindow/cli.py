@@ -23,6 +23,8 @@ VERBS = {
                         'turn the annotations of another tool into a point file'),
     'annotations': VerbEntry('mmwindow.apis.commands.annotations',
                              'export a point file for another tool'),
+    'check': VerbEntry('mmwindow.apis.commands.check',
+                       'the data doctor: what is wrong with a data set'),
     'splits': VerbEntry('mmwindow.apis.commands.splits', 'divide a point file by patient'),
     'folds': VerbEntry('mmwindow.experiments.commands.folds',
                        'train and test many configs over folds'),
