@@ -31,26 +31,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Check, print, and write what is asked for."""
     from mmwindow.apis.doctor.check_data import CheckSettings, check_data
-    from mmwindow.apis.doctor.cleaning import check_fix_target, write_fixed
+    from mmwindow.apis.doctor.cleaning import check_fix_target, check_not_source, write_fixed
+    from mmwindow.apis.doctor.data_source import find_point_files
     from mmwindow.apis.doctor.report_html import write_report_html
     from mmwindow.apis.doctor.report_json import write_report_json
     from mmwindow.apis.doctor.report_text import render_text
     from mmwindow.images.decode import ImageSettings
+    from mmwindow.utils.messages import shorten
     from mmwindow.utils.outputs import check_output_file
     if args.processes is not None and args.processes < 1:
         raise ValueError(f'--processes {args.processes}: at least one is needed')
+    sources = [args.path, *(find_point_files(args.path) if args.path.exists() else {}).values()]
     for option in ('json', 'html'):
-        if getattr(args, option) is not None:
-            check_output_file(getattr(args, option), f'--{option}')
+        target = getattr(args, option)
+        if target is not None:
+            if target.suffix.lower() != f'.{option}':
+                raise ValueError(f'--{option} {shorten(str(target))}: a name that ends in .{option} is '
+                                 'expected')
+            check_not_source(target, sources, f'--{option}')
+            check_output_file(target, f'--{option}')
     if args.fix is not None:
         check_fix_target(args.path, args.fix)
+    image_settings = ImageSettings(bit_depth=args.bit_depth)
     report = check_data(args.path, CheckSettings(
-        args.images, args.runs, ImageSettings(bit_depth=args.bit_depth), args.processes, args.seed))
+        args.images, args.runs, image_settings, args.processes, args.seed))
     print(render_text(report, args.timing))
     if args.json is not None:
         write_report_json(report, args.json)
     if args.html is not None:
-        write_report_html(report, args.html)
+        write_report_html(report, args.html, image_settings)
     if args.fix is not None:
         print('\n'.join(['', *write_fixed(report, args.fix).lines()]))
     if report.status:

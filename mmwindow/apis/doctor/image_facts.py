@@ -5,6 +5,7 @@ have the same pixels.
 """
 import hashlib
 import time
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from mmwindow.apis.doctor.picture_hash import perceptual_hash
 from mmwindow.images.decode import GrayImage, ImageSettings, decode_image, read_bytes, read_header
 
 THUMBNAIL_SIDE = 128
+SAMPLED_ROWS = 128  # that give the grey levels of an image
+REDUCED_SIDE = 2 * THUMBNAIL_SIDE
 QUANTILES = (.01, .05, .25, .5, .75, .95, .99)  # of the grey levels
 FLAT = 12  # grey levels: a row whose pixels differ by no more belongs to a border, JPEG's noise too
 LEVEL_NAMES = ('mean', 'standard deviation', *(f'quantile {share}' for share in QUANTILES),
@@ -84,12 +87,13 @@ def measure_image(path: str | Path, settings: ImageSettings | None = None) -> Im
         return ImageFacts(words, *shape, num_bytes=num_bytes, decode_seconds=seconds, seconds=seconds)
     decoded = time.process_time()
     pixels = grey_pixels(image)
-    thumbnail = cv2.resize(pixels, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
+    small = reduce_picture(pixels)
+    thumbnail = cv2.resize(small, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
     return ImageFacts(
         '', header.kind, *image.shape, header.channels, image.bit_depth, image.orientation, num_bytes,
         hashlib.blake2b(content, digest_size=16).digest(),
-        hashlib.blake2b(pixels, digest_size=16, salt=b'%d' % pixels.shape[1]).digest(),
-        perceptual_hash(thumbnail), thumbnail, measure_levels(pixels), measure_border(pixels),
+        digest_pixels(pixels, thumbnail),
+        perceptual_hash(thumbnail), thumbnail, measure_levels(pixels), measure_border(small, pixels),
         decoded - start, time.process_time() - start)
 
 
@@ -101,13 +105,46 @@ def grey_pixels(image: GrayImage) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
+def reduce_picture(pixels: np.ndarray) -> np.ndarray:
+    """Return ``(256, 256)`` uint8: the picture squeezed into a square.
+
+    Large pictures are averaged by a whole factor first, which is several times faster than by any
+    factor and leaves out at most the last rows and columns that do not fill a cell.
+
+    Args:
+        pixels: ``(H, W)`` uint8.
+    """
+    height, width = pixels.shape
+    factor = min(height, width) // REDUCED_SIDE
+    if factor > 1:
+        rows, columns = height // factor, width // factor
+        pixels = cv2.resize(pixels[:rows * factor, :columns * factor], (columns, rows),
+                            interpolation=cv2.INTER_AREA)
+    # Below twice the side, linear interpolation passes over no pixel.
+    is_fine = max(pixels.shape) <= 2 * REDUCED_SIDE
+    return cv2.resize(pixels, (REDUCED_SIDE, REDUCED_SIDE),
+                      interpolation=cv2.INTER_LINEAR if is_fine else cv2.INTER_AREA)
+
+
+def digest_pixels(pixels: np.ndarray, thumbnail: np.ndarray) -> bytes:
+    """Return 16 bytes that are equal for equal pixels: of the thumbnail, shape and a checksum of all.
+
+    A cryptographic digest of all pixels would take as long as decoding them.
+    """
+    words = b'%d %d %d' % (*pixels.shape, zlib.crc32(pixels))
+    return hashlib.blake2b(thumbnail.tobytes() + words, digest_size=16).digest()
+
+
 def measure_levels(pixels: np.ndarray) -> np.ndarray:
     """Return brightness and contrast of ``(H, W)`` uint8 pixels, see :data:`LEVEL_NAMES`.
+
+    Rows that are evenly spread are looked at, about 128 of them.
 
     >>> measure_levels(np.full((4, 4), 7, np.uint8)).round(2).tolist()
     [7.0, 0.0, 7.0, 7.0, 7.0, 7.0, 7.0, 7.0, 7.0, 0.0, 0.0]
     """
-    counts = cv2.calcHist([pixels], [0], None, [256], [0, 256]).reshape(-1).astype(np.float64)
+    rows = np.ascontiguousarray(pixels[::max(1, len(pixels) // SAMPLED_ROWS)])
+    counts = cv2.calcHist([rows], [0], None, [256], [0, 256]).reshape(-1).astype(np.float64)
     shares = counts / counts.sum()
     levels = np.arange(256.)
     mean = float(shares @ levels)
@@ -117,24 +154,22 @@ def measure_levels(pixels: np.ndarray) -> np.ndarray:
     return np.array([mean, deviation, *quantiles, shares[:3].sum(), shares[253:].sum()])
 
 
-def measure_border(pixels: np.ndarray) -> np.ndarray:
+def measure_border(small: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     """Return how wide the even margin of each side is, see :data:`BORDER_NAMES`.
 
     Args:
-        pixels: ``(H, W)`` uint8. A picture that is even everywhere has margins of 1.
+        small: ``(256, 256)`` uint8, the picture by :func:`reduce_picture`; widths are measured in it, in
+            steps of 1 / 256. A picture that is even everywhere has margins of 1.
+        pixels: ``(H, W)`` uint8, whose outermost pixels are looked at: a line as thin as a pixel.
 
-    >>> framed = np.pad(np.arange(0, 160, 10, dtype=np.uint8).reshape(4, 4), ((1, 0), (0, 5)))
-    >>> measure_border(framed).round(2).tolist()[:4]
-    [0.2, 0.0, 0.0, 0.56]
+    >>> picture = np.zeros((256, 256), np.uint8)
+    >>> picture[64:, :128] = np.arange(0, 192)[:, None] + np.arange(0, 128) // 3
+    >>> measure_border(picture, picture).round(2).tolist()[:4]
+    [0.25, 0.0, 0.0, 0.5]
     """
-    height, width = pixels.shape
-    widths = []
-    for lines in (pixels, pixels[::-1], pixels.T, pixels.T[::-1]):
-        number = 0
-        for line in lines:
-            if int(line.max()) - int(line.min()) > FLAT:
-                break
-            number += 1
-        widths.append(number / len(lines))
-    ring = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    return np.array([*widths, float(np.median(ring))])
+    rows = np.ptp(small, axis=1) <= FLAT
+    columns = np.ptp(small, axis=0) <= FLAT
+    widths = [1. if lines.all() else float(lines.argmin()) / len(lines)
+              for lines in (rows, rows[::-1], columns, columns[::-1])]
+    ring = [float(line.mean()) for line in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])]
+    return np.array([*widths, sum(ring) / 4])

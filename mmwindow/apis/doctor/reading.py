@@ -93,6 +93,10 @@ def _read_in_processes(paths: Sequence[Path], settings: ImageSettings, num_proce
                        ) -> Iterator[tuple[int, ImageFacts]]:
     chunks = [range(start, min(start + CHUNK, len(paths))) for start in range(0, len(paths), CHUNK)]
     failed = yield from _run_chunks(chunks, paths, settings, num_processes)
+    if len(failed) == len(chunks) > 1:
+        # No process could be started, as in a script without `if __name__ == '__main__'`.
+        yield from _read_here(paths, settings)
+        return
     # A process died: its images are read one by one, so that the guilty one is named.
     for chunk in failed:
         for index in chunk:

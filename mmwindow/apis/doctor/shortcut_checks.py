@@ -12,7 +12,7 @@ from mmwindow.apis.doctor.checkup import Checkup
 from mmwindow.apis.doctor.cue_models import MISSING, encode_bins, fit_cue, has_scikit_learn
 from mmwindow.apis.doctor.image_facts import THUMBNAIL_SIDE
 from mmwindow.apis.doctor.problems import NOTE, WARNING, Problem
-from mmwindow.datasets.splits import split_by_group
+from mmwindow.datasets.splits import Split, split_by_group
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.statistics.fold_areas import mean_area_interval
@@ -79,12 +79,13 @@ def find_shortcuts(checkup: Checkup, units: list[int], seed: int = 0) -> Shortcu
         return Shortcuts([], f'{kinds[0]} patients with a positive and {kinds[1]} with a negative '
                          f'image; at least {MIN_UNITS} of each are needed')
     groups = [units[index] for index in chosen]
+    splits = make_splits(groups, labels, seed)
     cues = []
     for name, (encode, advice) in CUES.items():
         values = encode(checkup, chosen)
         if not np.ptp(values, axis=0).any():
             continue  # the same for all images
-        interval = cross_validate(values, labels, groups, values.shape[1] < CUE_SIDE ** 2, seed)
+        interval = cross_validate(values, labels, groups, splits, values.shape[1] < CUE_SIDE ** 2)
         if interval is not None:
             is_warned = interval.estimate >= MIN_AUROC and interval.low > MIN_LOW
             cues.append(Cue(name, interval, is_warned, advice))
@@ -108,20 +109,25 @@ def _choose_images(checkup: Checkup, units: list[int], seed: int) -> list[int]:
     return sorted(drawn)
 
 
-def cross_validate(values: np.ndarray, labels: np.ndarray, groups: list[int], has_bins: bool,
-                   seed: int = 0) -> Interval | None:
+def make_splits(groups: list[int], labels: np.ndarray, seed: int = 0) -> list[Split]:
+    """Return the training, validation and test images of each fold, by unit."""
+    return [split_by_group(groups, labels.tolist(), fold, NUM_FOLDS, seed)
+            for fold in range(NUM_FOLDS)]
+
+
+def cross_validate(values: np.ndarray, labels: np.ndarray, groups: list[int], splits: list[Split],
+                   has_bins: bool) -> Interval | None:
     """Return the mean AUROC over folds of linear fits, each image scored by a fit that has not seen it.
 
     Args:
         values: ``(N, F)``.
         labels: ``(N,)`` bool.
         groups: ``(N,)``, no fold divides one.
+        splits: Of :func:`make_splits`.
         has_bins: Whether numbers are put into bins first.
-        seed: Of the folds.
     """
     folds: dict[int, list[ImageEvents]] = {}
-    for fold in range(NUM_FOLDS):
-        split = split_by_group(groups, labels.tolist(), fold, NUM_FOLDS, seed)
+    for fold, split in enumerate(splits):
         parts = [values[split[name]] for name in ('train', 'val', 'test')]
         if has_bins:
             parts = encode_bins(*parts)
