@@ -46,8 +46,8 @@ def run(args: argparse.Namespace) -> None:
         target = getattr(args, option)
         if target is not None:
             if target.suffix.lower() != f'.{option}':
-                raise ValueError(f'--{option} {shorten(str(target))}: a name that ends in .{option} is '
-                                 'expected')
+                raise ValueError(f'--{option} {shorten(str(target))}: a name that ends in .{option} '
+                                 'is expected')
             check_not_source(target, sources, f'--{option}')
             check_output_file(target, f'--{option}')
     if args.fix is not None:

@@ -1,4 +1,4 @@
-"""``--fix``: a point file without what stops a training. No image is touched, no source overwritten."""
+"""``--fix``: a point file without what stops a training. No image and no source is touched."""
 import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -47,8 +47,8 @@ class FixReport:
         if not self.changes:
             lines.append('  nothing had to be changed')
         if self.unchanged:
-            lines.append(f'  left for a person to decide: {count_words(len(self.unchanged), "set")} of '
-                         'copies with different findings')
+            lines.append(f'  left for a person to decide: {count_words(len(self.unchanged), "set")} '
+                         'of copies with different findings')
             lines += [f'    {shorten(item, 160)}' for item in self.unchanged[:SHOWN]]
         return lines
 
@@ -109,8 +109,8 @@ def check_not_source(target: Path, sources: Sequence[Path], option: str) -> None
     """
     for source in sources:
         if target.exists() and source.exists() and os.path.samefile(target, source):
-            raise ValueError(f'{option} {shorten(str(target))}: this is what is checked, and is never '
-                             'overwritten; choose another name')
+            raise ValueError(f'{option} {shorten(str(target))}: this is what is checked, and is '
+                             'never overwritten; choose another name')
 
 
 def write_fixed(report: DoctorReport, out: Path) -> FixReport:
@@ -132,8 +132,8 @@ def write_fixed(report: DoctorReport, out: Path) -> FixReport:
     contents = apply_plan(source.parts, plan)
     for path, content, part in zip(paths, contents, source.parts, strict=True):
         if not content['images']:
-            raise ValueError(f'--fix: no image of {part.split or "the data"} would be left; nothing is '
-                             'written')
+            raise ValueError(f'--fix: no image of {part.split or "the data"} would be left; nothing '
+                             'is written')
         content['info'] = {**content['info'], 'fixes': dict(plan.changes),
                            IMAGES_KEY: os.path.relpath(part.folder.resolve(),
                                                        path.parent.resolve())}

@@ -156,7 +156,7 @@ def read_data(path: str | Path, images: str | Path | None = None) -> DataSource:
 
 
 def find_point_files(path: Path) -> dict[str, Path]:
-    """Return the point files of a path by split, '' for one without splits; {} where there is none."""
+    """Return the point files of a path by split, '' for one without splits; {} without any."""
     if path.is_dir():
         for folder in (path / 'annotations', path):
             files = {split: folder / f'{split}.json' for split in SPLITS

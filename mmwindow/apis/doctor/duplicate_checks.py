@@ -94,7 +94,7 @@ def check_copies(checkup: Checkup, copies: Copies) -> list[Problem]:
     problems = []
     for is_exact, name in ((True, 'copies'), (False, 'similar pictures')):
         pairs = [pair for pair in copies.pairs if (pair.kind in EXACT) == is_exact]
-        described = set()
+        described: set[int] = set()
         for kind, severity, words, advice, chosen in _sort_pairs(checkup, pairs, is_exact):
             described.update(map(id, chosen))
             problems.append(_describe(checkup, f'{name} {kind}', severity, words, advice, chosen))
@@ -120,8 +120,8 @@ def _sort_pairs(checkup: Checkup, pairs: list[CopyPair], is_exact: bool
         ('across splits', WARNING, 'so that tests see images of the training',
          '--fix leaves them out' if is_exact else
          'Give both one "group", and divide again (mmwindow splits)', splits),
-        ('across labels', WARNING, 'one with findings and one without', 'Look at both: one label is '
-         'wrong, or a finding was marked in one view alone', labels),
+        ('across labels', WARNING, 'one with findings and one without', 'One of the two is '
+         'wrong' if is_exact else 'Look at both: one label is wrong, or these are two views', labels),
         ('across patients', WARNING if is_exact else NOTE, 'under two names of patients',
          'Give both the same "group"', patients)]
     return [entry for entry in found if entry[-1]]

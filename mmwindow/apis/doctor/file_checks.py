@@ -41,8 +41,9 @@ def _check_readable(checkup: Checkup) -> list[Problem]:
     if missing:
         problems.append(Problem(
             ERROR, 'missing images', '', f'{count_words(len(missing), "listed image")} '
-            f'{"is" if len(missing) == 1 else "are"} not there', 'Copy them into the folder of images '
-            '(--images), or leave them out (--fix)', make_items(checkup.names(sorted(missing)))))
+            f'{"is" if len(missing) == 1 else "are"} not there', 'Copy them into the folder of '
+            'images (--images), or leave them out (--fix)',
+            make_items(checkup.names(sorted(missing)))))
     if damaged:
         problems.append(Problem(
             ERROR, 'damaged images', '', f'{count_words(len(damaged), "image")} cannot be read',
@@ -58,8 +59,8 @@ def _check_sizes(checkup: Checkup) -> list[Problem]:
         listed = (image.record.height, image.record.width)
         if facts.height and (facts.height, facts.width) != listed:
             turned = ', exchanged' if (facts.width, facts.height) == listed else ''
-            other.append(f'{checkup.name(index)}: the file has {facts.width} x {facts.height} (width x '
-                         f'height), the point file says {listed[1]} x {listed[0]}{turned}')
+            other.append(f'{checkup.name(index)}: the file has {facts.width} x {facts.height} (width '
+                         f'x height), the point file says {listed[1]} x {listed[0]}{turned}')
     if not other:
         return []
     return [Problem(ERROR, 'other sizes', '', f'{count_words(len(other), "image")} '

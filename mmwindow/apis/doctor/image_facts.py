@@ -131,7 +131,7 @@ def digest_pixels(pixels: np.ndarray, thumbnail: np.ndarray) -> bytes:
 
     A cryptographic digest of all pixels would take as long as decoding them.
     """
-    words = b'%d %d %d' % (*pixels.shape, zlib.crc32(pixels))
+    words = b'%d %d %d' % (*pixels.shape, zlib.crc32(memoryview(pixels)))
     return hashlib.blake2b(thumbnail.tobytes() + words, digest_size=16).digest()
 
 
@@ -158,8 +158,8 @@ def measure_border(small: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     """Return how wide the even margin of each side is, see :data:`BORDER_NAMES`.
 
     Args:
-        small: ``(256, 256)`` uint8, the picture by :func:`reduce_picture`; widths are measured in it, in
-            steps of 1 / 256. A picture that is even everywhere has margins of 1.
+        small: ``(256, 256)`` uint8, the picture by :func:`reduce_picture`; widths are measured in
+            it, in steps of 1 / 256. A picture that is even everywhere has margins of 1.
         pixels: ``(H, W)`` uint8, whose outermost pixels are looked at: a line as thin as a pixel.
 
     >>> picture = np.zeros((256, 256), np.uint8)

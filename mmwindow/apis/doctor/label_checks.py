@@ -107,7 +107,7 @@ def find_suspects(checkup: Checkup, runs: str | Path) -> Suspects:
     suspects.sort(key=lambda suspect: (suspect.share, suspect.index))
     chosen = [[suspect for suspect in suspects if suspect.is_positive == kind][:MAX_SUSPECTS]
               for kind in (True, False)]
-    return Suspects(*chosen, len(records), len(shares))
+    return Suspects(chosen[0], chosen[1], len(records), len(shares))
 
 
 def _rank(events: list[ImageEvents], places: dict[int | str, int], checkup: Checkup
@@ -134,6 +134,6 @@ def check_labels(checkup: Checkup, suspects: Suspects) -> list[Problem]:
                      f'{suspect.score:.3f}' for suspect in found)
             problems.append(Problem(
                 NOTE, f'suspicious {kind} images', '', f'{count_words(len(found), "image")} by '
-                f'{count_words(suspects.num_records, "test")}', 'Read them again: a missed finding, a '
-                'wrong label, or a case that is hard', make_items(items)))
+                f'{count_words(suspects.num_records, "test")}', 'Read them again: a missed finding, '
+                'a wrong label, or a case that is hard', make_items(items)))
     return problems

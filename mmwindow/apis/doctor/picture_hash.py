@@ -109,4 +109,5 @@ def similar_pairs(hashes: np.ndarray, thumbnails: np.ndarray,
         kept = np.flatnonzero(values >= min_correlation)
         pairs += [SimilarPair(int(first[index]), int(second[index]), float(values[index]))
                   for index in kept]
-    return sorted(pairs, key=lambda pair: (-pair.correlation, pair.first, pair.second)), num_candidates
+    pairs.sort(key=lambda pair: (-pair.correlation, pair.first, pair.second))
+    return pairs, num_candidates

@@ -13,8 +13,8 @@ SIDE = 220  # pixels, long edge
 QUALITY = 82
 
 
-def picture_uri(path: Path, points: Sequence[Sequence[float]] = (), settings: ImageSettings | None = None,
-                side: int = SIDE) -> str:
+def picture_uri(path: Path, points: Sequence[Sequence[float]] = (),
+                settings: ImageSettings | None = None, side: int = SIDE) -> str:
     """Return an image file as a data URI, with a cross at each point; '' where it cannot be read.
 
     Args:

@@ -1,4 +1,4 @@
-"""Points: outside their image, fractions in place of pixels, all in one corner, twice at one place."""
+"""Points: outside their image, fractions in place of pixels, all in one corner, two at one place."""
 from itertools import combinations
 
 import numpy as np

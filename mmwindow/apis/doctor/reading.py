@@ -2,7 +2,7 @@
 import multiprocessing
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -16,8 +16,8 @@ from mmwindow.utils.progress import ProgressDisplay, track
 
 CHUNK = 16  # images that a process gets at a time
 MIN_IMAGES = 256  # for fewer, starting processes takes longer than reading
-CRASHED = ('the process that decoded it ended (too little memory, or a fault of the decoder); save the '
-           'image again in another format')
+CRASHED = ('the process that decoded it ended (too little memory, or a fault of the decoder); save '
+           'the image again in another format')
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,12 @@ def _prepare_process() -> None:
 
 def _read_chunk(indices: Sequence[int], paths: Sequence[str], settings: ImageSettings
                 ) -> list[tuple[int, ImageFacts]]:
-    return [(index, measure_image(path, settings)) for index, path in zip(indices, paths, strict=True)]
+    return [(index, measure_image(path, settings))
+            for index, path in zip(indices, paths, strict=True)]
 
 
 def _read_in_processes(paths: Sequence[Path], settings: ImageSettings, num_processes: int
-                       ) -> Iterator[tuple[int, ImageFacts]]:
+                       ) -> Generator[tuple[int, ImageFacts], None, None]:
     chunks = [range(start, min(start + CHUNK, len(paths))) for start in range(0, len(paths), CHUNK)]
     failed = yield from _run_chunks(chunks, paths, settings, num_processes)
     if len(failed) == len(chunks) > 1:
@@ -106,7 +107,7 @@ def _read_in_processes(paths: Sequence[Path], settings: ImageSettings, num_proce
 
 
 def _run_chunks(chunks: Iterable[range], paths: Sequence[Path], settings: ImageSettings,
-                num_processes: int) -> Iterator[tuple[int, ImageFacts]]:
+                num_processes: int) -> Generator[tuple[int, ImageFacts], None, list[range]]:
     """Yield what was seen; return the chunks whose process died."""
     failed: list[range] = []
     # A fresh interpreter: a fork of a process with threads may hang.

@@ -32,8 +32,9 @@ table { border-collapse: collapse; margin: .8rem 0 } th, td { padding: .2rem .7r
 .word { font-weight: 700; text-transform: uppercase; font-size: .8rem; letter-spacing: .04em }
 .what { display: block } .advice { color: #333 } details li { font-size: .85rem }
 figure { display: inline-block; vertical-align: top; margin: .4rem; max-width: 30rem;
-         font-size: .8rem; color: #333 } figure img { height: 220px; max-width: 100%; background: #000;
-         object-fit: contain; margin-right: 4px } figcaption { max-width: 28rem }
+         font-size: .8rem; color: #333 }
+figure img { height: 220px; max-width: 100%; background: #000; object-fit: contain;
+             margin-right: 4px } figcaption { max-width: 28rem }
 .bar { fill: #4477aa } .scale { color: #555; font-size: .85rem }
 .range { width: 200px; height: 16px; vertical-align: middle }
 '''
@@ -99,8 +100,8 @@ def _problem(problem: Problem) -> str:
         shown = ''.join(f'<li>{_text(item)}</li>' for item in problem.items[:MAX_ITEMS])
         more = len(problem.items) - MAX_ITEMS
         items = (f'<details><summary>{_text(count_words(len(problem.items), "entry", "entries"))}'
-                 f'</summary><ul>{shown}</ul>' + (f'<p>and {more} more (--json)</p>' if more > 0 else '')
-                 + '</details>')
+                 f'</summary><ul>{shown}</ul>'
+                 + (f'<p>and {more} more (--json)</p>' if more > 0 else '') + '</details>')
     return (f'<div class="problem {problem.severity}"><span class="word">{problem.severity}</span> '
             f'<b>{_text(problem.kind)}</b><span class="what">{_text(where + problem.what)}.</span>'
             f'<span class="advice">What to do: {_text(problem.advice)}.</span>{items}</div>')
@@ -118,9 +119,9 @@ def _histogram(checkup: Checkup) -> list[str]:
 
 def _shortcuts(report: DoctorReport) -> list[str]:
     shortcuts = report.shortcuts
-    lines = ['<h2>Shortcut cues</h2><p>How well something that is no finding predicts whether an image '
-             'has one. An AUROC of .5 is chance. A model can learn a strong cue in place of findings, '
-             'and fails where the cue is absent.</p>']
+    lines = ['<h2>Shortcut cues</h2><p>How well something that is no finding predicts whether an '
+             'image has one. An AUROC of .5 is chance. A model can learn a strong cue in place of '
+             'findings, and fails where the cue is absent.</p>']
     if not shortcuts.cues:
         return [*lines, f'<p>None: {_text(shortcuts.reason or "all images are alike")}.</p>']
     rows = ''.join(

@@ -1,7 +1,7 @@
 """Shortcut cues: how well size, format, border, brightness and a tiny thumbnail predict the label.
 
 A network finds such a cue before it finds a fracture, and its numbers then say how well it knows the
-scanner. Cross-validated AUROC over five folds by patient, with the interval of every other AUROC here.
+scanner. Cross-validated AUROC over five folds by patient, with the interval of all AUROCs here.
 """
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -117,7 +117,7 @@ def make_splits(groups: list[int], labels: np.ndarray, seed: int = 0) -> list[Sp
 
 def cross_validate(values: np.ndarray, labels: np.ndarray, groups: list[int], splits: list[Split],
                    has_bins: bool) -> Interval | None:
-    """Return the mean AUROC over folds of linear fits, each image scored by a fit that has not seen it.
+    """Return the mean AUROC over folds of linear fits, each image scored by a fit without it.
 
     Args:
         values: ``(N, F)``.
@@ -192,6 +192,6 @@ def check_shortcuts(shortcuts: Shortcuts) -> list[Problem]:
         return [Problem(NOTE, 'shortcut cues', '', f'not looked for: {shortcuts.reason}',
                         'They are what a model may learn in place of findings')]
     return [Problem(
-        WARNING, 'shortcut cue', '', f'{cue.name} alone predicts the label: AUROC '
+        WARNING, 'shortcut cue', '', f'the label is predicted by {cue.name} alone: AUROC '
         f'{format_with_interval(cue.auroc.estimate, cue.auroc, 2)}', cue.advice)
         for cue in shortcuts.cues if cue.is_warned]

@@ -49,9 +49,9 @@ def _check_groups(checkup: Checkup) -> list[Problem]:
     nameless = sum(image.record.group is None for image in checkup.images)
     if nameless:
         problems.append(Problem(
-            NOTE, 'patients', '', f'{nameless} of {count_words(len(checkup.images), "image")} name no '
-            'patient: each counts as a patient of its own', 'Name them as "group" (mmwindow import '
-            '--patients), or splits may divide patients, and intervals are too short'))
+            NOTE, 'patients', '', f'{nameless} of {count_words(len(checkup.images), "image")} name '
+            'no patient: each counts as a patient of its own', 'Name them as "group" (mmwindow '
+            'import --patients), or splits may divide patients, and intervals are too short'))
     return problems
 
 
@@ -85,9 +85,10 @@ def _check_kinds(checkup: Checkup) -> list[Problem]:
         elif num_positives == number:
             problems.append(Problem(
                 WARNING if part.split == 'val' else NOTE, 'no negative images', part.split,
-                f'all {count_words(number, "image")} have findings', 'No AUROC can be given; add images '
-                'in which nothing was found'
-                + (', or keep the best checkpoint by froc/froc_score' if part.split == 'val' else '')))
+                f'all {count_words(number, "image")} have findings', 'No AUROC can be given; add '
+                'images in which nothing was found'
+                + (', or keep the best checkpoint by froc/froc_score' if part.split == 'val'
+                   else '')))
         elif part.split in ('val', 'test') and num_positives < FEW_POSITIVES:
             problems.append(Problem(
                 NOTE, 'few positive images', part.split, f'{num_positives} of {number} images have '
@@ -96,8 +97,8 @@ def _check_kinds(checkup: Checkup) -> list[Problem]:
         missing = {'train', 'val', 'test'} - {part.split for part in checkup.source.parts}
         for split in sorted(missing):
             problems.append(Problem(
-                ERROR if split == 'train' else NOTE, 'missing split', split, f'there is no {split}.json',
-                'Divide the images (mmwindow splits)'))
+                ERROR if split == 'train' else NOTE, 'missing split', split,
+                f'there is no {split}.json', 'Divide the images (mmwindow splits)'))
     return problems
 
 

@@ -80,16 +80,16 @@ def suggest(images: Sequence[CheckedImage]) -> list[Suggestion]:
 
 def suggest_window(extents: Extents) -> list[Suggestion]:
     """Return the radii of the window and the size of pseudo-boxes."""
-    factor, reason = 1., ('there are no boxes or polygons to measure findings by; the paper\'s values, '
-                          'chosen for fractures of the pelvis')
+    factor, reason = 1., ('there are no boxes or polygons to measure findings by; the paper\'s '
+                          'values, chosen for fractures of the pelvis')
     if len(extents.sizes):
         quartiles = np.quantile(extents.sizes, (.25, .5, .75))
         ratio = float(quartiles[1]) / MEASURED_EXTENT
         text = (f'findings are {quartiles[1]:.0f} pixels large (quartiles {quartiles[0]:.0f} and '
                 f'{quartiles[2]:.0f}, frame of 1024)')
         if 1 / TOLERANCE <= ratio <= TOLERANCE:
-            reason = (f'{text}, near the {MEASURED_EXTENT:.0f} for which the paper\'s values were not '
-                      'beaten (docs/fracatlas.md)')
+            reason = (f'{text}, near the {MEASURED_EXTENT:.0f} for which the paper\'s values were '
+                      'not beaten (docs/fracatlas.md)')
         else:
             factor = ratio
             reason = (f'{text}, {ratio:.2g} times those for which the paper\'s 50 / 200 were not '
@@ -130,6 +130,6 @@ def suggest_input(extents: Extents) -> Suggestion:
                           f'smallest findings ({small:.0f} of 1024 pixels, 5 %) would need {side}',
                           f'input_size={largest}')
     return Suggestion(
-        'input side', f'at least {side}', f'the smallest findings ({small:.0f} of 1024 pixels, 5 % are '
-        f'smaller) then cover {CELLS} cells of the finest map; {text}, so up to {largest} can help',
+        'input side', f'at least {side}', f'the smallest findings ({small:.0f} of 1024 pixels, 5 % '
+        f'are smaller) then cover {CELLS} cells of the finest map; {text}, up to {largest} can help',
         f'input_size={side}')
