@@ -144,13 +144,15 @@ def read_data(path: str | Path, images: str | Path | None = None) -> DataSource:
     files = find_point_files(path)
     if not files:
         return _import_data(path, images)
-    folders = [Path(images) if images else _find_folder(path, file) for file in files.values()]
+    contents = [load_point_json(file) for file in files.values()]
+    folders = [Path(images) if images else _find_folder(path, file, content)
+               for file, content in zip(files.values(), contents, strict=True)]
     for folder in folders:
         if not folder.is_dir():
             raise ValueError(f'{shorten(str(folder))}: there is no such folder of images; --images '
                              'names it')
-    parts = [read_part(split, file, folder)
-             for (split, file), folder in zip(files.items(), folders, strict=True)]
+    parts = [read_part(split, file, folder, content) for (split, file), folder, content in zip(
+        files.items(), folders, contents, strict=True)]
     kind = 'point file' if '' in files else 'splits'
     return DataSource(path, kind, parts, _describe_faults(parts))
 
@@ -161,7 +163,7 @@ def find_point_files(path: Path) -> dict[str, Path]:
         for folder in (path / 'annotations', path):
             files = {split: folder / f'{split}.json' for split in SPLITS
                      if (folder / f'{split}.json').is_file()}
-            if files and all(map(_is_point_file, files.values())):
+            if files:
                 return files
         place = path / POINTS_NAME
         return {'': place} if place.is_file() else {}
@@ -174,25 +176,25 @@ def _is_point_file(path: Path) -> bool:
                                              for key in COCO_LISTS)
 
 
-def _find_folder(path: Path, file: Path) -> Path:
+def _find_folder(path: Path, file: Path, content: dict[str, Any]) -> Path:
     """Return the folder of images: of a data folder, else what the point file says."""
     if path.is_dir() and (path / 'images').is_dir():
         return path / 'images'
-    return images_folder(file)
+    return images_folder(file, content)
 
 
-def read_part(split: str, path: Path, folder: Path) -> DataPart:
+def read_part(split: str, path: Path, folder: Path, content: dict[str, Any]) -> DataPart:
     """Return one point file with all its faults.
 
     Args:
         split: Its name.
         path: The file.
         folder: Of the images.
+        content: Of the file.
 
     Raises:
-        ValueError: It is no point file at all: no JSON, no lists, categories without names.
+        ValueError: Its categories have no names.
     """
-    content = load_point_json(path)
     faults, problem = RecordFaults(), ''
     try:
         point_file = read_point_file(path, readers='all')
@@ -297,7 +299,7 @@ def _import_data(path: Path, images: str | Path | None) -> DataSource:
     assembly = assemble(source, index)
     with tempfile.TemporaryDirectory() as folder:  # by the reader of all point files
         part = read_part('', write_point_file(Path(folder, POINTS_NAME), assembly.content),
-                         index.folder)
+                         index.folder, assembly.content)
     part = replace(part, path=path)
     problems = [Problem(NOTE, 'import', '', f'{number} {what}', 'See docs/import.md')
                 for what, number in assembly.counts.items()]

@@ -98,21 +98,42 @@ def _read_in_processes(paths: Sequence[Path], settings: ImageSettings, num_proce
         # No process could be started, as in a script without `if __name__ == '__main__'`.
         yield from _read_here(paths, settings)
         return
-    # A process died: its images are read one by one, so that the guilty one is named.
-    for chunk in failed:
-        for index in chunk:
-            lost = yield from _run_chunks([range(index, index + 1)], paths, settings, 1)
-            if lost:
-                yield index, ImageFacts(CRASHED)
+    yield from _read_carefully(failed, paths, settings)
+
+
+def _read_carefully(chunks: Iterable[range], paths: Sequence[Path], settings: ImageSettings
+                    ) -> Iterator[tuple[int, ImageFacts]]:
+    """Read chunks one after the other in one process; where it dies, the guilty image is named."""
+    pool: ProcessPoolExecutor | None = None
+    try:
+        for chunk in chunks:
+            pool = pool or _start_pool(1)
+            names = [str(paths[index]) for index in chunk]
+            try:
+                yield from pool.submit(_read_chunk, chunk, names, settings).result()
+            except BrokenProcessPool:
+                pool.shutdown()
+                pool = None
+                if len(chunk) == 1:
+                    yield chunk[0], ImageFacts(CRASHED)
+                else:
+                    yield from _read_carefully([range(index, index + 1) for index in chunk], paths,
+                                               settings)
+    finally:
+        if pool is not None:
+            pool.shutdown()
+
+
+def _start_pool(num_processes: int) -> ProcessPoolExecutor:
+    # A fresh interpreter: a fork of a process with threads may hang.
+    return ProcessPoolExecutor(num_processes, multiprocessing.get_context('spawn'), _prepare_process)
 
 
 def _run_chunks(chunks: Iterable[range], paths: Sequence[Path], settings: ImageSettings,
                 num_processes: int) -> Generator[tuple[int, ImageFacts], None, list[range]]:
     """Yield what was seen; return the chunks whose process died."""
     failed: list[range] = []
-    # A fresh interpreter: a fork of a process with threads may hang.
-    context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(num_processes, context, _prepare_process) as pool:
+    with _start_pool(num_processes) as pool:
         waiting: dict[Future[list[tuple[int, ImageFacts]]], range] = {}
         for chunk in chunks:
             names = [str(paths[index]) for index in chunk]
