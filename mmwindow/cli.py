@@ -16,7 +16,8 @@ class VerbEntry(NamedTuple):
 
 VERBS = {
     'train': VerbEntry('mmwindow.apis.commands.train', 'train a model'),
-    'test': VerbEntry('mmwindow.apis.commands.test', 'test a checkpoint'),
+    'test': VerbEntry('mmwindow.apis.commands.test', 'test a model, also on images of another place'),
+    'browse': VerbEntry('mmwindow.apis.commands.browse', 'show what a model is taught, as a picture'),
     'evaluate': VerbEntry('mmwindow.apis.commands.evaluate',
                           'score saved predictions of any framework'),
     'import': VerbEntry('mmwindow.apis.commands.import_annotations',
@@ -25,9 +26,12 @@ VERBS = {
                              'export a point file for another tool'),
     'check': VerbEntry('mmwindow.apis.commands.check',
                        'the data doctor: what is wrong with a data set'),
+    'cache': VerbEntry('mmwindow.apis.commands.cache', 'decode images before a training'),
     'splits': VerbEntry('mmwindow.apis.commands.splits', 'divide a point file by patient'),
     'folds': VerbEntry('mmwindow.experiments.commands.folds',
                        'train and test many configs over folds'),
+    'tune': VerbEntry('mmwindow.experiments.commands.settings',
+                      'compare settings on images kept aside, over folds'),
     'tables': VerbEntry('mmwindow.experiments.commands.tables',
                         "the paper's tables and figures from finished runs"),
     'quickstart': VerbEntry('mmwindow.experiments.commands.quickstart',
