@@ -131,7 +131,7 @@ def digest_pixels(pixels: np.ndarray, thumbnail: np.ndarray) -> bytes:
 
     A cryptographic digest of all pixels would take as long as decoding them.
     """
-    words = b'%d %d %d' % (*pixels.shape, zlib.crc32(memoryview(pixels)))
+    words = b'%d %d %d' % (*pixels.shape, zlib.crc32(pixels.data))
     return hashlib.blake2b(thumbnail.tobytes() + words, digest_size=16).digest()
 
 

@@ -94,8 +94,7 @@ def _read_in_processes(paths: Sequence[Path], settings: ImageSettings, num_proce
                        ) -> Generator[tuple[int, ImageFacts], None, None]:
     chunks = [range(start, min(start + CHUNK, len(paths))) for start in range(0, len(paths), CHUNK)]
     failed = yield from _run_chunks(chunks, paths, settings, num_processes)
-    if len(failed) == len(chunks) > 1:
-        # No process could be started, as in a script without `if __name__ == '__main__'`.
+    if len(failed) == len(chunks) and not can_start_processes():
         yield from _read_here(paths, settings)
         return
     yield from _read_carefully(failed, paths, settings)
@@ -122,6 +121,18 @@ def _read_carefully(chunks: Iterable[range], paths: Sequence[Path], settings: Im
     finally:
         if pool is not None:
             pool.shutdown()
+
+
+def can_start_processes() -> bool:
+    """Return whether a process starts and answers.
+
+    In a script without ``if __name__ == '__main__'`` none does: each would run the script again.
+    """
+    try:
+        with _start_pool(1) as pool:
+            return pool.submit(int).result() == 0
+    except BrokenProcessPool:
+        return False
 
 
 def _start_pool(num_processes: int) -> ProcessPoolExecutor:

@@ -89,6 +89,7 @@ def test_where_no_process_can_start_images_are_read_here(data, monkeypatch):
     paths = [image.path for image in data.check().checkup.images]
     monkeypatch.setattr(reading, 'CHUNK', 4)
     monkeypatch.setattr(reading, '_run_chunks', run_nothing)
+    monkeypatch.setattr(reading, 'can_start_processes', lambda: False)
     read = reading.read_images(paths, None, 2, Silent())
     assert not [facts.problem for facts in read.facts if facts.problem]
 
@@ -138,13 +139,13 @@ def test_the_check_loads_no_torch(single):
             f'try:\n    cli.main(["check", {str(single.write())!r}, "--html", '
             f'{str(single.folder / "r.html")!r}])\nexcept SystemExit:\n    pass\n'
             'print(sorted({"torch", "mmengine", "mmcv", "mmdet"} & set(sys.modules)))')
-    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True,
-                          cwd=ROOT, check=True)
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True,
+                          text=True, cwd=ROOT, check=True)
     assert done.stdout.splitlines()[-1] == '[]' and (single.folder / 'r.html').is_file()
 
 
 def test_fracatlas_has_copies_with_both_labels(fracatlas, tmp_path):
-    """What the release itself holds: IMG0002998 and IMG0004280 are one file, positive and negative."""
+    """What the release itself holds: IMG0002998 and IMG0004280 are one file under two labels."""
     content = json.loads((fracatlas / 'fractures.json').read_text())
     names = {'IMG0002998.jpg', 'IMG0004280.jpg', 'IMG0000010.jpg'}
     images = [image for image in content['images'] if image['file_name'] in names]

@@ -66,7 +66,7 @@ def test_without_a_cue_nothing_is_warned_of(filled):
 
 
 def test_the_interval_is_that_of_the_evaluation(filled):
-    """Of one fold's scores it would be delong_interval's; the mean of five is as long as one of all."""
+    """Of one fold's scores it would be delong_interval's; the mean of five is as long."""
     interval = areas(filled(None))['16 x 16 thumbnail']
     generator = np.random.default_rng(0)
     labels = np.arange(120) % 2 == 1
@@ -118,7 +118,8 @@ def test_labels_that_scores_contradict_are_ranked(single, tmp_path, find):
     labels = [number % 2 == 1 for number in range(24)]
     scores = [.8 + .001 * number if label else .2 + .001 * number
               for number, label in enumerate(labels)]
-    scores[1], scores[5], scores[2] = .01, .215, .99  # a positive below all, one below 4 of 12, a negative
+    # A positive image below all, one in the middle, a negative one above all.
+    scores[1], scores[5], scores[2] = .01, .215, .99
     for fold in range(2):
         chosen = [number for number in range(24) if (number < 12) == (fold == 0)]
         write_record(tmp_path / f'runs/fold{fold}/test.json', {'fracture': [

@@ -111,7 +111,8 @@ def test_empty_pictures_are_a_warning_and_no_copies(single, find):
 def test_orientation_tags_are_named(single, find):
     single.fill()
     jpeg = encode(make_picture(50), '.jpg')
-    tag = b'Exif\0\0II*\0' + bytes([8, 0, 0, 0, 1, 0, 18, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0])
+    tag = b'Exif\0\0II*\0' + bytes(
+        [8, 0, 0, 0, 1, 0, 18, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0])
     exif = jpeg[:2] + b'\xff\xe1' + (len(tag) + 2).to_bytes(2, 'big') + tag + jpeg[2:]
     single.add(points=[(5, 6)], content=exif, name='turned.jpg')
     problem = find(single.check(), 'orientation tags')
