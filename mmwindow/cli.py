@@ -15,7 +15,8 @@ class VerbEntry(NamedTuple):
 
 
 VERBS = {
-    'train': VerbEntry('mmwindow.apis.commands.train', 'train a model'),
+    'train': VerbEntry('mmwindow.experiments.commands.train',
+                       'train a model, on your data or by a config'),
     'test': VerbEntry('mmwindow.apis.commands.test', 'test a checkpoint'),
     'evaluate': VerbEntry('mmwindow.apis.commands.evaluate',
                           'score saved predictions of any framework'),
