@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmdet.registry import MODELS
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
 from mmwindow.annotations.point_file import read_point_file
 from mmwindow.apis.config import load_config
 from mmwindow.apis.config_parts import annotation_files
 from mmwindow.apis.package_configs import find_package_config
 from mmwindow.apis.runner import quiet_mmengine
+from mmwindow.apis.untrained_model import build_untrained
 from mmwindow.datasets.folds import file_checksum
 from mmwindow.engine.checkpoint import check_checkpoint, find_best_checkpoint, load_own_checkpoint
 from mmwindow.engine.model_description import META_KEY, read_description
@@ -137,19 +136,6 @@ def prepare_fine_tuning(cfg: Config, checkpoint: Path, classes: Sequence[str], f
     return StartingWeights(path, left_out, [
         _describe_start(checkpoint, kept, left_out, theirs, classes),
         *describe_preparation(cfg, content, checkpoint)])
-
-
-def build_untrained(cfg: Config, num_classes: int) -> torch.nn.Module:
-    """Return the model of a config for some number of classes, without pretrained weights."""
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    description = cfg.model.to_dict()
-    if description['backbone'].get('type') == 'EfficientNetLite':
-        description['backbone']['pretrained'] = False
-    owner = description['roi_head'] if 'roi_head' in description else description
-    if 'bbox_head' in owner:
-        owner['bbox_head']['num_classes'] = num_classes
-    model: torch.nn.Module = MODELS.build(description)
-    return model
 
 
 def class_layers(cfg: Config, num_classes: int) -> set[str]:

@@ -87,9 +87,15 @@ def _place(path: Path, work_dir: Path) -> str:
     """Return a path as the text of a string: in the work dir relative to the config file."""
     path = path.absolute()
     home = work_dir.absolute()
-    if path.is_relative_to(home):
-        return f'"{{{{ fileDirname }}}}/../{path.relative_to(home).as_posix()}"'
-    return repr(str(path))
+    if not path.is_relative_to(home):
+        return repr(str(path))
+    # mmengine puts the folder's name into the text of the file.
+    mark = '"' if "'" in str(home) else "'"
+    if mark in str(home) or '\\' in str(home):
+        raise ValueError(f'--work-dir {shorten(str(work_dir))}: its name has a backslash, or '
+                         'quotation marks of both kinds, which no config can hold; choose another '
+                         '--work-dir')
+    return f'{mark}{{{{ fileDirname }}}}/../{path.relative_to(home).as_posix()}{mark}'
 
 
 def config_path(work_dir: Path, base: str) -> Path:

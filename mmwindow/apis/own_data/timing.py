@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from mmdet.registry import DATASETS, MODELS
+from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dataset import COLLATE_FUNCTIONS
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import init_default_scope
 
 from mmwindow.apis.config_parts import innermost_dataset
 from mmwindow.apis.own_data.choice import count_validations
+from mmwindow.apis.untrained_model import build_untrained
 from mmwindow.engine.hooks import ChannelsLastHook
 
 TIMED_STEPS = 2
@@ -94,7 +94,6 @@ def time_training(cfg: Config) -> Timing:
         cfg: Complete; is not changed.
     """
     cfg = Config(cfg._cfg_dict.to_dict())
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
     model, device = _build_model(cfg)
     batch_size = int(cfg.train_dataloader.batch_size)
     started = time.perf_counter()
@@ -119,10 +118,7 @@ def time_training(cfg: Config) -> Timing:
 
 
 def _build_model(cfg: Config) -> tuple[Any, str]:
-    description = cfg.model.to_dict()
-    if description['backbone'].get('type') == 'EfficientNetLite':
-        description['backbone']['pretrained'] = False
-    model = MODELS.build(description)
+    model: Any = build_untrained(cfg)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     model.to(device)
     if any(hook.get('type') == 'ChannelsLastHook' for hook in cfg.get('custom_hooks') or ()):
@@ -141,7 +137,8 @@ class _Owner:
 def _load_batch(cfg: Config, split: str, number: int) -> Mapping[str, Any]:
     """Return a batch of the first images of a split, as its data loader collates them."""
     dataset = cfg[f'{split}_dataloader'].dataset
-    innermost_dataset(dataset).update(check_images=False)
+    if innermost_dataset(dataset).get('type') == 'CocoPointDataset':
+        innermost_dataset(dataset).check_images = False  # the training will look at all of them
     built = DATASETS.build(dataset)
     samples = [built[index % len(built)] for index in range(number)]
     collated: Mapping[str, Any] = COLLATE_FUNCTIONS.get('pseudo_collate')(samples)
