@@ -97,7 +97,7 @@ def plan_training(data: str | Path, config: str | Path | None = None,
         cfg = load_config(config_file(choice.base), folder, options)
     save_best = ((cfg.get('default_hooks') or {}).get('checkpoint') or {}).get('save_best')
     check_kinds(parts, found, needs_negatives='auroc' in str(save_best))
-    own, reasons = _choose_settings(choice, cfg, found, parts, folder)
+    own, reasons = _choose_settings(choice, cfg, found, parts, folder, 'train_cfg.max_epochs' in options)
     with hold_folder(folder, 'or choose another --work-dir'):
         if source is not None:
             weights = prepare_fine_tuning(cfg, source, found.classes, folder, own.model)
@@ -139,12 +139,22 @@ def _choose_base(config: str | Path | None, source: Path | None, machine: Machin
 
 
 def _choose_settings(choice: _BaseChoice, cfg: Config, data: OwnData, division: Division,
-                     work_dir: Path) -> tuple[OwnConfig, list[str]]:
-    """Return what the config file says, without weights and notes, and why."""
+                     work_dir: Path, has_length: bool) -> tuple[OwnConfig, list[str]]:
+    """Return what the config file says, without weights and notes, and why.
+
+    Args:
+        choice: The base.
+        cfg: Of the base, with all overrides.
+        data: To train on.
+        division: Of them.
+        work_dir: Of the training.
+        has_length: Whether the user has given the number of epochs.
+    """
     reasons = [choice.reason]
     first = min(division.parts)
     train_images = division.parts[first]['train']
-    is_own_length = choice.base.startswith(PREFIX) and has_own_schedule(choice.base)
+    is_own_length = (choice.base.startswith(PREFIX) and has_own_schedule(choice.base)
+                     and not has_length)
     balanced = choice.base.startswith(PREFIX) and needs_balance(train_images)
     batch = choice.batch_size or int(cfg.train_dataloader.batch_size)
     number = count_epoch_images(train_images) if balanced else len(train_images)
@@ -158,8 +168,8 @@ def _choose_settings(choice: _BaseChoice, cfg: Config, data: OwnData, division: 
                     val_begin=length.first_validation)
         reasons.append(length.reason)
     else:
-        reasons.append(f'{cfg.train_cfg.get("max_epochs", "its own number of")} epochs, as in the '
-                       'config')
+        reasons.append(f'{cfg.train_cfg.get("max_epochs", "its own number of")} epochs, as '
+                       + ('asked for' if has_length else 'in the config'))
     readers = None
     if len(data.readers) > 1:
         readers = 'merge'

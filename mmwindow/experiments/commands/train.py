@@ -54,6 +54,9 @@ def run(args: argparse.Namespace) -> None:
     if args.config is None and args.data is None:
         print('train: CONFIG or --data DIR is needed; mmwindow train --help', file=sys.stderr)
         raise SystemExit(2)
+    if args.data is not None and args.launcher != 'none':
+        raise ValueError('--data with a launcher: first give --data DIR --dry-run alone, which '
+                         'writes the config; then start the launcher with this config')
     options = prepare_process(args)
     data, checkpoint = options.pop('data'), options.pop('checkpoint')
     of_data = {name: options.pop(name) for name in OF_DATA}
@@ -82,9 +85,6 @@ def _train_config(args: argparse.Namespace, checkpoint: str | None, options: dic
 
 def _train_on_data(args: argparse.Namespace, data: str, checkpoint: str | None,
                    options: dict[str, Any], division: str | None, dry_run: bool) -> None:
-    if args.launcher != 'none':
-        raise ValueError('--data with a launcher: first give --data DIR --dry-run alone, which '
-                         'writes the config; then start the launcher with this config')
     from mmwindow.apis.own_data.plan import describe_time, plan_training
     training = plan_training(data, args.config, args.work_dir, args.cfg_options, checkpoint,
                              division or 'auto')
