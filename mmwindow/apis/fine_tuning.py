@@ -113,7 +113,7 @@ def prepare_fine_tuning(cfg: Config, checkpoint: Path, classes: Sequence[str], f
     """
     content = load_own_checkpoint(checkpoint)
     weights = state_dict_of(content)
-    cfg = Config(cfg._cfg_dict.to_dict())
+    cfg = Config(cfg._cfg_dict.to_dict(), filename=cfg.filename)
     cfg.merge_from_dict({'model': dict(model or {})})
     built = build_untrained(cfg, len(classes))
     scores = class_layers(cfg, len(classes))
@@ -125,7 +125,7 @@ def prepare_fine_tuning(cfg: Config, checkpoint: Path, classes: Sequence[str], f
     others = [name for name in difference.missing if name not in scores]
     if others or difference.mismatched or difference.unexpected or not difference.num_equal:
         raise ValueError(f'--from {shorten(str(checkpoint))}: it is of another model than the config '
-                         f'({Path(cfg.filename or "").name or cfg.model.type}): '
+                         f'({Path(cfg.filename or cfg.model.type).name}): '
                          f'{compare_weights(built, weights).describe()}. Only the layers of class '
                          'scores may differ: give the CONFIG that it was trained with')
     path = folder / f'start_{file_checksum(checkpoint)[:12]}{"_scores" * bool(left_out)}.pth'

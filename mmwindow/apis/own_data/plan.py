@@ -97,7 +97,8 @@ def plan_training(data: str | Path, config: str | Path | None = None,
         cfg = load_config(config_file(choice.base), folder, options)
     save_best = ((cfg.get('default_hooks') or {}).get('checkpoint') or {}).get('save_best')
     check_kinds(parts, found, needs_negatives='auroc' in str(save_best))
-    own, reasons = _choose_settings(choice, cfg, found, parts, folder, 'train_cfg.max_epochs' in options)
+    own, reasons = _choose_settings(choice, cfg, found, parts, folder,
+                                    has_length='train_cfg.max_epochs' in options)
     with hold_folder(folder, 'or choose another --work-dir'):
         if source is not None:
             weights = prepare_fine_tuning(cfg, source, found.classes, folder, own.model)

@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from mmwindow import cli
+from mmwindow.apis.own_data import plan
+from mmwindow.apis.own_data.timing import Timing
 
 
 def make_data(folder, num_images=24, positive=lambda number: number % 2 == 0, classes=('nodule',),
@@ -20,7 +22,7 @@ def make_data(folder, num_images=24, positive=lambda number: number % 2 == 0, cl
         folder: Of the data.
         num_images: How many.
         positive: Whether an image has a point, by its number.
-        classes: Names; the points have them in turn.
+        classes: Names; a positive image has a point of each.
         images: Folder of the images, relative to ``folder``.
         group: Patient of an image, by its number.
         draw: False: no image files.
@@ -35,13 +37,13 @@ def make_data(folder, num_images=24, positive=lambda number: number % 2 == 0, cl
         records.append(dict(id=number + 1, file_name=name, height=48, width=64,
                             **({} if group is None else dict(group=group(number)))))
         pixels = generator.normal(150, 12, (48, 64))
-        if positive(number):
+        for label in range(len(classes) * positive(number)):
             x, y = generator.uniform(10, 50), generator.uniform(10, 38)
             rows, columns = np.mgrid[:48, :64] + .5
             pixels[np.hypot(columns - x, rows - y) < 5] -= 90
             annotations.append(dict(
                 id=len(annotations) + 1, image_id=number + 1, keypoints=[x, y, 2], num_keypoints=1,
-                category_id=len(annotations) % len(classes) + 1))
+                category_id=label + 1))
         if draw:
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(place / name)
     (folder / 'points.json').write_text(json.dumps(dict(
@@ -99,7 +101,8 @@ def own_run(tmp_path_factory):
     arguments = ['train', '--data', str(folder / 'mine'), '--division', 'single', '--work-dir',
                  str(folder / 'work'), '--cfg-options', *as_arguments(SMALL)]
     output = io.StringIO()
-    with contextlib.redirect_stdout(output):
+    with contextlib.redirect_stdout(output), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, 'time_training', lambda cfg: Timing(1., .01, .1))
         cli.main(arguments)
     return OwnRun(folder / 'mine', folder / 'work', folder / 'work/config/wl_kld_lite0_fpn.py',
                   output.getvalue(), arguments)

@@ -1,4 +1,6 @@
 """Beginning with the weights of another training: what is kept, initialised, rejected and said."""
+import sys
+
 import pytest
 import torch
 
@@ -11,6 +13,8 @@ from mmwindow.apis.fine_tuning import (
     find_trained_config,
     prepare_fine_tuning,
 )
+from mmwindow.apis.own_data import plan
+from mmwindow.apis.own_data.timing import Timing
 from mmwindow.apis.package_configs import configs_folder
 from mmwindow.engine.checkpoint import load_own_checkpoint
 
@@ -94,9 +98,11 @@ def test_the_best_run_of_folds_is_asked_for(tmp_path):
 
 
 @pytest.mark.smoke
-def test_a_training_begins_with_the_weights(own_run, write_own_data, tmp_path, small, capsys):
+def test_a_training_begins_with_the_weights(own_run, write_own_data, tmp_path, small, capsys,
+                                            monkeypatch):
     """At a learning rate of 0 the weights stay those of the checkpoint; the class scores are new."""
     data = write_own_data(tmp_path / 'other', 20, classes=('crack', ), group=None)
+    monkeypatch.setattr(plan, 'time_training', lambda cfg: Timing(1., .01, .1))
     options = {**small, 'optim_wrapper.optimizer.lr': 0.}
     cli.main(['train', '--data', str(data), '--division', 'single', '--from', str(own_run.work_dir),
               '--work-dir', str(tmp_path / 'work'), '--cfg-options',
@@ -115,8 +121,9 @@ def test_a_training_begins_with_the_weights(own_run, write_own_data, tmp_path, s
 
 def test_a_config_begins_with_the_weights_as_well(own_run, tmp_path, capsys, monkeypatch):
     called = {}
-    monkeypatch.setattr('mmwindow.apis.train.train', lambda **options: called.update(options))
-    monkeypatch.setattr('mmwindow.apis.train.describe_training', lambda runner: '')
+    module = sys.modules['mmwindow.apis.train']
+    monkeypatch.setattr(module, 'train', lambda **options: called.update(options))
+    monkeypatch.setattr(module, 'describe_training', lambda runner: '')
     cli.main(['train', str(own_run.config), '--from', str(own_run.work_dir), '--work-dir',
               str(tmp_path), '--cfg-options', 'input_size=64'])
     assert set(called['cfg_options']) == {'input_size', 'load_from'}
