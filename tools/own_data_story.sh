@@ -22,6 +22,5 @@ step "mmwindow import clicks.csv --images images --out mine" \
 step "mmwindow train --data mine ${*:3}" \
   "$python" -m mmwindow train --data "$folder/mine" --work-dir "$folder/model" "${@:3}"
 if [ -d "$folder/model/annotations/fold0" ] && [ ! -d "$folder/model/annotations/fold1" ]; then
-  step "mmwindow test" "$python" -m mmwindow test "$folder"/model/config/*.py best \
-    --work-dir "$folder/model"
+  step "mmwindow test model" "$python" -m mmwindow test "$folder/model"
 fi

@@ -21,7 +21,6 @@ from mmwindow.apis.evaluation_outputs import class_suffix, one_writer, write_lea
 from mmwindow.apis.evaluation_report import ClassReport, write_report
 from mmwindow.apis.reader_report import reader_lines
 from mmwindow.apis.reader_study import ReaderChoice, plain_study
-from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.image_table import image_rows, write_image_table
 from mmwindow.evaluation.files.prediction_files import find_reader, read_predictions
 from mmwindow.evaluation.froc_settings import FROCSettings
@@ -31,9 +30,9 @@ from mmwindow.evaluation.statistics.bands import froc_band
 from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES, check_request
 from mmwindow.evaluation.statistics.compare import compare_systems
 from mmwindow.evaluation.statistics.leaderboard import leaderboard
+from mmwindow.evaluation.statistics.model_points import has_one_scale
 from mmwindow.evaluation.statistics.operating_point import (
     apply_operating_point,
-    check_scale,
     choose_operating_point,
 )
 from mmwindow.evaluation.statistics.strata import evaluate_strata
@@ -161,15 +160,6 @@ def report_class(class_name: str, result: ClassResult, settings: Mapping[str, An
                      for other, events in compared.items()},
         other_events=compared, leaderboard=None if len(compared) < 2 else leaderboard(
             {name: result.events, **compared}, how, **drawn))
-
-
-def has_one_scale(events: Sequence[ImageEvents]) -> bool:
-    """Tell whether no finding beats the score of its image: one threshold then serves both."""
-    try:
-        check_scale(events)
-    except ValueError:
-        return False
-    return True
 
 
 def draw_figures(out: Path, name: str, reports: Sequence[ClassReport], result: EvaluationResult,

@@ -2,7 +2,13 @@
 from mmwindow.models.backbones import EfficientNetLite
 from mmwindow.models.detectors import DensePointDetector, PointTTAModel
 from mmwindow.models.heads import CheXNetHead, DensePointHead, UFDetHead, WSPLHead
-from mmwindow.models.losses import WindowLoss, window_loss
+from mmwindow.models.losses import (
+    MaximumWindowLoss,
+    WindowLoss,
+    maximum_window_loss,
+    window_loss,
+)
 
-__all__ = ['CheXNetHead', 'DensePointDetector', 'DensePointHead', 'EfficientNetLite', 'PointTTAModel',
-           'UFDetHead', 'WSPLHead', 'WindowLoss', 'window_loss']
+__all__ = ['CheXNetHead', 'DensePointDetector', 'DensePointHead', 'EfficientNetLite',
+           'MaximumWindowLoss', 'PointTTAModel', 'UFDetHead', 'WSPLHead', 'WindowLoss',
+           'maximum_window_loss', 'window_loss']

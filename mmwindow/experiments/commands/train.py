@@ -46,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
                         help='resume from CHECKPOINT, or from the newest in the work dir; --data '
                              'does so by itself')
+    parser.add_argument('--no-report', action='store_false', dest='report',
+                        help='no report of the best validation in the work dir')
     add_runner_arguments(parser)
 
 
@@ -103,4 +105,4 @@ def _train_on_data(args: argparse.Namespace, data: str, checkpoint: str | None,
         print(describe_training(train(**{
             **options, 'config': training.config, 'work_dir': training.work_dir,
             'resume': args.resume or 'auto'})), end='')
-        print(f'test it: mmwindow test {training.config} best --work-dir {training.work_dir}')
+        print(f'test it: mmwindow test {training.work_dir}')

@@ -1,4 +1,6 @@
 """The Window Loss (paper, eq. 3 to 5), computed from logits."""
+import math
+
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
@@ -23,7 +25,19 @@ def kullback_leibler(bound: Tensor, logits: Tensor) -> Tensor:
     return F.softplus(logits) - bound * logits + negative_entropy  # (paper, eq. 5)
 
 
-def window_loss(logits: Tensor, lower: Tensor, upper: Tensor, divergence: str = 'kld') -> Tensor:
+def check_focus(focus: float) -> None:
+    """Reject an exponent that is no number of at least 0.
+
+    Raises:
+        ValueError: As said.
+    """
+    if isinstance(focus, bool) or not isinstance(focus, int | float) or not 0 <= focus < math.inf:
+        raise ValueError(f'WindowLoss: focus is {focus!r}; a number of at least 0 is needed (0 '
+                         'weighs all cells alike)')
+
+
+def window_loss(logits: Tensor, lower: Tensor, upper: Tensor, divergence: str = 'kld',
+                focus: float = 0.) -> Tensor:
     """Penalise only predictions outside the window between two bounds.
 
     A cell with p = sigmoid(logit) costs ``divergence(lower, p)`` where p <= lower,
@@ -32,17 +46,21 @@ def window_loss(logits: Tensor, lower: Tensor, upper: Tensor, divergence: str = 
 
     Assumption (docs/method.md, section 4): the mean is over cells, classes and batch.
 
+    With ``focus`` f above 0 each cell's cost is multiplied by ``|p - bound|^f``: the quality focal
+    loss (Li et al. 2020, arXiv 2006.04388) with the bound as its label, no part of the paper.
+
     Args:
         logits: ``(B, C, H, W)``, logits on the grid of one level.
         lower: ``(B, C, H, W)``, lower bounds in [0, 1].
         upper: ``(B, C, H, W)``, upper bounds in [0, 1], not below ``lower``.
         divergence: 'kld' (Kullback-Leibler) or 'mse' (squared error).
+        focus: Exponent f; 0 is the paper's loss.
 
     Returns:
         The loss, a float32 scalar.
 
     Raises:
-        ValueError: Shapes differ, or the divergence is unknown.
+        ValueError: Shapes differ, the divergence is unknown, or the focus is negative.
 
     Example:
         >>> inside, outside = torch.zeros(1, 1, 1, 1), torch.full((1, 1, 1, 1), 3.)
@@ -52,6 +70,7 @@ def window_loss(logits: Tensor, lower: Tensor, upper: Tensor, divergence: str = 
         >>> round(window_loss(outside, lower, upper, 'mse').item(), 4)  # (.9526 - .8)^2
         0.0233
     """
+    check_focus(focus)
     if divergence not in DIVERGENCES:
         raise ValueError(f"WindowLoss: divergence is {divergence!r}; it must be 'kld' or 'mse'")
     if not logits.shape == lower.shape == upper.shape:
@@ -67,6 +86,10 @@ def window_loss(logits: Tensor, lower: Tensor, upper: Tensor, divergence: str = 
             inside = (probability > lower) & (probability <= upper)  # (paper, eq. 3)
             bound = torch.where(probability > upper, upper, lower)
         cost = (kullback_leibler if divergence == 'kld' else squared_error)(bound, logits)
+        if focus:
+            # The power of 0 has no gradient below an exponent of 1: no error costs nothing anyway.
+            error = (logits.sigmoid() - bound).abs().clamp(min=torch.finfo(torch.float32).eps)
+            cost = cost * error.pow(focus)
         return torch.where(inside, cost.new_zeros(()), cost).mean()
 
 
@@ -77,20 +100,24 @@ class WindowLoss(nn.Module):
     Args:
         divergence: 'kld' or 'mse'.
         loss_weight: Factor of the loss.
+        focus: Exponent of the error by which each cell's cost is weighed; 0 is the paper's loss.
     """
 
-    def __init__(self, divergence: str = 'kld', loss_weight: float = 1.0) -> None:
+    def __init__(self, divergence: str = 'kld', loss_weight: float = 1.0, focus: float = 0.) -> None:
         super().__init__()
+        check_focus(focus)
         if divergence not in DIVERGENCES:
             raise ValueError(
                 f"WindowLoss: divergence is {divergence!r}; it must be 'kld' or 'mse'")
         self.divergence = divergence
         self.loss_weight = loss_weight
+        self.focus = focus
 
     def forward(self, logits: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
         """Return the weighted loss of one level; see :func:`window_loss`."""
-        return self.loss_weight * window_loss(logits, lower, upper, self.divergence)
+        return self.loss_weight * window_loss(logits, lower, upper, self.divergence, self.focus)
 
     def extra_repr(self) -> str:
         """Return the settings, for ``print``."""
-        return f'divergence={self.divergence!r}, loss_weight={self.loss_weight}'
+        return (f'divergence={self.divergence!r}, loss_weight={self.loss_weight}, '
+                f'focus={self.focus}')

@@ -4,6 +4,7 @@ from mmwindow.models.utils.geometry import check_upright, view_matrix
 from mmwindow.models.utils.maps import (
     bounded_scores,
     crop_to_frame,
+    mean_logits,
     merge_levels,
     resize_maps,
     sample_bilinear,
@@ -17,6 +18,6 @@ from mmwindow.models.utils.pooling import (
 from mmwindow.models.utils.view_merging import average_maps, move_boxes, vote_boxes
 
 __all__ = ['average_maps', 'bounded_scores', 'check_sharpness', 'check_upright', 'crop_to_frame',
-           'findings_from_map', 'instances_from_map', 'log_sum_exp_pool', 'mean_pool',
+           'findings_from_map', 'instances_from_map', 'log_sum_exp_pool', 'mean_logits', 'mean_pool',
            'merge_levels', 'move_boxes', 'pooled_probability_logits', 'resize_maps',
            'sample_bilinear', 'view_matrix', 'vote_boxes']

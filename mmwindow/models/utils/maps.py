@@ -2,7 +2,10 @@
 from collections.abc import Mapping, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+LEAST_SCORE = 1e-30  # keeps the logarithm finite; logits beyond 69 have no gradient
 
 
 def sample_bilinear(maps: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -75,6 +78,26 @@ def merge_levels(logits: Sequence[Tensor]) -> Tensor:
         for level in maps[1:]:
             total = total + resize_maps(level, size)
         return total / len(maps)
+
+
+def mean_logits(logits: Sequence[Tensor]) -> Tensor:
+    """Return the logits of the merged maps of :func:`merge_levels`, for a loss.
+
+    Enlarged by torch's own function, which is faster backwards and may differ in the last bit.
+
+    Args:
+        logits: ``(B, C, h_l, w_l)`` per level, finest first.
+
+    Returns:
+        ``(B, C, h_0, w_0)`` float32, the logits of the mean of the levels' scores.
+    """
+    with torch.autocast(logits[0].device.type, enabled=False):
+        size = logits[0].shape[-2:]
+        # Of the scores and of what they lack to 1: 1 - p would be 0 from logit 17 on.
+        yes, no = (torch.stack([F.interpolate((sign * level.float()).sigmoid(), size, mode='bilinear',
+                                              align_corners=False) for level in logits]).mean(0)
+                   for sign in (1, -1))
+        return yes.clamp(min=LEAST_SCORE).log() - no.clamp(min=LEAST_SCORE).log()
 
 
 def crop_to_frame(maps: Tensor, img_meta: Mapping, stride: int) -> Tensor:

@@ -99,7 +99,7 @@ def own_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp('own')
     make_data(folder / 'mine', 40, classes=('nodule', 'mass'), group=None)
     arguments = ['train', '--data', str(folder / 'mine'), '--division', 'single', '--work-dir',
-                 str(folder / 'work'), '--cfg-options', *as_arguments(SMALL)]
+                 str(folder / 'work'), '--no-report', '--cfg-options', *as_arguments(SMALL)]
     output = io.StringIO()
     with contextlib.redirect_stdout(output), pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, 'time_training', lambda cfg: Timing(1., .01, .1))

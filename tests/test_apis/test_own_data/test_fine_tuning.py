@@ -105,7 +105,7 @@ def test_a_training_begins_with_the_weights(own_run, write_own_data, tmp_path, s
     monkeypatch.setattr(plan, 'time_training', lambda cfg: Timing(1., .01, .1))
     options = {**small, 'optim_wrapper.optimizer.lr': 0.}
     cli.main(['train', '--data', str(data), '--division', 'single', '--from', str(own_run.work_dir),
-              '--work-dir', str(tmp_path / 'work'), '--cfg-options',
+              '--work-dir', str(tmp_path / 'work'), '--no-report', '--cfg-options',
               *(f'{key}={value}' for key, value in options.items())])
     out = capsys.readouterr().out
     assert 'as the checkpoint was trained with it' in out and 'begins with' in out

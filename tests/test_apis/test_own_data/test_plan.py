@@ -40,7 +40,7 @@ def test_one_command_divides_chooses_says_and_trains(own_run):
                   'points), 8 images to test (4 with points); divided by patient, seed 0',
                   'config windowloss/wl_kld_lite0_fpn.py: no GPU is seen',
                   'time: about', 'best epoch by froc/auroc: 1 of 1',
-                  f'mmwindow test {own_run.config} best --work-dir {own_run.work_dir}'):
+                  f'mmwindow test {own_run.work_dir}'):
         assert words in text, words
     assert text.index('time: about') < text.index('best epoch')  # said before it starts
     run = read_run(own_run.work_dir)
@@ -191,9 +191,8 @@ def test_a_dry_run_trains_nothing(own_data, tmp_path, monkeypatch, capsys):
 def test_each_config_trains_and_is_tested_on_own_data(name, own_run, tmp_path, small, capsys):
     config = configs_folder() / f'{name}.py'
     cli.main(['train', str(config), '--data', str(own_run.data), '--division', 'single', '--work-dir',
-              str(tmp_path), '--cfg-options', *as_arguments(small)])
-    cli.main(['test', str(tmp_path / 'config' / config.name), 'best', '--work-dir', str(tmp_path),
-              '--cfg-options', *as_arguments(small)])
+              str(tmp_path), '--no-report', '--cfg-options', *as_arguments(small)])
+    cli.main(['test', str(tmp_path), '--no-report'])
     out = capsys.readouterr().out
     for number in ('froc/nodule_auroc', 'froc/mass_froc_score', 'froc/auroc'):
         assert 0 <= float(re.search(rf'{number} +([\d.]+)', out)[1]) <= 1
@@ -201,9 +200,8 @@ def test_each_config_trains_and_is_tested_on_own_data(name, own_run, tmp_path, s
 
 
 @pytest.mark.smoke
-def test_a_trained_model_is_tested_with_its_config(own_run, small, capsys):
-    cli.main(['test', str(own_run.config), 'best', '--work-dir', str(own_run.work_dir),
-              '--cfg-options', *as_arguments(small)])
+def test_a_trained_model_is_tested_by_its_folder(own_run, tmp_path, capsys):
+    cli.main(['test', str(own_run.work_dir), '--work-dir', str(tmp_path), '--no-report'])
     out = capsys.readouterr().out
     assert 'data    8 images' in out
     assert 0 <= float(re.search(r'froc/mass_froc_score +([\d.]+)', out)[1]) <= 1

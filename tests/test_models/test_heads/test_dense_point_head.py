@@ -4,10 +4,11 @@ import math
 import pytest
 import torch
 from mmdet.structures import DetDataSample
-from mmengine.structures import BaseDataElement, PixelData
+from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
 import mmwindow  # noqa: F401  (registers the models)
-from mmwindow.models import DensePointHead, window_loss
+from mmwindow.models import DensePointHead, maximum_window_loss, window_loss
+from mmwindow.models.utils import mean_logits, merge_levels
 from mmwindow.structures.bounds import point_bounds
 
 STRIDES = (4, 8, 16, 32)
@@ -217,3 +218,81 @@ def test_wrong_number_of_levels():
 def test_impossible_options(options, message):
     with pytest.raises(ValueError, match=message):
         DensePointHead(**{'num_classes': 1, 'in_channels': 8, **options})
+
+
+# The steps beyond the paper: a tower, an image window, a maximum window.
+
+def add_instances(sample, points=(), labels=()):
+    sample.gt_instances = InstanceData(
+        bboxes=torch.tensor(points, dtype=torch.float32).reshape(-1, 2),
+        labels=torch.tensor(labels, dtype=torch.long))
+    return sample
+
+
+def test_defaults_are_the_papers_head():
+    assert set(make_head().state_dict()) == {'convolution.weight', 'convolution.bias'}
+
+
+def test_tower_is_shared_and_not_linear():
+    head = make_head(num_convs=2)
+    assert [tuple(value.shape) for name, value in head.state_dict().items() if 'tower' in name] == [
+        (8, 8, 3, 3), (8, ), (8, 8, 3, 3), (8, )]
+    features = make_features()
+    logits = head(features)
+    expected = head.convolution(
+        head.tower[1].conv(head.tower[0].conv(features[1]).relu()).relu())
+    torch.testing.assert_close(logits[1], expected)
+    with pytest.raises(ValueError, match='num_convs is -1'):
+        make_head(num_convs=-1)
+
+
+def test_image_window_is_a_level_of_one_cell_whose_logit_all_cells_have():
+    image_window = dict(type='WindowLoss', loss_weight=0.5)
+    plain, head = make_head(), make_head(image_window=image_window)
+    head.convolution.load_state_dict(plain.convolution.state_dict())
+    torch.nn.init.constant_(head.image_classifier.bias, 0.75)
+    features = make_features()
+    logits = head(features)
+    assert [tuple(level.shape) for level in logits] == [
+        (2, 1, 16, 16), (2, 1, 8, 8), (2, 1, 4, 4), (2, 1, 2, 2), (2, 1, 1, 1)]
+    image = head.image_classifier(features[-1].mean((2, 3), keepdim=True))
+    torch.testing.assert_close(logits[-1], image)
+    for with_image, without in zip(logits, plain(features), strict=False):
+        torch.testing.assert_close(with_image, without + image)
+    torch.testing.assert_close(head.score_maps(logits), merge_levels(logits[:-1]))
+    samples = [add_instances(make_sample()),
+               add_instances(make_sample([[20., 30.]]), [[20., 30.]], [0])]
+    losses = head.loss_by_feat(logits, samples)
+    expected = 0.5 * torch.nn.functional.binary_cross_entropy_with_logits(
+        image.flatten(), torch.tensor([0., 1.]))
+    torch.testing.assert_close(losses['loss_image'], expected)
+    sum(value for name, value in losses.items() if name != 'loss_image').backward(retain_graph=True)
+    assert head.image_classifier.weight.grad is None, 'cells, most of them negative, would lower it'
+    losses['loss_image'].backward()
+    assert head.image_classifier.weight.grad.abs().sum() > 0
+
+
+def test_maximum_window_is_of_the_merged_map():
+    head = make_head(maximum_window=dict(type='MaximumWindowLoss', loss_weight=2.))
+    features = make_features()
+    points, labels = [[20., 30.], [50., 10.]], [0, 0]
+    samples = [add_instances(make_sample()), add_instances(make_sample(points), points, labels)]
+    logits = head(features)
+    merged = merge_levels(logits).double().logit().float()
+    expected = 2 * maximum_window_loss(
+        merged, torch.stack([sample.gt_bounds.stride4.upper for sample in samples]),
+        [sample.gt_instances.bboxes for sample in samples],
+        [sample.gt_instances.labels for sample in samples], 4)
+    torch.testing.assert_close(head.loss_by_feat(logits, samples)['loss_maximum'], expected)
+    samples[1].gt_instances.bboxes = torch.zeros(2, 4)
+    with pytest.raises(ValueError, match='carries boxes'):
+        head.loss_by_feat(logits, samples)
+
+
+@pytest.mark.parametrize('scale', [1., 30.])
+def test_mean_logits_are_those_of_the_merged_map(scale):
+    levels = [(level[:, :1] * scale).requires_grad_() for level in make_features()]
+    logits = mean_logits(levels)
+    torch.testing.assert_close(logits.sigmoid(), merge_levels(levels), atol=1e-6, rtol=1e-5)
+    logits.sum().backward()
+    assert all(torch.isfinite(level.grad).all() for level in levels)

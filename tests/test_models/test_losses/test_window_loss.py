@@ -231,3 +231,28 @@ def test_module_weighs_and_refuses():
         WindowLoss('kl')
     with pytest.raises(ValueError, match="'bce'; it must be 'kld' or 'mse'"):
         window_loss(logits, lower, upper, 'bce')
+
+
+# The focus, which is no part of the paper.
+
+def test_focus_weighs_each_cell_by_its_error():
+    logits = cells(0., math.log(3), 0.)           # p = 1/2, 3/4, 1/2
+    lower, upper = cells(0., 0., .4), cells(0., 0., .6)
+    expected = (math.log(2) * .5 ** 2 + math.log(4) * .75 ** 2 + 0) / 3
+    assert window_loss(logits, lower, upper, focus=2).item() == pytest.approx(expected, rel=1e-5)
+    assert WindowLoss(focus=2)(logits, lower, upper).item() == pytest.approx(expected, rel=1e-5)
+    assert window_loss(logits, lower, upper, 'mse', focus=1).item() == pytest.approx(
+        (.5 ** 3 + .75 ** 3) / 3, rel=1e-5)
+
+
+@pytest.mark.parametrize('focus', [.5, 1, 2])
+def test_focus_has_finite_gradients_everywhere_and_none_inside(focus):
+    logits = cells(-100., 0., 100., 0.).requires_grad_()
+    window_loss(logits, cells(0., .5, 1., .2), cells(0., .5, 1., .8), focus=focus).backward()
+    assert torch.isfinite(logits.grad).all() and logits.grad[..., 3].item() == 0
+
+
+@pytest.mark.parametrize('focus', [-1, math.nan, math.inf, 'two', True])
+def test_a_focus_that_is_no_exponent_is_named(focus):
+    with pytest.raises(ValueError, match='focus is'):
+        WindowLoss(focus=focus)
