@@ -3,23 +3,11 @@ import contextlib
 import os
 import shutil
 from collections import Counter
-<<<<<<< HEAD
-from dataclasses import dataclass
-=======
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
->>>>>>> main
 from pathlib import Path
 
 from mmwindow.annotations.exporters import EXPORTERS
-<<<<<<< HEAD
 from mmwindow.annotations.image_places import IMAGES_KEY, images_folder
-from mmwindow.annotations.importers.assemble import AssemblySettings, assemble
-from mmwindow.annotations.importers.formats import FORMATS, read_source, recognise_format
-from mmwindow.annotations.importers.image_index import FileInfo, ImageIndex
-from mmwindow.annotations.importers.options import ImportOptions
-from mmwindow.annotations.point_file import read_point_file, write_point_file
-=======
 from mmwindow.annotations.importers.anonymous import (
     check_images_folder,
     check_names_table,
@@ -31,19 +19,14 @@ from mmwindow.annotations.importers.assemble import Assembly, AssemblySettings, 
 from mmwindow.annotations.importers.formats import FORMATS, read_source, recognise_format
 from mmwindow.annotations.importers.image_index import FileInfo, ImageIndex
 from mmwindow.annotations.importers.options import ImportOptions
-from mmwindow.annotations.point_file import load_point_json, read_point_file, write_point_file
+from mmwindow.annotations.point_file import read_point_file, write_point_file
 from mmwindow.annotations.records import PointFile
->>>>>>> main
 from mmwindow.utils.files import atomic_file, write_text
 from mmwindow.utils.messages import shorten
 
 POINTS_NAME = 'points.json'
-<<<<<<< HEAD
-=======
 COPIED_DICOM = ('DICOM files copied as they are, with what they say of patients (--anonymous-names '
                 'writes pixels alone)')
-IMAGES_KEY = 'images_folder'  # of the point file's info: relative to the point file
->>>>>>> main
 
 
 @dataclass(frozen=True)
