@@ -21,8 +21,9 @@ USUAL_EPOCHS = 8  # of our schedule for CPUs
 MAX_VALIDATIONS = 8
 BALANCE_FROM = 2.  # negative images to a positive one
 PAPER_BATCH, SMALL_BATCH = 12, 4  # images on a GPU
-# Bytes of a training step for an image of the ResNet-50 at input 1024, and apart from the images:
-# weights, gradients, Adam's two moments and cuDNN's own memory.
+# Bytes of a training step for an image of the ResNet-50 at 1024: 1.97e9 are kept between forward
+# and backward (tools/benchmark_memory.py); half as much again for what comes and goes. Apart from the
+# images: weights, gradients and Adam's two moments (.43e9), CUDA and cuDNN. Not tried on a GPU.
 IMAGE_BYTES, FIXED_BYTES = 2.9e9, 2.5e9
 USED_PART = 0.9  # of a GPU's memory
 
