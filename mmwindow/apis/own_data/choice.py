@@ -148,7 +148,16 @@ def choose_length(num_images: int, batch_size: int) -> Length:
     """
     steps = max(1, math.ceil(num_images / batch_size))
     epochs = max(USUAL_EPOCHS, math.ceil(MIN_STEPS / steps))
-    epochs = min(epochs, max(2, MAX_STEPS // steps))
+    return spread_validations(min(epochs, max(2, MAX_STEPS // steps)), steps)
+
+
+def spread_validations(epochs: int, steps: int) -> Length:
+    """Return a length with its validations; see :func:`choose_length`.
+
+    Args:
+        epochs: In all.
+        steps: Of an epoch.
+    """
     if epochs <= USUAL_EPOCHS:
         return Length(epochs, 1, 1, steps)
     first = epochs // 2

@@ -1,5 +1,6 @@
 """The short config file of a training on a user's data: written, or compared with one there."""
 import difflib
+import os
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -58,17 +59,16 @@ class OwnConfig:
             lines.append(f'model = {_as_dict(self.model)}')
         if self.input_size is not None:
             lines.append(f'input_size = {self.input_size}')
-        lines.append(f'images = dict(img={str(self.images.absolute()) + "/"!r})')
+        lines.append(f'images = dict(img={os.path.abspath(self.images) + "/"!r})')
         reader = f', readers={self.readers!r}' if self.readers else ''
         for split in SPLITS:
-            more = ''
+            lines += [f'{split}_dataloader = dict(']
             if split == 'train' and self.batch_size is not None:
-                more += f'batch_size={self.batch_size}, '
+                lines.append(f'    batch_size={self.batch_size},')
             if split == 'train' and self.balanced:
-                more += "sampler=dict(_delete_=True, type='BalancedImageSampler'),\n    "
-            place = _place(self.files[split], work_dir)
-            lines.append(f'{split}_dataloader = dict({more}dataset=dict(\n'
-                         f"    data_root='', data_prefix=images, ann_file={place}{reader}))")
+                lines.append("    sampler=dict(_delete_=True, type='BalancedImageSampler'),")
+            lines += [f"    dataset=dict(data_root='', data_prefix=images{reader},",
+                      f'                 ann_file={_place(self.files[split], work_dir)}))']
         if self.loop:
             lines.append(f'train_cfg = {_as_dict(self.loop)}')
         if self.load_from is not None:
@@ -85,8 +85,7 @@ def _as_dict(value: Any) -> str:
 
 def _place(path: Path, work_dir: Path) -> str:
     """Return a path as the text of a string: in the work dir relative to the config file."""
-    path = path.absolute()
-    home = work_dir.absolute()
+    path, home = Path(os.path.abspath(path)), Path(os.path.abspath(work_dir))
     if not path.is_relative_to(home):
         return repr(str(path))
     # mmengine puts the folder's name into the text of the file.

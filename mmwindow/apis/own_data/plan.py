@@ -17,6 +17,7 @@ from mmwindow.apis.own_data.choice import (
     find_machine,
     has_own_schedule,
     needs_balance,
+    spread_validations,
 )
 from mmwindow.apis.own_data.config_file import OwnConfig, write_own_config
 from mmwindow.apis.own_data.division import (
@@ -32,6 +33,7 @@ from mmwindow.apis.package_configs import PREFIX, base_name, config_file
 from mmwindow.apis.runner import quiet_mmengine
 from mmwindow.datasets.splits import SPLITS
 from mmwindow.engine.checkpoint import find_newest_checkpoint
+from mmwindow.engine.run_file import TrainingRun, read_run
 from mmwindow.utils.locks import hold_folder
 from mmwindow.utils.messages import shorten
 from mmwindow.utils.outputs import check_output_folder
@@ -154,8 +156,7 @@ def _choose_settings(choice: _BaseChoice, cfg: Config, data: OwnData, division: 
     reasons = [choice.reason]
     first = min(division.parts)
     train_images = division.parts[first]['train']
-    is_own_length = (choice.base.startswith(PREFIX) and has_own_schedule(choice.base)
-                     and not has_length)
+    is_own_length = choice.base.startswith(PREFIX) and has_own_schedule(choice.base)
     balanced = choice.base.startswith(PREFIX) and needs_balance(train_images)
     batch = choice.batch_size or int(cfg.train_dataloader.batch_size)
     number = count_epoch_images(train_images) if balanced else len(train_images)
@@ -164,9 +165,11 @@ def _choose_settings(choice: _BaseChoice, cfg: Config, data: OwnData, division: 
                        'because at least two of three images are negative')
     loop: dict[str, Any] = {}
     if is_own_length:
-        length = choose_length(number, batch)
+        length = (spread_validations(cfg.train_cfg.max_epochs, -(-number // batch)) if has_length
+                  else choose_length(number, batch))
         loop = dict(max_epochs=length.epochs, val_interval=length.interval,
                     val_begin=length.first_validation)
+    if is_own_length and not has_length:
         reasons.append(length.reason)
     else:
         reasons.append(f'{cfg.train_cfg.get("max_epochs", "its own number of")} epochs, as '
@@ -191,11 +194,19 @@ def _make_notes(lines: Sequence[str], options: Mapping[str, Any]) -> tuple[str, 
             *lines, *([f'Trained with --cfg-options {shorten(given, 300)}'] if given else []))
 
 
+def find_finished(training: OwnTraining) -> TrainingRun | None:
+    """Return the training of the work dir where an earlier call has finished it; None of folds."""
+    run = None if training.is_folded else read_run(training.work_dir)
+    return run if run is not None and run.is_finished else None
+
+
 def describe_time(training: OwnTraining) -> str:
     """Return in one line how long a training will take, or that it resumes.
 
     Where nothing of it is there yet, a few steps are trained and timed, which takes seconds.
     """
+    if find_finished(training) is not None:
+        return 'time: none, an earlier call has finished this training'
     done = find_started(training)
     if done:
         return f'time: resumes what an earlier call began ({done})'

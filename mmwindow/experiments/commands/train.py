@@ -87,7 +87,7 @@ def _train_config(args: argparse.Namespace, checkpoint: str | None, options: dic
 
 def _train_on_data(args: argparse.Namespace, data: str, checkpoint: str | None,
                    options: dict[str, Any], division: str | None, dry_run: bool) -> None:
-    from mmwindow.apis.own_data.plan import describe_time, plan_training
+    from mmwindow.apis.own_data.plan import describe_time, find_finished, plan_training
     training = plan_training(data, args.config, args.work_dir, args.cfg_options, checkpoint,
                              division or 'auto')
     if training.is_folded and (args.auto_scale_lr or args.resume not in (None, 'auto')):
@@ -101,8 +101,11 @@ def _train_on_data(args: argparse.Namespace, data: str, checkpoint: str | None,
         from mmwindow.experiments.own_folds import train_folds
         print(train_folds(training, args.cfg_options, args.amp, args.command_line), end='')
     else:
-        from mmwindow.apis.train import describe_training, train
-        print(describe_training(train(**{
-            **options, 'config': training.config, 'work_dir': training.work_dir,
-            'resume': args.resume or 'auto'})), end='')
+        from mmwindow.apis.train import describe_run_file, describe_training, train
+        if find_finished(training) is None:
+            print(describe_training(train(**{
+                **options, 'config': training.config, 'work_dir': training.work_dir,
+                'resume': args.resume or 'auto'})), end='')
+        else:
+            print(describe_run_file(training.work_dir), end='')
         print(f'test it: mmwindow test {training.work_dir}')

@@ -1,6 +1,7 @@
 """From a folder to a training by one command: what is said, written, trained, resumed, rejected."""
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,15 +61,38 @@ def test_the_chosen_length_is_in_the_file(own_run, tmp_path):
 def test_a_length_that_was_asked_for_is_kept(own_run):
     head = own_run.config.read_text()
     assert '# 1 epochs, as asked for' in head and '--cfg-options input_size=64' in head
-    assert 'train_cfg' not in head.partition('_base_')[2]
+    assert 'train_cfg = dict(max_epochs=1, val_interval=1, val_begin=1)' in head
 
 
-def test_the_same_command_again_resumes_and_finds_nothing_to_do(own_run, capsys):
+def test_a_long_training_that_was_asked_for_validates_its_second_half(own_data, tmp_path):
+    """On few images an early epoch has an AUROC of 1 by chance, and the first of equals is kept."""
+    training = plan_training(own_data, work_dir=tmp_path / 'work', machine=Machine(),
+                             cfg_options={'train_cfg.max_epochs': 40})
+    loop = training.cfg.train_cfg
+    assert (loop.max_epochs, loop.val_begin, loop.val_interval) == (40, 20, 3)
+
+
+def test_the_same_command_again_finds_nothing_to_do(own_run, capsys):
     weights = own_run.work_dir / 'epoch_1.pth'
     before = weights.stat().st_mtime_ns, own_run.config.stat().st_mtime_ns
     cli.main(own_run.arguments)
-    assert 'time: resumes what an earlier call began (epoch_1.pth)' in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert 'time: none, an earlier call has finished this training' in out
+    assert 'best epoch by froc/auroc: 1 of 1' in out
     assert (weights.stat().st_mtime_ns, own_run.config.stat().st_mtime_ns) == before
+
+
+def test_a_training_that_was_cut_is_resumed(own_data, tmp_path, monkeypatch, small):
+    """The same command resumes from the newest checkpoint, and no step is timed again."""
+    called = {}
+    module = sys.modules['mmwindow.apis.train']
+    monkeypatch.setattr(module, 'train', lambda **options: called.update(options))
+    monkeypatch.setattr(module, 'describe_training', lambda runner: '')
+    monkeypatch.setattr(plan, 'find_newest_checkpoint', lambda folder: Path(folder) / 'epoch_3.pth')
+    monkeypatch.setattr(plan, 'time_training', None)
+    cli.main(['train', '--data', str(own_data), '--division', 'single', '--work-dir',
+              str(tmp_path / 'work')])
+    assert called['resume'] == 'auto' and called['work_dir'] == tmp_path / 'work'
 
 
 def test_another_training_in_its_work_dir_is_rejected(own_run, capsys):
