@@ -39,6 +39,8 @@ from mmwindow.utils.messages import shorten
 from mmwindow.utils.outputs import check_output_folder
 from mmwindow.utils.progress import describe_seconds
 
+BUSY = 1.5  # from this on other work is said to slow a training down
+
 
 @dataclass(frozen=True)
 class OwnTraining:
@@ -221,10 +223,11 @@ def describe_time(training: OwnTraining) -> str:
     folds = len(training.division.parts)
     each = (f'{work.epochs * work.steps} steps of {timing.step:.2f} s and {work.validations} '
             f'validations of {work.num_val} images at {timing.testing:.2f} s')
-    if folds > 1:
-        return (f'time: about {describe_seconds(folds * seconds)} on this machine as busy as it is '
-                f'now, {describe_seconds(seconds)} a fold: {each}')
-    return f'time: about {describe_seconds(seconds)} on this machine as busy as it is now: {each}'
+    idle = (f', about {describe_seconds(folds * seconds / timing.busy)} where nothing else runs'
+            if timing.busy > BUSY else '')
+    a_fold = f', {describe_seconds(seconds)} a fold' if folds > 1 else ''
+    return (f'time: about {describe_seconds(folds * seconds)} on this machine as it is now{a_fold}'
+            f'{idle}: {each}')
 
 
 def find_started(training: OwnTraining) -> str:

@@ -26,11 +26,14 @@ class Timing:
         step: Seconds of a training step: forward, backward and update of a batch.
         loading: Seconds to read and augment an image to train with.
         testing: Seconds of an image to test, reading included.
+        busy: Seconds of a step by the clock to those that the processors worked on it; about 1 where
+            nothing else runs, and always 1 on a GPU.
     """
 
     step: float
     loading: float
     testing: float
+    busy: float = 1.
 
 
 @dataclass(frozen=True)
@@ -103,18 +106,21 @@ def time_training(cfg: Config) -> Timing:
     model.train()
     model.train_step(batch, optimizer)  # memory is taken, kernels are chosen
     _wait(device)
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     for _ in range(TIMED_STEPS):
         model.train_step(batch, optimizer)
     _wait(device)
     step = (time.perf_counter() - started) / TIMED_STEPS
+    own = (time.process_time() - worked) / TIMED_STEPS / torch.get_num_threads()
     model.eval()
     started = time.perf_counter()
     tested = _load_batch(cfg, 'val', int(cfg.val_dataloader.batch_size))
     with torch.no_grad():
         model.val_step(tested)
     _wait(device)
-    return Timing(step, loading, (time.perf_counter() - started) / len(tested['data_samples']))
+    testing = (time.perf_counter() - started) / len(tested['data_samples'])
+    return Timing(step, loading, testing,
+                  max(1., step / max(own, 1e-6)) if device == 'cpu' else 1.)
 
 
 def _build_model(cfg: Config) -> tuple[Any, str]:

@@ -35,7 +35,6 @@ def cfg():
 @pytest.mark.parametrize('config, layers', [
     ('windowloss/wl_kld_lite0_fpn', {'bbox_head.convolution'}),
     ('ufdet/ufdet_lite0', {'bbox_head.classifier'}),
-    ('retinanet/retinanet_lite0_fpn', {'bbox_head.retina_cls'}),
     ('fcos/fcos_lite0_fpn', {'bbox_head.conv_cls'}),
     ('faster_rcnn/faster_rcnn_lite0_fpn',
      {'roi_head.bbox_head.fc_cls', 'roi_head.bbox_head.fc_reg'})])

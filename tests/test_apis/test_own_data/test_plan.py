@@ -105,7 +105,7 @@ def test_another_training_in_its_work_dir_is_rejected(own_run, capsys):
     assert 'there: 1 epochs, as asked for; now: 2 epochs, as asked for' in error
 
 
-@pytest.mark.smoke
+@pytest.mark.long
 def test_the_config_file_trains_the_same_again(own_run, tmp_path, small):
     train(own_run.config, work_dir=tmp_path, cfg_options=small)
     ours, theirs = (torch.load(folder / 'epoch_1.pth', weights_only=False)['state_dict']
@@ -159,7 +159,7 @@ def test_several_readers_are_merged(own_data, tmp_path):
 def test_the_time_of_all_folds_is_told(own_data, tmp_path, monkeypatch):
     training = plan_training(own_data, work_dir=tmp_path / 'work', machine=Machine())
     parts = training.division.parts[0]
-    monkeypatch.setattr(plan, 'time_training', lambda cfg: Timing(2., .01, .1))
+    monkeypatch.setattr(plan, 'time_training', lambda cfg: Timing(2., .01, .1, busy=4.))
     steps = -(-len(parts['train']) // 8)
     epochs = -(-300 // steps)
     assert training.cfg.train_cfg.max_epochs == epochs
@@ -167,6 +167,9 @@ def test_the_time_of_all_folds_is_told(own_data, tmp_path, monkeypatch):
     text = describe_time(training)
     assert f'about {round(5 * fold / 60)} min' in text and f'{round(fold / 60)} min a fold' in text
     assert f'{epochs * steps} steps of 2.00 s and 8 validations' in text
+    assert f'about {round(5 * fold / 4 / 60)} min where nothing else runs' in text
+    monkeypatch.setattr(plan, 'time_training', lambda cfg: Timing(2., .01, .1, busy=1.2))
+    assert 'nothing else' not in describe_time(training)
 
 
 def test_reading_counts_where_it_takes_longer_than_computing():
@@ -181,7 +184,7 @@ def test_a_few_steps_are_timed_and_leave_nothing(own_run):
     cfg = load_config(own_run.config, cfg_options={'input_size': 64})
     text = cfg.pretty_text
     timing = time_training(cfg)
-    assert 0 < timing.loading < timing.step < 60 and 0 < timing.testing < 60
+    assert 0 < timing.loading < timing.step < 60 and 0 < timing.testing < 60 and timing.busy >= 1
     assert cfg.pretty_text == text and sorted(own_run.work_dir.rglob('*')) == before
 
 
