@@ -15,7 +15,8 @@ class VerbEntry(NamedTuple):
 
 
 VERBS = {
-    'train': VerbEntry('mmwindow.apis.commands.train', 'train a model'),
+    'train': VerbEntry('mmwindow.experiments.commands.train',
+                       'train a model, on your data or by a config'),
     'test': VerbEntry('mmwindow.apis.commands.test', 'test a model, also on images of another place'),
     'browse': VerbEntry('mmwindow.apis.commands.browse', 'show what a model is taught, as a picture'),
     'evaluate': VerbEntry('mmwindow.apis.commands.evaluate',

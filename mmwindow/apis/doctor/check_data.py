@@ -12,13 +12,14 @@ from mmwindow.apis.doctor.data_source import DataSource, read_data
 from mmwindow.apis.doctor.duplicate_checks import check_copies, find_copies, joined_units
 from mmwindow.apis.doctor.file_checks import check_files, table_files
 from mmwindow.apis.doctor.label_checks import check_labels, find_records, find_suspects
+from mmwindow.apis.doctor.machine import find_gpus, suggest_model
 from mmwindow.apis.doctor.point_checks import check_points
 from mmwindow.apis.doctor.problems import sort_problems
 from mmwindow.apis.doctor.reading import read_images
 from mmwindow.apis.doctor.report import DoctorReport, Timing
 from mmwindow.apis.doctor.shortcut_checks import check_shortcuts, find_shortcuts
 from mmwindow.apis.doctor.split_checks import check_splits, table_splits
-from mmwindow.apis.doctor.suggestions import suggest
+from mmwindow.apis.doctor.suggestions import Suggestion, suggest
 from mmwindow.images.decode import ImageSettings
 from mmwindow.utils.progress import ProgressDisplay
 
@@ -74,7 +75,12 @@ def check_data(path: str | Path, settings: CheckSettings | None = None,
     return DoctorReport(
         checkup, sort_problems(problems), [*table_splits(checkup),
                                            *table_files(checkup.images, checkup.facts)],
-        copies, shortcuts, suspects, suggest(checkup.images), timing)
+        copies, shortcuts, suspects, _suggest(checkup), timing)
+
+
+def _suggest(checkup: Checkup) -> list[Suggestion]:
+    found = suggest(checkup.images)
+    return [*found, suggest_model(find_gpus())] if found else []
 
 
 def read_all(source: DataSource, settings: CheckSettings, display: ProgressDisplay | None = None

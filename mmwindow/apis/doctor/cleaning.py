@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmwindow.annotations.image_places import IMAGES_KEY
 from mmwindow.annotations.point_file import read_point_file, write_point_file
-from mmwindow.apis.annotation_files import IMAGES_KEY
 from mmwindow.apis.doctor.checkup import Checkup
 from mmwindow.apis.doctor.data_source import SPLITS, DataPart, DataSource, find_point_files
 from mmwindow.apis.doctor.duplicate_checks import EXACT, Copies

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwindow.annotations.checks import COCO_LISTS, ImageId, as_id, read_categories
+from mmwindow.annotations.image_places import images_folder
 from mmwindow.annotations.importers.assemble import assemble
 from mmwindow.annotations.importers.formats import FORMATS, read_source, recognise_format
 from mmwindow.annotations.importers.image_index import ImageIndex
@@ -22,7 +23,7 @@ from mmwindow.annotations.point_file import (
 )
 from mmwindow.annotations.point_rules import PointOutsideError, read_finding
 from mmwindow.annotations.records import ImageRecord, read_image_records
-from mmwindow.apis.annotation_files import POINTS_NAME, find_images_folder, images_folder
+from mmwindow.apis.annotation_files import POINTS_NAME, find_images_folder
 from mmwindow.apis.doctor.problems import ERROR, NOTE, Problem, count_words, make_items
 from mmwindow.utils.files import load_json
 from mmwindow.utils.messages import quote, shorten

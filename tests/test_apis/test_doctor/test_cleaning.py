@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from mmwindow.annotations.image_places import images_folder
 from mmwindow.annotations.point_file import load_point_json, read_point_file
-from mmwindow.apis.annotation_files import images_folder
 from mmwindow.apis.commands import check
 from mmwindow.apis.doctor.cleaning import write_fixed
 from mmwindow.utils.command_line import run_command

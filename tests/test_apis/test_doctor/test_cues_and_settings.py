@@ -6,6 +6,7 @@ from mmwindow.annotations.records import ImageRecord
 from mmwindow.apis.doctor import cue_models
 from mmwindow.apis.doctor.cue_models import encode_bins
 from mmwindow.apis.doctor.data_source import CheckedImage
+from mmwindow.apis.doctor.machine import read_gpus, suggest_model
 from mmwindow.apis.doctor.problems import ERROR, NOTE, WARNING
 from mmwindow.apis.doctor.suggestions import measure_extents, suggest, suggest_input, suggest_window
 from mmwindow.evaluation import FROCSettings, ImageEvents, delong_interval, write_record
@@ -195,3 +196,12 @@ def test_without_findings_or_boxes_nothing_is_made_up():
     found = suggest(images_with([], points=[(5, 5), (600, 600)]))
     assert found[0].value == 'lower radius 50, upper radius 200' and 'no boxes' in found[0].reason
     assert found[2].value == 'up to 1024'
+
+
+def test_model_and_batch_are_those_that_training_chooses(single):
+    """Worked by hand: (80 GiB x .9 - 2.5 GB) / 2.9 GB is 25 images, of which the paper takes 12."""
+    assert suggest_model(read_gpus('')).value.startswith('windowloss/wl_kld_lite0_fpn.py, its batch')
+    assert suggest_model(read_gpus('A, B, 81920')).value == 'windowloss/wl_kld_r50_fpn.py, batch 12'
+    single.fill()
+    assert [entry.name for entry in single.check().suggestions] == [
+        'window', 'pseudo-boxes', 'input side', 'model and batch']
