@@ -36,8 +36,13 @@ def _check_readable(checkup: Checkup) -> list[Problem]:
     missing = {index for index in bad if not os.path.lexists(checkup.images[index].path)}
     damaged = [index for index in bad if index not in missing]
     if bad and len(bad) == len(checkup.images):
+        advice = ('Is --images the right folder?' if len(missing) == len(bad) else
+                  'See below, or docs/images.md for what is read')
         problems.append(Problem(ERROR, 'no readable image', '', f'none of the {len(bad)} listed '
-                                'images can be read', 'Is --images the right folder?'))
+                                'images can be read', advice, make_items(
+                                    checkup.names(sorted(missing)) if not damaged else ())))
+        if not damaged:
+            return problems
     if missing:
         problems.append(Problem(
             ERROR, 'missing images', '', f'{count_words(len(missing), "listed image")} '
