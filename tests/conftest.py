@@ -72,6 +72,29 @@ def tiny_dataset(tmp_path_factory):
     return write_tiny_dataset(tmp_path_factory.mktemp('tiny') / 'data')
 
 
+TINY_CONFIG = '''
+_base_ = '{root}/configs/windowloss/wl_kld_r50_fpn.py'
+input_size = 64
+data_root = '{data}/'
+model = dict(backbone=dict(depth=18, base_channels=8, init_cfg=None),
+             neck=dict(in_channels=[8, 16, 32, 64], out_channels=16), bbox_head=dict(in_channels=16))
+train_dataloader = dict(batch_size={batch_size}, num_workers=0, persistent_workers=False)
+val_dataloader = dict(num_workers=0, persistent_workers=False)
+test_dataloader = dict(num_workers=0, persistent_workers=False)
+train_cfg = dict(max_epochs={max_epochs})
+'''
+
+
+@pytest.fixture(scope='session')
+def write_tiny_config(tiny_dataset):
+    """Return a function that writes the config of a tiny model of our kind: ResNet-18, input 64."""
+    def write(path, batch_size=3, max_epochs=1):
+        path.write_text(TINY_CONFIG.format(root=TESTS.parent, data=tiny_dataset,
+                                           batch_size=batch_size, max_epochs=max_epochs))
+        return path
+    return write
+
+
 @pytest.fixture
 def own_tiny_dataset(tmp_path):
     """The same, freshly written: a test may spoil it."""

@@ -141,7 +141,7 @@ def _read_regions(annotation: dict[str, Any], where: str, image: SourceImage, re
         image.size = size
         value = as_object(region.get('value'), place, 'value')
         shape = _read_shape(shape_kind, value, size, place)
-        names = as_list(value.get(kind, labels.get(region.get('id'), [])), place, kind)
+        names = as_list(value.get(kind, labels.get(str(region.get('id')), [])), place, kind)
         for label in names or [options.label]:
             image.findings.append(SourceFinding(shape, as_name(label, place, 'label'), place, reader))
 
