@@ -1,4 +1,5 @@
 """What tests in several folders use: marks by folder, a tiny data set, FracAtlas."""
+import functools
 import json
 import os
 import sys
@@ -26,6 +27,30 @@ def own_cache(tmp_path_factory):
         del os.environ['MMWINDOW_CACHE']
     else:
         os.environ['MMWINDOW_CACHE'] = before
+
+
+@pytest.fixture(scope='session', autouse=True)
+def quick_runner():
+    """Let trainings within the tests not wait for the layout of configs and versions of compilers.
+
+    mmengine lays a config out by yapf for each checkpoint: four tenths of a tiny training. The text
+    says the same without. Programs that tests start do both.
+    """
+    if 'mmengine.runner' not in sys.modules:
+        yield
+        return
+    from mmengine.config import config
+    from mmengine.runner import runner
+    from yapf.yapflib import yapf_api
+
+    def keep(text, *_, **__):
+        return text, False
+    environment = functools.cache(runner.collect_env)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yapf_api, 'FormatCode', keep)
+        patch.setattr(config, 'FormatCode', keep, raising=False)  # the fork imports it late
+        patch.setattr(runner, 'collect_env', lambda: dict(environment()))
+        yield
 
 
 def pytest_collection_modifyitems(items):

@@ -172,7 +172,7 @@ def test_yolo_lines_that_are_none(home):
         for old, new in zip('abcdefghijkl', 'bcdefghijklm', strict=True)) + 'names: [*m]\n'
     for text, words in (('names: !!python/object/apply:os.getcwd []', 'no YAML'),
                         (bomb, r'no YAML .*an alias \(\*\)'),
-                        ('names: {0: f, a: g}', 'numbers of its')):
+                        ('names: {0: f, a: g}', 'numbers of its'), ('names: []', 'names are')):
         (home / 'labels' / 'data.yaml').write_text(text)
         with pytest.raises(ValueError, match=f'data.yaml: .*{words}'):
             import_annotations(home / 'labels', home / 'out', home / 'images', format_name='yolo')
