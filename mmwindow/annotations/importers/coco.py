@@ -65,9 +65,13 @@ def read(path: Path, options: ImportOptions) -> Source:
             fields={key: value for key, value in record.items()
                     if isinstance(value, int | float | str) and key not in NO_FIELDS})
     used: set[Any] = set()
+    ids: set[Any] = set()
     for number, record in enumerate(as_list(content.get('annotations'), name, 'annotations')):
         record = as_object(record, name, f'annotations[{number}]')
         where = f'{name}: annotation {quote(record.get("id", number))}'
+        if 'id' in record and as_id(record['id']) in ids:
+            raise ValueError(f'{where}: its id occurs twice; is a file joined with itself?')
+        ids.add(as_id(record.get('id')))
         image = images.get(as_id(record.get('image_id')))
         if image is None:
             raise ValueError(f'{where} belongs to image {quote(record.get("image_id"))}, which is '

@@ -42,6 +42,18 @@ def as_number(value: object, where: str, what: str) -> float:
     return float(number)
 
 
+def as_length(value: object, where: str, what: str) -> float:
+    """Return a width, height or radius of a finding as a number that is not negative.
+
+    Raises:
+        ValueError: It is none.
+    """
+    number = as_number(value, where, what)
+    if number < 0:
+        raise ValueError(f'{where}: {what} is negative, {quote(value)}')
+    return number
+
+
 def as_side(value: object, where: str, what: str) -> int:
     """Return a height or width as a positive whole number.
 

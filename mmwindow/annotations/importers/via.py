@@ -20,7 +20,13 @@ from mmwindow.annotations.importers.source import (
     circle_outline,
     polygon_outline,
 )
-from mmwindow.annotations.importers.values import as_list, as_name, as_number, as_object
+from mmwindow.annotations.importers.values import (
+    as_length,
+    as_list,
+    as_name,
+    as_number,
+    as_object,
+)
 from mmwindow.utils.files import load_json
 from mmwindow.utils.messages import name_some, quote, shorten
 
@@ -80,16 +86,19 @@ def _shape_of_version_2(shape: dict[str, Any], where: str, source: Source) -> Sh
     def number(key: str) -> float:
         return as_number(shape.get(key), where, key)
 
+    def length(key: str) -> float:
+        return as_length(shape.get(key), where, key)
+
     kind = shape.get('name')
     if kind == 'point':
         return Point(number('cx'), number('cy'))
     if kind == 'rect':
         x, y = number('x'), number('y')
-        return box_outline(x, y, x + number('width'), y + number('height'))
+        return box_outline(x, y, x + length('width'), y + length('height'))
     if kind == 'circle':
-        return circle_outline(number('cx'), number('cy'), number('r'))
+        return circle_outline(number('cx'), number('cy'), length('r'))
     if kind == 'ellipse':  # theta in radians
-        return circle_outline(number('cx'), number('cy'), number('rx'), number('ry'),
+        return circle_outline(number('cx'), number('cy'), length('rx'), length('ry'),
                               float(np.degrees(as_number(shape.get('theta', 0), where, 'theta'))))
     if kind == 'polygon':
         xs, ys = (as_list(shape.get(key), where, key) for key in ('all_points_x', 'all_points_y'))
@@ -143,10 +152,12 @@ def _shape_of_version_3(code: float, values: list[float], where: str, source: So
     if code == POINT:
         return Point(*values)
     if code == RECTANGLE:
-        x, y, width, height = values
+        x, y = values[:2]
+        width, height = (as_length(value, where, 'a side in xy') for value in values[2:])
         return box_outline(x, y, x + width, y + height)
     if code in (CIRCLE, ELLIPSE):
-        x, y, *radii = values
+        x, y = values[:2]
+        radii = [as_length(value, where, 'a radius in xy') for value in values[2:]]
         return circle_outline(x, y, radii[0], radii[-1])
     if code == POLYGON:
         if len(values) % 2:

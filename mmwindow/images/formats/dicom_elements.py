@@ -181,11 +181,22 @@ class Elements:
     def __contains__(self, tag: int) -> bool:
         return tag in self._data_set
 
+    def _raw(self, tag: int) -> Any:
+        """Return an element as pydicom keeps it: not converted where it has not been asked for.
+
+        Raises:
+            ValueError: pydicom converts it all the same, and cannot.
+        """
+        try:
+            return self._data_set.get_item(tag)
+        except Exception as error:  # as above
+            raise DamagedImageError(f'{describe_tag(tag)} ends in {type(error).__name__}') from None
+
     def bytes(self, tag: int) -> bytes:
         """Return a value as stored, empty where the element is missing."""
         if tag not in self._data_set:
             return b''
-        value = self._data_set.get_item(tag).value
+        value = self._raw(tag).value
         if self.kind(tag) == 'SQ':
             raise DamagedImageError(f'{describe_tag(tag)} is a sequence; a value is expected')
         return bytes(value) if isinstance(value, bytes | bytearray) else b''
@@ -230,7 +241,7 @@ class Elements:
         value = self.bytes(tag)
         if not value:
             return []
-        element = self._data_set.get_item(tag)
+        element = self._raw(tag)
         if signed is None:
             signed = element.VR == 'SS'
         order = '<' if getattr(element, 'is_little_endian', True) else '>'
@@ -278,15 +289,18 @@ class Elements:
                 value = self._data_set[tag].value
         except Exception as error:  # as above
             raise DamagedImageError(f'DICOM: a text ends in {type(error).__name__}') from None
-        return '' if value is None else str(value).strip(' \0')
+        text = '' if value is None else str(value).strip(' \0')
+        if '\ufffd' in text:  # what pydicom puts for bytes that it cannot read
+            raise DamagedImageError('DICOM: a text is not in the character set that the file names')
+        return text
 
     def kind(self, tag: int) -> str:
         """Return the value representation that the file states, '' where it does not."""
-        return str(self._data_set.get_item(tag).VR or '') if tag in self._data_set else ''
+        return str(self._raw(tag).VR or '') if tag in self._data_set else ''
 
     def is_little_endian(self, tag: int) -> bool:
         """Return the byte order of an element's numbers."""
-        return bool(getattr(self._data_set.get_item(tag), 'is_little_endian', True))
+        return bool(getattr(self._raw(tag), 'is_little_endian', True))
 
     def items(self, tag: int) -> list['Elements']:
         """Return the items of a sequence.
@@ -296,7 +310,7 @@ class Elements:
         """
         if tag not in self._data_set:
             return []
-        raw = self._data_set.get_item(tag)
+        raw = self._raw(tag)
         length = getattr(raw, 'length', UNDEFINED)  # pydicom takes what is left of a cut sequence
         if length not in (UNDEFINED, len(raw.value or b'')):
             raise DamagedImageError('DICOM: a sequence is cut short')
