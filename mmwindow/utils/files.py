@@ -3,6 +3,7 @@ import contextlib
 import json
 import math
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,17 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def name_special_file(mode: int) -> str | None:
+    """Return what a file is that is no ordinary one, in words; None of an ordinary one.
+
+    Args:
+        mode: Of ``os.stat``.
+    """
+    if stat.S_ISREG(mode):
+        return None
+    return 'a folder' if stat.S_ISDIR(mode) else 'a pipe or a device'
+
+
 def check_ordinary_file(path: str | Path, what: str) -> None:
     """Reject a pipe, a device or a socket, from which reading may never end; a folder, too.
 
@@ -53,8 +65,11 @@ def check_ordinary_file(path: str | Path, what: str) -> None:
     Raises:
         ValueError: It is there and no ordinary file.
     """
-    if Path(path).exists() and not Path(path).is_file():
-        kind = 'a folder' if Path(path).is_dir() else 'a pipe or a device'
+    try:
+        kind = name_special_file(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return
+    if kind:
         raise ValueError(f'{shorten(str(path))}: the {what} cannot be read (it is {kind}); give the '
                          'path of an ordinary file')
 
@@ -89,9 +104,7 @@ def load_json(path: str | Path, what: str = 'file', *, allow_nan: bool = True) -
     """
     name = shorten(str(path))
     try:
-        if Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir():
-            raise ValueError(f'{name}: the {what} cannot be read (it is a pipe or a device); give '
-                             'the path of an ordinary file')
+        check_ordinary_file(path, what)
         data = Path(path).read_bytes()
     except OSError as error:
         raise ValueError(f'{name}: the {what} cannot be read ({error.strerror or error}); check the '
