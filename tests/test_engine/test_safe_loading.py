@@ -158,7 +158,9 @@ def test_no_tag_of_a_yaml_config_runs(tmp_path, touched):
     assert not touched.exists()
 
 
-@pytest.mark.parametrize('text', ['[' * 100_000, '- ' * 100_000 + 'a', 'a: \0', 'a: 1979-99-99', '\t\t{'])
+@pytest.mark.parametrize('text', [
+    '[' * 100_000, '- ' * 100_000 + 'a', 'a: \0', 'a: 1979-99-99', '\t\t{'],
+    ids=['brackets', 'levels', 'zero', 'date', 'tabs'])
 def test_yaml_that_is_none_is_an_error_in_words(text, tmp_path):
     (tmp_path / 'config.yml').write_text(text)
     with pytest.raises(ValueError, match='no YAML of plain data'):
