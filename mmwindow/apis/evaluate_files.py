@@ -31,9 +31,9 @@ from mmwindow.evaluation.statistics.bands import froc_band
 from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES, check_request
 from mmwindow.evaluation.statistics.compare import compare_systems
 from mmwindow.evaluation.statistics.leaderboard import leaderboard
+from mmwindow.evaluation.statistics.model_points import has_one_scale
 from mmwindow.evaluation.statistics.operating_point import (
     apply_operating_point,
-    check_scale,
     choose_operating_point,
 )
 from mmwindow.evaluation.statistics.strata import evaluate_strata
@@ -161,15 +161,6 @@ def report_class(class_name: str, result: ClassResult, settings: Mapping[str, An
                      for other, events in compared.items()},
         other_events=compared, leaderboard=None if len(compared) < 2 else leaderboard(
             {name: result.events, **compared}, how, **drawn))
-
-
-def has_one_scale(events: Sequence[ImageEvents]) -> bool:
-    """Tell whether no finding beats the score of its image: one threshold then serves both."""
-    try:
-        check_scale(events)
-    except ValueError:
-        return False
-    return True
 
 
 def draw_figures(out: Path, name: str, reports: Sequence[ClassReport], result: EvaluationResult,

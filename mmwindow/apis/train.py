@@ -19,6 +19,7 @@ from mmwindow.apis.runner import (
     say,
 )
 from mmwindow.apis.test import describe_metrics
+from mmwindow.apis.validation_watch import ValidationWatch
 from mmwindow.engine.checkpoint import (
     check_checkpoint,
     find_newest_checkpoint,
@@ -133,7 +134,8 @@ def _train(cfg: Config, config: str | Path, launcher: str, amp: bool, resume: st
         warn_about_space(cfg.work_dir, '--work-dir', 10 * weights)
     # Our configs have most of them; other configs and older ones do not.
     for hook in (CheckpointContentHook(is_fine_tuned=not cfg.get('resume')), RunFileHook(run),
-                 DataCheckHook(), ExactResumeHook(), ValidateOnResumeHook(), NonFiniteHook()):
+                 DataCheckHook(), ExactResumeHook(), ValidateOnResumeHook(), NonFiniteHook(),
+                 ValidationWatch()):
         register_once(runner, hook)
     with config_errors(cfg):  # the loaders are built when they are asked for
         sizes = [f'{len(loader.dataset)} images to {verb}' for loader, verb in (

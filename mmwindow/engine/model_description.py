@@ -5,6 +5,7 @@ class names, the size of the input and the versions. A model is built from it on
 types is one of a list of known places: mmengine would import and call any name in a ``type``, and
 parts of mmcv and mmdet evaluate some of them.
 """
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -15,8 +16,10 @@ from typing import Any
 from mmwindow.utils.config_pipelines import input_size_of
 from mmwindow.utils.environment import describe_versions
 from mmwindow.utils.messages import quote, shorten
+from mmwindow.utils.operating_points import ModelOperatingPoints
 
 META_KEY = 'model_description'
+POINTS_KEY = 'operating_points'  # of a description; there from the first validation on
 FORMAT = 'mmwindow-model'
 VERSION = 1
 MAX_DEPTH = 40
@@ -44,6 +47,7 @@ class ModelDescription:
         input_size: Height and width of what the network sees, pixels; None where it is not known.
         config: Name of the config file.
         versions: Of the packages that trained it.
+        operating_points: The thresholds that its validation chose; None where there was none.
     """
 
     model: dict[str, Any]
@@ -52,6 +56,7 @@ class ModelDescription:
     input_size: tuple[int, int] | None = None
     config: str = ''
     versions: dict[str, str | None] = field(default_factory=dict)
+    operating_points: ModelOperatingPoints | None = None
 
 
 def describe_model(cfg: Any, classes: Any) -> dict[str, Any]:
@@ -79,6 +84,23 @@ def describe_model(cfg: Any, classes: Any) -> dict[str, Any]:
                          ) from error
     described: dict[str, Any] = json.loads(text)
     return described
+
+
+def preprocessing_digest(pipeline: Any, data_preprocessor: Any) -> str:
+    """Return a digest of what is done to an image before the network sees it.
+
+    Args:
+        pipeline: Of a test, as in a config or a description.
+        data_preprocessor: Of the model, likewise.
+
+    Returns:
+        16 hexadecimal digits; '' where either is no data.
+    """
+    try:
+        text = json.dumps(_plain([pipeline or [], data_preprocessor or {}]), sort_keys=True)
+    except (TypeError, ValueError, RecursionError):
+        return ''
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _drop_weights(value: Any) -> Any:
@@ -130,10 +152,11 @@ def read_description(content: Any, checkpoint: object) -> ModelDescription:
         check_types(dict(model=_drop_weights(model), pipeline=pipeline))
     except ValueError as error:
         raise ValueError(f'{name}: {error}') from error
-    versions = described.get('versions')
+    versions, points = described.get('versions'), described.get(POINTS_KEY)
     return ModelDescription(
         _drop_weights(model), pipeline, tuple(classes), None if size is None else tuple(size),
-        str(described.get('config', ''))[:200], dict(versions) if isinstance(versions, dict) else {})
+        str(described.get('config', ''))[:200], dict(versions) if isinstance(versions, dict) else {},
+        None if points is None else ModelOperatingPoints.from_json(points, name))
 
 
 def check_types(tree: Any, depth: int = 0) -> None:

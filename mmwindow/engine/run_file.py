@@ -7,6 +7,7 @@ from typing import Any
 from mmwindow.utils.files import read_json, write_json
 from mmwindow.utils.json_fields import FLAG, LIST, NUMBER, OBJECT, TEXT, WHOLE, check_fields
 from mmwindow.utils.messages import quote, shorten
+from mmwindow.utils.operating_points import ModelOperatingPoints
 
 RUN_FILE = 'run.json'
 FORMAT = 'mmwindow-training'
@@ -23,6 +24,7 @@ class BestCheckpoint:
         score: Its value.
         epoch: After which it was saved.
         metrics: All numbers of that validation; None where there is no number.
+        operating_points: The thresholds that this validation chose; None where none were.
     """
 
     checkpoint: str
@@ -30,6 +32,7 @@ class BestCheckpoint:
     score: float
     epoch: int
     metrics: dict[str, float | None] = field(default_factory=dict)
+    operating_points: ModelOperatingPoints | None = None
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,17 @@ KINDS = dict(
     data=OBJECT.optional, versions=OBJECT.optional, machine=TEXT.optional, epoch=WHOLE.optional,
     seconds=NUMBER.optional, is_finished=FLAG.optional, best=OBJECT.optional)
 MAX_NAME = 255  # bytes of a file's name on the usual file systems
-BEST_KINDS = dict(checkpoint=TEXT, metric=TEXT, score=NUMBER, epoch=WHOLE, metrics=OBJECT.optional)
+BEST_KINDS = dict(checkpoint=TEXT, metric=TEXT, score=NUMBER, epoch=WHOLE, metrics=OBJECT.optional,
+                  operating_points=OBJECT.optional)
 
 
 def write_run(work_dir: str | Path, run: TrainingRun) -> None:
     """Write ``run.json`` of a work dir atomically."""
-    write_json(Path(work_dir) / RUN_FILE, dict(format=FORMAT, version=VERSION, **asdict(run)))
+    content = dict(format=FORMAT, version=VERSION, **asdict(run))
+    if run.best is not None:
+        points = run.best.operating_points
+        content['best']['operating_points'] = None if points is None else points.to_json()
+    write_json(Path(work_dir) / RUN_FILE, content)
 
 
 def read_run(work_dir: str | Path) -> TrainingRun | None:
@@ -107,7 +115,11 @@ def read_run(work_dir: str | Path) -> TrainingRun | None:
             raise ValueError(f'{name}: "checkpoint" of the entry "best" is '
                              f'{quote(best["checkpoint"])}; the name of a file in this folder is '
                              'expected')
-        known['best'] = BestCheckpoint(**{key: best[key] for key in BEST_KINDS if key in best})
+        points = best.get('operating_points')
+        known['best'] = BestCheckpoint(**{
+            **{key: best[key] for key in BEST_KINDS if key in best},
+            'operating_points': None if points is None else ModelOperatingPoints.from_json(
+                points, name)})
     for key, kind in (('classes', TEXT), ('input_size', WHOLE)):
         if not all(map(kind.fits, known.get(key, ()))):
             raise ValueError(f'{name}: "{key}" of the {what} is {quote(known[key])}; each is to be '

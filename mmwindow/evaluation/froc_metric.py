@@ -74,6 +74,7 @@ class FROCMetric(BaseMetric):
     Attributes:
         finding_counts: Of the last evaluation, findings that were left out or clipped
             (:mod:`~mmwindow.evaluation.files.finding_counts`); empty where none were.
+        result: Of the last evaluation, with its events; None before, and on other ranks than the first.
 
     Raises:
         ValueError: A setting is unknown or makes no sense.
@@ -106,6 +107,7 @@ class FROCMetric(BaseMetric):
         self.targets = {} if self.truth is None else {
             target.image_id: target for target in self.truth.targets}
         self.finding_counts: dict[str, int] = {}
+        self.result: EvaluationResult | None = None
         self._changed: dict[Any, FindingCounts] = {}  # images with findings left out or clipped
 
     def process(self, data_batch: Any, data_samples: Sequence[Sample]) -> None:
@@ -196,6 +198,7 @@ class FROCMetric(BaseMetric):
             names = tuple(map(str, range(len(results[0]))))
         result = summarise({name: [row[label] for row in results]
                             for label, name in enumerate(names)}, self.settings, self.finding_counts)
+        self.result = result
         for text in describe_counts(self.finding_counts):
             print_log(f'FROCMetric: {text}', MMLogger.get_current_instance())
         for name, entry in result.classes.items():

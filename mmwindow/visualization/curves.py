@@ -8,7 +8,7 @@ import numpy as np
 
 from mmwindow.evaluation import DEFAULT_BUDGETS, FROCCurve
 from mmwindow.evaluation.roc import ROCCurve
-from mmwindow.evaluation.statistics.bands import FROCBand
+from mmwindow.evaluation.statistics.bands import FROCBand, ROCBand
 from mmwindow.visualization.figures import line_style, new_figure, save_figure
 from mmwindow.visualization.marks import (
     CurveMark,
@@ -178,7 +178,8 @@ def zoom_width(curves: Iterable[ROCCurve]) -> float:
 
 def plot_roc(curves: ROCCurve | Mapping[str, ROCCurve], path: str | Path, zoom: bool = False,
              settings: PlotSettings = PlotSettings(),  # noqa: B008  (frozen)
-             operating_points: Sequence[CurveMark] = ()) -> Path:
+             operating_points: Sequence[CurveMark] = (),
+             bands: ROCBand | Mapping[str, ROCBand] | None = None) -> Path:
     """Draw ROC curves of image scores.
 
     Args:
@@ -188,15 +189,20 @@ def plot_roc(curves: ROCCurve | Mapping[str, ROCCurve], path: str | Path, zoom: 
             it.
         settings: How it looks.
         operating_points: Such as those of readers.
+        bands: Intervals to shade, by the curves' names.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: There is no curve.
+        ValueError: There is no curve, or a band is of none.
         ImportError: matplotlib is not installed.
     """
     named = name_curves(curves, 'plot_roc')
+    shaded = name_curves(bands) if bands else {}
+    if set(shaded) - set(named):
+        raise ValueError(f'plot_roc: there are bands of {sorted(shaded)} but curves of '
+                         f'{sorted(named)}; give both the same names')
     corner = zoom_width(named.values()) if zoom else 1.
     width, height = wide_enough(settings.size, operating_points)
     figure = new_figure(*((width, height) if corner == 1 else (2 * width - 1, height + 0.5)))
@@ -206,7 +212,11 @@ def plot_roc(curves: ROCCurve | Mapping[str, ROCCurve], path: str | Path, zoom: 
         for curve in named.values())], settings.cut_at)
     for axes in panels:
         axes.plot([0, 1], [0, 1], color='0.7', linewidth=1)
-        for number, curve in enumerate(named.values()):
+        for number, (name, curve) in enumerate(named.items()):
+            if name in shaded:
+                band = shaded[name]
+                axes.fill_between(band.false_positive_rate, band.low, band.high, alpha=0.15,
+                                  color=line_style(number)['color'], linewidth=0)
             # Equal scores enter together: straight lines between the points count ties half.
             axes.plot(curve.false_positive_rate, curve.true_positive_rate, linewidth=1.8,
                       markersize=5, markevery=(0.02 * number, 0.16), **line_style(number))

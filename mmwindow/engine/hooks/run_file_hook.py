@@ -17,6 +17,7 @@ from mmwindow.engine.run_file import (
     write_run,
 )
 from mmwindow.utils.files import replace_nan
+from mmwindow.utils.operating_points import ModelOperatingPoints
 
 
 @HOOKS.register_module(name=['RunFileHook', 'TrainingTimeHook'])
@@ -35,6 +36,7 @@ class RunFileHook(Hook):
 
     def __init__(self, run: TrainingRun | None = None) -> None:
         self.run = run or TrainingRun()
+        self.operating_points: ModelOperatingPoints | None = None  # of the validation that ends
 
     def before_train(self, runner: Any) -> None:
         """Start the clock, or let it go on; note classes and the size of the input."""
@@ -70,7 +72,8 @@ class RunFileHook(Hook):
                             and self.run.best.score == score):
             return
         self.run = replace(self.run, best=BestCheckpoint(
-            Path(path).name, key, float(score), runner.epoch, replace_nan(metrics or {})))
+            Path(path).name, key, float(score), runner.epoch, replace_nan(metrics or {}),
+            self.operating_points))
         self._write(runner)
 
     def after_train(self, runner: Any) -> None:

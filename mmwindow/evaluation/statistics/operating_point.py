@@ -1,7 +1,7 @@
 """A threshold chosen on validation images, and what it does on test images."""
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,45 +20,10 @@ from mmwindow.evaluation.statistics.intervals import Interval, clustered_proport
 from mmwindow.evaluation.statistics.rates import rate_interval
 from mmwindow.evaluation.statistics.resampling import check_events, find_units
 from mmwindow.evaluation.statistics.shared_images import KnownImages
+from mmwindow.utils.operating_points import RULES as RULES  # its old place
+from mmwindow.utils.operating_points import OperatingPoint
 
-RULES = ('fp_budget', 'sensitivity', 'specificity', 'youden')
 DEFAULT_TARGETS = {'fp_budget': 0.1, 'sensitivity': 0.9, 'specificity': 0.9, 'youden': None}
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """A threshold and where it comes from.
-
-    Attributes:
-        threshold: Findings and images of this score or better are called. inf: none
-            is; -inf: all are.
-        rule: One of :data:`RULES`.
-        target: Of the rule; None for 'youden'.
-        same_scale: Whether image scores and finding scores are on one scale, so that
-            one threshold serves both.
-        fp_denominator: 'all' or 'normals', as in
-            :class:`~mmwindow.evaluation.froc_settings.FROCSettings`.
-        achieved: On the images it was chosen on: ``fp_rate`` and
-            ``recall``, or ``sensitivity`` and ``specificity`` (None without that class).
-        num_images: Of those.
-        note: Says where the target was out of reach.
-        chosen_on: The images and patients it was chosen on, by which they are recognised among those
-            that it is applied to.
-    """
-    threshold: float
-    rule: str
-    target: float | None
-    same_scale: bool
-    fp_denominator: str
-    achieved: dict[str, Any]
-    num_images: int
-    note: str = ''
-    chosen_on: KnownImages | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def serves_findings(self) -> bool:
-        """Whether the threshold is one of findings too, not of image scores alone."""
-        return self.same_scale or self.rule == 'fp_budget'
 
 
 @dataclass(frozen=True)
