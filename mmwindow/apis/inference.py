@@ -1,11 +1,9 @@
 """Predictions of a trained model for images without annotations."""
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
@@ -22,44 +20,12 @@ from mmwindow.engine.model_description import read_description
 from mmwindow.engine.safe_loading import load_own_checkpoint
 from mmwindow.engine.weights import check_weights, state_dict_of
 from mmwindow.images.decode import GrayImage, read_image
-from mmwindow.images.dicom_tags import is_dicom_image
-
-IMAGE_ENDINGS = ('.bmp', '.dcm', '.jpeg', '.jpg', '.pgm', '.png', '.tif', '.tiff', '.webp')
-Source = str | Path | np.ndarray
-
-
-@dataclass(frozen=True)
-class ImagePrediction:
-    """What a model says about one image.
-
-    Attributes:
-        name: Path of the image; 'array 0' and so on for arrays.
-        classes: Names of the classes, in the order of scores and labels.
-        image_size: Height and width in pixels.
-        image_scores: ``(C,)``: for each class, how probable a finding anywhere in the image is: the
-            classifier's output, the maximum of the map, or the score of the best box.
-        boxes: ``(N, 4)`` findings: x1, y1, x2, y2 in pixels of the image.
-        scores: ``(N,)`` of the findings.
-        labels: ``(N,)`` of the findings, index into ``classes``.
-        heatmap: ``(C, h, w)`` scores over the network's input, which the image fills from the
-            top-left corner; None for detectors of boxes.
-        orientation: Tag of the file, 1 to 8; it was not applied.
-    """
-
-    name: str
-    classes: tuple[str, ...]
-    image_size: tuple[int, int]
-    image_scores: np.ndarray
-    boxes: np.ndarray
-    scores: np.ndarray
-    labels: np.ndarray
-    heatmap: np.ndarray | None = None
-    orientation: int = 1
-
-    @property
-    def image_score(self) -> float:
-        """The highest of the image's scores."""
-        return float(self.image_scores.max())
+from mmwindow.images.sources import ImageSource, list_images
+from mmwindow.structures.image_prediction import (
+    ImagePrediction,
+    best_box_scores,
+    box_middles,
+)
 
 
 class PointInferencer:
@@ -104,7 +70,7 @@ class PointInferencer:
         self.watch = HeadWatch()
         self.model.to(device or ('cuda:0' if torch.cuda.is_available() else 'cpu')).eval()
 
-    def __call__(self, inputs: Source | Sequence[Source], batch_size: int = 1,
+    def __call__(self, inputs: ImageSource | Sequence[ImageSource], batch_size: int = 1,
                  with_maps: bool = True) -> list[ImagePrediction]:
         """Predict images.
 
@@ -129,30 +95,6 @@ class PointInferencer:
                 to_prediction(name, image, sample.cpu(), self.classes, with_maps)
                 for (name, image), sample in zip(read, samples, strict=True)]
         return predictions
-
-
-def list_images(inputs: Source | Iterable[Source]) -> Iterator[tuple[str, Source]]:
-    """Yield the name and the source of each image of some inputs; folders are read by name.
-
-    Raises:
-        ValueError: An input does not exist, or a folder holds no image.
-    """
-    if isinstance(inputs, str | Path | np.ndarray):
-        inputs = [inputs]
-    for index, source in enumerate(inputs):
-        if isinstance(source, np.ndarray):
-            yield f'array {index}', source
-        elif Path(source).is_dir():
-            paths = sorted(path for path in Path(source).iterdir()
-                           if path.suffix.lower() in IMAGE_ENDINGS or is_dicom_image(path))
-            if not paths:
-                raise ValueError(f'{source}: no images in this folder; expected are files that end '
-                                 f'in {", ".join(IMAGE_ENDINGS)}, or DICOM files of any name')
-            yield from ((str(path), path) for path in paths)
-        elif not Path(source).exists():
-            raise ValueError(f'{source}: there is no such image or folder')
-        else:
-            yield str(source), source
 
 
 def to_sample(name: str, image: GrayImage) -> dict[str, Any]:
@@ -204,9 +146,10 @@ def to_prediction(name: str, image: GrayImage, sample: DetDataSample, classes: t
     elif heatmap is not None:
         image_scores = heatmap.max(axis=(1, 2))
     else:
-        image_scores = np.array([scores[labels == label].max(initial=0.)
-                                 for label in range(len(classes))])
+        image_scores = best_box_scores(scores, labels, len(classes))
+    instances = sample.pred_instances
+    peaks = instances.peaks.numpy() if 'peaks' in instances else box_middles(boxes)
     return ImagePrediction(
         name=name, classes=classes, image_size=image.shape, image_scores=image_scores, boxes=boxes,
         scores=scores, labels=labels.astype(int), heatmap=heatmap if with_maps else None,
-        orientation=image.orientation)
+        orientation=image.orientation, peaks=peaks)

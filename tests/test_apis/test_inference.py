@@ -13,8 +13,10 @@ from PIL import Image
 
 from mmwindow.apis import load_config
 from mmwindow.apis import test as evaluate  # pytest would collect it under its own name
-from mmwindow.apis.inference import ImagePrediction, PointInferencer, list_images
+from mmwindow.apis.inference import PointInferencer
 from mmwindow.images.decode import ImageSettings, read_image
+from mmwindow.images.sources import list_images
+from mmwindow.structures.image_prediction import ImagePrediction
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SYSTEMS = ['windowloss/wl_kld', 'windowloss/wl_mse', 'chexnet/chexnet', 'wspl/wspl', 'ufdet/ufdet',

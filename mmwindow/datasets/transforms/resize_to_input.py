@@ -1,43 +1,14 @@
 """Scaling an image so that it fits the network's input."""
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
 from mmwindow.images.decode import read_image
+from mmwindow.images.fitting import check_input_size, fitted_size, resize_pixels
 
-
-def check_input_size(input_size: int | Sequence[int]) -> tuple[int, int]:
-    """Return an input size as ``(height, width)``; a number is the side of a square.
-
-    Raises:
-        ValueError: It is no positive whole number, nor two of them.
-    """
-    sides = (input_size, input_size) if isinstance(input_size, int) else input_size
-    if (not isinstance(sides, Sequence) or isinstance(sides, str) or len(sides) != 2
-            or not all(isinstance(side, int) and not isinstance(side, bool) and side > 0
-                       for side in sides)):
-        raise ValueError(f'input_size is {input_size!r}; a positive whole number of pixels, or two '
-                         'as (height, width), is expected')
-    return sides[0], sides[1]
-
-
-def fitted_size(height: int, width: int, input_size: int | Sequence[int]) -> tuple[int, int]:
-    """Return the size, at least 1 x 1, to which an image is scaled to fit the input.
-
-    Args:
-        height: Of the image.
-        width: Of the image.
-        input_size: Of the network: ``(height, width)``, or the side of a square.
-
-    >>> fitted_size(80, 96, 128), fitted_size(80, 96, (64, 128))
-    ((107, 128), (64, 77))
-    """
-    rows, columns = check_input_size(input_size)
-    factor = min(rows / height, columns / width)
-    return max(1, round(height * factor)), max(1, round(width * factor))
+__all__ = ['ResizeToInput', 'check_input_size', 'check_pixels', 'fitted_size']
 
 
 @TRANSFORMS.register_module()
@@ -87,10 +58,7 @@ class ResizeToInput(BaseTransform):
         pixels = check_pixels(results)
         height, width = pixels.shape[:2]
         new_height, new_width = fitted_size(height, width, self.input_size)
-        if (new_height, new_width) != (height, width):
-            is_smaller = new_height < height or new_width < width
-            pixels = cv2.resize(pixels, (new_width, new_height),
-                                interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR)
+        pixels = resize_pixels(pixels, new_height, new_width)
         results.update(
             img=pixels, img_shape=(new_height, new_width), scale=(new_width, new_height),
             scale_factor=(new_width / width, new_height / height), keep_ratio=True,
