@@ -17,6 +17,8 @@ class VerbEntry(NamedTuple):
 VERBS = {
     'train': VerbEntry('mmwindow.apis.commands.train', 'train a model'),
     'test': VerbEntry('mmwindow.apis.commands.test', 'test a checkpoint'),
+    'predict': VerbEntry('mmwindow.apis.commands.predict',
+                         'find findings on new images with a trained model'),
     'evaluate': VerbEntry('mmwindow.apis.commands.evaluate',
                           'score saved predictions of any framework'),
     'import': VerbEntry('mmwindow.apis.commands.import_annotations',
