@@ -10,7 +10,7 @@ import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.utils import get_test_pipeline_cfg
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import load_state_dict
@@ -174,7 +174,8 @@ def read_described_model(checkpoint: str | Path, cfg_options: dict[str, Any] | N
     content = load_own_checkpoint(checkpoint)
     description = read_description(content, checkpoint)
     init_default_scope('mmdet')
-    return ModelPlan(description.pipeline, description.model, content)
+    # mmdet's box detectors read settings as attributes, which a plain dict has not.
+    return ModelPlan(description.pipeline, ConfigDict(description.model), content)
 
 
 def read_configured_model(config: str | Path, checkpoint: str | Path,
@@ -205,7 +206,7 @@ def use_views(plan: ModelPlan) -> ModelPlan:
             raise ValueError(f'{BASE_CONFIG}: its tta_pipeline does not end in TestTimeAug')
         views['transforms'][-1] = [plan.pipeline[-1]]  # pack as the model's own test does
         steps, merge = [*plan.pipeline[:-1], views], base.tta_model
-    return plan._replace(pipeline=steps, model=dict(**merge, module=plan.model))
+    return plan._replace(pipeline=steps, model=ConfigDict(**merge, module=plan.model))
 
 
 def stored_points(content: dict[str, Any], checkpoint: str | Path) -> ModelOperatingPoints | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmwindow.apis.predictors import PredictedImage, UnreadImage
 from mmwindow.apis.thresholds import Findings, Thresholds
-from mmwindow.evaluation.files.prediction_archive import PredictionWriter
+from mmwindow.evaluation.files.prediction_archive import FINDINGS_FORMAT, PredictionWriter
 from mmwindow.evaluation.files.predictions import Prediction
 from mmwindow.images.sources import InputImage
 from mmwindow.utils.files import atomic_file, write_json
@@ -26,7 +26,6 @@ FINDING_COLUMNS = ('file', 'class', 'score', 'x1', 'y1', 'x2', 'y2', 'peak_x', '
 FAILED_COLUMNS = ('file', 'reason')
 OVERLAY_SIDE = 1536  # pixels, the longer edge of a picture
 OVERLAY_QUALITY = 90
-FINDINGS_FORMAT = 'mmwindow-findings'
 
 
 class OutputNames:

@@ -21,6 +21,7 @@ from mmwindow.utils.messages import shorten
 
 FORMAT = 'mmwindow-predictions'
 VERSION = 1
+FINDINGS_FORMAT = 'mmwindow-findings'  # findings at one threshold, which give no curve
 DESCRIPTION = 'description'
 BOX_ARRAYS = ('boxes', 'scores', 'labels')
 
@@ -127,12 +128,13 @@ def write_predictions(path: str | Path, predictions: Iterable[Prediction], class
 
 
 def is_description(path: str | Path) -> bool:
-    """Tell whether a JSON file is the description next to an NPZ of ours, by its first bytes."""
+    """Tell by its first bytes whether a JSON file describes predictions of ours, or findings alone."""
     path = Path(path)
     if path.suffix.lower() != '.json' or not path.is_file():
         return False
     with open(path, 'rb') as stream:
-        return f'"{FORMAT}"'.encode() in stream.read(200)
+        head = stream.read(200)
+    return any(f'"{name}"'.encode() in head for name in (FORMAT, FINDINGS_FORMAT))
 
 
 def read_description(path: str | Path) -> dict[str, Any] | None:
