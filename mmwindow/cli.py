@@ -19,6 +19,8 @@ VERBS = {
     'test': VerbEntry('mmwindow.apis.commands.test', 'test a checkpoint'),
     'predict': VerbEntry('mmwindow.apis.commands.predict',
                          'find findings on new images with a trained model'),
+    'compare': VerbEntry('mmwindow.apis.commands.compare',
+                         'draw models next to each other on the same images'),
     'evaluate': VerbEntry('mmwindow.apis.commands.evaluate',
                           'score saved predictions of any framework'),
     'import': VerbEntry('mmwindow.apis.commands.import_annotations',

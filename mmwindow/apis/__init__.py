@@ -10,7 +10,7 @@ from types import ModuleType
 _HOMES = {'load_config': 'mmwindow.apis.config', 'train': 'mmwindow.apis.train',
           'test': 'mmwindow.apis.test', 'evaluate_files': 'mmwindow.apis.evaluate_files',
           'PointInferencer': 'mmwindow.apis.inference', 'predict': 'mmwindow.apis.predict',
-          'PredictSettings': 'mmwindow.apis.predict',
+          'PredictSettings': 'mmwindow.apis.predict', 'compare': 'mmwindow.apis.compare',
           'quickstart': 'mmwindow.experiments.quickstart'}
 
 __all__ = list(_HOMES)

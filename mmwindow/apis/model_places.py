@@ -107,6 +107,8 @@ def _find_run(folder: Path, name: str, config: str | Path | None) -> ModelPlace:
         ValueError: The folder holds none.
     """
     from mmwindow.engine.checkpoint import find_best_checkpoint
+    if (folder / 'training').is_dir() and not list(folder.glob('*.pth')):
+        folder = folder / 'training'  # of "mmwindow folds": one of its runs
     try:
         checkpoint = find_best_checkpoint(folder)
     except ValueError as error:
