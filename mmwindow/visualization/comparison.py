@@ -138,8 +138,8 @@ def save_comparison(systems: Sequence[str], rows: Sequence[Sequence[Sequence[Exa
             axes.imshow(picture, interpolation='none')
         for axes, cell in zip(line[1:], row, strict=True):
             axes.set_xlabel(outcome_of(judge_cell(cell, rule)).describe(), fontsize=6)
-    for axes, name in zip(grid[0], ('points', *systems), strict=True):
-        axes.set_title(fill(name, 26), fontsize=7)
+    for axes, name in zip(grid[0], ('annotated points', *systems), strict=True):
+        axes.set_title('\n'.join(fill(line, 26) for line in name.splitlines()), fontsize=7)
     if title:
         figure.suptitle(fill(title, 34 * (len(systems) + 1)), fontsize=7)
     add_legend(figure, any(example.scores is not None for row in rows for cell in row
