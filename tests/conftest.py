@@ -16,6 +16,18 @@ if os.environ.get('MMWINDOW_TEST_NUMBA') == 'off':  # as where it is not install
     sys.modules['numba'] = None
 
 
+@pytest.fixture(scope='session', autouse=True)
+def own_cache(tmp_path_factory):
+    """Keep the cache of images away from the user's."""
+    before = os.environ.get('MMWINDOW_CACHE')
+    os.environ['MMWINDOW_CACHE'] = str(tmp_path_factory.mktemp('cache'))
+    yield
+    if before is None:
+        del os.environ['MMWINDOW_CACHE']
+    else:
+        os.environ['MMWINDOW_CACHE'] = before
+
+
 def pytest_collection_modifyitems(items):
     """Mark as ``numeric`` what tools/run_tests.sh runs a second time, on other instructions."""
     for item in items:

@@ -47,13 +47,14 @@ def test_a_tool_and_its_verb_are_one_command(verb, tool, monkeypatch):
     runpy.run_path(str(ROOT / f'tools/{tool}.py'), run_name='__main__')
     assert called == [(cli.VERBS[verb].module, f'tools/{tool}.py')]
     # What was there before the command has a tool of its own.
-    assert set(cli.VERBS) == {*TOOLS, 'import', 'annotations'}
+    assert set(cli.VERBS) == {*TOOLS, 'import', 'annotations', 'cache'}
 
 
 def test_help_and_evaluation_load_no_training_stack(tmp_path):
     code = ('import sys\nfrom mmwindow import cli\n'
             'for arguments in ([], ["train", "--help"], ["folds", "--help"], ["evaluate", "--help"], '
-            '["evaluate", "no.json", "no.json", "--out", "x"], ["splits", "no.json"]):\n'
+            '["evaluate", "no.json", "no.json", "--out", "x"], ["splits", "no.json"], '
+            '["cache", "no.json"]):\n'
             '    try:\n        cli.main(arguments)\n    except SystemExit:\n        pass\n'
             'print(sorted({"torch", "mmengine", "mmdet"} & set(sys.modules)))')
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=tmp_path,

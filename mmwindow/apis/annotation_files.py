@@ -1,22 +1,33 @@
 """Annotations of other tools become a point file, and the other way round."""
+import contextlib
 import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mmwindow.annotations.exporters import EXPORTERS
-from mmwindow.annotations.importers.assemble import AssemblySettings, assemble
+from mmwindow.annotations.importers.anonymous import (
+    check_images_folder,
+    check_names_table,
+    rename_images,
+    write_names_table,
+    write_plain_image,
+)
+from mmwindow.annotations.importers.assemble import Assembly, AssemblySettings, assemble
 from mmwindow.annotations.importers.formats import FORMATS, read_source, recognise_format
 from mmwindow.annotations.importers.image_index import FileInfo, ImageIndex
 from mmwindow.annotations.importers.options import ImportOptions
 from mmwindow.annotations.point_file import load_point_json, read_point_file, write_point_file
+from mmwindow.annotations.records import PointFile
 from mmwindow.utils.files import atomic_file, write_text
 from mmwindow.utils.messages import shorten
 
 POINTS_NAME = 'points.json'
+COPIED_DICOM = ('DICOM files copied as they are, with what they say of patients (--anonymous-names '
+                'writes pixels alone)')
 IMAGES_KEY = 'images_folder'  # of the point file's info: relative to the point file
 
 
@@ -64,51 +75,116 @@ class ImportReport:
                    f'{shorten(", ".join(self.turned), 100)}'] if self.turned else [])]
 
 
+@dataclass(frozen=True)
+class OutputSettings:
+    """What an import writes next to the point file.
+
+    Attributes:
+        copy: Copy the images into ``images`` of the output folder.
+        anonymous_names: Copy them under running names as PNG of their pixels alone; the point file
+            holds no name of a file, nor of a patient unless ``keep_ids`` of the settings asks for it.
+        names_table: Receives old and new names; outside the output folder. None: nobody keeps them.
+    """
+
+    copy: bool = False
+    anonymous_names: bool = False
+    names_table: Path | None = None
+
+    def check(self, out: Path) -> None:
+        """Check that settings fit together, and the output folder.
+
+        Raises:
+            ValueError: They do not.
+        """
+        if out.exists() and not out.is_dir():
+            raise ValueError(f'{shorten(str(out))}: --out is a file; a folder is expected')
+        if self.anonymous_names and not self.copy:
+            raise ValueError('--anonymous-names writes images under new names: add --copy')
+        if self.names_table and not self.anonymous_names:
+            raise ValueError('--names-table holds old and new names: add --anonymous-names')
+        if self.names_table:
+            check_names_table(self.names_table, out)
+        if self.anonymous_names:
+            check_images_folder(out / 'images')
+
+
 def import_annotations(source: str | Path, out: str | Path, images: str | Path | None = None,
                        options: ImportOptions | None = None,
                        settings: AssemblySettings | None = None, format_name: str | None = None,
-                       copy: bool = False) -> ImportReport:
+                       copy: bool | OutputSettings = False) -> ImportReport:
     """Write ``points.json`` from the annotations of another tool.
 
     Args:
         source: File or folder of annotations.
-        out: Folder; nothing is written outside it.
+        out: Folder; nothing is written outside it, but for a table of names that is asked for.
         images: Folder of the images; next to the source if None.
         options: What the source leaves open.
         settings: How boxes become points, who the patients are.
         format_name: Of the source; recognised if None.
-        copy: Copy the images into ``out/images``.
+        copy: Copy the images into ``out/images``; or more on what is written.
 
     Raises:
         ValueError: Anything wrong with the source or an image; nothing is written then.
     """
     source, out = Path(source), Path(out)
-    if out.exists() and not out.is_dir():
-        raise ValueError(f'{shorten(str(out))}: --out is a file; a folder is expected')
+    output = copy if isinstance(copy, OutputSettings) else OutputSettings(copy)
+    output.check(out)
+    settings = settings or AssemblySettings()
+    if output.anonymous_names and settings.fields is None:
+        settings = replace(settings, fields=())
     key = format_name or recognise_format(source)
     read = read_source(source, options, key)
     index = ImageIndex(images or find_images_folder(source))
     assembly = assemble(read, index, settings)
-    folder = index.folder
-    if copy:
+    is_new = not out.exists()
+    try:
+        point_file = _write(assembly, index, source, out, output, settings.keep_ids)
+    except ValueError:
+        if is_new:
+            with contextlib.suppress(OSError):  # something was written: it stays
+                out.rmdir()
+        raise
+    return _report(out / POINTS_NAME, FORMATS[key].title, point_file, assembly)
+
+
+def _write(assembly: Assembly, index: ImageIndex, source: Path, out: Path, output: OutputSettings,
+           keep_ids: bool) -> PointFile:
+    """Write the point file and copies of images, and return what was written."""
+    content, folder = assembly.content, index.folder
+    table = {record['file_name']: record['file_name'] for record in content['images']}
+    if output.copy:
         folder = out / 'images'
-        _copy_images([record['file_name'] for record in assembly.content['images']], index.folder,
-                     folder)
-    out.mkdir(parents=True, exist_ok=True)
-    assembly.content['info'].update(
-        source=source.name, **{IMAGES_KEY: os.path.relpath(folder.resolve(), out.resolve())})
+        num_dicom = len(index.dicom_places & set(table))
+        if num_dicom and not output.anonymous_names:
+            assembly.counts[COPIED_DICOM] = num_dicom
+    if output.anonymous_names:
+        table = rename_images(content, keep_ids)
+        assembly.turned.clear()  # what is written has no tag
+    else:
+        content['info']['source'] = source.name
+    content['info'][IMAGES_KEY] = os.path.relpath(folder.resolve(), out.resolve())
     path = out / POINTS_NAME
     # Read before it takes its place: what we write, we can read.
     with atomic_file(path) as part:
-        write_point_file(part, assembly.content, indent=1)
-        point_file = read_point_file(part, readers='all')
+        write_point_file(part, content, indent=1)
+        try:
+            point_file = read_point_file(part, readers='all')
+        except ValueError as error:
+            raise ValueError(str(error).replace(part.name, path.name)) from error
+        if output.copy:
+            _copy_images(table, index.folder, folder, output.anonymous_names)
+        if output.names_table:
+            write_names_table(output.names_table, table, out)
+    return point_file
+
+
+def _report(path: Path, title: str, point_file: PointFile, assembly: Assembly) -> ImportReport:
     positives = [record for record in point_file.records if record.points]
     labels = Counter(label for record in point_file.records for label in record.labels)
     groups = Counter(record.group for record in point_file.records)
     ungrouped = groups.pop(None, 0)
     return ImportReport(
-        path, FORMATS[key].title, len(point_file.records), len(positives), labels.total(),
-        len(groups), ungrouped,
+        path, title, len(point_file.records), len(positives), labels.total(), len(groups), ungrouped,
         {name: labels[number] for number, name in enumerate(point_file.classes)},
         assembly.counts, assembly.turned)
 
@@ -173,10 +249,12 @@ def export_annotations(points: str | Path, out: str | Path, format_name: str,
     return len(point_file.records)
 
 
-def _copy_images(names: list[str], source: Path, target: Path) -> None:
-    for name in names:
-        path = target / name
-        if path.resolve() == (source / name).resolve():
-            continue
-        with atomic_file(path) as part:
-            shutil.copyfile(source / name, part)
+def _copy_images(table: dict[str, str], source: Path, target: Path, is_plain: bool) -> None:
+    """Copy images by old and new name; plain ones are PNG of the pixels alone."""
+    for old, new in table.items():
+        path = target / new
+        if is_plain:
+            write_plain_image(source / old, path)
+        elif path.resolve() != (source / old).resolve():
+            with atomic_file(path) as part:
+                shutil.copyfile(source / old, part)

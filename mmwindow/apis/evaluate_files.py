@@ -21,7 +21,6 @@ from mmwindow.apis.evaluation_outputs import class_suffix, one_writer, write_lea
 from mmwindow.apis.evaluation_report import ClassReport, write_report
 from mmwindow.apis.reader_report import reader_lines
 from mmwindow.apis.reader_study import ReaderChoice, plain_study
-from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.image_table import image_rows, write_image_table
 from mmwindow.evaluation.files.prediction_files import find_reader, read_predictions
 from mmwindow.evaluation.froc_settings import FROCSettings

@@ -114,17 +114,21 @@ def strata_lines(report: ClassReport) -> list[str]:
     """Return the numbers of each value of a field, and of all images."""
     if report.strata is None:
         return []
-    names = list(report.result.metrics)
-    parts = [*report.strata.strata, report.strata.pooled]
+    return strata_table(report.strata, list(report.result.metrics))
+
+
+def strata_table(strata: StratifiedResult, names: Sequence[str]) -> list[str]:
+    """Return a section with some numbers of each value of a field, and of all images."""
+    parts = [*strata.strata, strata.pooled]
     rows = [[part.name, part.num_images, part.num_positives, part.num_points,
              *(format_with_interval(part.estimates[key], part.intervals[key]) for key in names)]
             for part in parts]
     notes = [f'{part.name}, {key}: {note}' for part in parts for key in names
              if (note := part.reasons.get(key) or getattr(part.intervals[key], 'note', ''))]
-    return [f'### By {report.strata.field}', '',
-            *table([report.strata.field, 'images', 'positives', 'points', *names], rows),
+    return [f'### By {strata.field}', '',
+            *table([strata.field, 'images', 'positives', 'points', *names], rows),
             '95 % intervals over patients: AUROC by DeLong; the rest '
-            f'{report.strata.num_resamples} resamples, seed {report.strata.seed}.', '',
+            f'{strata.num_resamples} resamples, seed {strata.seed}.', '',
             *note_lines(notes)]
 
 
@@ -196,7 +200,8 @@ def settings_lines(result: EvaluationResult) -> list[str]:
     settings = [[key, ', '.join(f'{entry:g}' for entry in value) if isinstance(value, tuple) else
                  value] for key, value in result.settings.items()]
     counts = [[key.replace('_', ' '), value] for key, value in result.counts.items()]
-    return ['## How', '', *table(['setting', 'value'], settings), *table(['counted', ''], counts)]
+    return ['## How', '', *table(['setting', 'value'], settings),
+            *(table(['counted', ''], counts) if counts else [])]
 
 
 def write_report(path: str | Path, name: str, reports: Sequence[ClassReport],

@@ -1,4 +1,4 @@
-"""A few predicted images that a report shows, kept while a test runs; bounded in number and memory."""
+"""A few predicted images that a report shows, kept while a test runs; bounded in memory."""
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -54,7 +54,7 @@ class KeptImage:
             threshold: Findings score at least this.
         """
         boxes = None
-        if self.maps is None and self.boxes is not None:
+        if self.boxes is not None and self.scores is not None:
             kept = (self.box_labels == label) & (self.scores >= threshold)
             boxes = self.boxes[kept].reshape(-1, 4)
         return Example(

@@ -1,14 +1,37 @@
 """Testing a checkpoint, as mmdet's tools/test.py does it."""
 import contextlib
+import copy
+import math
+import re
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.evaluator import BaseMetric
+from mmengine.runner import Runner
 
 from mmwindow.apis.config import load_config
+from mmwindow.apis.config_parts import annotation_files
+from mmwindow.apis.external_data import (
+    DataPlace,
+    find_data,
+    read_files,
+    setting_warnings,
+    shared_warnings,
+    use_data,
+)
+from mmwindow.apis.model_files import (
+    ModelFiles,
+    describe_config,
+    find_model,
+    read_checkpoint,
+)
+from mmwindow.apis.report_examples import KeepImagesHook
+from mmwindow.apis.reporting import TRAINING_FOLDER, report_test, test_result
+from mmwindow.apis.run_numbers import ReportSettings
 from mmwindow.apis.runner import (
     build_runner,
     config_errors,
@@ -18,13 +41,18 @@ from mmwindow.apis.runner import (
     register_once,
     say,
 )
-from mmwindow.engine.checkpoint import check_checkpoint, find_best_checkpoint
+from mmwindow.apis.validation_watch import describe_origin, find_metric
+from mmwindow.engine.checkpoint import store_operating_points
 from mmwindow.engine.cpu.distributed import close_process_group
 from mmwindow.engine.data_check import announce_missing_numbers, check_batches
 from mmwindow.engine.hooks import CheckpointContentHook, NonFiniteHook
 from mmwindow.evaluation.files.finding_counts import describe_counts
+from mmwindow.evaluation.statistics.model_points import choose_model_points
+from mmwindow.evaluation.statistics.operating_point import check_rule
 from mmwindow.utils.locks import hold_file, hold_folder
 from mmwindow.utils.markdown import format_number
+from mmwindow.utils.messages import shorten
+from mmwindow.utils.operating_points import LEVELS, ModelOperatingPoints
 from mmwindow.utils.outputs import check_output_file, check_output_folder
 
 
@@ -48,16 +76,60 @@ def use_test_time_augmentation(cfg: ConfigDict) -> None:
     dataset.pipeline = cfg.tta_pipeline
 
 
-def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None = None,
+@dataclass(frozen=True)
+class Choice:
+    """How a threshold is chosen.
+
+    Attributes:
+        rule: One of :data:`~mmwindow.utils.operating_points.RULES`.
+        target: Of the rule; its default if None.
+    """
+
+    rule: str
+    target: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> 'Choice':
+        """Return the choice that a text names.
+
+        Raises:
+            ValueError: The rule or its target is none.
+
+        >>> Choice.parse('sensitivity=.95')
+        Choice(rule='sensitivity', target=0.95)
+        """
+        rule, equals, number = text.partition('=')
+        try:
+            target = float(number) if equals else None
+            if target is not None and not math.isfinite(target):
+                raise ValueError
+        except ValueError:
+            raise ValueError(f'--choose-threshold {shorten(text)}: a number is expected after "="'
+                             ) from None
+        try:
+            check_rule(rule, target, 'all')
+        except ValueError as error:
+            raise ValueError(f'--choose-threshold {shorten(text)}: {error}') from None
+        if target is not None and target < 0:
+            raise ValueError(f'--choose-threshold {shorten(text)}: a budget of at least 0 is '
+                             'expected')
+        return cls(rule, target)
+
+
+def test(config: str | Path, checkpoint: str | Path | None = None,
+         work_dir: str | Path | None = None,
          cfg_options: dict[str, Any] | None = None, launcher: str = 'none',
          out: str | Path | None = None, show_dir: str | Path | None = None,
-         verbose: bool = False, tta: bool = False) -> dict[str, float]:
-    """Test a checkpoint; return the metrics.
+         verbose: bool = False, tta: bool = False, *, data: str | Path | None = None,
+         model_config: str | Path | None = None, choose: Choice | None = None,
+         report: ReportSettings | None = ReportSettings()) -> dict[str, float]:  # noqa: B008
+    """Test a model; return the metrics.
 
     Args:
-        config: The config file.
+        config: The config file of ``checkpoint``; or without one a model: a run folder, or a
+            checkpoint that describes its model.
         checkpoint: The weights; 'best' for the best checkpoint of the config's work dir.
-        work_dir: Where the log goes.
+        work_dir: Where the log and the report go; the run folder if None.
         cfg_options: Overrides of the config.
         launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
         out: An ``.npz`` that receives every prediction, for evaluation offline, with a ``.json``
@@ -65,18 +137,24 @@ def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None
         show_dir: Where the visualizer paints points and findings.
         tta: Test-time augmentation, by ``tta_model`` and ``tta_pipeline`` of the config.
         verbose: Show mmengine's complete log on the screen, too.
+        data: Another place's images: a folder or a point file, as ``mmwindow import`` writes them;
+            the test images of the config if None.
+        model_config: The config of a run folder or a checkpoint, in place of its own.
+        choose: Choose the model's thresholds again, on ``data`` or the validation images, and store
+            them in checkpoint and ``run.json``.
+        report: How the report in the work dir is made; None for none.
 
     Raises:
-        ValueError: The config, an override or the checkpoint cannot be used.
+        ValueError: The config, an override, the data or the checkpoint cannot be used.
     """
     if out is not None and Path(out).suffix not in ('.npz', '.pkl', '.pickle'):
         raise ValueError(f'--out {out}: the file must end in .npz, .pkl or .pickle')
     with quiet_mmengine(not verbose):
-        cfg = load_config(config, work_dir, cfg_options, launcher)
-    if str(checkpoint) == 'best':
-        checkpoint = find_best_checkpoint(Path(cfg.work_dir))
-    check_checkpoint(checkpoint)
-    cfg.load_from = str(checkpoint)
+        files = find_model(config, checkpoint, model_config, work_dir)
+        place = None if data is None else find_data(data)
+        cfg = load_model_config(files, place, work_dir, cfg_options, launcher)
+        job = prepare_job(cfg, files, place, data, choose, report)
+    cfg.load_from = str(files.checkpoint)
     if tta:
         use_test_time_augmentation(cfg)
     if show_dir is not None:
@@ -93,30 +171,210 @@ def test(config: str | Path, checkpoint: str | Path, work_dir: str | Path | None
             if show_dir is not None:
                 check_output_folder(show_dir, '--show-dir')
                 stack.enter_context(hold_folder(show_dir, 'or choose another --show-dir'))
-        return _test(cfg, config, checkpoint, out, verbose)
+        if place is not None:  # each rank writes the same point file, atomically
+            job = replace(job, warnings=(*job.warnings, *use_data(
+                cfg, place, job.classes, job.folder)))
+        return _test(cfg, files, out, verbose, job)
 
 
-def _test(cfg: Config, config: str | Path, checkpoint: str | Path, out: str | Path | None,
-          verbose: bool) -> dict[str, float]:
+@dataclass(frozen=True)
+class TestJob:
+    """What a test does besides scoring.
+
+    Attributes:
+        title: Of the report.
+        folder: Of the report.
+        split: Where the images are from: 'test', 'val' or the name of a data set.
+        classes: Of the model.
+        points: Its thresholds; None where it has none.
+        choose: How they are chosen again; None: they are not.
+        report: How the report is made; None for none.
+        data: Another place's images, as they were named; '' for those of the config.
+        warnings: What a user must know.
+    """
+
+    title: str
+    folder: Path
+    split: str
+    classes: tuple[str, ...]
+    points: ModelOperatingPoints | None
+    choose: Choice | None
+    report: ReportSettings | None
+    data: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_external(self) -> bool:
+        """Whether the images are another place's."""
+        return bool(self.data)
+
+
+def load_model_config(files: ModelFiles, place: DataPlace | None, work_dir: str | Path | None,
+                      cfg_options: dict[str, Any] | None, launcher: str) -> Config:
+    """Return the config of a model.
+
+    Raises:
+        ValueError: It cannot be read; or a checkpoint alone comes without data or with overrides.
+    """
+    if files.config is not None:
+        return load_config(files.config, work_dir or files.folder, cfg_options, launcher)
+    name = shorten(str(files.checkpoint))
+    if place is None:
+        raise ValueError(f'checkpoint {name}: it says what its model is, but not which images to '
+                         'test; give --data FOLDER, or --config')
+    if cfg_options:
+        raise ValueError(f'checkpoint {name}: --cfg-options are overrides of a config; give '
+                         '--config, too')
+    cfg = describe_config(files.checkpoint, work_dir or files.folder)
+    cfg.launcher = launcher
+    return cfg
+
+
+def prepare_job(cfg: Config, files: ModelFiles, place: DataPlace | None, data: str | Path | None,
+                choose: Choice | None, report: ReportSettings | None) -> TestJob:
+    """Return what a test does besides scoring; the config tests the validation images to choose on.
+
+    Raises:
+        ValueError: The checkpoint has no class names that other data needs, or there are no
+            validation images to choose on.
+    """
+    content = read_checkpoint(files.checkpoint)
+    split = 'test' if place is None else re.sub(r'[^\w.-]', '-', (
+        Path(data or '').resolve().name.removesuffix('.json')))
+    if choose is not None and place is None:
+        if not cfg.get('val_dataloader'):
+            raise ValueError('--choose-threshold: the config has no val_dataloader; give the '
+                             'validation images by --data')
+        split = 'val'
+        cfg.test_dataloader, cfg.test_evaluator = (
+            copy.deepcopy(cfg.val_dataloader), copy.deepcopy(cfg.val_evaluator))
+    if place is not None and not content.classes:
+        raise ValueError(f'checkpoint {shorten(str(files.checkpoint))}: it has no class names '
+                         '(meta.dataset_meta), by which those of --data would be recognised')
+    title = f'{"Validation" if split == "val" else "Test"} of {describe_model_name(files)}'
+    return TestJob(title + ('' if place is None else f' on {split}'),
+                   Path(cfg.work_dir) / f'{TRAINING_FOLDER}_{split}', split, content.classes,
+                   content.points, choose, report, '' if place is None else str(data))
+
+
+def describe_model_name(files: ModelFiles) -> str:
+    """Return a short name of a model."""
+    if files.folder is not None:
+        return files.folder.resolve().name
+    return files.config.stem if files.config is not None else files.checkpoint.stem
+
+
+def _test(cfg: Config, files: ModelFiles, out: str | Path | None, verbose: bool, job: TestJob
+          ) -> dict[str, float]:
     """Test with outputs that no other command writes; see :func:`test`."""
+    name = str(files.config or files.checkpoint)
     runner = build_runner(cfg, verbose)
-    for hook in (CheckpointContentHook(), NonFiniteHook()):
+    keep = KeepImagesHook()
+    for hook in (CheckpointContentHook(), NonFiniteHook(), *[keep] * (job.report is not None)):
         register_once(runner, hook)
+    if job.report is not None or job.choose is not None:
+        metric = find_metric(runner.test_evaluator.metrics)
+        if metric is not None and metric.outfile is None:
+            metric.keep_up_to = None  # intervals need all events
     if out is not None:
-        runner.test_evaluator.metrics.append(dump_metric(out, config, checkpoint))
+        runner.test_evaluator.metrics.append(dump_metric(out, name, files.checkpoint))
         runner.test_evaluator.dataset_meta = runner.test_dataloader.dataset.metainfo
     with config_errors(cfg):  # the loader is built when it is asked for
         num_images = len(runner.test_dataloader.dataset)
         check_batches(runner.test_dataloader, 'test_dataloader')
     if not verbose:
-        say(runner, dict(test=f'{config} ({cfg.model.type}), weights {checkpoint}',
+        say(runner, dict(test=f'{name} ({cfg.model.type}), weights {files.checkpoint}',
                          data=f'{num_images} images',
                          **describe_place(runner)))
+    check_fields_to_report(cfg, job)
     announce_missing_numbers(runner)
     metrics = runner.test()
     show_finding_counts(runner.test_evaluator.metrics)
     close_process_group()
+    if is_first_process():
+        finish_test(runner, cfg, files, job, keep)
     return metrics
+
+
+def check_fields_to_report(cfg: Config, job: TestJob) -> None:
+    """Reject a field to report by that no image has, before the work.
+
+    Raises:
+        ValueError: Such a field; the message names those that there are.
+    """
+    if job.report is None or not job.report.by:
+        return
+    records = read_files(cfg, ['test']).records
+    known = {key for record in records for key in record.fields} | {'is_positive'} | (
+        {'group'} if any(record.group is not None for record in records) else set())
+    for key in job.report.by:
+        if records and key not in known:
+            raise ValueError(f'--by {shorten(key)}: no image of the test has this field; there are '
+                             f'{", ".join(sorted(known))}')
+
+
+def finish_test(runner: Runner, cfg: Config, files: ModelFiles, job: TestJob, keep: KeepImagesHook
+                ) -> None:
+    """Choose thresholds again, where that is asked for, and write the report.
+
+    Raises:
+        ValueError: Thresholds were to be chosen and cannot be stored.
+    """
+    points, warnings = job.points, list(job.warnings)
+    origin = describe_origin(cfg, 'test')
+    if job.choose is not None:
+        points = choose_again(runner, files, job, origin)
+    if job.report is None:
+        return
+    if job.choose is None:
+        warnings += setting_warnings(points, origin['input_size'], origin['preprocessing'])
+        warnings += shared_warnings(cfg, points, job.is_external)
+    elif points is not None:
+        warnings += points.warnings()
+    warnings = [f'Warning: {text}.' for text in warnings]
+    for text in warnings:
+        print(f'test: {text[0].lower()}{text[1:-1]}', file=sys.stderr, flush=True)
+    facts: dict[str, object] = dict(
+        **({'data': job.data} if job.is_external else {}), checkpoint=files.checkpoint,
+        config=files.config or 'in the checkpoint',
+        images=', '.join(map(str, annotation_files(cfg, 'test'))),
+        **({} if annotation_files(cfg, 'train') or not job.is_external else {
+            "the training's images": 'not known, so that images in common are not found'}))
+    report_test(runner, keep, job.title, job.folder, points, facts, warnings, job.report,
+                chosen_here=job.choose is not None)
+
+
+def choose_again(runner: Runner, files: ModelFiles, job: TestJob, origin: dict[str, Any]
+                 ) -> ModelOperatingPoints | None:
+    """Choose the thresholds of a model on the images of a test and store them with it.
+
+    Returns:
+        The thresholds; where no class has one, nothing is stored.
+
+    Raises:
+        ValueError: The test has no FROCMetric, or the checkpoint cannot hold them.
+    """
+    result = test_result(runner)
+    if result is None or job.choose is None:
+        raise ValueError('--choose-threshold: the test evaluator has no FROCMetric, from whose '
+                         'events a threshold is chosen')
+    origin = {**origin, 'split': job.split}
+    if not origin['training_data']:
+        known = job.points.training_data if job.points is not None else ''
+        origin['training_data'] = known or (files.run.data.get('train', '') if files.run else '')
+    points = choose_model_points(
+        {name: entry.events for name, entry in result.classes.items()}, job.choose.rule,
+        job.choose.target, result.settings['fp_denominator'], **origin)
+    if not any(entry.images or entry.findings for entry in points.classes.values()):
+        print('test: no threshold is stored: ' + '; '.join(points.warnings()), file=sys.stderr,
+              flush=True)
+        return points
+    store_operating_points(files.checkpoint, points)
+    shown = ', '.join(f'{name}: {level} {point.threshold:.6g}'
+                      for name, entry in points.classes.items() for level in LEVELS
+                      if (point := entry.at(level)) is not None)
+    print(f'thresholds stored in {files.checkpoint}: {shown}', flush=True)
+    return points
 
 
 def show_finding_counts(metrics: Iterable[BaseMetric]) -> None:

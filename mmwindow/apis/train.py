@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 
 from mmwindow.apis.config import load_config
 from mmwindow.apis.config_parts import files_digest
+from mmwindow.apis.reporting import report_training
 from mmwindow.apis.runner import (
     build_runner,
     config_errors,
@@ -76,7 +77,7 @@ def scale_learning_rate(cfg: Config) -> None:
 def train(config: str | Path, work_dir: str | Path | None = None,
           cfg_options: dict[str, Any] | None = None, launcher: str = 'none', amp: bool = False,
           resume: str | Path | None = None, auto_scale_lr: bool = False,
-          verbose: bool = False) -> Runner:
+          verbose: bool = False, report: bool = True) -> Runner:
     """Train the model of a config; return the runner when it is done.
 
     The work dir receives ``run.json`` (:mod:`mmwindow.engine.run_file`) besides what mmengine writes.
@@ -92,6 +93,7 @@ def train(config: str | Path, work_dir: str | Path | None = None,
             checkpoint's path.
         auto_scale_lr: Scale the learning rate with the global batch size.
         verbose: Show mmengine's complete log on the screen, too.
+        report: Write the report of the best validation into the work dir (docs/testing.md).
 
     Raises:
         ValueError: The config, an override or a checkpoint cannot be used; or the work dir cannot be
@@ -103,7 +105,10 @@ def train(config: str | Path, work_dir: str | Path | None = None,
         if launcher == 'none' or is_first_process():  # of several ranks one holds it for all
             check_output_folder(cfg.work_dir, '--work-dir')
             stack.enter_context(hold_folder(cfg.work_dir, 'or choose another --work-dir'))
-        return _train(cfg, config, launcher, amp, resume, auto_scale_lr, verbose)
+        runner = _train(cfg, config, launcher, amp, resume, auto_scale_lr, verbose)
+        if report:
+            report_training(runner)
+        return runner
 
 
 def _train(cfg: Config, config: str | Path, launcher: str, amp: bool, resume: str | Path | None,

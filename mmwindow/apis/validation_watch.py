@@ -98,7 +98,7 @@ class ValidationWatch(KeepImagesHook):
             return
         if self.origin is None:
             self.origin = describe_origin(runner.cfg)
-        choice = dict(rule='fp_budget') | dict(runner.cfg.get('operating_point') or {})
+        choice: dict[str, Any] = {'rule': 'fp_budget', **(runner.cfg.get('operating_point') or {})}
         points = choose_model_points(
             {name: entry.events for name, entry in metric.result.classes.items()},
             choice['rule'], choice.get('target'), metric.settings.fp_denominator, **self.origin)

@@ -14,6 +14,7 @@ from mmwindow.annotations.point_rules import check_point_rule
 from mmwindow.annotations.reader_names import ALL
 from mmwindow.annotations.readers import choose_readers, describe_left_out
 from mmwindow.annotations.records import ImageRecord
+from mmwindow.datasets.transforms.load_radiograph import fuse_loading
 from mmwindow.images.decode import MAX_PIXELS, ImageSettings
 from mmwindow.images.file_check import check_image_files, describe_problems, describe_turned
 from mmwindow.utils.messages import shorten
@@ -106,8 +107,12 @@ class CocoPointDataset(BaseDetDataset):
             print_log(f'{self.ann_file}: none of the {len(records)} images has a point; a model that '
                       'is trained on them alone learns to find nothing', 'current', logging.WARNING)
         folder = self._image_folder()
+        settings = image_settings(self.pipeline.transforms)
+        self.pipeline.transforms, reader = fuse_loading(self.pipeline.transforms)
         problems, turned = check_image_files(
-            records if self.check_images else [], folder, image_settings(self.pipeline.transforms))
+            records if self.check_images else [], folder, settings, reader)
+        if reader and reader.cache and reader.cache.problem:
+            print_log(reader.cache.problem, 'current', logging.WARNING)
         if turned:
             print_log(f'{self.ann_file}: {describe_turned(turned)}', 'current', logging.WARNING)
         if problems:

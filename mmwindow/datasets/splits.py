@@ -9,6 +9,7 @@ from mmwindow.annotations.groups import unit_names
 from mmwindow.annotations.point_file import load_point_json, read_point_file, write_point_file
 from mmwindow.annotations.readers import named_readers
 from mmwindow.annotations.records import ImageRecord
+from mmwindow.utils.messages import name_some
 
 SPLITS = ('train', 'val', 'test')
 Split = dict[str, list[int]]  # indices of images by the names of SPLITS
@@ -143,6 +144,38 @@ def describe_split(split: Mapping[str, Sequence[Any]],
     """
     return ', '.join(f'{name} {len(images)} images ({sum(is_positive[image] for image in images)} '
                      'with points)' for name, images in split.items())
+
+
+def write_rest(path: str | Path, without: str | Path, out: str | Path) -> Path:
+    """Write the point file of all images of one that another does not have; return its path.
+
+    Args:
+        path: The point file.
+        without: The point file of the images to leave out; each must be in ``path``.
+        out: Where.
+
+    Raises:
+        ValueError: A file is bad; an image of ``without`` is not in ``path``, or has another file
+            name there; a group is in both parts, or nothing is left; ``out`` is one of the two.
+    """
+    if Path(out).resolve() in (Path(path).resolve(), Path(without).resolve()):
+        raise ValueError(f'{out} would be overwritten; choose another folder')
+    records = read_point_file(path, readers='all').records
+    left_out = {record.img_id: record for record in read_point_file(without, readers='all').records}
+    names = {record.img_id: record.file_name for record in records}
+    wrong = [key for key, record in left_out.items() if names.get(key) != record.file_name]
+    if wrong:
+        raise ValueError(f'{without}: images {name_some(wrong)} are not in {path}, or have another '
+                         'file name there; give a part of this very point file')
+    kept = [index for index, record in enumerate(records) if record.img_id not in left_out]
+    units = unit_names(records)
+    shared = {units[index] for index in kept} & {
+        unit for unit, record in zip(units, records, strict=True) if record.img_id in left_out}
+    if shared or not kept:
+        raise ValueError(f'{without}: ' + (
+            f'{name_some(sorted(map(str, shared)))} have images in it and outside it; '
+            'divide by patient' if shared else f'it has all images of {path}; nothing is left'))
+    return write_point_file(out, split_content(load_point_json(path), dict(rest=kept))['rest'])
 
 
 def write_splits(path: str | Path, out: str | Path, num_folds: int | None = 5, seed: int = 0,

@@ -2,17 +2,23 @@
 import math
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
-from mmwindow.engine.run_file import RUN_FILE, read_run
+import torch
+
+from mmwindow.engine.model_description import META_KEY, POINTS_KEY
+from mmwindow.engine.run_file import RUN_FILE, read_run, write_run
 from mmwindow.engine.safe_loading import (  # noqa: F401  (some are read from here)
     allow_own_checkpoints,
     check_checkpoint,
     find_damage,
+    load_data,
     load_own_checkpoint,
     own_checkpoint_types,
 )
-from mmwindow.utils.files import PART, write_text
+from mmwindow.utils.files import PART, atomic_file, write_text
+from mmwindow.utils.operating_points import ModelOperatingPoints
 
 RESUMABLE = re.compile(r'(?:epoch|iter)_(\d+)\.pth')  # can be resumed from
 
@@ -111,3 +117,30 @@ def fix_last_checkpoint(folder: Path) -> Path | None:
     else:
         write_text(pointer, str(newest.absolute()))
     return newest
+
+
+def store_operating_points(path: str | Path, points: ModelOperatingPoints) -> None:
+    """Put operating points into a checkpoint, and into ``run.json`` next to it if it is the best.
+
+    The checkpoint is written anew, atomically; all else in it stays as it is.
+
+    Args:
+        path: The checkpoint.
+        points: Take the place of those that it has.
+
+    Raises:
+        ValueError: The checkpoint cannot be read, or does not describe its model.
+    """
+    path = Path(path)
+    load_own_checkpoint(path)  # with all checks
+    content = load_data(path, 'cpu')
+    description = (content.get('meta') or {}).get(META_KEY)
+    if not isinstance(description, dict):
+        raise ValueError(f'checkpoint {path}: it does not describe its model, so that nothing reads '
+                         'a threshold from it; trainings since mmwindow 0.2 write the description')
+    content['meta'][META_KEY] = {**description, POINTS_KEY: points.to_json()}
+    with atomic_file(path) as part:
+        torch.save(content, part)
+    run = read_run(path.parent)
+    if run is not None and run.best is not None and run.best.checkpoint == path.name:
+        write_run(path.parent, replace(run, best=replace(run.best, operating_points=points)))

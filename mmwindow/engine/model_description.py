@@ -159,6 +159,23 @@ def read_description(content: Any, checkpoint: object) -> ModelDescription:
         None if points is None else ModelOperatingPoints.from_json(points, name))
 
 
+def read_points(content: Any, checkpoint: object) -> ModelOperatingPoints | None:
+    """Return the operating points that a checkpoint carries; None where it has none.
+
+    Args:
+        content: Of the checkpoint.
+        checkpoint: Its path, for the messages.
+
+    Raises:
+        ValueError: They are none that a training wrote.
+    """
+    meta = content.get('meta') if isinstance(content, Mapping) else None
+    described = meta.get(META_KEY) if isinstance(meta, Mapping) else None
+    points = described.get(POINTS_KEY) if isinstance(described, Mapping) else None
+    return None if points is None else ModelOperatingPoints.from_json(
+        points, f'checkpoint {shorten(str(checkpoint))}')
+
+
 def check_types(tree: Any, depth: int = 0) -> None:
     """Check that a description is data and that each type in it is a part of a model.
 

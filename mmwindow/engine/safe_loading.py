@@ -6,6 +6,8 @@ without any check where the check finds something that it does not know, and dow
 without it on both. Importing :mod:`mmwindow.engine` puts the loader of this module in the place of
 all of these: only tensors and plain data are read, and the config's text is dropped.
 """
+import io
+import os
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -187,6 +189,26 @@ def load_own_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str
     return drop_config_text(content)
 
 
+class BoundedReader(io.BufferedReader):
+    """Read a file and ask for no more bytes than are left in it.
+
+    Python reserves what is asked for before it reads. A pickle says how long its strings are, and
+    torch's format before 1.6 is unpickled from the file: seven bytes could ask for 4 GB.
+
+    Args:
+        path: An ordinary file.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(io.FileIO(str(path)))
+        self.num_bytes = os.fstat(self.fileno()).st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next ``size`` bytes, or what is left."""
+        left = max(0, self.num_bytes - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
 def load_data(file: Any, map_location: Any = None, weights_only: bool | None = None) -> Any:
     """Call ``torch.load`` with its check on; it has the arguments of the fork's own loader.
 
@@ -201,7 +223,10 @@ def load_data(file: Any, map_location: Any = None, weights_only: bool | None = N
     allow_own_checkpoints()
     name = 'checkpoint ' + shorten(str(file)) if isinstance(file, str | Path) else 'checkpoint'
     try:
-        return torch.load(file, map_location=map_location, weights_only=True)
+        if not isinstance(file, str | Path) or zipfile.is_zipfile(file):
+            return torch.load(file, map_location=map_location, weights_only=True)
+        with BoundedReader(file) as stream:
+            return torch.load(stream, map_location=map_location, weights_only=True)
     except FileNotFoundError:
         raise
     except Exception as error:  # of any kind, as struct.error of a header that is cut short

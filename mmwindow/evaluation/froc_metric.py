@@ -74,7 +74,8 @@ class FROCMetric(BaseMetric):
     Attributes:
         finding_counts: Of the last evaluation, findings that were left out or clipped
             (:mod:`~mmwindow.evaluation.files.finding_counts`); empty where none were.
-        result: Of the last evaluation, with its events; None before, and on other ranks than the first.
+        result: Of the last evaluation, with its events; None before, and on other ranks than the
+            first.
 
     Raises:
         ValueError: A setting is unknown or makes no sense.

@@ -1,8 +1,9 @@
-"""One setting of one system, trained and validated, and how it compares with others."""
+"""One setting of one system, trained and judged, and how it compares with others."""
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import read_record
@@ -13,23 +14,24 @@ from mmwindow.evaluation.statistics.folds import mean_over_folds
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.experiments.plan import RunPlan
 from mmwindow.experiments.run_state import read_result
-from mmwindow.experiments.summaries import Difference, find_differences
+from mmwindow.experiments.summaries import Difference, find_differences, fold_metrics
 from mmwindow.experiments.worker import RECORDS
 
 COMPARED = ('auroc', 'froc_score')  # what the choice is made by
+VISIBLE = 0.01  # a difference worth seeing
+POWER_FACTOR = 1.96 + 0.84  # normal quantiles of .975 and .8
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One setting of one system, trained and validated.
+    """One setting of one system, trained and judged on held-out images.
 
     Attributes:
         system: Name of the config.
         setting: Name of the setting.
-        metrics: Of the validation split at its best epoch, over folds their mean; None where there
-            is no number.
+        metrics: Of the held-out images, over folds their mean; None where there is no number.
         result: Content of ``result.json``, of the first fold.
-        events: Fold -> validation images; empty where they are of several classes.
+        events: Fold -> held-out images; empty where they are of several classes.
         froc_settings: How their FROC is read.
         intervals: By metric, by patient, over folds within each; None where there is none.
     """
@@ -49,23 +51,25 @@ class Candidate:
         return -math.inf if auroc is None or score is None else (auroc + score) / 2
 
 
-def read_candidate(setting: str, plans: Sequence[RunPlan]) -> Candidate:
-    """Return what finished runs of one setting of one system give on validation.
+def read_candidate(setting: str, plans: Sequence[RunPlan], split: str = 'val') -> Candidate:
+    """Return what finished runs of one setting of one system give on held-out images.
 
     Args:
         setting: Its name.
         plans: One for each fold, or the single one.
+        split: Of the held-out images, 'val' or 'test'.
 
     Raises:
-        ValueError: A patient is in the validation images of two folds.
+        ValueError: A patient is in the held-out images of two folds.
     """
+    numbers = dict(val='validation_metrics', test='metrics')[split]
     results = [read_result(plan.folder) or {} for plan in plans]
     metrics: dict[str, float | None] = {}
     for name in (f'froc/{metric}' for metric in PAPER_METRICS):
-        values = [result['validation_metrics'][name] for result in results]
+        values = [result[numbers][name] for result in results]
         known = [value for value in values if value is not None]
         metrics[name] = sum(known) / len(known) if known else None
-    records = {plan.fold: read_record(plan.folder / RECORDS['val']) for plan in plans}
+    records = {plan.fold: read_record(plan.folder / RECORDS[split]) for plan in plans}
     first = next(iter(records.values()))
     if len(first.classes) > 1:
         return Candidate(plans[0].system, setting, metrics, results[0])
@@ -91,3 +95,39 @@ def compare_candidates(chosen: Candidate, others: Sequence[Candidate]
         except ValueError:  # no events, or too few patients: there is no test
             return {}
     return find_differences(comparisons, COMPARED)
+
+
+class FoldSpread(NamedTuple):
+    """How a paired difference varies over folds.
+
+    Attributes:
+        deviation: Standard deviation of the folds' differences; None with one fold.
+        num_runs: Trainings of each setting that would show a difference of :data:`VISIBLE`.
+    """
+
+    deviation: float | None
+    num_runs: int | None
+
+
+def spread_over_folds(reference: Candidate, other: Candidate, metric: str) -> FoldSpread:
+    """Return how the difference of two settings varies over folds, and how many runs would tell.
+
+    A fold's difference varies with its images and with the chances of both trainings. With s their
+    standard deviation, n runs of each setting show a true difference d with a power of 80 % in a
+    two-sided test at 5 % where ``n = ((1.96 + 0.84) s / d)^2`` (normal approximation). Of few folds s
+    itself is known badly: of three its 95 % interval reaches from half of it to six times as much.
+
+    Args:
+        reference, other: Over the same folds.
+        metric: 'auroc' or 'froc_score'.
+    """
+    if reference.froc_settings is None or len(reference.events) < 2:
+        return FoldSpread(None, None)
+    differences = [
+        fold_metrics(other.events[fold], reference.froc_settings)[metric]
+        - fold_metrics(events, reference.froc_settings)[metric]
+        for fold, events in reference.events.items()]
+    if any(map(math.isnan, differences)):
+        return FoldSpread(None, None)
+    deviation = statistics.stdev(differences)
+    return FoldSpread(deviation, max(2, math.ceil((POWER_FACTOR * deviation / VISIBLE) ** 2)))

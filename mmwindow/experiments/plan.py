@@ -15,6 +15,7 @@ from mmwindow.utils.config_pipelines import find_steps
 from mmwindow.utils.environment import fingerprint
 
 SINGLE = 'single'  # folder of a run on the config's own split
+WEIGHTS = ('best', 'last')  # what a run tests: the best epoch by validation, or the last one
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class RunPlan:
         seed: Of the training.
         splits: What the best checkpoint is tested on.
         trains: Whether the run is trained, too.
+        weights: Which checkpoint is tested, one of :data:`WEIGHTS`; not part of the mark.
     """
 
     system: str
@@ -45,6 +47,7 @@ class RunPlan:
     seed: int
     splits: tuple[str, ...] = ('test', 'val')
     trains: bool = True
+    weights: str = 'best'
 
     @property
     def name(self) -> str:
@@ -74,7 +77,11 @@ class RunSettings:
         seed: Overrides the config's.
         amp: Train in mixed precision.
         num_processes: Of each run; the global batch grows with it.
-        splits: What the best checkpoint is tested on; not part of the mark.
+        splits: What the checkpoint is tested on; not part of the mark.
+        weights: Which checkpoint is tested, one of :data:`WEIGHTS`.
+
+    Raises:
+        ValueError: ``weights`` is another word.
     """
 
     cfg_options: Mapping[str, Any] | None = None
@@ -82,6 +89,11 @@ class RunSettings:
     amp: bool = False
     num_processes: int = 1
     splits: tuple[str, ...] = ('test', 'val')
+    weights: str = 'best'
+
+    def __post_init__(self) -> None:
+        if self.weights not in WEIGHTS:
+            raise ValueError(f'weights is {self.weights!r}; expected {" or ".join(WEIGHTS)}')
 
 
 def set_annotation_files(cfg: Config, files: Mapping[str, Path]) -> None:
@@ -192,4 +204,4 @@ def plan_run(config: str | Path, out: Path, settings: RunSettings, fold: int | N
     system = Path(config).stem
     folder = out / system / (SINGLE if fold is None else f'fold{fold}')
     return RunPlan(system, Path(config), fold, folder, cfg, mark, settings_mark, seed,
-                   tuple(settings.splits))
+                   tuple(settings.splits), weights=settings.weights)

@@ -33,8 +33,8 @@ def is_finished(plan: RunPlan) -> bool:
     """
     try:
         result = read_result(plan.folder)
-        if not result or (result.get('mark'), result.get('scoring_code')) != (
-                plan.mark, scoring_code()):
+        if not result or (result.get('mark'), result.get('scoring_code'), result.get(
+                'weights', 'best')) != (plan.mark, scoring_code(), plan.weights):
             return False
         for split in plan.splits:
             read_record(plan.folder / RECORDS[split])
@@ -162,7 +162,8 @@ def prepare_run(plan: RunPlan, command_line: str, overwrite: bool = False) -> No
         **STATE_HEAD, **noted, mark=plan.mark, scoring_code=scoring_code(),
         settings_mark=plan.settings_mark,
         system=plan.system, config=str(plan.config), fold=plan.fold, seed=plan.seed,
-        splits=plan.splits, **describe_system(plan.cfg, plan.config), command=command_line,
+        splits=plan.splits, weights=plan.weights, **describe_system(plan.cfg, plan.config),
+        command=command_line,
         starts=((state or {}).get('starts') or 0) + 1, trained=is_trained,
         training_seconds=(state or {}).get('training_seconds') or 0.))
 

@@ -1,6 +1,6 @@
-"""Choosing settings on the validation split: short trainings of each setting, no test image read.
+"""Choosing settings on images kept aside: trainings of each setting, compared in pairs.
 
-See ``tools/choose_settings.py``.
+See ``tools/choose_settings.py`` and ``mmwindow tune``.
 """
 import math
 import re
@@ -11,9 +11,11 @@ from typing import Any, TypeAlias
 from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name
 from mmwindow.experiments.candidates import (
     COMPARED,
+    VISIBLE,
     Candidate,
     compare_candidates,
     read_candidate,
+    spread_over_folds,
 )
 from mmwindow.experiments.cross_validation import place_folds, run_plans
 from mmwindow.experiments.devices import choose_devices
@@ -30,7 +32,7 @@ from mmwindow.utils.markdown import (
 )
 
 SHOWN = {f'froc/{name}': display_name(name) for name in PAPER_METRICS}
-RULE = 'the highest mean of validation AUROC and FROC score; of equals the first named'
+RULE = 'the highest mean of AUROC and FROC score on the held-out images; of equals the first named'
 NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]*')
 
 Settings: TypeAlias = Sequence[tuple[str, Mapping[str, Any]]]  # names, and overrides
@@ -132,10 +134,12 @@ def choose_settings(configs: Sequence[str | Path], settings: Settings, out: str 
                     results: str | Path | None = None, cfg_options: Mapping[str, Any] | None = None,
                     seed: int | None = None, gpus: Sequence[int] | None = None,
                     folds: str | Path | None = None, points: str | Path | None = None,
-                    only: Sequence[int] | None = None, **how: Any) -> list[Candidate] | None:
-    """Train every config with every setting, validate, and say which setting is best.
+                    only: Sequence[int] | None = None, judge: str = 'val', weights: str = 'best',
+                    reference: str | None = None, **how: Any) -> list[Candidate] | None:
+    """Train every config with every setting, judge each, and say which setting is best.
 
     One split has few validation images: with folds each setting is judged by the mean over them.
+    Where the folds divide development images alone, their test parts may judge as well.
 
     Args:
         configs: Config files.
@@ -146,6 +150,9 @@ def choose_settings(configs: Sequence[str | Path], settings: Settings, out: str 
         seed: Of the trainings; the config's if None.
         gpus: As in :func:`~mmwindow.experiments.devices.choose_devices`.
         folds, points, only: As in :func:`~mmwindow.experiments.cross_validation.run_folds`.
+        judge: The split whose images judge, 'val' or 'test'.
+        weights: 'best' (by validation) or 'last'.
+        reference: The setting that the file compares the others with; None: none.
         **how: ``command_line``, ``overwrite``, ``accept`` and ``display`` of
             :func:`~mmwindow.experiments.cross_validation.run_plans`.
 
@@ -157,28 +164,89 @@ def choose_settings(configs: Sequence[str | Path], settings: Settings, out: str 
             number.
     """
     check_settings(settings)
+    if reference is not None and reference not in dict(settings):
+        raise ValueError(f'--reference {reference}: there is no such setting; there are '
+                         f'{", ".join(dict(settings))}')
+    if judge == 'test' and folds is None:
+        raise ValueError('--judge test: without --folds the test images are those of the result; '
+                         'give the folds of the development images (mmwindow splits --without)')
     devices = choose_devices(gpus)
     placed = place_folds(folds, out, points, only)
     plans = {name: plan_runs(configs, Path(out) / name, RunSettings(
-        {**(cfg_options or {}), **overrides}, seed, splits=('val',)), placed)
+        {**(cfg_options or {}), **overrides}, seed, splits=tuple(dict.fromkeys(('val', judge))),
+        weights=weights), placed)
         for name, overrides in settings}
     by_system = [plan for same in zip(*plans.values(), strict=True) for plan in same]
     run_plans(by_system, devices, **how)
     if not all(is_finished(plan) for plan in by_system):
         return None
-    candidates = [read_candidate(name, [plan for plan in plans[name] if plan.system == system])
+    candidates = [read_candidate(
+        name, [plan for plan in plans[name] if plan.system == system], judge)
                   for system in dict.fromkeys(plan.system for plan in by_system) for name in plans]
     if results is not None:
-        write_json(results, describe_candidates(candidates, settings, how.get('command_line', '')))
+        write_json(results, {
+            **describe_candidates(candidates, settings, how.get('command_line', ''), judge),
+            'weights': weights,
+            **({} if reference is None else dict(
+                reference=reference, differences=describe_differences(candidates, reference)))})
     return candidates
 
 
-def describe_candidates(candidates: Sequence[Candidate], settings: Settings, command_line: str
-                        ) -> dict[str, Any]:
+def compare_with_reference(candidates: Sequence[Candidate], reference: str
+                           ) -> dict[str, dict[str, dict[str, Difference]]]:
+    """Return system -> setting -> metric -> the reference's number minus that setting's."""
+    found = {}
+    for system in dict.fromkeys(candidate.system for candidate in candidates):
+        own = {candidate.setting: candidate for candidate in candidates
+               if candidate.system == system}
+        found[system] = compare_candidates(
+            own[reference], [one for name, one in own.items() if name != reference])
+    return found
+
+
+def describe_differences(candidates: Sequence[Candidate], reference: str) -> list[dict[str, Any]]:
+    """Return what the file says of each setting minus the reference: signs are turned here."""
+    by_name = {(one.system, one.setting): one for one in candidates}
+    rows = []
+    for system, settings in compare_with_reference(candidates, reference).items():
+        for setting, metrics in settings.items():
+            for metric, (interval, p_value, p_holm) in metrics.items():
+                spread = spread_over_folds(by_name[system, reference], by_name[system, setting],
+                                           metric)
+                rows.append(dict(
+                    system=system, setting=setting, metric=metric,
+                    difference=None if interval is None else -interval.estimate,
+                    low=None if interval is None else -interval.high,
+                    high=None if interval is None else -interval.low, p=p_value, p_holm=p_holm,
+                    deviation_over_folds=spread.deviation, runs_to_see_a_hundredth=spread.num_runs))
+    return rows
+
+
+def describe_tuning(candidates: Sequence[Candidate], reference: str) -> str:
+    """Return the Markdown table of each setting minus the reference, paired, over folds."""
+    rows = [['system', 'setting', 'number', 'difference', 'p (Holm)', 'deviation over folds',
+             f'trainings of each to see {VISIBLE:g}']]
+    for row in describe_differences(candidates, reference):
+        difference = 'none' if row['difference'] is None else (
+            f'{row["difference"]:+.3f} ({row["low"]:+.3f} to {row["high"]:+.3f})')
+        rows.append([
+            row['system'], row['setting'], display_name(row['metric']), difference,
+            format_p_value(row['p_holm']), format_number(row['deviation_over_folds']),
+            'not known' if row['runs_to_see_a_hundredth'] is None
+            else str(row['runs_to_see_a_hundredth'])])
+    return markdown_table(rows) + (
+        f'\n\nDifferences are the setting minus {reference}, on the same images, the mean over '
+        'folds; in brackets 95 % intervals that resample patients within folds, for these trainings. '
+        'The deviation over folds has the chances of the trainings in it; the last column says how '
+        f'many trainings of each setting would show a true difference of {VISIBLE:g} (power 80 %).')
+
+
+def describe_candidates(candidates: Sequence[Candidate], settings: Settings, command_line: str,
+                        split: str = 'val') -> dict[str, Any]:
     """Return what the file of a choice holds: rule, settings, numbers and where they come from."""
     differences = compare_with_chosen(candidates)
     return dict(
-        command=command_line, rule=RULE, split='val', settings=dict(settings),
+        command=command_line, rule=RULE, split=split, settings=dict(settings),
         chosen={system: candidate.setting for system, candidate in choose_each(candidates).items()},
         chosen_for_all=choose_shared(candidates, settings),
         candidates=[dict(
@@ -193,4 +261,4 @@ def describe_candidates(candidates: Sequence[Candidate], settings: Settings, com
             **{name: candidate.result[name] for name in (
                 'config', 'seed', 'checkpoint', 'training_seconds', 'machine', 'versions')},
             num_images=sum(map(len, candidate.events.values()))
-            or candidate.result['num_images']['val']) for candidate in candidates])
+            or candidate.result['num_images'][split]) for candidate in candidates])

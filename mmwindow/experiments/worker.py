@@ -21,7 +21,7 @@ from mmwindow.annotations.point_file import points_digest
 from mmwindow.apis.config_parts import annotation_rules, find_froc_metric
 from mmwindow.apis.test import test
 from mmwindow.apis.train import train
-from mmwindow.engine.checkpoint import find_best_checkpoint
+from mmwindow.engine.checkpoint import find_best_checkpoint, find_newest_checkpoint
 from mmwindow.engine.run_file import read_training_seconds
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments.run_state import read_work
@@ -106,7 +106,7 @@ def train_in_processes(folder: Path, num_processes: int, amp: bool) -> None:
 def train_run(folder: Path, launcher: str = 'none', amp: bool = False) -> None:
     """Train a run, from its newest checkpoint where there is one."""
     train(folder / 'config.py', work_dir=folder / 'training', launcher=launcher, amp=amp,
-          resume='auto')
+          resume='auto', report=False)  # the tables are
 
 
 def run(folder: Path, num_processes: int = 1, amp: bool = False,
@@ -131,14 +131,33 @@ def run(folder: Path, num_processes: int = 1, amp: bool = False,
         state = {**state, 'trained': True,
                  'training_seconds': read_training_seconds(folder / 'training')}
         write_json(folder / 'run.json', state)
-    checkpoint = find_best_checkpoint(folder / 'training')
+    checkpoint = find_tested_checkpoint(folder / 'training', state.get('weights', 'best'))
     started = time.monotonic()
     for split in state['splits']:
         test(write_split_config(folder / 'config.py', split, folder / split), checkpoint,
              work_dir=folder / split,
-             out=folder / predictions if predictions and split == 'test' else None)
+             out=folder / predictions if predictions and split == 'test' else None, report=None)
     write_json(folder / 'result.json', describe_result(
         folder, state, checkpoint, round(time.monotonic() - started, 1)))
+
+
+def find_tested_checkpoint(folder: Path, weights: str) -> Path:
+    """Return the checkpoint of a finished training that is tested.
+
+    Args:
+        folder: The work dir.
+        weights: 'best' or 'last'.
+
+    Raises:
+        ValueError: It is not there.
+    """
+    if weights == 'best':
+        return find_best_checkpoint(folder)
+    newest = find_newest_checkpoint(folder)
+    if newest is None:
+        raise ValueError(f'{folder}: the checkpoint of the last epoch is not there; train the run '
+                         'again')
+    return newest
 
 
 def note_start(state: dict[str, Any]) -> dict[str, Any]:

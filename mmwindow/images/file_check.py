@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from mmwindow.images.decode import ImageSettings, decode_image, read_bytes, read_header
+from mmwindow.images.fitted_reader import FittedReader
 from mmwindow.images.formats.header import ImageHeader
 
 SHOWN_PROBLEMS = 10  # a message names this many images, then counts
@@ -56,21 +57,31 @@ def describe_image_problem(path: str | Path, height: int, width: int,
     return _inspect(Path(path), height, width, settings or ImageSettings())[0]
 
 
-def _inspect(path: Path, height: int, width: int, settings: ImageSettings) -> tuple[str | None, int]:
-    """Return the problem of an image file, if any, and its orientation tag."""
+def _inspect(path: Path, height: int, width: int, settings: ImageSettings,
+             reader: FittedReader | None = None) -> tuple[str | None, int]:
+    """Return the problem of an image file, if any, and its orientation tag.
+
+    What the cache has was decoded from this content; what it lacks and should have, it is given.
+    """
     name, tag = str(path), 1
     try:
         if not path.exists():
             return 'there is no such file; check data_prefix.img, or copy the image there', 1
     except OSError as error:  # a name that no file can have
         return f'it cannot be looked for ({error.strerror}); check its name', 1
+    place = reader.locate(path) if reader else None
+    head = reader.find_head(place) if reader and place else None
+    if head and head.source_shape == (height, width):
+        return None, head.orientation
     try:
         content = read_bytes(path, settings, name)
         header = read_header(content, settings, name)
         tag = header.orientation
         if (header.height, header.width) != (height, width):
             return _describe_size(header, height, width), tag
-        decode_image(content, header, settings, name)
+        image = decode_image(content, header, settings, name)
+        if reader:
+            reader.keep(content, header, image, path, place)
     except ValueError as error:
         return str(error).removeprefix(f'{name}: '), tag
     return None, tag
@@ -87,22 +98,26 @@ def _describe_size(header: ImageHeader, height: int, width: int) -> str:
 
 
 def check_image_files(records: Iterable[ImageRecord], folder: str | Path,
-                      settings: ImageSettings | None = None) -> FileCheck:
+                      settings: ImageSettings | None = None, reader: FittedReader | None = None
+                      ) -> FileCheck:
     """Read each image file: is it there, complete, of the announced size and a known depth?
 
-    Several are read at a time.
+    Several are read at a time. Images that the cache has are not decoded again, and those that it is
+    to have are put there.
 
     Args:
         records: What to look for.
         folder: Where.
         settings: As for :func:`~mmwindow.images.decode.read_image`.
+        reader: How the training reads them, with its cache; its settings stand for ``settings``.
     """
-    settings = settings or ImageSettings()
+    settings = reader.settings if reader else settings or ImageSettings()
     check = FileCheck({}, {})
     records = list(records)
 
     def inspect(record: ImageRecord) -> tuple[str | None, int]:
-        return _inspect(Path(folder) / record.file_name, record.height, record.width, settings)
+        return _inspect(Path(folder) / record.file_name, record.height, record.width, settings,
+                        reader)
 
     with ThreadPoolExecutor(max(1, min(MAX_THREADS, os.cpu_count() or 1))) as pool:
         for record, (problem, tag) in zip(records, pool.map(inspect, records), strict=True):

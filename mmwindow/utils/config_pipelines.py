@@ -9,6 +9,7 @@ SETTINGS = {
     'window': 'pipeline.PointToBoundTransform',
     'bit_depth': 'pipeline.LoadImageFromFile.backend_args.bit_depth',
     'max_pixels': 'pipeline.LoadImageFromFile.backend_args.max_pixels',
+    'cache': 'pipeline.LoadImageFromFile.backend_args.cache',
     'data_root': 'dataset.data_root'}
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 

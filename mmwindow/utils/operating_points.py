@@ -44,8 +44,8 @@ class OperatingPoint:
         num_images: Of those.
         note: Says where the target was out of reach.
         chosen_on: The images and patients it was chosen on, by which they are recognised among those
-            that it is applied to (:class:`~mmwindow.evaluation.statistics.shared_images.KnownImages`);
-            not stored.
+            that it is applied to
+            (:class:`~mmwindow.evaluation.statistics.shared_images.KnownImages`); not stored.
         threshold_interval: Low and high end, 95 %, of the thresholds that the rule chooses in
             resamples of the patients; None where none was computed.
         intervals: Of what it does on the images it was chosen on, name to ``[estimate, low, high]``,
@@ -133,8 +133,8 @@ class OperatingPoint:
                              'least 1 is expected')
         ends = content.get('threshold_interval')
         if ends is not None and not _is_rising(ends, 2):
-            raise ValueError(f'{name}: "threshold_interval" of the {what} is {quote(ends)}; a low and '
-                             'a high end are expected')
+            raise ValueError(f'{name}: "threshold_interval" of the {what} is {quote(ends)}; a low '
+                             'and a high end are expected')
         intervals = content.get('intervals') or {}
         for key, values in intervals.items():
             if not isinstance(values, list) or len(values) != 3 or not all(

@@ -11,6 +11,7 @@ from mmwindow.datasets.splits import (
     describe_split,
     split_by_group,
     split_content,
+    write_rest,
     write_splits,
 )
 
@@ -168,3 +169,36 @@ def test_a_bad_point_file_is_rejected_before_anything_is_written(tmp_path):
     with pytest.raises(ValueError, match='points.json: .* no JSON'):
         write_splits(path, tmp_path / 'out')
     assert not (tmp_path / 'out').exists()
+
+
+def rest_files(tmp_path, groups, left_out):
+    images = [dict(id=number, file_name=f'{number}.png', width=8, height=8, group=group)
+              for number, group in enumerate(groups)]
+    points = [dict(id=1, image_id=0, category_id=1, keypoints=[1., 2., 2], num_keypoints=1),
+              dict(id=2, image_id=3, category_id=1, keypoints=[3., 4., 2], num_keypoints=1)]
+    for name, kept in (('all', range(len(groups))), ('test', left_out)):
+        (tmp_path / f'{name}.json').write_text(json.dumps(dict(
+            images=[images[index] for index in kept], categories=[dict(id=1, name='fracture')],
+            annotations=[point for point in points if point['image_id'] in kept])))
+    return tmp_path / 'all.json', tmp_path / 'test.json'
+
+
+def test_the_rest_of_a_point_file_has_all_other_images_with_their_points(tmp_path):
+    path, without = rest_files(tmp_path, ['a', 'a', 'b', 'c'], [0, 1])
+    content = json.loads(write_rest(path, without, tmp_path / 'out/points.json').read_text())
+    assert [image['file_name'] for image in content['images']] == ['2.png', '3.png']
+    assert [point['keypoints'] for point in content['annotations']] == [[3., 4., 2]]
+
+
+@pytest.mark.parametrize('groups, left_out, message', [
+    (['a', 'a', 'b', 'c'], [0], 'group a.* have images in it and outside it'),
+    (['a', 'a', 'b', 'c'], [0, 1, 2, 3], 'nothing is left')])
+def test_a_part_that_cannot_be_left_out_is_named(tmp_path, groups, left_out, message):
+    path, without = rest_files(tmp_path, groups, left_out)
+    with pytest.raises(ValueError, match=message):
+        write_rest(path, without, tmp_path / 'out/points.json')
+    with pytest.raises(ValueError, match='would be overwritten'):
+        write_rest(path, without, path)
+    without.write_text(without.read_text().replace('0.png', 'other.png'))
+    with pytest.raises(ValueError, match='images 0 are not in'):
+        write_rest(path, without, tmp_path / 'out/points.json')

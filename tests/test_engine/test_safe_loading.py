@@ -5,6 +5,7 @@ import pickle
 import re
 import shutil
 import sys
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -341,6 +342,23 @@ def test_a_member_that_says_it_is_compressed_is_damage(tmp_path):
     path.write_bytes(bytes(content))
     with pytest.raises(ValueError, match='it is damaged'):
         load_own_checkpoint(path)
+
+
+def test_a_checkpoint_of_the_older_format_takes_no_more_memory_than_it_is_long(tmp_path):
+    """Its pickles are read from the file, and a string may say that it has 4 GB."""
+    path = tmp_path / 'a.pth'
+    torch.save({'weight': torch.arange(3.)}, path, _use_new_zipfile_serialization=False)
+    assert load_own_checkpoint(path)['weight'].tolist() == [0, 1, 2]
+    content = path.read_bytes()
+    place = content.index(b'X\x06\0\0\0weight')
+    path.write_bytes(content[:place + 1] + b'\xff' * 4 + content[place + 5:])
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match='a.pth: it cannot be read'):
+            load_own_checkpoint(path)
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_picture_is_no_checkpoint(tmp_path):

@@ -1,6 +1,7 @@
 """Choosing settings on validation: the rule by hand, refusals, and runs by a stand-in worker."""
 import io
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from mmwindow.datasets.folds import make_folds, write_folds
 from mmwindow.evaluation import FROCSettings, ImageEvents
 from mmwindow.experiments import cross_validation as folds_api
-from mmwindow.experiments.candidates import Candidate, compare_candidates
+from mmwindow.experiments.candidates import Candidate, compare_candidates, spread_over_folds
 from mmwindow.experiments.commands.run_arguments import parse_gpus
 from mmwindow.experiments.devices import choose_devices
 from mmwindow.experiments.results import load_systems
@@ -22,6 +23,7 @@ from mmwindow.experiments.tuning import (
     choose_settings,
     choose_shared,
     describe_choice,
+    describe_tuning,
 )
 from mmwindow.utils.files import read_json
 from mmwindow.utils.progress import ProgressDisplay
@@ -50,7 +52,7 @@ folder = Path(sys.argv[1])
 state = json.loads((folder / 'run.json').read_text())
 if state['system'] == 'fails':
     raise SystemExit('no luck')
-assert state['splits'] == ['val']
+assert state['splits'] in (['val'], ['val', 'test'])
 rate = Config.fromfile(str(folder / 'config.py')).optim_wrapper.optimizer.lr
 metrics = {'froc/auroc': 1000 * rate, 'froc/recall@0.1': .25, 'froc/froc_score': .5}
 # The lower rate's model finds the points of every fourth image last.
@@ -60,14 +62,16 @@ images = [dict(image_id=f'{state["fold"]}/{number}', score=level(number) if numb
                recall_levels=[level(number)] * (number % 2), fp_levels=[.5] * (1 - number % 2),
                fp_changes=[1] * (1 - number % 2), is_positive=number % 2 == 1)
           for number in range(24)]
-(folder / 'val.json').write_text(json.dumps(dict(
-    format='mmwindow-evaluation', version=1, metrics={},
-    settings=dict(budgets=[.1, .2, .3, .4, .5], convention='first_crossing'),
-    classes=[dict(name='fracture', images=images)])))
+for split in state['splits']:
+    (folder / f'{split}.json').write_text(json.dumps(dict(
+        format='mmwindow-evaluation', version=1, metrics={},
+        settings=dict(budgets=[.1, .2, .3, .4, .5], convention='first_crossing'),
+        classes=[dict(name='fracture', images=images)])))
 (folder / 'result.json').write_text(json.dumps({
-    **state, 'training_seconds': 5.0, 'records': dict(val='val.json'), 'metrics': None,
+    **state, 'training_seconds': 5.0, 'metrics': metrics if 'test' in state['splits'] else None,
+    'records': {split: f'{split}.json' for split in state['splits']},
     'validation_metrics': metrics, 'checkpoint': 'best.pth', 'machine': 'x86_64',
-    'versions': dict(torch='2'), 'num_images': dict(val=24)}))
+    'versions': dict(torch='2'), 'num_images': dict.fromkeys(state['splits'], 24)}))
 """
 
 
@@ -86,6 +90,15 @@ def write_config(folder, name, data):
     path = folder / f'{name}.py'
     path.write_text(CONFIG.format(root=data))
     return path
+
+
+def make_two_folds(annotations):
+    parts = [read_json(annotations / f'{split}.json') for split in ('train', 'val', 'test')]
+    (annotations / 'points.json').write_text(json.dumps(dict(
+        images=[img for part in parts for img in part['images']],
+        annotations=[point for part in parts for point in part['annotations']],
+        categories=parts[0]['categories'])))
+    return write_folds(annotations / 'folds.json', make_folds(annotations / 'points.json', 2))
 
 
 def call(configs, tmp_path, **options):
@@ -165,16 +178,9 @@ def test_settings_are_judged_by_the_mean_over_folds(tmp_path, own_tiny_dataset, 
     Of 12 positive images in each fold the lower rate's model ranks 6 below all negatives: half of
     the AUROC is gone, and half of the recall at every budget but .5, the 12 false positives of 24
     images: (4 * .5 + 1) / 5 = .6."""
-    annotations = own_tiny_dataset / 'annotations'
-    parts = [read_json(annotations / f'{split}.json') for split in ('train', 'val', 'test')]
-    (annotations / 'points.json').write_text(json.dumps(dict(
-        images=[img for part in parts for img in part['images']],
-        annotations=[point for part in parts for point in part['annotations']],
-        categories=parts[0]['categories'])))
-    write_folds(annotations / 'folds.json', make_folds(annotations / 'points.json', num_folds=2))
+    folds = make_two_folds(own_tiny_dataset / 'annotations')
     config = write_config(tmp_path, 'a', own_tiny_dataset)
-    low, high = call([config], tmp_path, folds=annotations / 'folds.json',
-                     results=tmp_path / 'choice.json')
+    low, high = call([config], tmp_path, folds=folds, results=tmp_path / 'choice.json')
     assert sorted(low.events) == [0, 1] and low.intervals['froc/froc_score'].estimate == 0.6
     assert high.intervals['froc/froc_score'].estimate == 1
     assert (tmp_path / 'runs/high/a/fold1/val.json').exists()
@@ -188,6 +194,54 @@ def test_settings_are_judged_by_the_mean_over_folds(tmp_path, own_tiny_dataset, 
     assert content['num_folds'] == 2 and content['num_images'] == 48
     assert content['p_holm_against_chosen']['froc_score'] == differences['froc_score'].p_holm
     assert content['intervals']['froc/auroc']['low'] < 0.5
+
+
+def test_settings_are_compared_with_a_reference_on_what_the_folds_keep_aside(
+        tmp_path, own_tiny_dataset, fake_worker):
+    """The same numbers as above with their signs turned: the setting minus the reference."""
+    folds = make_two_folds(own_tiny_dataset / 'annotations')
+    config = write_config(tmp_path, 'a', own_tiny_dataset)
+    found = call([config], tmp_path, folds=folds, results=tmp_path / 'choice.json', judge='test',
+                 weights='last', reference='high')
+    state = read_json(tmp_path / 'runs/high/a/fold1/run.json')
+    assert (state['splits'], state['weights']) == (['val', 'test'], 'last')
+    content = read_json(tmp_path / 'choice.json')
+    assert (content['split'], content['weights'], content['reference']) == ('test', 'last', 'high')
+    auroc, score = content['differences']
+    assert (auroc['system'], auroc['setting'], auroc['metric']) == ('a', 'low', 'auroc')
+    assert auroc['difference'] == pytest.approx(-.5) and auroc['low'] < -.5 < auroc['high'] < 0
+    assert score['difference'] == pytest.approx(-.4) and score['p_holm'] < .01
+    # Both folds have the same images: no spread, and two runs are the fewest that have one.
+    assert score['deviation_over_folds'] == 0 and score['runs_to_see_a_hundredth'] == 2
+    text = describe_tuning(found, 'high')
+    assert '| a | low | AUROC | -0.500 (' in text and 'minus high' in text
+    # The other checkpoint is another test, not another training.
+    call([config], tmp_path, folds=folds, judge='test')
+    state = read_json(tmp_path / 'runs/high/a/fold1/run.json')
+    assert (state['weights'], state['starts']) == ('best', 2)
+    with pytest.raises(ValueError, match='--reference other: there is no such setting'):
+        call([config], tmp_path, folds=folds, reference='other')
+    with pytest.raises(ValueError, match='--judge test: without --folds'):
+        call([config], tmp_path, judge='test')
+
+
+def test_runs_to_see_a_hundredth_by_hand():
+    """FROC scores of 1 and .6, 1 and 1: differences -.4 and 0, their deviation .4 / sqrt(2)."""
+    none, one = (np.zeros(0), np.zeros(0, int)), (np.array([.5]), np.ones(1, int))
+
+    def images(lowered):
+        return [ImageEvents(1., np.array([.1 if number % 4 == 1 and lowered else .9]), *none, True,
+                            number) if number % 2 else
+                ImageEvents(.5, np.zeros(0), *one, False, number) for number in range(24)]
+
+    reference, other = (replace(candidate('x', name, .9, .9), froc_settings=FROCSettings(),
+                                events={0: images(lowered), 1: images(False)})
+                        for name, lowered in (('a', False), ('b', True)))
+    spread = spread_over_folds(reference, other, 'froc_score')
+    assert spread.deviation == pytest.approx(.4 / math.sqrt(2))
+    assert spread.num_runs == math.ceil((2.8 * .4 / math.sqrt(2) / .01) ** 2)
+    single = replace(reference, events={None: images(False)})
+    assert spread_over_folds(single, single, 'auroc') == (None, None)
 
 
 def test_folds_named_without_a_folds_file_are_rejected(tmp_path, own_tiny_dataset, fake_worker):

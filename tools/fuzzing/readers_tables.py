@@ -2,6 +2,7 @@
 import csv
 import io
 import json
+import posixpath
 import random
 from typing import Any
 
@@ -78,7 +79,7 @@ def read_readers(case: Case) -> Any:
 
 def reread_readers(case: Case) -> Any:
     """Read both files apart and put their points together by file name."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {}  # by normal path: './a.png' is 'a.png'; the first file says which
     for name in ('anna', 'ben'):
         path = case.path.parent / f'{name}.json'
         content = json.loads(path.read_bytes().decode('utf-8-sig'))
@@ -87,12 +88,12 @@ def reread_readers(case: Case) -> Any:
             raise SkipComparison('readers are named in a file')
         meaning = reread_points(Case(path, dict(points_from='keypoints', needs_boxes=False)))
         for image in meaning['images']:
-            row = found.setdefault(image['file_name'], [[], []])
-            row[0].append(name)
-            row[1] += [[name, point] for point in image['points']]
-    if any(row[0] != ['anna', 'ben'] for row in found.values()):
+            row = found.setdefault(posixpath.normpath(image['file_name']), [image['file_name'], [], []])
+            row[1].append(name)
+            row[2] += [[name, point] for point in image['points']]
+    if any(row[1] != ['anna', 'ben'] for row in found.values()):
         raise TypeError('an image that one reader has not')
-    return sorted([name, sorted(row[1])] for name, row in found.items())
+    return sorted([name, sorted(points)] for name, _, points in found.values())
 
 
 def mutate_table(name: str, data: bytes, rng: random.Random) -> bytes:

@@ -5,7 +5,6 @@ and must be unique; names that leave the folder are taken without their folders.
 shown image are turned back by the orientation tag. Boxes, polygons and masks become points by a named
 rule, seeded where it draws.
 """
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from mmwindow.annotations.groups import group_name
+from mmwindow.annotations.importers.dicom_fields import dicom_fields
 from mmwindow.annotations.importers.image_index import FileInfo, ImageFrame, ImageIndex
 from mmwindow.annotations.importers.mask_images import mask_outline
 from mmwindow.annotations.importers.orientation import shown_size
+from mmwindow.annotations.importers.patients import PATIENT_SOURCES, PatientNames, check_pattern
 from mmwindow.annotations.importers.source import (
     Mask,
     Point,
@@ -30,6 +30,8 @@ from mmwindow.utils.messages import name_some, quote, shorten
 POINT_RULES = ('centre', 'drawn')
 UNLISTED = ('leave', 'negative')
 SLACK = 1.  # pixels: so far outside its image a coordinate is moved to the edge, as tools round
+UNREAD = ('images left out: the source marks or describes something in them that is no point, box or '
+          'region, so that they are no negative images')
 MAX_POINTS = 10_000  # of one image; more is no reading of a radiograph
 
 
@@ -45,6 +47,11 @@ class AssemblySettings:
             'negative'.
         patient_pattern: Regular expression for a file's path; its first group, or all of it, names
             the patient. The source's own patient comes first.
+        patients_from: 'auto', 'dicom' or 'none', as
+            :class:`~mmwindow.annotations.importers.patients.PatientNames` has it.
+        keep_ids: Whether identifiers of DICOM files stay; else patients are numbered.
+        fields: Entries of the source to keep, by which results can be told apart; None: all. What
+            DICOM files say (:mod:`~mmwindow.annotations.importers.dicom_fields`) is kept anyway.
         classes: Class names to take, in this order; all if empty. Others are left out and counted.
         rename: Class name of the source to ours.
     """
@@ -55,17 +62,17 @@ class AssemblySettings:
     patient_pattern: str | None = None
     classes: tuple[str, ...] = ()
     rename: dict[str, str] = field(default_factory=dict)
+    patients_from: str = 'auto'
+    keep_ids: bool = False
+    fields: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name, value, known in (('points_from', self.points_from, POINT_RULES),
-                                   ('unlisted', self.unlisted, UNLISTED)):
+                                   ('unlisted', self.unlisted, UNLISTED),
+                                   ('patients_from', self.patients_from, PATIENT_SOURCES)):
             if value not in known:
                 raise ValueError(f'{name} is {quote(value)}; one of {known} is expected')
-        try:
-            re.compile(self.patient_pattern or '')
-        except re.error as error:
-            raise ValueError(f'the pattern of patients {quote(self.patient_pattern)} is no regular '
-                             f'expression ({error})') from error
+        check_pattern(self.patient_pattern)
 
 
 @dataclass
@@ -102,24 +109,36 @@ def assemble(source: Source, images: ImageIndex, settings: AssemblySettings | No
     taken: dict[str, str] = {}
     turned: list[str] = []
     readers: set[str] = set()
+    patients = PatientNames(source, settings.patients_from, settings.patient_pattern,
+                            settings.keep_ids, counts)
     for image in source.images:
-        file = images.find(image.name, image.where)
+        file = _find_file(image, source, images, counts)
+        if file is None:
+            continue
         if file.place in taken:
             raise ValueError(f'{image.where}: the image {shorten(file.place)} is mentioned twice, '
                              f'first in {taken[file.place]}')
         taken[file.place] = image.where
+        if image.has_unread_marks and not image.findings:
+            counts[UNREAD] += 1
+            continue
         readers.update(image.readers)
-        _add_image(content, image, file, source.is_displayed, settings, classes, counts, turned)
+        _add_image(content, image, file, source.is_displayed, settings, classes, counts, turned,
+                   patients)
     others = [file for file in images.files if file.place not in taken]
     if settings.unlisted == 'negative':
         for file in others:
             _add_image(content, SourceImage(file.place, file.place, readers=tuple(sorted(readers))),
-                       file, False, settings, classes, counts, turned)
+                       file, False, settings, classes, counts, turned, patients)
     elif others:
         counts['images that the source does not mention (left out; --unlisted negative takes them as '
                'negative images)'] = len(others)
     if len(set(readers)) > 1:
         content['readers'] = sorted(readers)
+    if not content['images']:
+        raise ValueError('the source names no image that can be taken: '
+                         + '; '.join(f'{number} {what}' for what, number in counts.items()))
+    patients.finish()
     return Assembly(content, +counts, turned)
 
 
@@ -141,10 +160,30 @@ def _choose_classes(source: Source, settings: AssemblySettings, counts: Counter[
     return settings.classes or tuple(found)
 
 
+def _find_file(image: SourceImage, source: Source, images: ImageIndex, counts: Counter[str]
+               ) -> FileInfo | None:
+    """Return the file of an image; None where it is not there and nothing is lost by it."""
+    if not source.by_uid:
+        find = images.find_upload if image.was_uploaded else images.find
+        return find(image.name, image.where)
+    file = images.find_uid(image.name, image.where)
+    if file is None and image.findings:
+        raise ValueError(f'{image.findings[0].where}: its image (SOPInstanceUID ..{image.name[-6:]}) '
+                         f'is not among the {images.num_dicom} DICOM images of '
+                         f'{shorten(str(images.folder))}')
+    if file is None:
+        counts['images without a mark that are not in --images'] += 1
+    return file
+
+
 def _add_image(content: dict[str, Any], image: SourceImage, file: FileInfo, is_displayed: bool,
                settings: AssemblySettings, classes: Sequence[str], counts: Counter[str],
-               turned: list[str]) -> None:
-    header = file.header()
+               turned: list[str], patients: PatientNames) -> None:
+    try:
+        header = file.header()
+    except ValueError as error:
+        raise ValueError(f'{error}; {image.where} names it' if image.where != file.place
+                         else str(error)) from None
     height, width, tag = header.height, header.width, header.orientation
     if tag != 1:
         turned.append(file.place)
@@ -159,14 +198,20 @@ def _add_image(content: dict[str, Any], image: SourceImage, file: FileInfo, is_d
             f'file {shorten(file.place)} has {shown[1]} x {shown[0]}{hint}')
     identity = len(content['images']) + 1
     entry: dict[str, Any] = dict(id=identity, file_name=file.place, height=height, width=width)
-    patient = _find_patient(image, file, settings, counts)
+    is_dicom = header.kind == 'DICOM'
+    patient = patients.find(image, file, is_dicom)
     if patient is not None:
         entry['group'] = patient
     if image.readers:
         entry['readers'] = list(image.readers)
     for key, value in image.fields.items():
-        if value != '':
+        if value != '' and (settings.fields is None or key in settings.fields):
             entry.setdefault(key, value)
+    if is_dicom:
+        for key, value in dicom_fields(file.tags()).items():
+            entry.setdefault(key, value)
+        if file.tags().has_burned_in_text:
+            counts['images whose DICOM file says that their pixels show text about the patient'] += 1
     content['images'].append(entry)
     if len(image.findings) > MAX_POINTS:
         raise ValueError(f'{image.where}: {len(image.findings)} findings on one image; at most '
@@ -178,21 +223,6 @@ def _add_image(content: dict[str, Any], image: SourceImage, file: FileInfo, is_d
             continue
         frame = ImageFrame((height, width), tag if is_displayed else 1, shown, image.in_pixels)
         _add_finding(content, identity, finding, classes.index(label) + 1, frame, settings, counts)
-
-
-def _find_patient(image: SourceImage, file: FileInfo, settings: AssemblySettings,
-                  counts: Counter[str]) -> str | None:
-    try:
-        name = group_name(image.group)
-    except ValueError as error:
-        raise ValueError(f'{image.where}: its {error}') from error
-    if name is None and settings.patient_pattern:
-        match = re.search(settings.patient_pattern, file.place)
-        if match is None:
-            counts['images whose names do not fit --patients (each a unit of its own)'] += 1
-        else:
-            name = (match[1] if match.re.groups else match[0]) or None
-    return name
 
 
 def _add_finding(content: dict[str, Any], image_id: int, finding: SourceFinding, category: int,

@@ -8,6 +8,8 @@ from mmwindow.annotations.importers import (
     coco,
     csv_table,
     cvat,
+    dicom_sr,
+    gsps,
     label_studio,
     labelme,
     mask_images,
@@ -73,6 +75,11 @@ FORMATS = {
                    'keypoints of visibility 0; boxes of poses'),
     'csv': Format(csv_table, EDGE, 'stored', 'a row with empty coordinates', 'nothing'),
     'masks': Format(mask_images, 'pixels', 'stored', 'an empty mask', 'nothing'),
+    'sr': Format(dicom_sr, EDGE, 'stored', 'an image that a report names and marks nothing in',
+                 'lines such as measured lengths, findings without coordinates, texts, values'),
+    'gsps': Format(gsps, f'{EDGE}; of DISPLAY units: fractions of the displayed area, whose corner '
+                   'pixels count from 1', 'stored', 'not said (--unlisted negative)',
+                   'lines, texts, compound graphics, windows'),
 }
 
 

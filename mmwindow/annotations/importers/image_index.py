@@ -1,16 +1,25 @@
 """The image files that annotations are of: found by name, sizes and orientation by their headers."""
+import re
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 
 from mmwindow.annotations.importers.orientation import to_stored
-from mmwindow.annotations.importers.values import find_files, portable_name
+from mmwindow.annotations.importers.values import (
+    find_files,
+    is_other_kind,
+    portable_name,
+    upload_name,
+)
 from mmwindow.images.decode import ImageSettings, read_bytes, read_header
+from mmwindow.images.dicom_tags import NO_IMAGES, DicomTags, read_dicom_tags, read_sop_class
 from mmwindow.images.formats.header import ImageHeader
 from mmwindow.utils.messages import name_some, quote, shorten
 
-IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.pgm', '.dcm')
+DICOM_SUFFIX = '.dcm'  # or any other, or none: their beginning tells
+UPLOAD = re.compile(r'^[0-9a-f]{8}-')  # what Label Studio puts before the name of an uploaded file
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.pgm', DICOM_SUFFIX)
 
 
 class ImageFrame(NamedTuple):
@@ -40,6 +49,7 @@ class FileInfo:
     def __init__(self, path: Path, place: str) -> None:
         self.path, self.place = path, place
         self._header: ImageHeader | None = None
+        self._tags: DicomTags | None = None
 
     def header(self) -> ImageHeader:
         """Return stored height and width, and the orientation tag, with more.
@@ -52,6 +62,16 @@ class FileInfo:
             self._header = read_header(read_bytes(self.path, limits, name), limits, name)
         return self._header
 
+    def tags(self) -> DicomTags:
+        """Return what a DICOM file says besides its pixels.
+
+        Raises:
+            ValueError: The file is no DICOM.
+        """
+        if self._tags is None:
+            self._tags = read_dicom_tags(self.path)
+        return self._tags
+
 
 class ImageIndex:
     """The image files of a folder, found by path, name or stem."""
@@ -60,11 +80,15 @@ class ImageIndex:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise ValueError(f'{shorten(str(folder))}: there is no such folder of images')
-        self.files = [FileInfo(path, path.relative_to(self.folder).as_posix())
-                      for path in find_files(self.folder, IMAGE_SUFFIXES)]
+        self.files: list[FileInfo] = []
+        self._dicom: list[FileInfo] = []
+        self._reports: set[str] = set()  # and other DICOM objects without an image
+        for path in find_files(self.folder):
+            self._add(FileInfo(path, path.relative_to(self.folder).as_posix()))
         if not self.files:
             raise ValueError(f'{shorten(str(folder))}: there is no image in it '
-                             f'({", ".join(IMAGE_SUFFIXES)})')
+                             f'({", ".join(IMAGE_SUFFIXES)}, or DICOM of any name)')
+        self._by_uid: dict[str, list[FileInfo]] | None = None
         # By path, name, path without ending, and name without ending, in this order.
         self._by: list[dict[str, list[FileInfo]]] = [{}, {}, {}, {}]
         for file in self.files:
@@ -72,6 +96,62 @@ class ImageIndex:
             for table, key in zip(self._by, (file.place, place.name, str(place.with_suffix('')),
                                              place.stem), strict=True):
                 table.setdefault(key, []).append(file)
+        self._by_upload: dict[str, list[FileInfo]] = {}
+        for file in self.files:
+            self._by_upload.setdefault(upload_name(PurePosixPath(file.place).name), []).append(file)
+
+    def _add(self, file: FileInfo) -> None:
+        """Add a file if it may be an image."""
+        is_named_dicom = file.path.suffix.lower() == DICOM_SUFFIX
+        if is_named_dicom or not is_other_kind(file.path):
+            sop_class = read_sop_class(file.path)
+            if sop_class is not None and sop_class.startswith(NO_IMAGES):
+                self._reports.add(PurePosixPath(file.place).name)
+            elif sop_class is not None:
+                self._dicom.append(file)
+                self.files.append(file)
+            elif is_named_dicom:  # its reader says what is wrong with it
+                self.files.append(file)
+        elif file.path.suffix.lower() in IMAGE_SUFFIXES:
+            self.files.append(file)
+
+    @property
+    def num_dicom(self) -> int:
+        """DICOM images."""
+        return len(self._dicom)
+
+    @property
+    def dicom_places(self) -> set[str]:
+        """Paths in the folder of its DICOM images."""
+        return {file.place for file in self._dicom}
+
+    def find_uid(self, uid: str, where: str) -> FileInfo | None:
+        """Return the DICOM file of an image by its SOPInstanceUID, None where there is none.
+
+        Raises:
+            ValueError: Several files are this image, or one is damaged.
+        """
+        if self._by_uid is None:
+            self._by_uid = {}
+            for file in self._dicom:
+                self._by_uid.setdefault(file.tags().sop_instance_uid, []).append(file)
+        found = self._by_uid.get(uid, [])
+        if len(found) > 1:
+            raise ValueError(f'{where}: its image is in {len(found)} files, '
+                             f'{name_some([file.place for file in found])}; leave one in --images')
+        return found[0] if found else None
+
+    def find_upload(self, name: str, where: str) -> FileInfo:
+        """Return the file whose name became this one when it was uploaded, or the uploaded one.
+
+        Raises:
+            ValueError: None or several fit.
+        """
+        for uploaded in (name, UPLOAD.sub('', name)):
+            found = self._by_upload.get(upload_name(uploaded), [])
+            if len(found) == 1:
+                return found[0]
+        return self.find(uploaded, where)  # it says what is wrong
 
     def find(self, name: str, where: str) -> FileInfo:
         """Return the file that a source means.
@@ -92,5 +172,8 @@ class ImageIndex:
                                      'folder')
                 if found:
                     return found[0]
+        if parts[-1] in self._reports:
+            raise ValueError(f'{where}: {quote(name)} is a DICOM report or presentation state, no '
+                             'image')
         raise ValueError(f'{where}: {quote(name)} is not among the {len(self.files)} images of '
                          f'{shorten(str(self.folder))}')

@@ -33,7 +33,7 @@ from mmwindow.utils.messages import name_some, quote, shorten
 
 TITLE = 'Label Studio JSON'
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.dcm', '.gif')
-UPLOAD = re.compile(r'^[0-9a-f]{8}-')  # what the tool puts before the name of an uploaded file
+UPLOADS = re.compile(r'(^|/)upload/')  # where the tool keeps uploaded files, under changed names
 KINDS = ('keypoint', 'rectangle', 'ellipse', 'polygon')
 
 
@@ -64,7 +64,10 @@ def read(path: Path, options: ImportOptions) -> Source:
         if not readings:
             source.left_out['tasks that nobody finished'] += 1
             continue
-        image = SourceImage(_find_image(as_object(task.get('data'), where, 'data'), where), where)
+        place = _find_image(as_object(task.get('data'), where, 'data'), where)
+        is_upload = UPLOADS.search(place) is not None
+        image = SourceImage(place.rpartition('/')[2] if is_upload else place, where,
+                            was_uploaded=is_upload)
         for reader, annotation in readings.items():
             if several:
                 image.readers = (*image.readers, reader)
@@ -111,11 +114,7 @@ def _find_image(data: dict[str, Any], where: str) -> str:
     if 'image' not in named and len(named) != 1:
         raise ValueError(f'{where}: its data name {len(named)} images '
                          f'({name_some(list(data)) or "none"}); one such as "image" is expected')
-    place = named.get('image', next(iter(named.values())))
-    if '/data/upload/' in place:
-        folder, _, file = place.rpartition('/')
-        return as_name(UPLOAD.sub('', file), where, 'image')
-    return as_name(place, where, 'image')
+    return as_name(named.get('image', next(iter(named.values()))), where, 'image')
 
 
 def _read_regions(annotation: dict[str, Any], where: str, image: SourceImage, reader: str | None,

@@ -20,6 +20,7 @@ class ImportOptions:
         names: File with class names in order (YOLO).
         images: Folder of the images.
         is_displayed: Overrides whether the tool turned images by their orientation tag.
+        keep_ids: Whether people keep the names that DICOM objects give them; else they are numbered.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -30,3 +31,4 @@ class ImportOptions:
     names: Path | None = None
     images: Path | None = None
     is_displayed: bool | None = None
+    keep_ids: bool = False

@@ -81,6 +81,9 @@ class SourceImage:
         readers: Who read the image, whether they found something or not.
         fields: Other entries that results can be told apart by.
         in_pixels: Whether shapes are in pixels; else in fractions of width and height (0 to 1).
+        has_unread_marks: Whether the source marks or describes something here that is no finding of
+            ours, such as a line: without other findings it is no negative image, and left out.
+        was_uploaded: Whether the tool changed the name of the file, as that of an upload.
     """
 
     name: str
@@ -91,6 +94,8 @@ class SourceImage:
     readers: tuple[str, ...] = ()
     fields: dict[str, int | float | str] = field(default_factory=dict)
     in_pixels: bool = True
+    has_unread_marks: bool = False
+    was_uploaded: bool = False
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Numbers, names and XML of annotation files: read with errors that name the record."""
 import posixpath
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 MAX_COORDINATE = 1e7
 MAX_MASK_PIXELS = 2 ** 28
+OTHER_SUFFIXES = ('.json', '.xml', '.txt', '.csv', '.tsv', '.yaml', '.yml', '.names', '.md', '.png',
+                  '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.pgm', '.gif', '.zip', '.pdf',
+                  '.py')
 
 
 def as_number(value: object, where: str, what: str) -> float:
@@ -141,6 +145,17 @@ def portable_name(name: str) -> str:
     return clean.lstrip('/')
 
 
+def upload_name(name: str) -> str:
+    """Return what becomes of a file's name when it is uploaded to a tool made with Django.
+
+    Blanks become underscores; what is no letter, digit, hyphen, underscore or dot is left out.
+
+    >>> upload_name('My image (1).png')
+    'My_image_1.png'
+    """
+    return re.sub(r'[^-\w.]', '', name.strip().replace(' ', '_'))
+
+
 def read_bytes(path: Path, what: str) -> bytes:
     """Return the content of an ordinary file.
 
@@ -212,14 +227,20 @@ def child_text(element: 'Element', tag: str, where: str) -> str:
     return text.strip()
 
 
-def find_files(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+def find_files(folder: Path, suffixes: tuple[str, ...] | None = None) -> Iterator[Path]:
     """Yield the ordinary files of a folder and its subfolders by name, links out of it left aside.
 
     Args:
         folder: Where.
-        suffixes: In lower case, with their dots.
+        suffixes: In lower case, with their dots; None: any.
     """
     root = folder.resolve()
     for path in sorted(folder.rglob('*')):
-        if path.suffix.lower() in suffixes and path.is_file() and path.resolve().is_relative_to(root):
+        if ((suffixes is None or path.suffix.lower() in suffixes) and path.is_file()
+                and path.resolve().is_relative_to(root)):
             yield path
+
+
+def is_other_kind(path: Path) -> bool:
+    """Tell whether a file's ending says that it is no DICOM; theirs have any ending, or none."""
+    return path.suffix.lower() in OTHER_SUFFIXES

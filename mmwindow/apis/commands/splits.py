@@ -4,6 +4,9 @@
     points.json --check folds.json          only check them
     points.json --out folds.json --files F  also F/fold0/{train,val,test}.json
     points.json --out FOLDER --single       FOLDER/{train,val,test}.json
+    points.json --without test.json --out development/folds.json
+                                            folds of all other images, for mmwindow tune; their
+                                            point file is written next to them
 
 No group (images[*].group) is ever divided; positive and negative images are spread evenly.
 """
@@ -23,6 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--files', type=Path, metavar='FOLDER',
                         help='also write the point files of each fold')
+    parser.add_argument('--without', type=Path, metavar='FILE',
+                        help='leave out the images of this point file; needs --out')
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument('--check', type=Path, metavar='FOLDS', help='check this file, write none')
     mode.add_argument('--single', action='store_true', help='one split instead of folds')
@@ -42,7 +47,15 @@ def run(args: argparse.Namespace) -> None:
     """Divide, or check a division."""
     from mmwindow.annotations.point_file import read_point_file
     from mmwindow.datasets.folds import check_folds, make_folds, write_fold_files, write_folds
-    from mmwindow.datasets.splits import describe_split, write_splits
+    from mmwindow.datasets.splits import describe_split, write_rest, write_splits
+    if args.without:
+        if args.out is None or args.check or args.out.suffix != '.json' and not args.single:
+            raise ValueError('--without: say with --out where the folds of the other images go, such '
+                             'as development/folds.json; a point file of these images is written '
+                             'next to them')
+        check_output_folder(args.out.parent, '--out')
+        args.points = write_rest(args.points, args.without, args.out.parent / 'points.json')
+        print(f'{args.points}: the images that are not in {args.without}')
     for place, option in ((args.out, '--out'), (args.files, '--files')):
         if place is not None:
             check_output_folder(place if args.single or option == '--files' else place.parent, option)

@@ -24,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='scale the learning rate with the global batch size')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
                         help='resume from CHECKPOINT, or from the newest in the work dir')
+    parser.add_argument('--no-report', action='store_false', dest='report',
+                        help='no report of the best validation in the work dir')
     add_runner_arguments(parser)
 
 

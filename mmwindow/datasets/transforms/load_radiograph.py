@@ -1,12 +1,16 @@
 """Reading image files for mmdet's pipelines, through :func:`mmwindow.images.decode.read_image`."""
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-from mmcv.transforms import LoadImageFromFile
+from mmcv.transforms import BaseTransform, LoadAnnotations, LoadImageFromFile
 from mmdet.registry import TRANSFORMS
 from mmengine.fileio import LocalBackend, get, register_backend
 
+from mmwindow.datasets.transforms.resize_to_input import ResizeToInput
 from mmwindow.images.decode import MAX_PIXELS, ImageSettings, read_image
+from mmwindow.images.fitted_reader import FittedReader, check_cache_setting, make_cache
+from mmwindow.utils.messages import quote
 
 
 @register_backend('radiograph', force=True)
@@ -22,10 +26,14 @@ class RadiographBackend(LocalBackend):
         bit_depth: Of images stored in 16 bits; see :class:`~mmwindow.images.decode.ImageSettings`.
         storage: ``backend_args`` of the place that holds the files; None for a local disk.
         max_pixels: Width times height of the largest image that is decoded.
+        cache: What a data set keeps decoded: None DICOM alone, True every format, False nothing, the
+            path of a folder every format and there (docs/images.md). It needs ``ResizeToInput`` as
+            the next step that touches the image; single images are never kept.
     """
 
     def __init__(self, bit_depth: int | None = None, storage: dict | None = None,
-                 max_pixels: int = MAX_PIXELS) -> None:
+                 max_pixels: int = MAX_PIXELS, cache: bool | str | None = None) -> None:
+        check_cache_setting(cache)
         self.settings = ImageSettings(bit_depth, max_pixels)
         self.storage = storage
 
@@ -61,10 +69,96 @@ class LoadRadiograph(LoadImageFromFile):
         bit_depth: Of images stored in 16 bits; see :class:`~mmwindow.images.decode.ImageSettings`.
         backend_args: File backend of mmengine that holds the files.
         max_pixels: Width times height of the largest image that is decoded.
+        cache: What a data set keeps decoded: None DICOM alone, True every format, False nothing, the
+            path of a folder every format and there (docs/images.md). It needs ``ResizeToInput`` as
+            the next step that touches the image; single images are never kept.
     """
 
     def __init__(self, bit_depth: int | None = None, backend_args: dict | None = None,
-                 max_pixels: int = MAX_PIXELS) -> None:
+                 max_pixels: int = MAX_PIXELS, cache: bool | str | None = None) -> None:
         ImageSettings(bit_depth, max_pixels)
+        check_cache_setting(cache)
         super().__init__(backend_args=dict(backend='radiograph', bit_depth=bit_depth,
-                                           storage=backend_args, max_pixels=max_pixels))
+                                           storage=backend_args, max_pixels=max_pixels, cache=cache))
+
+
+class LoadFitted(BaseTransform):
+    """Load an image as the ResizeToInput behind takes it: the same pixels, in less time.
+
+    A data set puts it in the place of ``LoadImageFromFile`` (:func:`fuse_loading`). Grey images are
+    shrunk in one channel, and come from the cache where it has them.
+
+    Required Keys:
+
+    - img_path
+
+    Added Keys:
+
+    - img (uint8, ``(h, w, 3)``, BGR)
+    - img_shape
+    - ori_shape (of the image file)
+    - source_shape (the same, for ResizeToInput, which takes it out)
+
+    Args:
+        reader: How images are read.
+        storage: ``backend_args`` of the place that holds the files; None for a local disk.
+    """
+
+    def __init__(self, reader: FittedReader, storage: dict | None = None) -> None:
+        self.reader = reader
+        self.storage = storage
+
+    def transform(self, results: dict) -> dict:
+        """Load.
+
+        Raises:
+            ValueError: As :func:`~mmwindow.images.decode.read_image`.
+        """
+        path = results['img_path']
+        if self.storage is None:
+            image = self.reader.read(path)
+        else:
+            image = self.reader.read_content(get(path, backend_args=self.storage), str(path))
+        pixels = image.to_bgr()
+        results.update(img=pixels, img_shape=pixels.shape[:2], ori_shape=image.source_shape,
+                       source_shape=image.source_shape)
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(input_size={self.reader.input_size})'
+
+
+def fuse_loading(transforms: Sequence[object]) -> tuple[list, FittedReader | None]:
+    """Return the steps of a pipeline whose loader reads what its ResizeToInput leaves of an image.
+
+    Args:
+        transforms: Of a pipeline; it is not changed.
+
+    Returns:
+        The steps, and how the first one reads; None, and the steps as they are, where the loader is
+        another one, or another step than LoadAnnotations comes before ResizeToInput.
+
+    Raises:
+        ValueError: ``cache`` is True or a folder, and the loader cannot be replaced.
+    """
+    steps = list(transforms)
+    loader = steps[0] if steps else None
+    if not isinstance(loader, LoadImageFromFile):
+        return steps, None
+    args = loader.backend_args or {}
+    if type(loader) not in (LoadImageFromFile, LoadRadiograph) or args.get('backend') != 'radiograph':
+        return steps, None
+    rest = [step for step in steps[1:] if not isinstance(step, LoadAnnotations)]
+    is_plain = (not loader.to_float32 and loader.color_type == 'color' and not loader.ignore_empty
+                and not getattr(loader, 'file_client_args', None))
+    cache = args.get('cache')
+    if not is_plain or not rest or type(rest[0]) is not ResizeToInput:
+        if cache:
+            raise ValueError(f'cache is {quote(cache)}, but the pipeline cannot use one: '
+                             'ResizeToInput has to follow LoadImageFromFile, with LoadAnnotations '
+                             'alone between them; or set cache=False')
+        return steps, None
+    reader = FittedReader(
+        rest[0].input_size, ImageSettings(args.get('bit_depth'), args.get('max_pixels', MAX_PIXELS)),
+        make_cache(cache), keeps_all=bool(cache))
+    return [LoadFitted(reader, args.get('storage')), *steps[1:]], reader

@@ -24,6 +24,8 @@ class ResizeToInput(BaseTransform):
     - img (uint8, ``(H, W, 3)``, or ``(H, W)`` as an inferencer may get it)
     - gt_bboxes (BaseBoxes) (optional)
     - height, width (optional: compared with the image)
+    - source_shape (optional: height and width of the image file, where LoadFitted has shrunk ``img``
+      already; it is taken out)
 
     Modified Keys:
 
@@ -56,7 +58,7 @@ class ResizeToInput(BaseTransform):
             raise ValueError('ResizeToInput moves points and boxes only; load no masks, or use '
                              "mmdet's Resize(keep_ratio=True)")
         pixels = check_pixels(results)
-        height, width = pixels.shape[:2]
+        height, width = results.pop('source_shape', pixels.shape[:2])
         new_height, new_width = fitted_size(height, width, self.input_size)
         pixels = resize_pixels(pixels, new_height, new_width)
         results.update(
@@ -86,8 +88,9 @@ def check_pixels(results: dict) -> np.ndarray:
                          'ImageSettings(bit_depth)).to_bgr()')
     pixels = read_image(pixels, name=name).to_bgr()
     announced = (results.get('height'), results.get('width'))
-    if None not in announced and announced != pixels.shape[:2]:
+    shape = results.get('source_shape', pixels.shape[:2])
+    if None not in announced and announced != shape:
         raise ValueError(
-            f'{name}: the image is {pixels.shape[1]} x {pixels.shape[0]} (width x height), the '
+            f'{name}: the image is {shape[1]} x {shape[0]} (width x height), the '
             f'point file says {announced[1]} x {announced[0]}; scale its points or fix its size')
     return pixels

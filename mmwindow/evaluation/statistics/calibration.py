@@ -152,7 +152,7 @@ def measure_calibration(events: Sequence[ImageEvents], num_bins: int = NUM_BINS,
 def bin_index(scores: NDArray[Any], num_bins: int) -> NDArray[np.int_]:
     """Return the bin of each score in [0, 1]; a score on an edge belongs to the upper bin."""
     edges = np.linspace(0, 1, num_bins + 1)
-    return np.searchsorted(edges[1:-1], scores, 'right')
+    return np.asarray(np.searchsorted(edges[1:-1], scores, 'right'))
 
 
 def small_sample_notes(scores: NDArray[Any], labels: NDArray[Any], num_units: int) -> list[str]:
@@ -218,7 +218,7 @@ def ece_interval(scores: NDArray[Any], labels: NDArray[Any], index: NDArray[Any]
     sizes = np.bincount(units)
 
     def errors(weights: NDArray[Any]) -> NDArray[Any]:
-        return np.abs(weights @ gaps).sum(axis=1) / (weights @ sizes)
+        return np.asarray(np.abs(weights @ gaps).sum(axis=1) / (weights @ sizes))
 
     estimate = float(errors(np.ones((1, len(sizes))))[0])
     replicates = np.concatenate([errors(block) for block in draw_weights(
@@ -246,7 +246,7 @@ def brier_interval(scores: NDArray[Any], labels: NDArray[Any], units: NDArray[An
     estimate = float(losses.sum() / sizes.sum())
 
     def means(blocks: Any) -> NDArray[Any]:
-        return np.concatenate([(block @ losses) / (block @ sizes) for block in blocks])
+        return np.concatenate([np.asarray(block @ losses) / (block @ sizes) for block in blocks])
 
     replicates = means(draw_weights(np.zeros(len(sizes), int), num_resamples,
                                     np.random.default_rng(seed)))

@@ -127,12 +127,18 @@ def own_intervals(point: OperatingPoint, events: Sequence[ImageEvents], seed: in
     floors = [event.floor for event in events if event.floor is not None]
     names = ['sensitivity', 'specificity', 'recall', 'fp_rate']
     if floors and point.threshold < max(floors):
-        nothing = dict(recall_levels=np.zeros(0), fp_levels=np.zeros(0),
-                       fp_changes=np.zeros(0, np.int32), recalled_levels=None, floor=None)
-        events, names = [replace(event, **nothing) for event in events], names[:2]
+        events, names = without_findings(events), names[:2]
     applied = apply_operating_point(replace(point, chosen_on=None), events, seed=seed)
     return {name: (interval.estimate, interval.low, interval.high) for name in names
             if (interval := getattr(applied, name)) is not None}
+
+
+def without_findings(events: Sequence[ImageEvents]) -> list[ImageEvents]:
+    """Return images with their scores alone: nothing of findings, nor how far these were kept."""
+    nothing: dict[str, Any] = dict(
+        recall_levels=np.zeros(0), fp_levels=np.zeros(0), fp_changes=np.zeros(0, np.int32),
+        recalled_levels=None, recalled_changes=None, floor=None)
+    return [replace(event, **nothing) for event in events]
 
 
 def too_few_reason(units: Units, positives: NDArray[Any], rule: str, fp_denominator: str) -> str:

@@ -21,7 +21,7 @@ from mmwindow.evaluation.statistics.rates import rate_interval
 from mmwindow.evaluation.statistics.resampling import check_events, find_units
 from mmwindow.evaluation.statistics.shared_images import KnownImages
 from mmwindow.utils.operating_points import RULES as RULES  # its old place
-from mmwindow.utils.operating_points import OperatingPoint
+from mmwindow.utils.operating_points import OperatingPoint as OperatingPoint
 
 DEFAULT_TARGETS = {'fp_budget': 0.1, 'sensitivity': 0.9, 'specificity': 0.9, 'youden': None}
 

@@ -1,4 +1,4 @@
-"""Choose a setting of any list of configs on their validation split; no test image is read.
+"""Choose a setting of any list of configs on images kept aside; no image of the result is read.
 
     CONFIG [CONFIG ...] --out DIR \\
         --setting narrow window.upper_radius=80 \\
@@ -11,6 +11,13 @@ Printed is a table of the validation numbers at the best epoch, with intervals a
 chosen setting. Chosen is the setting with the highest mean of AUROC and FROC score, for each config
 and for all together. One split's validation images are few: with --folds each setting is trained on
 every fold and judged by the mean over folds.
+
+A protocol that can tell: divide the development images alone, and compare with a reference.
+
+    mmwindow splits points.json --without test.json --out development/folds.json
+    mmwindow tune CONFIG --out runs --folds development/folds.json --judge test --weights last \\
+        --reference plain --setting plain model.bbox_head.num_convs=0 \\
+        --setting tower model.bbox_head.num_convs=2
 """
 import argparse
 from typing import Any
@@ -51,6 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--setting', nargs='+', action=SettingAction, required=True, dest='settings',
                         metavar=('NAME', 'KEY=VALUE'), help='give two or more')
     parser.add_argument('--results', metavar='FILE.json', help='where the numbers go')
+    parser.add_argument('--judge', choices=('val', 'test'), default='val',
+                        help='images that judge: the validation part, or the test part of each fold, '
+                             'where the folds divide development images (default: val)')
+    parser.add_argument('--weights', choices=('best', 'last'), default='best',
+                        help='test the best epoch by validation, or the last (default: best)')
+    parser.add_argument('--reference', metavar='NAME',
+                        help='the setting that all others are compared with; default: the chosen one')
     add_folds_arguments(parser)
 
 
@@ -63,8 +77,10 @@ def run(args: argparse.Namespace) -> None:
     check_output_folder(args.out, '--out')
     if args.results:
         check_output_file(args.results, '--results')
-    from mmwindow.experiments.tuning import choose_settings, describe_choice
+    from mmwindow.experiments.tuning import choose_settings, describe_choice, describe_tuning
     candidates = choose_settings(**vars(args))
     if candidates is None:
         raise ValueError('a run failed; see the log that the line above names')
     print(describe_choice(candidates, args.settings))
+    if args.reference is not None:
+        print(f'\n{describe_tuning(candidates, args.reference)}')

@@ -12,16 +12,18 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any
+from typing import Any, BinaryIO
 
 from mmwindow.images.formats.header import DamagedImageError, UnsupportedImageError
 
 PREAMBLE = 128
-TRANSFER_SYNTAX = 0x00020010
+SOP_CLASS, TRANSFER_SYNTAX = 0x00020002, 0x00020010  # of the file meta information
 META = re.compile(rb'\x02\0[\0-\x13]\0(UL|OB|UI)')  # the first element where there is no preamble
 LONG_VALUES = (b'OB', b'UN', b'OW', b'SQ', b'UT')
 INSTALL = 'pip install "mmwindow[dicom]", or pip install -r requirements/dicom.txt'
 LOGGER = logging.getLogger('pydicom')
+UNDEFINED = 0xffffffff  # length of a sequence that has an end of its own
+META_BYTES = 2 ** 14  # the file meta information ends before
 DEFLATED = '1.2.840.10008.1.2.1.99'
 
 
@@ -103,6 +105,19 @@ def read_transfer_syntax(content: bytes) -> str:
     Raises:
         struct.error: The file ends before.
     """
+    return read_meta_uid(content, TRANSFER_SYNTAX)
+
+
+def read_meta_uid(content: bytes, tag: int) -> str:
+    """Return a UID of the file meta information, '' where it has none.
+
+    Args:
+        content: The file, or its beginning.
+        tag: Of group 2.
+
+    Raises:
+        struct.error: The content ends before.
+    """
     place = PREAMBLE + 4 if content[PREAMBLE:PREAMBLE + 4] == b'DICM' else 0
     while content[place:place + 2] == b'\x02\0':
         group, element, kind, length = struct.unpack_from('<HH2sH', content, place)
@@ -110,7 +125,7 @@ def read_transfer_syntax(content: bytes) -> str:
         if kind in LONG_VALUES:
             length, = struct.unpack_from('<I', content, place)
             place += 4
-        if group << 16 | element == TRANSFER_SYNTAX:
+        if group << 16 | element == tag:
             uid = content[place:place + length].rstrip(b'\0 ').decode('ascii', 'replace')
             return uid if uid.replace('.', '').isdigit() else ''
         place += length
@@ -128,11 +143,13 @@ class Elements:
         self._data_set = data_set
 
     @classmethod
-    def read(cls, content: bytes, tags: Iterable[int], *, with_pixels: bool = True) -> 'Elements':
+    def read(cls, content: bytes | BinaryIO, tags: Iterable[int], *, with_pixels: bool = True
+             ) -> 'Elements':
         """Return the elements with these tags; all others are passed over.
 
         Args:
-            content: The file.
+            content: The file, or a stream at its beginning, of which pixels that are not asked for
+                are not read.
             tags: Numbers, such as 0x00280010 for (0028,0010).
             with_pixels: Whether to read on to elements of pixels and behind.
 
@@ -140,13 +157,15 @@ class Elements:
             ValueError: pydicom is missing, or cannot follow the elements; or they are deflated.
         """
         pydicom = import_pydicom()
+        stream = io.BytesIO(content) if isinstance(content, bytes) else content
         try:
-            if read_transfer_syntax(content) == DEFLATED:  # inflated without a limit
+            head = stream.read(META_BYTES)
+            stream.seek(0)
+            if read_transfer_syntax(head) == DEFLATED:  # inflated without a limit
                 raise UnsupportedImageError('a DICOM of the transfer syntax deflated, which is not '
                                             'read; convert it, for example by dcmconv of dcmtk')
             with silence():
-                return cls(pydicom.dcmread(io.BytesIO(content), force=True,
-                                           stop_before_pixels=not with_pixels,
+                return cls(pydicom.dcmread(stream, force=True, stop_before_pixels=not with_pixels,
                                            specific_tags=list(tags)))
         except UnsupportedImageError:
             raise
@@ -218,6 +237,36 @@ class Elements:
             raise DamagedImageError(f'DICOM: ({tag >> 16:04x},{tag & 0xffff:04x}) is missing')
         return values[0] if values else int(default or 0)
 
+    def long_words(self, tag: int, signed: bool = False) -> list[int]:
+        """Return 32-bit whole numbers: UL, or SL with a sign."""
+        return [int(value) for value in self._unpack(tag, 'i' if signed else 'I')]
+
+    def floats(self, tag: int) -> list[float]:
+        """Return 32-bit floating-point numbers (FL), not finite ones as they are."""
+        return self._unpack(tag, 'f')
+
+    def _unpack(self, tag: int, code: str) -> list[float]:
+        value = self.bytes(tag)
+        if len(value) % 4:
+            raise DamagedImageError(f'DICOM: ({tag >> 16:04x},{tag & 0xffff:04x}) is cut short')
+        order = '<' if not value or self.is_little_endian(tag) else '>'
+        return list(struct.unpack(f'{order}{len(value) // 4}{code}', value))
+
+    def characters(self, tag: int) -> str:
+        """Return a text in the file's character set, '' where there is none.
+
+        Raises:
+            ValueError: Its bytes are none of that set.
+        """
+        if tag not in self._data_set:
+            return ''
+        try:
+            with silence():
+                value = self._data_set[tag].value
+        except Exception as error:  # as above
+            raise DamagedImageError(f'DICOM: a text ends in {type(error).__name__}') from None
+        return '' if value is None else str(value).strip(' \0')
+
     def kind(self, tag: int) -> str:
         """Return the value representation that the file states, '' where it does not."""
         return str(self._data_set.get_item(tag).VR or '') if tag in self._data_set else ''
@@ -234,6 +283,10 @@ class Elements:
         """
         if tag not in self._data_set:
             return []
+        raw = self._data_set.get_item(tag)
+        length = getattr(raw, 'length', UNDEFINED)  # pydicom takes what is left of a cut sequence
+        if length not in (UNDEFINED, len(raw.value or b'')):
+            raise DamagedImageError('DICOM: a sequence is cut short')
         try:
             with silence():
                 return [Elements(item) for item in self._data_set[tag].value or ()]

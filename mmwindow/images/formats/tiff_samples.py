@@ -12,6 +12,7 @@ from mmwindow.images.formats.packages import import_decoder
 UNCOMPRESSED, LZW, DEFLATE, OLD_DEFLATE, PACK_BITS = 1, 5, 8, 32946, 32773
 BLOCK = 2 ** 20  # samples of odd depths that are unpacked at a time
 MAX_PADDING = 2 ** 24  # pixels that tiles may have beyond four times those of the image
+STRIP_PADDING = 16  # bytes that a strip may have beyond its rows
 
 
 class Layout(NamedTuple):
@@ -79,6 +80,8 @@ def _read_plane(chunks: list[bytes], height: int, width: int, layout: Layout) ->
     if not layout.is_tiled:  # the last strip has what is left
         num_rows[-1] = height - layout.rows * (len(chunks) - 1)
     if layout.compression in (LZW, PACK_BITS):
+        for chunk in chunks:
+            _check_surplus(chunk, layout.rows * row_bytes, layout.compression)
         stored = decompress_with_libtiff(chunks, sum(num_rows), row_bytes, layout.rows,
                                           layout.compression)
     else:
@@ -106,9 +109,27 @@ def _decompress(chunk: bytes, num_bytes: int, max_bytes: int, compression: int) 
             raise DamagedImageError(f'TIFF: {error}') from error
         if not stream.eof or len(chunk) > max_bytes:
             raise DamagedImageError('TIFF: a strip is of another size than announced')
+    if len(chunk) > max_bytes + STRIP_PADDING:
+        raise DamagedImageError(f'TIFF: {len(chunk)} bytes in a strip, of which width, rows and bits '
+                                f'of a sample explain {max_bytes}')
     if len(chunk) < num_bytes:
         raise DamagedImageError(f'TIFF: {len(chunk)} of {num_bytes} bytes in a strip')
     return chunk[:num_bytes]
+
+
+def _check_surplus(chunk: bytes, num_bytes: int, compression: int) -> None:
+    """Check that a strip is not longer than its rows become when they cannot be compressed.
+
+    libtiff stops where it has the bytes it was asked for: a file of 8 bits whose tag of the bits is
+    missing would be read as one of 1 bit. LZW writes at most 12 bits for a byte, PackBits two bytes.
+
+    Raises:
+        ValueError: It is longer.
+    """
+    limit = (num_bytes * 3 + 1) // 2 if compression == LZW else 2 * num_bytes
+    if len(chunk) > limit + STRIP_PADDING:
+        raise DamagedImageError(f'TIFF: {len(chunk)} bytes in a strip, of which width, rows and bits '
+                                f'of a sample explain {limit}')
 
 
 def decompress_with_libtiff(chunks: list[bytes], num_rows: int, row_bytes: int, strip_rows: int,

@@ -94,7 +94,8 @@ def _read_page(content: bytes, order: str, is_big: bool, place: int, numbers: se
         num_bytes = num * struct.calcsize(CODES[kind])
         if num_bytes > num_inline:
             start, = struct.unpack_from(f'{order}{pointer}', content, start)
-        if start + num_bytes > len(content) or num > MAX_VALUES:
+        # Of no value, a tag would have its usual one, such as one bit.
+        if start + num_bytes > len(content) or not 0 < num <= MAX_VALUES:
             raise DamagedImageError(f'TIFF: {num} values of the tag {tag}')
         values[tag] = struct.unpack_from(f'{order}{num}{CODES[kind]}', content, start)
     following, = struct.unpack_from(f'{order}{pointer}', content, place + count * size)

@@ -2,10 +2,12 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmdet.registry import TRANSFORMS
 from mmengine.registry import init_default_scope
 
 from mmwindow.datasets.transforms import LoadRadiograph
+from mmwindow.datasets.transforms.load_radiograph import LoadFitted, fuse_loading
 from mmwindow.images.decode import ImageSettings, read_image
 
 
@@ -57,3 +59,115 @@ def test_the_limit_of_pixels_reaches_the_decoder(tmp_path):
             else dict(max_pixels=15)
         with pytest.raises(ValueError, match='more than the limit of 15; raise max_pixels'):
             load(tmp_path / 'a.png', {**step, **args})
+
+
+def pipeline(input_size, cache, bit_depth=None, before=()):
+    """Return the steps of a training of single steps, built."""
+    init_default_scope('mmdet')
+    return [TRANSFORMS.build(step) for step in (
+        dict(type='LoadImageFromFile', backend_args=dict(
+            backend='radiograph', bit_depth=bit_depth, cache=cache)),
+        *before,
+        dict(type='LoadAnnotations', with_bbox=True, box_type='point'),
+        dict(type='ResizeToInput', input_size=input_size),
+        dict(type='RandomFlip', prob=1.), dict(type='PadToInput', divisor=1),
+        dict(type='PackPointInputs', meta_keys=META))]
+
+
+META = ('img_path', 'ori_shape', 'img_shape', 'scale_factor', 'input_size', 'flip')
+
+
+def run(steps, path, height=30, width=41):
+    results = dict(img_path=str(path), height=height, width=width, instances=[
+        dict(bbox=[3.5, 20.25], bbox_label=0, ignore_flag=0)])
+    for step in steps:
+        results = step.transform(results)
+    sample = results['data_samples']
+    return results['inputs'], sample.gt_instances.bboxes.tensor, sample.metainfo
+
+
+@pytest.mark.parametrize('input_size', [16, (64, 80), (30, 41), (20, 90)])
+@pytest.mark.parametrize('name, dtype, shape, bit_depth', [
+    ('a.png', np.uint8, (30, 41), None), ('a.jpg', np.uint8, (30, 41, 3), None),
+    ('a.png', np.uint16, (30, 41), 12), ('a.tif', np.uint16, (30, 41, 3), 16)])
+def test_the_network_sees_the_same_with_and_without_the_cache(
+        tmp_path, name, dtype, shape, bit_depth, input_size):
+    """Bit for bit: single steps, one step without cache, with it, and from it; points too."""
+    path = tmp_path / name
+    top = 2 ** (bit_depth or 8)
+    cv2.imwrite(str(path), np.random.default_rng(1).integers(0, top, shape).astype(dtype))
+    expected = run(pipeline(input_size, False, bit_depth), path)
+    for cache in (False, str(tmp_path / 'cache'), str(tmp_path / 'cache')):
+        steps, reader = fuse_loading(pipeline(input_size, cache, bit_depth))
+        assert isinstance(steps[0], LoadFitted)
+        inputs, points, meta = run(steps, path)
+        assert torch.equal(inputs, expected[0]) and torch.equal(points, expected[1])
+        assert meta == expected[2] and meta['ori_shape'] == (30, 41)
+    assert reader.cache.num_found == 1 and reader.cache.num_kept == 0
+    with pytest.raises(ValueError, match='41 x 30 .* the point file says 41 x 31'):
+        run(steps, path, height=31)
+
+
+def test_a_loader_that_cannot_use_the_cache_stays_or_says_so(tmp_path):
+    other = dict(type='RandomIntensity')
+    steps = pipeline(16, None, before=[other])
+    assert fuse_loading(steps) == (steps, None)
+    with pytest.raises(ValueError, match='cache is True, but .* ResizeToInput has to follow'):
+        fuse_loading(pipeline(16, True, before=[other]))
+    for loader in (dict(type='LoadImageFromFile', to_float32=True,
+                        backend_args=dict(backend='radiograph')), dict(type='LoadImageFromFile')):
+        steps = [TRANSFORMS.build(loader), *pipeline(16, None)[1:]]
+        assert fuse_loading(steps) == (steps, None)
+    assert fuse_loading([]) == ([], None)
+    for step in (dict(type='LoadRadiograph', cache=3), dict(
+            type='LoadImageFromFile', backend_args=dict(backend='radiograph', cache=''))):
+        with pytest.raises(ValueError, match='cache is'):
+            load(tmp_path / 'a.png', step)
+
+
+def test_the_cache_serves_files_that_lie_elsewhere(tmp_path):
+    path = tmp_path / 'a.png'
+    cv2.imwrite(str(path), np.random.default_rng(1).integers(0, 256, (30, 41)).astype(np.uint8))
+    expected = run(pipeline(16, False), path)
+    step = dict(type='LoadRadiograph', backend_args=dict(backend='local'),
+                cache=str(tmp_path / 'cache'))
+    for _ in range(2):
+        steps, reader = fuse_loading([TRANSFORMS.build(step), *pipeline(16, None)[1:]])
+        assert torch.equal(run(steps, path)[0], expected[0])
+    assert reader.cache.num_found == 1
+
+
+def test_a_data_set_trains_on_equal_samples_and_decodes_once(own_tiny_dataset, tmp_path, monkeypatch):
+    """The check before training fills the cache; the second building decodes nothing."""
+    from mmdet.registry import DATASETS
+
+    from mmwindow.images import cache as cache_module
+    from mmwindow.images import file_check, fitted_reader
+    monkeypatch.setattr(cache_module, 'SETTLED', -1.)
+
+    def build(cache):
+        init_default_scope('mmdet')
+        return DATASETS.build(dict(
+            type='CocoPointDataset', data_root=str(own_tiny_dataset), data_prefix=dict(img='images/'),
+            ann_file='annotations/train.json', pipeline=[
+                dict(type='LoadImageFromFile', backend_args=dict(backend='radiograph', cache=cache)),
+                dict(type='LoadAnnotations', with_bbox=True, box_type='point'),
+                dict(type='ResizeToInput', input_size=64), dict(type='PadToInput'),
+                dict(type='PackPointInputs')]))
+
+    def samples(dataset):
+        return [(sample['inputs'], sample['data_samples'].gt_instances.bboxes.tensor,
+                 sample['data_samples'].ori_points) for sample in dataset]
+
+    expected = samples(build(False))
+    place = str(tmp_path / 'cache')
+    decode = file_check.decode_image
+    decoded = []
+    for module in (file_check, fitted_reader):
+        monkeypatch.setattr(module, 'decode_image',
+                            lambda *args: decoded.append(args[3]) or decode(*args))
+    for _ in range(2):
+        for ours, theirs in zip(samples(build(place)), expected, strict=True):
+            assert torch.equal(ours[0], theirs[0]) and torch.equal(ours[1], theirs[1])
+            assert ours[2] == theirs[2]
+        assert len(decoded) == len(set(decoded)) == 6
