@@ -8,6 +8,7 @@ import numpy as np
 
 from mmwindow.annotations.point_file import read_point_file
 from mmwindow.annotations.records import ImageRecord
+from mmwindow.apis.annotation_files import images_folder
 from mmwindow.apis.model_places import find_model
 from mmwindow.apis.predictors import Predictor, UnreadImage, iterate_predictions, load_predictor
 from mmwindow.apis.thresholds import Findings, Thresholds, choose_thresholds, find_findings
@@ -82,7 +83,7 @@ def find_image_folder(point_file: Path, folder: str | Path | None, records: Sequ
     """Return the folder in which the images of a point file lie.
 
     Args:
-        point_file: Its folder, ``images`` in it, and ``images`` next to it are tried.
+        point_file: The folder that an import noted, its own, ``images`` in it and next to it are tried.
         folder: The user's; None to look.
         records: Of the images that are needed.
 
@@ -91,7 +92,7 @@ def find_image_folder(point_file: Path, folder: str | Path | None, records: Sequ
     """
     near = point_file.absolute().parent
     places = [Path(folder)] if folder is not None else [
-        near, near / 'images', near.parent / 'images', near.parent]
+        images_folder(point_file), near, near / 'images', near.parent / 'images', near.parent]
     for place in places:
         if all((place / record.file_name).is_file() for record in records):
             return place

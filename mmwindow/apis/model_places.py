@@ -24,6 +24,8 @@ class ModelPlace:
         checkpoint: The weights; None for an exported model.
         config: The config file; None where the checkpoint describes its model.
         run: The run folder; None where another thing was named.
+        is_config_given: Whether the user named the config; else the checkpoint's own description of
+            its model comes first.
     """
 
     name: str
@@ -31,6 +33,7 @@ class ModelPlace:
     checkpoint: Path | None = None
     config: Path | None = None
     run: Path | None = None
+    is_config_given: bool = False
 
 
 def find_zoo_model(name: str) -> ModelPlace:
@@ -71,53 +74,15 @@ def find_model(model: str | Path, checkpoint: str | Path | None = None,
         if looks_like_path or not name:
             raise ValueError(f'{shorten(name)}: there is no such model; {KINDS} is expected')
         return find_zoo_model(name)
-    if path.is_dir():
-        return _find_run(path, name, config)
-    if path.suffix.lower() in EXPORTED:
+    if path.suffix.lower() in EXPORTED and path.is_file():
         if config is not None or checkpoint is not None:
             raise ValueError(f'{shorten(name)}: an exported model holds all that it needs; leave '
                              'config and checkpoint out')
         return ModelPlace(name, exported=path)
-    if path.suffix in CONFIGS:
-        return _find_pair(path, name, checkpoint, config)
-    if checkpoint is not None:
-        raise ValueError(f'{shorten(name)}: two checkpoints came; one is expected')
-    return ModelPlace(name, checkpoint=path, config=None if config is None else Path(config))
-
-
-def _find_pair(path: Path, name: str, checkpoint: str | Path | None, config: str | Path | None
-               ) -> ModelPlace:
-    """Return the place of a config and its checkpoint."""
-    if config is not None:
-        raise ValueError(f'{shorten(name)}: two configs came; one is expected')
-    if checkpoint is None:
-        raise ValueError(f'{shorten(name)}: a config has no weights; name the checkpoint after it, '
-                         'such as CONFIG CHECKPOINT IMAGE')
-    if str(checkpoint) == 'best':
-        from mmwindow.apis.config import load_config
-        from mmwindow.engine.checkpoint import find_best_checkpoint
-        checkpoint = find_best_checkpoint(Path(load_config(path).work_dir))
-    return ModelPlace(name, checkpoint=Path(checkpoint), config=path)
-
-
-def _find_run(folder: Path, name: str, config: str | Path | None) -> ModelPlace:
-    """Return the place of a training's best checkpoint.
-
-    Raises:
-        ValueError: The folder holds none.
-    """
-    from mmwindow.engine.checkpoint import find_best_checkpoint
-    if (folder / 'training').is_dir() and not list(folder.glob('*.pth')):
-        folder = folder / 'training'  # of "mmwindow folds": one of its runs
-    try:
-        checkpoint = find_best_checkpoint(folder)
-    except ValueError as error:
-        if 'there is no best_' not in str(error):
-            raise
-        raise ValueError(f'{shorten(name)}: no run folder, it holds no best checkpoint '
-                         '(best_*.pth); has the training been validated?') from error
-    return ModelPlace(name, checkpoint=checkpoint, config=None if config is None else Path(config),
-                      run=folder)
+    from mmwindow.apis.model_files import find_model as find_files  # it imports torch
+    files = find_files(model, checkpoint, config)
+    return ModelPlace(name, checkpoint=files.checkpoint, config=files.config, run=files.folder,
+                      is_config_given=config is not None or checkpoint is not None)
 
 
 def find_run_config(folder: Path) -> Path | None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmwindow.images.dicom_tags import is_dicom_image
+from mmwindow.images.dicom_tags import is_dicom_image, read_sop_class
 from mmwindow.utils.messages import shorten
 
 IMAGE_ENDINGS = ('.bmp', '.dcm', '.jpeg', '.jpg', '.pgm', '.png', '.tif', '.tiff', '.webp')
@@ -72,13 +72,20 @@ def _images_of(folder: Path, recursive: bool, without: Path | None) -> Iterator[
     for path in sorted(folder.rglob('*') if recursive else folder.iterdir()):
         if left_out is not None and left_out in path.resolve().parents:
             continue
-        if path.is_file() and (path.suffix.lower() in IMAGE_ENDINGS or is_dicom_image(path)):
+        if path.is_file() and is_image_name(path):
             num += 1
             yield InputImage(str(path), path, path.relative_to(folder).as_posix())
     if not num:
         below = '' if recursive else ' (folders within it are read with --recursive)'
         raise ValueError(f'{shorten(str(folder))}: no images in this folder{below}; expected are '
                          f'files that end in {", ".join(IMAGE_ENDINGS)}, or DICOM files of any name')
+
+
+def is_image_name(path: Path) -> bool:
+    """Tell whether a file of a folder is to be read: by its ending, or as DICOM; reports are not."""
+    if path.suffix.lower() not in IMAGE_ENDINGS:
+        return is_dicom_image(path)
+    return path.suffix.lower() != '.dcm' or read_sop_class(path) is None or is_dicom_image(path)
 
 
 def list_images(inputs: ImageSource | Iterable[ImageSource]) -> Iterator[tuple[str, ImageSource]]:
