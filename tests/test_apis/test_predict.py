@@ -2,6 +2,7 @@
 import csv
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -62,6 +63,9 @@ def test_predictions_evaluate_to_the_numbers_of_a_test(system, tta, tiny_model, 
     assert expected.keys() <= ours.keys() and len(expected) > 5
     for name, value in expected.items():
         assert ours[name] == pytest.approx(value, abs=1e-12), name
+    # Not by chance: the images' scores are far apart, next to what rounding changes.
+    scores = np.sort([float(row['score']) for row in read_table(tmp_path / 'out' / 'images.csv')])
+    assert np.diff(scores).min() > 1e-5
 
 
 def test_the_files_say_what_was_found(tiny_model, tiny_dataset, tmp_path):
@@ -309,3 +313,55 @@ def test_help_and_a_missing_model_load_no_torch(tmp_path):
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=tmp_path,
                           env={**os.environ, 'PYTHONPATH': str(ROOT)}, check=True)
     assert done.stdout.splitlines()[-1] == '[]', done.stdout + done.stderr
+
+
+def test_dicom_images_become_dicom_objects(tiny_model, tmp_path):
+    """With --dicom: objects of DICOM images; others and those without identifiers are listed."""
+    pydicom = pytest.importorskip('pydicom', reason='pydicom is not installed')
+    pytest.importorskip('highdicom', reason='highdicom is not installed')
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 255, (80, 64)).astype(np.uint8)
+    folder = tmp_path / 'in'
+    folder.mkdir()
+    dataset = pydicom.Dataset()
+    for name, value in dict(
+            StudyInstanceUID='1.2.3', SeriesInstanceUID='1.2.3.4', SOPInstanceUID='1.2.3.4.5',
+            SOPClassUID='1.2.840.10008.5.1.4.1.1.1', Modality='CR', Laterality='R', PatientID='P1',
+            Rows=80, Columns=64, SamplesPerPixel=1, PhotometricInterpretation='MONOCHROME2',
+            BitsAllocated=8, BitsStored=8, HighBit=7, PixelRepresentation=0,
+            PixelData=pixels.tobytes()).items():
+        setattr(dataset, name, value)
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    dataset.save_as(folder / 'IM1', enforce_file_format=True)
+    dataset.StudyInstanceUID = ''
+    dataset.save_as(folder / 'IM2', enforce_file_format=True)
+    Image.fromarray(pixels).save(folder / 'a.png')
+    model = tiny_model('windowloss/wl_kld')
+    result = predict(model.folder, folder, tmp_path / 'out', replace(
+        BARE, threshold=0., dicom=('sr', 'gsps', 'sc')))
+    assert result.num_images == 3 and result.num_dicom == 3 and len(result.failed) == 2
+    reasons = {Path(row['file']).name: row['reason'] for row in read_table(tmp_path / 'out/failed.csv')}
+    assert 'no StudyInstanceUID' in reasons['IM2'] and 'no DICOM file' in reasons['a.png']
+    report, state, capture = (pydicom.dcmread(tmp_path / 'out' / 'dicom' / f'IM1_{kind}.dcm')
+                              for kind in ('sr', 'gsps', 'sc'))
+    assert {each.StudyInstanceUID for each in (report, state, capture)} == {'1.2.3'}
+    finding, = (row for row in read_table(tmp_path / 'out' / 'findings.csv')
+                if row['file'].endswith('IM1'))
+
+    def graphics(item):
+        for child in item.get('ContentSequence', ()):
+            yield from ([list(child.GraphicData)] if child.ValueType == 'SCOORD' else ())
+            yield from graphics(child)
+
+    assert np.allclose(list(graphics(report)),
+                       [[float(finding[key]) for key in ('peak_x', 'peak_y')]], atol=.01)
+    box = [float(finding[key]) for key in ('x1', 'y1', 'x2', 'y2')]
+    line = np.reshape(state.GraphicAnnotationSequence[0].GraphicObjectSequence[0].GraphicData, (-1, 2))
+    assert np.allclose([*line.min(axis=0), *line.max(axis=0)], box, atol=.01) and box == [0, 0, 64, 80]
+    assert capture.BurnedInAnnotation == 'YES'
+    # Reports among images are no images; named by itself, one is told apart.
+    shutil.copy(tmp_path / 'out' / 'dicom' / 'IM1_sr.dcm', folder / 'report.dcm')
+    assert predict(model.folder, folder, tmp_path / 'again', BARE).num_images == 3
+    with pytest.raises(ValueError, match='report.dcm: .*without pixels'):
+        predict(model.folder, folder / 'report.dcm', tmp_path / 'again', BARE)
