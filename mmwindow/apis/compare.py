@@ -83,7 +83,7 @@ def find_image_folder(point_file: Path, folder: str | Path | None, records: Sequ
     """Return the folder in which the images of a point file lie.
 
     Args:
-        point_file: The folder that an import noted, its own, ``images`` in it and next to it are tried.
+        point_file: The folder that an import noted, its own, ``images`` in it or next to it.
         folder: The user's; None to look.
         records: Of the images that are needed.
 
@@ -193,8 +193,8 @@ def check_classes(predictor: Predictor, classes: Sequence[str], name: str) -> No
         ValueError: It finds others.
     """
     if sorted(predictor.classes) != sorted(classes):
-        raise ValueError(f'{shorten(name)}: the model finds {name_some(predictor.classes)}, the points '
-                         f'are of {name_some(list(classes))}')
+        raise ValueError(f'{shorten(name)}: the model finds {name_some(predictor.classes)}, the '
+                         f'points are of {name_some(list(classes))}')
 
 
 def make_cell(record: ImageRecord, pixels: np.ndarray, prediction: ImagePrediction,

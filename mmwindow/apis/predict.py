@@ -1,4 +1,4 @@
-"""Predicting images with a trained model, and writing what was found (no torch until it is needed)."""
+"""Predicting images with a trained model, and writing what was found (torch only where needed)."""
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -161,7 +161,8 @@ def drop_repeated(images: Iterable[InputImage]) -> list[InputImage]:
     """Return images without those that several inputs name."""
     kept: dict[Any, InputImage] = {}
     for image in images:
-        key = image.name if not isinstance(image.source, str | Path) else Path(image.source).absolute()
+        is_path = isinstance(image.source, str | Path)
+        key = Path(image.name).absolute() if is_path else image.name
         kept.setdefault(key, image)
     return list(kept.values())
 
@@ -210,8 +211,8 @@ def make_dicom_writer(settings: PredictSettings, out: Path, model: str) -> Any:
     return DicomWriter(out, settings.dicom, settings.dicom_marks, Path(model).name)
 
 
-def write_dicom(writer: Any, done: PredictedImage, found: Findings, name: str, result: PredictResult,
-                outputs: PredictionOutputs) -> None:
+def write_dicom(writer: Any, done: PredictedImage, found: Findings, name: str,
+                result: PredictResult, outputs: PredictionOutputs) -> None:
     """Write the DICOM objects of an image; one that has none is noted."""
     try:
         result.num_dicom += writer.write(done, found, result.thresholds, name)

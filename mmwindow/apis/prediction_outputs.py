@@ -43,7 +43,8 @@ class OutputNames:
         """Return the name, without a suffix, of what belongs to an image."""
         path = Path(file_name)
         stem = path.stem if path.suffix.lower().lstrip('.').isalpha() else path.name
-        first = '_'.join([part for part in path.parent.parts if part not in ('/', '..', '.')] + [stem])
+        folders = [part for part in path.parent.parts if part not in ('/', '..', '.')]
+        first = '_'.join([*folders, stem])
         first = first[-180:] or 'image'
         number, name = 1, first
         while name.lower() in self._taken:  # some file systems do not tell cases apart
@@ -140,14 +141,15 @@ class PredictionOutputs:
         if self._writer is None:
             self._plain.append(dict(
                 file_name=file_name, height=height, width=width,
-                image_scores=[float(score) for score in prediction.image_scores], findings=findings))
+                image_scores=[float(score) for score in prediction.image_scores],
+                findings=findings))
         else:
             arrays: dict[str, Any] = dict(maps=prediction.heatmap) if (
                 prediction.heatmap is not None) else dict(
                     boxes=prediction.boxes, scores=prediction.scores, labels=prediction.labels)
             self._writer.add(Prediction(
-                Path(file_name).stem, image_scores=prediction.image_scores, height=height, width=width,
-                **arrays), file_name, findings=findings)
+                Path(file_name).stem, image_scores=prediction.image_scores, height=height,
+                width=width, **arrays), file_name, findings=findings)
         if self.with_overlays:
             write_overlay(self.out / OVERLAYS / f'{name}.jpg', predicted, found)
         return name

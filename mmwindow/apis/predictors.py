@@ -11,8 +11,9 @@ from mmwindow.images.sources import InputImage
 from mmwindow.structures.image_prediction import ImagePrediction
 from mmwindow.utils.operating_points import ModelOperatingPoints
 
-# What messages of the reader of images say about configs, and the same as options here.
-OPTIONS = (('--cfg-options max_pixels=', '--max-pixels '), ('--cfg-options bit_depth=', '--bit-depth '),
+# What messages of the reader of images say about configs, and the same as options.
+OPTIONS = (('--cfg-options max_pixels=', '--max-pixels '),
+           ('--cfg-options bit_depth=', '--bit-depth '),
            ('; check data_root and data_prefix.img in the config', '; check the path'))
 
 
@@ -118,8 +119,8 @@ def load_predictor(place: ModelPlace, tta: bool = False, device: str | None = No
     if place.exported is not None:
         for name, value in (('--tta', tta), ('--device', device), ('--cfg-options', cfg_options)):
             if value:
-                raise ValueError(f'{name}: an exported model has none; give the checkpoint that it was '
-                                 'exported from')
+                raise ValueError(f'{name}: an exported model has none; give the checkpoint that it '
+                                 'was exported from')
         return RuntimePredictor(place)
     from mmwindow.apis.inference import PointInferencer
     assert place.checkpoint is not None

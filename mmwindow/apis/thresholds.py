@@ -64,7 +64,8 @@ class Thresholds:
             lines.append(f'{numbers} ({origin})')
         if len(set(lines)) == 1:
             return lines[:1]
-        return [f'{shorten(name, 60)}: {line}' for name, line in zip(self.classes, lines, strict=True)]
+        return [f'{shorten(name, 60)}: {line}'
+                for name, line in zip(self.classes, lines, strict=True)]
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the thresholds as JSON data, an entry a class."""

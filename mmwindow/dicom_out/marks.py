@@ -73,7 +73,8 @@ def code_value(name: str) -> str:
     ('FRACTURE_O_e1c0f', 'BRUCH')
     """
     import hashlib
-    plain = ''.join(letter if letter.isascii() and letter.isalnum() else '_' for letter in name.upper())
+    plain = ''.join(letter if letter.isascii() and letter.isalnum() else '_'
+                    for letter in name.upper())
     if len(plain) <= 16 and plain == name.upper() and plain:
         return plain
     return f'{plain[:10]}_{hashlib.sha256(name.encode()).hexdigest()[:5]}'

@@ -1,8 +1,8 @@
 """Structured reports: TID 1500 with the findings' coordinates (PS3.16), never complete nor verified.
 
-Coordinates (SCOORD) count columns and rows from the outer corner of the first pixel (PS3.3, C.18.6), as
-ours do. Each finding is one region: a point, or its box as a closed line; two regions of one finding
-would be two findings to a reader.
+Coordinates (SCOORD) count columns and rows from the outer corner of the first pixel (PS3.3, C.18.6),
+as ours do. Each finding is one region: a point, or its box as a closed line; two regions of one
+finding would be two findings to a reader.
 """
 from typing import Any
 

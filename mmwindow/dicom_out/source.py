@@ -73,7 +73,7 @@ def complete_source(source: Any, name: str) -> Any:
             raise ValueError(f'{name}: its {keyword} is no identifier of DICOM (digits and dots, at '
                              f'most {MAX_UID})')
     completed = copy.deepcopy(source)
-    completed.SpecificCharacterSet = 'ISO_IR 192'  # UTF-8 holds every name, of patients and of classes
+    completed.SpecificCharacterSet = 'ISO_IR 192'  # UTF-8, for names of any patient and class
     for keyword in MAY_BE_EMPTY:
         if keyword not in completed:
             setattr(completed, keyword, '')

@@ -116,8 +116,8 @@ def save_comparison(systems: Sequence[str], rows: Sequence[Sequence[Sequence[Exa
         ImportError: matplotlib is not installed.
     """
     if not rows or not systems:
-        raise ValueError(f'{len(rows)} images and {len(systems)} systems are to be compared; at least '
-                         'one of each is expected')
+        raise ValueError(f'{len(rows)} images and {len(systems)} systems are to be compared; at '
+                         'least one of each is expected')
     for row in rows:
         if len(row) != len(systems):
             raise ValueError(f'a row has {len(row)} cells, there are {len(systems)} systems')

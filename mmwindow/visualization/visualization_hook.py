@@ -31,8 +31,8 @@ class PointVisualizationHook(DetVisualizationHook):
 
     At each validation of a training some images are painted with map, points and findings, always the
     same ones, and the ROC and FROC curves are drawn; both go to every backend of the visualizer
-    (``visualizer.vis_backends``), such as TensorBoard. Their number, not that of the data set, is what
-    this costs: six images of 3 megapixels take about 2 s a validation.
+    (``visualizer.vis_backends``), such as TensorBoard. Their number, not that of the data set, is
+    what this costs.
 
     Args:
         num_images: Of validation that are painted, the first ones of the data set: two of three with
@@ -53,12 +53,12 @@ class PointVisualizationHook(DetVisualizationHook):
         super().__init__(*args, **kwargs)
         if num_images != 'auto' and (isinstance(num_images, bool) or not isinstance(num_images, int)
                                      or num_images < 0):
-            raise ValueError(f"PointVisualizationHook: num_images is {shorten(num_images)}; 'auto' or a "
-                             'whole number of at least 0 is expected')
+            raise ValueError(f"PointVisualizationHook: num_images is {shorten(num_images)}; 'auto' "
+                             'or a whole number of at least 0 is expected')
         if isinstance(watch_interval, bool) or not isinstance(watch_interval, int) or (
                 watch_interval < 1):
-            raise ValueError(f'PointVisualizationHook: watch_interval is {shorten(watch_interval)}; a '
-                             'whole number of at least 1 is expected')
+            raise ValueError(f'PointVisualizationHook: watch_interval is {shorten(watch_interval)}; '
+                             'a whole number of at least 1 is expected')
         self.num_images, self.watch_interval = num_images, watch_interval
         self.watched: list[str] = []  # images that every validation paints
         self._counts = {True: 0, False: 0}
@@ -163,7 +163,7 @@ def draw_curves(result: EvaluationResult) -> dict[str, np.ndarray]:
     """Return the curves of a validation as pictures ``(H, W, 3)`` RGB uint8, by name.
 
     Args:
-        result: With the events; a class without a point has no FROC, one of images of one kind no ROC.
+        result: A class without a point has no FROC, one of images of one kind no ROC.
     """
     froc = {name: entry.froc for name, entry in result.classes.items() if entry.froc.num_points}
     roc = {name: entry.roc for name, entry in result.classes.items() if entry.roc is not None}

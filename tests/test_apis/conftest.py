@@ -20,7 +20,7 @@ class TinyModel(NamedTuple):
 
 @pytest.fixture(scope='session')
 def tiny_model(tiny_dataset, tmp_path_factory):
-    """Return a function from a system, such as 'windowloss/wl_kld', to its tiny trained-like model."""
+    """Return a function from a system, such as 'windowloss/wl_kld', to its tiny model."""
     import torch
     from mmdet.registry import MODELS
     from mmengine.registry import init_default_scope

@@ -110,7 +110,7 @@ def walk(item):
 @pytest.mark.parametrize('kind', ['sr', 'gsps'])
 @pytest.mark.parametrize('marks', ['points', 'boxes'])
 def test_coordinates_come_back_through_the_importer(kind, marks, image, tmp_path):
-    """By our own importers of reports and presentation states, which were written from the standard."""
+    """By our own importers of reports and presentation states."""
     write(make(kind, read_source(image), found(*MARKS), marks=marks), tmp_path / 'object.dcm')
     import_annotations(tmp_path / 'object.dcm', tmp_path / 'out', image.parent, ImportOptions(
         label_attribute='layer') if kind == 'gsps' else ImportOptions())

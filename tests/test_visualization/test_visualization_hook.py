@@ -138,6 +138,6 @@ def test_tensorboard_gets_the_images_and_the_curves(tmp_path, samples):
     events = EventAccumulator(str(next(tmp_path.rglob('events.*')).parent))
     events.Reload()
     assert sorted(events.Tags()['images']) == sorted([
-        *(f'val_{number}_image_{number}' for number in (0, 1, 2, 3)), 'val_4_image_4', 'val_5_image_6',
-        'val_froc', 'val_roc'])
+        *(f'val_{number}_image_{number}' for number in range(5)), 'val_5_image_6', 'val_froc',
+        'val_roc'])
     assert [one.step for one in events.Images('val_froc')] == [1, 2]

@@ -46,6 +46,6 @@ def run(args: argparse.Namespace) -> None:
     for name, thresholds in result.thresholds.items():
         totals = [sum(outcome[name][key] for outcome in result.outcomes)
                   for key in ('num_found', 'num_points', 'num_false_positives')]
-        print(f'{name}: threshold {"; ".join(thresholds.describe())}: {totals[0]} of {totals[1]} points '
-              f'found, {totals[2]} false positives')
+        print(f'{name}: threshold {"; ".join(thresholds.describe())}: {totals[0]} of {totals[1]} '
+              f'points found, {totals[2]} false positives')
     print(f'{result.rule}\nfigure: {result.figure}')

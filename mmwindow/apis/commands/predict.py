@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add('model', metavar='MODEL', help='a run folder, a checkpoint, CONFIG CHECKPOINT, an exported '
         '.onnx file, or a name of the zoo')
-    add('inputs', metavar='INPUT', nargs='+', help='image files, DICOM among them, folders, or patterns '
-        "such as 'images/*.png'")
+    add('inputs', metavar='INPUT', nargs='+', help='image files, DICOM among them, folders, or '
+        "patterns such as 'images/*.png'")
     add('--out', required=True, metavar='DIR', help='folder for the results')
     add('--config', metavar='FILE', help='of a checkpoint that does not describe its model')
     add('--threshold', type=parse_score, metavar='SCORE',
@@ -82,8 +82,8 @@ def run(args: argparse.Namespace) -> None:
     if args.model.endswith(CONFIG_SUFFIXES):
         checkpoint = inputs.pop(0)
         if not inputs:
-            raise ValueError(f'{shorten(args.model)} {shorten(checkpoint)}: no image to predict came; '
-                             'CONFIG CHECKPOINT INPUT are expected')
+            raise ValueError(f'{shorten(args.model)} {shorten(checkpoint)}: no image to predict '
+                             'came; CONFIG CHECKPOINT INPUT are expected')
     result = predict(args.model, inputs, args.out, PredictSettings(
         threshold=args.threshold, batch_size=args.batch_size, tta=args.tta, recursive=args.recursive,
         maps=args.maps, overlays=args.overlays, dicom=tuple(dict.fromkeys(args.dicom)),

@@ -44,7 +44,8 @@ class PredictionWriter:
                  settings: Mapping[str, Any] | None = None) -> None:
         self.path = Path(path)
         if self.path.suffix != '.npz':
-            raise ValueError(f'{path}: the suffix is {self.path.suffix!r}; our predictions are an .npz')
+            raise ValueError(f'{path}: the suffix is {self.path.suffix!r}; our predictions are an '
+                             '.npz')
         self.classes, self.settings = list(classes), dict(settings or {})
         self.images: list[dict[str, Any]] = []
         self._boxes: dict[str, list[NDArray[Any]]] = {name: [] for name in BOX_ARRAYS}
@@ -128,7 +129,7 @@ def write_predictions(path: str | Path, predictions: Iterable[Prediction], class
 
 
 def is_description(path: str | Path) -> bool:
-    """Tell by its first bytes whether a JSON file describes predictions of ours, or findings alone."""
+    """Tell by its first bytes whether a JSON file describes predictions or findings of ours."""
     path = Path(path)
     if path.suffix.lower() != '.json' or not path.is_file():
         return False

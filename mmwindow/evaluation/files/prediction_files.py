@@ -100,8 +100,9 @@ def archive_path(path: Path) -> Path:
     """
     archive = path if path.suffix.lower() == '.npz' else path.with_suffix('.npz')
     if not archive.is_file() and path != archive:
-        raise ValueError(f'{path}: {archive.name} with its maps or boxes is not next to it, and findings '
-                         'at one threshold give no curve; predict without --no-maps, or copy both files')
+        raise ValueError(f'{path}: {archive.name} with its maps or boxes is not next to it, and '
+                         'findings at one threshold give no curve; predict without --no-maps, or '
+                         'copy both files')
     return archive
 
 
