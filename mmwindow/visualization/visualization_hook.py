@@ -47,6 +47,8 @@ class PointVisualizationHook(DetVisualizationHook):
     """
 
     test_out_dir: str | None
+    _is_training = _is_painting = False
+    _num_validations = 0
 
     def __init__(self, *args: Any, num_images: int | str = 'auto', watch_interval: int = 1,
                  **kwargs: Any) -> None:
@@ -62,8 +64,6 @@ class PointVisualizationHook(DetVisualizationHook):
         self.num_images, self.watch_interval = num_images, watch_interval
         self.watched: list[str] = []  # images that every validation paints
         self._counts = {True: 0, False: 0}
-        self._num_validations = 0
-        self._is_painting = self._is_training = False
 
     def before_train(self, runner: Runner) -> None:
         """Know that validations are those of a training."""
