@@ -194,9 +194,9 @@ def note_failure(result: PredictResult, failure: UnreadImage) -> None:
     """Keep a failure, and say the first ones on the screen."""
     result.failed.append(replace(failure, image=failure.image._replace(source='')))
     if len(result.failed) <= MAX_SHOWN:
-        ProgressDisplay().say(f'predict: not predicted: {failure.reason}')
+        ProgressDisplay().say(f'predict: {failure.reason}')
     elif len(result.failed) == MAX_SHOWN + 1:
-        print(f'predict: more images cannot be predicted; {FAILED} lists them', file=sys.stderr)
+        print(f'predict: there are more such images; {FAILED} lists them', file=sys.stderr)
 
 
 def make_dicom_writer(settings: PredictSettings, out: Path, model: str) -> Any:

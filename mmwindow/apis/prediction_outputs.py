@@ -193,7 +193,7 @@ def paint_prediction(predicted: PredictedImage, found: Findings, side: int = OVE
                               boxes=found.boxes * factor)
     size = max(painted.shape[:2]) / 1200
     for box, score, label in zip(found.boxes * factor, found.scores, found.labels, strict=True):
-        text = f'{score:.2f}'
+        text = f'{score:.3f}'
         if len(predicted.prediction.classes) > 1:
             text = f'{predicted.prediction.classes[label]} {text}'
         write_label(painted, text, (float(box[0]), float(box[1])), size)

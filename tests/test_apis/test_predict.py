@@ -9,6 +9,7 @@ import sys
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -207,7 +208,7 @@ def test_a_damaged_image_does_not_stop_the_others(tiny_model, tiny_dataset, tmp_
                   '--batch-size', '3', '--no-overlays'])
     assert caught.value.code == 1
     told = capsys.readouterr()
-    assert 'images     2' in told.out and f'not predicted: {folder / "b.png"}' in told.err
+    assert 'images     2' in told.out and f'predict: {folder / "b.png"}' in told.err
     row, = read_table(tmp_path / 'out' / 'failed.csv')
     assert row['file'] == str(folder / 'b.png') and 'b.png' in row['reason']
     assert [Path(row['file']).name for row in read_table(tmp_path / 'out' / 'images.csv')] == [
@@ -373,3 +374,40 @@ def test_dicom_images_become_dicom_objects(tiny_model, tmp_path):
     assert predict(model.folder, folder, tmp_path / 'again', BARE).num_images == 3
     with pytest.raises(ValueError, match='report.dcm: .*without pixels'):
         predict(model.folder, folder / 'report.dcm', tmp_path / 'again', BARE)
+
+
+def test_an_exported_model_goes_to_the_runtime(tiny_model, tiny_dataset, tmp_path, monkeypatch):
+    """Same files and thresholds; colours are rejected image by image; there is no --tta."""
+    model = tiny_model('windowloss/wl_kld')
+    inferencer = PointInferencer(model.checkpoint, device='cpu')
+
+    def run(arrays, batch_size):
+        assert batch_size == len(arrays) and all(array.ndim == 2 for array in arrays)
+        return list(inferencer.iterate(arrays, batch_size))
+
+    runtime = SimpleNamespace(predict=run, info=SimpleNamespace(
+        classes=('fracture',), operating_points=points_at(.25, .25).to_json(),
+        preprocessing=SimpleNamespace(bit_depth=None, max_pixels=10 ** 6)))
+    monkeypatch.setattr('mmwindow.runtime.load_model', lambda path: runtime)
+    (tmp_path / 'model.onnx').write_bytes(b'')
+    image = tiny_dataset / 'images' / 'test_0.png'
+    grey = cv2.imread(str(image))
+    assert (grey == grey[..., :1]).all()
+    cv2.imwrite(str(tmp_path / 'equal_channels.png'), grey)
+    grey[..., 0] //= 2
+    cv2.imwrite(str(tmp_path / 'blue.png'), grey)
+    result = predict(tmp_path / 'model.onnx', [
+        image, tmp_path / 'blue.png', tmp_path / 'equal_channels.png'], tmp_path / 'out',
+        replace(BARE, batch_size=3))
+    assert result.thresholds.images == (.25,) and result.num_images == 2
+    assert 'blue.png' in result.failed[0].reason and 'in colour' in result.failed[0].reason
+    rows = read_table(tmp_path / 'out' / 'images.csv')
+    assert [Path(row['file']).name for row in rows] == ['test_0.png', 'equal_channels.png']
+    torch_score = inferencer(image)[0].image_score
+    assert [float(row['score']) for row in rows] == pytest.approx([torch_score] * 2, abs=2e-6)
+    for settings, words in ((replace(BARE, tta=True), '--tta: an exported model has none'),
+                            (replace(BARE, device='cpu'), '--device')):
+        with pytest.raises(ValueError, match=words):
+            predict(tmp_path / 'model.onnx', image, tmp_path / 'out', settings)
+    with pytest.raises(ValueError, match='leave config and checkpoint out'):
+        predict(tmp_path / 'model.onnx', image, tmp_path / 'out', config=model.config)
