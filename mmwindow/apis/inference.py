@@ -19,7 +19,7 @@ from mmwindow.apis.config import load_config
 from mmwindow.apis.runner import quiet_mmengine
 from mmwindow.datasets.coco_point import image_settings
 from mmwindow.engine.head_watch import HeadWatch
-from mmwindow.engine.model_description import META_KEY, POINTS_KEY, read_description
+from mmwindow.engine.model_description import read_description, read_points
 from mmwindow.engine.safe_loading import load_own_checkpoint
 from mmwindow.engine.weights import check_weights, state_dict_of
 from mmwindow.images.colour import check_is_grey
@@ -30,8 +30,6 @@ from mmwindow.structures.image_prediction import (
     best_box_scores,
     box_middles,
 )
-from mmwindow.utils.messages import shorten
-from mmwindow.utils.operating_points import ModelOperatingPoints
 
 __all__ = ['ImagePrediction', 'PointInferencer', 'list_images']
 # Views of --tta for a model that comes without its config: in a package, or in a checkout.
@@ -84,7 +82,7 @@ class PointInferencer:
             self.model = MODELS.build(model)
             self.classes = fill_model(self.model.module if tta else self.model, plan.content,
                                       checkpoint or config, config)
-        self.operating_points = stored_points(plan.content, checkpoint or config)
+        self.operating_points = read_points(plan.content, checkpoint or config)
         self.watch = HeadWatch()
         self.model.to(device or ('cuda:0' if torch.cuda.is_available() else 'cpu')).eval()
 
@@ -207,19 +205,6 @@ def use_views(plan: ModelPlan) -> ModelPlan:
         views['transforms'][-1] = [plan.pipeline[-1]]  # pack as the model's own test does
         steps, merge = [*plan.pipeline[:-1], views], base.tta_model
     return plan._replace(pipeline=steps, model=ConfigDict(**merge, module=plan.model))
-
-
-def stored_points(content: dict[str, Any], checkpoint: str | Path) -> ModelOperatingPoints | None:
-    """Return the operating points that a checkpoint carries; None where it has none.
-
-    Raises:
-        ValueError: They are damaged, or of a newer format.
-    """
-    meta = content.get('meta')
-    described = meta.get(META_KEY) if isinstance(meta, dict) else None
-    points = described.get(POINTS_KEY) if isinstance(described, dict) else None
-    return None if points is None else ModelOperatingPoints.from_json(
-        points, f'checkpoint {shorten(str(checkpoint))}')
 
 
 def to_sample(name: str, image: GrayImage) -> dict[str, Any]:
