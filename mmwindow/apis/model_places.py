@@ -35,6 +35,16 @@ class ModelPlace:
     run: Path | None = None
     is_config_given: bool = False
 
+    @property
+    def label(self) -> str:
+        """A short name: of a run folder the last two parts of its path, else that of the file.
+
+        >>> ModelPlace('runs/wl_kld/training', run=Path('runs/wl_kld/training')).label
+        'wl_kld/training'
+        """
+        path = Path(self.name)
+        return '/'.join(path.absolute().parts[-2:]) if self.run is not None else path.stem
+
 
 def find_zoo_model(name: str) -> ModelPlace:
     """Return a model of the zoo inside the package.

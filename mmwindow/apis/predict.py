@@ -128,7 +128,7 @@ def predict(model: str | Path, inputs: ImageSource | Sequence[ImageSource], out:
     place, out = find_model(model, checkpoint, config), Path(out)
     check_output_folder(out, '--out')
     images = drop_repeated(find_images(inputs, settings.recursive, out))
-    dicom = make_dicom_writer(settings, out, place.name)
+    dicom = make_dicom_writer(settings, out, place.label)
     predictor = load_predictor(place, settings.tta, settings.device, settings.cfg_options)
     override_reading(predictor, settings)
     thresholds = choose_thresholds(predictor.classes, predictor.operating_points, settings.threshold)
@@ -208,7 +208,7 @@ def make_dicom_writer(settings: PredictSettings, out: Path, model: str) -> Any:
     if not settings.dicom:
         return None
     from mmwindow.apis.prediction_dicom import DicomWriter
-    return DicomWriter(out, settings.dicom, settings.dicom_marks, Path(model).name)
+    return DicomWriter(out, settings.dicom, settings.dicom_marks, model)
 
 
 def write_dicom(writer: Any, done: PredictedImage, found: Findings, name: str,

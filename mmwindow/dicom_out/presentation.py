@@ -45,6 +45,8 @@ def make_presentation(source: Any, found: FoundImage, marks: str = 'boxes') -> A
         ValueError: highdicom is missing, or the image has colours.
     """
     hd, pr = import_highdicom(), import_highdicom('.pr')
+    # A state replaces all grey levels of the image: which value is white, too (PS3.4, N.2.1).
+    shape = 'INVERSE' if source.get('PhotometricInterpretation') == 'MONOCHROME1' else 'IDENTITY'
     if source.get('SamplesPerPixel', 1) != 1:
         raise ValueError('a presentation state is of a grey image, and this one has colours')
     source.SamplesPerPixel = 1
@@ -62,6 +64,7 @@ def make_presentation(source: Any, found: FoundImage, marks: str = 'boxes') -> A
         manufacturer_model_name=PRODUCT, software_versions=found.version, device_serial_number='0',
         content_label=LABEL, content_description=DISCLAIMER, content_creator_name='mmwindow^predict',
         graphic_annotations=annotations, graphic_layers=list(layers.values()),
+        presentation_lut_transformation=hd.PresentationLUTTransformation(shape),
         series_description='mmwindow findings, not for clinical use')
     copy_side(source, state)
     return state

@@ -315,7 +315,7 @@ def test_help_and_a_missing_model_load_no_torch(tmp_path):
             'for arguments in (["predict", "--help"], ["predict", "x.onnx", "x.png", "--out", "o"],'
             ' ["predict", "nothing", "x.png", "--out", "o"]):\n'
             '    try:\n        cli.main(arguments)\n    except SystemExit:\n        pass\n'
-            'print(sorted({"torch", "mmengine", "mmdet"} & set(sys.modules)))')
+            'print(sorted({"torch", "mmengine", "mmdet", "scipy"} & set(sys.modules)))')
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=tmp_path,
                           env={**os.environ, 'PYTHONPATH': str(ROOT)}, check=True)
     assert done.stdout.splitlines()[-1] == '[]', done.stdout + done.stderr

@@ -44,13 +44,14 @@ def test_components_of_each_class_at_its_own_threshold():
     assert found.boxes.tolist() == [[10, 10, 40, 30]] and found.labels.tolist() == [0]
     assert found.peaks.tolist() == [[25, 15]] and found.scores.tolist() == [np.float32(.9)]
     both = find_findings(prediction, choose_thresholds(('a', 'b'), None, .45))
-    assert both.boxes.tolist() == [[10, 10, 40, 30], [70, 0, 80, 10]] and both.labels.tolist() == [0, 1]
+    assert both.boxes.tolist() == [[10, 10, 40, 30], [70, 0, 80, 10]]
+    assert both.labels.tolist() == [0, 1]
     with pytest.raises(ValueError, match='of the classes'):
         find_findings(prediction, choose_thresholds(('b', 'a')))
 
 
 def test_boxes_are_those_of_the_metrics_pictures_and_padding_holds_none():
-    """Against the function that pictures use, on random maps; what lies in the padding is left out."""
+    """Against the function that pictures use, on random maps; padding is left out."""
     generator = np.random.default_rng(0)
     for size in ((37, 81), (81, 37), (50, 50), (1, 1)):
         heatmap = generator.random((1, 16, 16))

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -190,11 +191,11 @@ def test_dciodvfy_finds_no_error(kind, image, tmp_path):
     assert errors == []
 
 
-def test_dcm2pnm_draws_a_presentation_state_of_a_real_radiograph(tmp_path):
-    """dcmtk applies the state to the image that it names; another image is rejected by it."""
+def test_a_presentation_state_of_a_real_radiograph(tmp_path):
+    """dcmtk reads it without a word; white stays white of an image whose lowest value is white."""
     path = Path(importlib.import_module('data_store').__file__).parent / 'data' / 'RG3_UNCR.dcm' if (
         importlib.util.find_spec('data_store')) else None
-    if path is None or not path.is_file() or shutil.which('dcmdump') is None:
+    if path is None or not path.is_file() or shutil.which('dcmpschk') is None:
         pytest.skip('pydicom-data or dcmtk is not installed')
     source = read_source(path)
     what = found(Mark('fracture', .9, (800, 900), (700, 800, 900, 1000)))
@@ -202,6 +203,30 @@ def test_dcm2pnm_draws_a_presentation_state_of_a_real_radiograph(tmp_path):
     done = subprocess.run(['dcmdump', '+P', 'GraphicData', str(tmp_path / 'state.dcm')],
                           capture_output=True, text=True, check=True)
     assert done.stderr == '' and '700\\800\\900\\800\\900\\1000\\700\\1000\\700\\800' in done.stdout
+    done = subprocess.run(['dcmpschk', str(tmp_path / 'state.dcm')], capture_output=True, text=True,
+                          check=True)
+    assert 'Test passed' in done.stdout + done.stderr
+    # The image as the state shows it is the image as its own window shows it.
+    subprocess.run(['dcmp2pgm', '-q', '-p', tmp_path / 'state.dcm', path, tmp_path / 'shown.pgm'],
+                   check=True)
+    subprocess.run(['dcm2pnm', '-q', '+Wi', '1', '+op', path, tmp_path / 'window.pgm'], check=True)
+    shown, window = (cv2.imread(str(tmp_path / f'{name}.pgm'), cv2.IMREAD_UNCHANGED).astype(int)
+                     for name in ('shown', 'window'))
+    assert shown.shape == (1760, 1760) and np.abs(shown - window).max() <= 1
     assert state.ReferencedSeriesSequence[0].ReferencedImageSequence[
         0].ReferencedSOPInstanceUID == source.SOPInstanceUID
+    assert source.PhotometricInterpretation == 'MONOCHROME1'
+    assert state.PresentationLUTShape == 'INVERSE'
     assert state.Laterality == 'R' and state.PatientName == source.PatientName
+
+
+@pytest.mark.parametrize('marks', [(), MARKS], ids=['none', 'two'])
+def test_dcmtk_reads_a_report_without_a_word(marks, image, tmp_path):
+    """dsrdump checks the tree of a Comprehensive SR and warns of what does not belong there."""
+    if shutil.which('dsrdump') is None:
+        pytest.skip('dsrdump of dcmtk is not installed: reports are checked without it')
+    write(make_report(read_source(image), found(*marks)), tmp_path / 'object.dcm')
+    done = subprocess.run(['dsrdump', str(tmp_path / 'object.dcm')], capture_output=True, text=True,
+                          check=True)
+    assert done.stderr == '' and done.stdout.count('SCOORD') == len(marks)
+    assert 'UNVERIFIED' in done.stdout and 'PRELIMINARY' in done.stdout

@@ -99,6 +99,6 @@ def run(args: argparse.Namespace) -> None:
         print(f'DICOM      {result.num_dicom} objects, for research, not for clinical use')
     print(f'results are in {args.out}')
     if result.failed:
-        print(f'predict: {len(result.failed)} images lack a result that was asked for; failed.csv lists '
-              'them', file=sys.stderr)
+        print(f'predict: {len(result.failed)} images lack a result that was asked for; failed.csv '
+              'lists them', file=sys.stderr)
         raise SystemExit(1)

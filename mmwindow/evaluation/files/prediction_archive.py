@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mmwindow.evaluation.files.array_files import check_regular_file, iterate_npz
 from mmwindow.evaluation.files.predictions import Prediction
-from mmwindow.evaluation.files.records import current_versions, plain
+from mmwindow.evaluation.files.record_images import plain
 from mmwindow.utils.files import atomic_file, check_head, parse_json, write_text
 from mmwindow.utils.messages import shorten
 
@@ -64,7 +64,7 @@ class PredictionWriter:
             for name in BOX_ARRAYS if self._boxes['boxes'] else ():
                 self._write(name, np.concatenate(self._boxes[name]))
             text = json.dumps(plain(dict(
-                format=FORMAT, version=VERSION, classes=self.classes, versions=current_versions(),
+                format=FORMAT, version=VERSION, classes=self.classes, versions=writer_versions(),
                 frame='maps cover what the network sees: the image scaled to fit, at the top left',
                 settings=self.settings, images=self.images)), allow_nan=False, indent=1)
             self._write(DESCRIPTION, np.frombuffer(text.encode(), np.uint8))
@@ -102,6 +102,14 @@ class PredictionWriter:
         else:
             raise ValueError(f'{self.path}: image {prediction.image_id!r} has neither maps nor boxes')
         self.images.append(plain({**image, **more}))
+
+
+def writer_versions() -> dict[str, str]:
+    """Return the versions of what writes predictions; scipy is none of it."""
+    import platform
+
+    import mmwindow
+    return dict(mmwindow=mmwindow.__version__, python=platform.python_version(), numpy=np.__version__)
 
 
 def write_predictions(path: str | Path, predictions: Iterable[Prediction], classes: Sequence[str],
