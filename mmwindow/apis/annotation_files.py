@@ -169,8 +169,9 @@ def _write(assembly: Assembly, index: ImageIndex, source: Path, out: Path, outpu
         write_point_file(part, content, indent=1)
         try:
             point_file = read_point_file(part, readers='all')
-        except ValueError as error:
-            raise ValueError(str(error).replace(part.name, path.name)) from error
+        except ValueError as error:  # of the source, whose name the user knows
+            name = f'{shorten(str(source))}: of the point file made of it'
+            raise ValueError(str(error).replace(shorten(str(part)), name)) from error
         if output.copy:
             _copy_images(table, index.folder, folder, output.anonymous_names)
         if output.names_table:

@@ -166,8 +166,8 @@ def load_config(config: str | Path, work_dir: str | Path | None = None,
 
     Args:
         config: The config file. Its variables ``input_size``, ``window``, ``bit_depth``,
-            ``max_pixels`` and ``data_root`` are applied to every pipeline or data set, so that a
-            config which inherits another changes them by one line.
+            ``max_pixels``, ``cache`` and ``data_root`` are applied to every pipeline or data set, so
+            that a config which inherits another changes them by one line.
         work_dir: Overrides the config's; without either it is ``work_dirs/<name of the config>``.
         cfg_options: Overrides, keys dotted as in mmengine or short (:func:`expand_options`).
         launcher: 'none', 'pytorch', 'slurm' or 'mpi'.

@@ -23,13 +23,13 @@ class ModelFiles:
 
     Attributes:
         config: The config file; None: the checkpoint describes its model.
-        checkpoint: The weights.
+        checkpoint: The weights; a text where they are an address.
         run: Of the training; None where its ``run.json`` is not next to the weights.
         folder: Work dir of the training; None where a config or a checkpoint was named.
     """
 
     config: Path | None
-    checkpoint: Path
+    checkpoint: Path | str
     run: TrainingRun | None = None
     folder: Path | None = None
 
@@ -71,6 +71,8 @@ def find_model(model: str | Path, checkpoint: str | Path | None = None,
         if str(checkpoint) == 'best':
             checkpoint = find_best_checkpoint(Path(load_config(path, work_dir).work_dir))
         check_checkpoint(checkpoint)
+        if '://' in str(checkpoint):  # mmengine loads it
+            return ModelFiles(path, str(checkpoint))
         return ModelFiles(path, Path(checkpoint), read_run_next_to(Path(checkpoint)))
     if path.is_dir():
         folder = path / TRAINING if (path / TRAINING / RUN_FILE).is_file() else path
@@ -96,12 +98,14 @@ def read_run_next_to(checkpoint: Path) -> TrainingRun | None:
     return run
 
 
-def read_checkpoint(path: Path) -> CheckpointContent:
-    """Return what a checkpoint says of its model.
+def read_checkpoint(path: Path | str) -> CheckpointContent:
+    """Return what a checkpoint says of its model; nothing of one at an address.
 
     Raises:
         ValueError: It is damaged, or its operating points are none.
     """
+    if '://' in str(path):
+        return CheckpointContent((), None, False)
     content = load_own_checkpoint(path)
     meta: Any = content.get('meta')
     meta = meta if isinstance(meta, dict) else {}
@@ -110,7 +114,7 @@ def read_checkpoint(path: Path) -> CheckpointContent:
                              isinstance(meta.get(META_KEY), dict))
 
 
-def describe_config(checkpoint: Path, work_dir: str | Path | None = None) -> Config:
+def describe_config(checkpoint: Path | str, work_dir: str | Path | None = None) -> Config:
     """Return a config that tests the model which a checkpoint describes.
 
     It has no data set: one comes with ``--data``. Findings are scored by the paper's rule.
@@ -125,7 +129,7 @@ def describe_config(checkpoint: Path, work_dir: str | Path | None = None) -> Con
     description = read_description(load_own_checkpoint(checkpoint), checkpoint)
     return Config(dict(
         default_scope='mmdet', model=description.model,
-        work_dir=str(work_dir or Path('work_dirs') / checkpoint.stem),
+        work_dir=str(work_dir or Path('work_dirs') / Path(checkpoint).stem),
         custom_imports=dict(imports=['mmwindow'], allow_failed_imports=False),
         default_hooks=dict(timer=dict(type='IterTimerHook'), logger=dict(type='LoggerHook'),
                            visualization=dict(type='PointVisualizationHook', score_thr=0.5)),

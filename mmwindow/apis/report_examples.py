@@ -93,6 +93,12 @@ class KeptImages:
         self.num_bytes += kept.num_bytes
         group.append(kept)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no image has room any more."""
+        return self.num_bytes > MAX_BYTES or (
+            len(self.positives) >= MAX_POSITIVES and len(self.negatives) >= MAX_NEGATIVES)
+
     def __len__(self) -> int:
         return len(self.positives) + len(self.negatives)
 
@@ -156,8 +162,9 @@ class KeepImagesHook(Hook):
     def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None,
                        outputs: Sequence[Any] | None = None) -> None:
         """Keep what there is room for."""
-        for sample in iterate_samples(outputs or ()) if is_main_process() else ():
-            self.images.add(sample)
+        if is_main_process() and not self.images.is_full:
+            for sample in iterate_samples(outputs or ()):
+                self.images.add(sample)
 
     def after_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None,
                         outputs: Sequence[Any] | None = None) -> None:

@@ -2,6 +2,7 @@
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from mmwindow.apis.run_numbers import (
     plain_numbers,
 )
 from mmwindow.apis.training_log import TrainingLog
+from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.finding_counts import describe_counts
 from mmwindow.evaluation.files.image_table import image_rows, write_image_table
 from mmwindow.evaluation.froc_settings import FROCSettings
@@ -116,7 +118,7 @@ def write_run_report(folder: str | Path, inputs: ReportInputs,
         write_image_table(folder / 'images.csv', [
             row for entry in numbers for row in image_rows(
                 entry.result.events, shown_point(entry)[0], entry.name,
-                entry.points.images is entry.points.findings or entry.points.findings is not None)])
+                reaches_down(entry.result.events, shown_point(entry)[0]))])
         figures = draw_run_figures(folder, inputs, numbers, settings, problems)
         path = folder / 'report.md'
         seconds = time.monotonic() - started
@@ -124,13 +126,19 @@ def write_run_report(folder: str | Path, inputs: ReportInputs,
     return ReportOutcome(path, seconds, tuple(problems))
 
 
+def reaches_down(events: Sequence[ImageEvents], threshold: float) -> bool:
+    """Return whether findings were kept down to a threshold."""
+    return all(img.floor is None or img.floor <= threshold for img in events)
+
+
 def shown_point(entry: ClassNumbers) -> tuple[float, str]:
     """Return the threshold of findings that pictures show, and its meaning in words."""
     point = entry.points.findings
     if point is not None:
         return point.threshold, f'the stored threshold by {point.describe()}'
-    curve = entry.result.froc
-    threshold = curve.threshold_at(FALLBACK_BUDGET) if curve.num_images else None
+    threshold = None
+    with suppress(ValueError):  # events were not kept so far down
+        threshold = entry.result.froc.threshold_at(FALLBACK_BUDGET)
     if threshold is None or not np.isfinite(threshold):
         return 0.5, 'as there is no stored threshold and none keeps to a budget'
     return float(threshold), (f'chosen for the pictures on these very images, '
@@ -192,13 +200,14 @@ def class_figures(label: int, entry: ClassNumbers, inputs: ReportInputs, setting
         if across is None or up is None:
             return []
         return [CurveMark('threshold', 1 - across.estimate if flip else across.estimate,
-                          up.estimate)]
+                          up.estimate, kind='stored ')]
 
     def draw_froc(path: Path) -> None:
-        try:
-            band = froc_band(entry.result.events, how, right, num_rates=26, **drawn)
-        except ValueError:  # one patient, or events that were not kept far enough down
-            band = None
+        band = None
+        for end in (right, max(how.budgets)):  # events may not be kept as far down as the axis goes
+            with suppress(ValueError):  # also of one patient
+                band = froc_band(entry.result.events, how, end, num_rates=26, **drawn)
+                break
         plot_froc(entry.result.froc, path, how.budgets, right, band, how.convention,
                   operating_points=mark('fp_rate', 'recall', False))
 

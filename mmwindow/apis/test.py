@@ -1,7 +1,6 @@
 """Testing a checkpoint, as mmdet's tools/test.py does it."""
 import contextlib
 import copy
-import math
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -41,14 +40,13 @@ from mmwindow.apis.runner import (
     register_once,
     say,
 )
-from mmwindow.apis.validation_watch import describe_origin, find_metric
+from mmwindow.apis.validation_watch import Choice, describe_origin, find_metric
 from mmwindow.engine.checkpoint import store_operating_points
 from mmwindow.engine.cpu.distributed import close_process_group
 from mmwindow.engine.data_check import announce_missing_numbers, check_batches
 from mmwindow.engine.hooks import CheckpointContentHook, NonFiniteHook
 from mmwindow.evaluation.files.finding_counts import describe_counts
 from mmwindow.evaluation.statistics.model_points import choose_model_points
-from mmwindow.evaluation.statistics.operating_point import check_rule
 from mmwindow.utils.locks import hold_file, hold_folder
 from mmwindow.utils.markdown import format_number
 from mmwindow.utils.messages import shorten
@@ -74,46 +72,6 @@ def use_test_time_augmentation(cfg: ConfigDict) -> None:
     while 'dataset' in dataset:
         dataset = dataset.dataset
     dataset.pipeline = cfg.tta_pipeline
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How a threshold is chosen.
-
-    Attributes:
-        rule: One of :data:`~mmwindow.utils.operating_points.RULES`.
-        target: Of the rule; its default if None.
-    """
-
-    rule: str
-    target: float | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> 'Choice':
-        """Return the choice that a text names.
-
-        Raises:
-            ValueError: The rule or its target is none.
-
-        >>> Choice.parse('sensitivity=.95')
-        Choice(rule='sensitivity', target=0.95)
-        """
-        rule, equals, number = text.partition('=')
-        try:
-            target = float(number) if equals else None
-            if target is not None and not math.isfinite(target):
-                raise ValueError
-        except ValueError:
-            raise ValueError(f'--choose-threshold {shorten(text)}: a number is expected after "="'
-                             ) from None
-        try:
-            check_rule(rule, target, 'all')
-        except ValueError as error:
-            raise ValueError(f'--choose-threshold {shorten(text)}: {error}') from None
-        if target is not None and target < 0:
-            raise ValueError(f'--choose-threshold {shorten(text)}: a budget of at least 0 is '
-                             'expected')
-        return cls(rule, target)
 
 
 def test(config: str | Path, checkpoint: str | Path | None = None,
@@ -241,6 +199,10 @@ def prepare_job(cfg: Config, files: ModelFiles, place: DataPlace | None, data: s
     content = read_checkpoint(files.checkpoint)
     split = 'test' if place is None else re.sub(r'[^\w.-]', '-', (
         Path(data or '').resolve().name.removesuffix('.json')))
+    if choose is not None and not content.has_description:
+        raise ValueError(f'--choose-threshold: checkpoint {shorten(str(files.checkpoint))} does not '
+                         'describe its model, or lies at an address, so that no threshold can be '
+                         'stored in it; trainings since mmwindow 0.2 write the description')
     if choose is not None and place is None:
         if not cfg.get('val_dataloader'):
             raise ValueError('--choose-threshold: the config has no val_dataloader; give the '
@@ -261,7 +223,7 @@ def describe_model_name(files: ModelFiles) -> str:
     """Return a short name of a model."""
     if files.folder is not None:
         return files.folder.resolve().name
-    return files.config.stem if files.config is not None else files.checkpoint.stem
+    return files.config.stem if files.config is not None else Path(files.checkpoint).stem
 
 
 def _test(cfg: Config, files: ModelFiles, out: str | Path | None, verbose: bool, job: TestJob

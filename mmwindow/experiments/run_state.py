@@ -13,7 +13,7 @@ from mmwindow.utils.json_fields import (
     check_fields,
     read_fields,
 )
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import quote, shorten
 
 # Entries that are read; older versions wrote fewer.
 COMMON = dict(
@@ -26,6 +26,7 @@ COMMON = dict(
 STATE = {**COMMON, 'trained': FLAG.optional, 'starts': WHOLE.optional, 'splits': LIST.optional}
 WORK = {**STATE, 'trained': FLAG, 'splits': LIST, 'mark': TEXT}  # what a worker begins with
 RESULT = {**COMMON, 'records': OBJECT.optional, 'test_seconds': NUMBER.optional}
+MAX_NAME = 200  # characters of a system's name
 TESTED = {**RESULT, 'system': TEXT, 'config': TEXT, 'fold': WHOLE.or_none, 'records': OBJECT}
 # Of the files that tools/make_tables.py --results writes.
 FILED = dict(config=TEXT, events=TEXT.or_none, runs=LIST, data=OBJECT, metrics=OBJECT)
@@ -70,6 +71,10 @@ def read_tested(folder: Path) -> dict[str, Any] | None:
     if result is not None:
         check_fields(result['records'], shorten(str(path)), 'entry "records"',
                      dict.fromkeys(result['records'], TEXT))
+        if not result['system'].isprintable() or not 0 < len(result['system']) <= MAX_NAME:
+            raise ValueError(f'{shorten(str(path))}: "system" is {quote(result["system"])}; a name '
+                             f'of at most {MAX_NAME} characters that can be printed is expected: '
+                             'messages and tables show it')
     return result
 
 

@@ -1,8 +1,8 @@
 """OpenCV's INTER_AREA for grey images, compiled: the same bits in less than half the time.
 
-Source: ``computeResizeAreaTab`` and ``ResizeArea_Invoker`` of OpenCV's resize.cpp. Its sums of float32
-are taken in the same order, but each row of the image once; OpenCV takes a row that two new rows share
-twice, one value at a time.
+Source: ``computeResizeAreaTab`` and ``ResizeArea_Invoker`` of OpenCV's resize.cpp. Its sums of
+float32 are taken in the same order, but each row of the image once; OpenCV takes a row that two new
+rows share twice, one value at a time.
 """
 import math
 from functools import lru_cache

@@ -1,7 +1,6 @@
 """One entry of the cache: pixels as they are, with a head that says whose they are.
 
-Nothing is compressed: radiographs of 8 bits lose a tenth to a fast compressor, and reading them back
-then takes longer than decoding a JPEG (docs/images.md).
+Nothing is compressed: inflating pixels takes longer than decoding the JPEG that many come from.
 """
 import struct
 import zlib

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from mmwindow.images.cache import FileStamp, ImageCache, digest, file_stamp
+from mmwindow.images.cache import FileStamp, ImageCache, default_folder, digest, file_stamp
 from mmwindow.images.cache_entry import EntryHead
 from mmwindow.images.decode import GrayImage, ImageSettings, decode_image, read_bytes, read_header
 from mmwindow.images.fitting import FittedImage, fit_image
@@ -49,6 +49,11 @@ def make_cache(setting: bool | str | None) -> ImageCache | None:
     check_cache_setting(setting)
     if setting is False:
         return None
+    if setting is None:
+        try:
+            default_folder()
+        except ValueError:  # no home, as in some containers: nobody has asked for a cache
+            return None
     return ImageCache(setting if isinstance(setting, str) else None)
 
 

@@ -22,12 +22,14 @@ class CurveMark(NamedTuple):
         x: FP rate, or 1 - specificity.
         y: Recall, or sensitivity.
         system: What a system has at ``x`` against the reference of this point; None: not drawn.
+        kind: Before the name in the legend.
     """
 
     name: str
     x: float
     y: float
     system: float | None = None
+    kind: str = 'reader '
 
 
 class ReaderMarks(NamedTuple):
@@ -105,7 +107,7 @@ def mark_handles(marks: Sequence[CurveMark], what: str) -> list['Line2D']:
     from matplotlib.lines import Line2D
     handles = [Line2D([], [], marker=LINE_MARKERS[number % len(LINE_MARKERS)], color=MARK_COLOUR,
                       linestyle='none', markersize=7,
-                      label=f'reader {mark.name}, {what} {mark.y:.3f}')
+                      label=f'{mark.kind}{mark.name}, {what} {mark.y:.3f}')
                for number, mark in enumerate(marks)]
     if any(mark.system is not None for mark in marks):
         handles.append(Line2D([], [], marker='o', color=MARK_COLOUR, linestyle='none', markersize=8,

@@ -44,6 +44,7 @@ def plot_training(losses: Series, metrics: Series, path: str | Path, best_epoch:
             axes.axvline(best_epoch, color='0.5', linewidth=1, linestyle=':',
                          label=f'best, epoch {best_epoch}')
         axes.set(xlabel='epoch', ylabel=label)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         if label == 'validation':
             axes.set_ylim(-0.02, 1.02)
         axes.grid(color='0.9', linewidth=0.8)

@@ -37,14 +37,15 @@ def test_one_edit_changes_the_input_size_of_training_validation_and_test(size, t
 
 def test_one_edit_changes_the_window_the_bit_depth_and_the_place_of_the_data(tmp_path):
     text = ("window = dict(lower_radius=25, softness=0)\nbit_depth = 12\ndata_root = 'here/'\n"
-            'max_pixels = 9000\n')
+            'max_pixels = 9000\ncache = True\n')
     options = {'window.lower_radius': 25, 'window.softness': 0, 'bit_depth': 12, 'max_pixels': 9000,
-               'data_root': 'here/'}
+               'data_root': 'here/', 'cache': True}
     for cfg in (load_config(write_config(tmp_path, text)), load_config(CONFIG, cfg_options=options)):
         assert steps(cfg, 'PointToBoundTransform') == [dict(
             type='PointToBoundTransform', lower_radius=25, upper_radius=200, softness=0)]
         for step in steps(cfg, 'LoadImageFromFile'):
             assert (step.backend_args.bit_depth, step.backend_args.max_pixels) == (12, 9000)
+            assert step.backend_args.cache is True
         assert len(steps(cfg, 'LoadImageFromFile')) == 4
         assert [dataset.data_root for _, dataset in find_datasets(cfg)] == ['here/'] * 3
         assert not {'window', 'bit_depth', 'data_root'} & set(cfg)  # applied, and gone

@@ -60,6 +60,8 @@ def test_seconds_of_older_versions_are_a_number(content, tmp_path):
     (read_result, 'result.json', dict(training_seconds='1'), '"training_seconds"'),
     (lambda folder: load_systems([folder]), 'result.json', dict(records=3), '"system"|"records"'),
     (lambda folder: load_systems([folder]), 'result.json',
+     dict(records=dict(test='t.json'), system='a\0b', config='c', fold=0), '"system" is .a.x00b'),
+    (lambda folder: load_systems([folder]), 'result.json',
      dict(records=dict(test=3), system='a', config='c', fold=0), '"test"'),
     (lambda folder: load_systems([folder]), 'result.json',
      dict(records=dict(test='t.json'), system='a', config='c', fold='0'), '"fold"')])

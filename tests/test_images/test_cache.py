@@ -139,6 +139,7 @@ def test_a_file_that_changes_while_it_is_read_leaves_no_record(reader, path, mon
         return content
     monkeypatch.setattr(fitted_reader, 'read_bytes', read_and_change)
     reader.read(path)
+    assert not list((reader.cache.folder / 'sources').glob('*/*'))
     monkeypatch.setattr(fitted_reader, 'read_bytes', read)
     assert same(reader.read(path), read_fitted(path, reader.input_size))
 
@@ -392,6 +393,11 @@ def test_where_it_lies(monkeypatch, tmp_path):
     monkeypatch.delenv('XDG_CACHE_HOME')
     monkeypatch.setenv('HOME', str(tmp_path / 'h'))
     assert default_folder() == tmp_path / 'h' / '.cache' / 'mmwindow' / 'images'
+    with monkeypatch.context() as patch:
+        patch.setattr(cache_module.Path, 'home', lambda: Path('~nobody at all').expanduser())
+        assert make_cache(None) is None
+        with pytest.raises(ValueError, match='set MMWINDOW_CACHE'):
+            make_cache(True)
     for limit in ('0', 'much', '-3', 'nan'):
         monkeypatch.setenv('MMWINDOW_CACHE_LIMIT', limit)
         with pytest.raises(ValueError, match='MMWINDOW_CACHE_LIMIT=50'):

@@ -2,6 +2,7 @@
 
 What is read of each kind of file, with values by hand: test_formats.py.
 """
+import io
 import logging
 import shutil
 import struct
@@ -198,6 +199,39 @@ def test_damaged_jpeg_lossless_is_read_or_rejected_in_one_line():
             assert read_image(changed).pixels.shape == (768, 1024)
         except ValueError as error:
             assert '\n' not in str(error) and 'damaged' in str(error)
+
+
+@pytest.mark.parametrize('place', [.5, .9])
+def test_jpeg_2000_that_lacks_a_byte_is_damage(place, files):
+    """It has no checksum: behind the place of the byte the decoder makes noise, without a word."""
+    data_set = pydicom.dcmread(io.BytesIO(files.dicom(RAMP, 12)))
+    data_set.compress('1.2.840.10008.1.2.4.90', generate_instance_uid=False)
+    frame = next(pydicom.encaps.generate_frames(data_set.PixelData, number_of_frames=1))
+
+    def read(frame):
+        return read_image(files.dicom(RAMP, 12, syntax='1.2.840.10008.1.2.4.90',
+                                      data=files.encapsulate(frame))).pixels
+
+    assert (read(frame) == RAMP).all()
+    with pytest.raises(ValueError, match='parts of its JPEG 2000 are of other sizes'):
+        read(frame[:int(place * len(frame))] + frame[int(place * len(frame)) + 1:])
+
+
+@pytest.mark.parametrize('elements, words', [
+    ({SLOPE: ('DS', '2')}, 'rescale slope and intercept is missing'),
+    ({INTERCEPT: ('DS', '2'), SLOPE: ('DS', '')}, 'rescale slope and intercept is missing'),
+    ({WIDTH: ('DS', '100')}, 'window center and width is missing'),
+    ({**WINDOW, CENTER: ('DS', '\\\\')}, 'window center and width is missing'),
+    ({**WINDOW, WIDTH: ('US', 1000)}, r'.0028,1051. is of the kind US'),
+    ({MODALITY: ('LO', 'table')}, 'a sequence ends in TypeError'),
+    ({0x00280103: ('US', [0, 0])}, r'.0028,0103. has 2 values'),
+    ({0x00280101: None}, '0101. is missing'),
+    ({0x00280103: None}, r'.0028,0103. is missing'),
+    ({0x00280004: ('SQ', [])}, r'.0028,0004. is a sequence')])
+def test_elements_that_contradict_or_are_missing_are_damage(elements, words, files):
+    """pydicom ignores a lone slope; a table that is none ended in a traceback."""
+    with pytest.raises(ValueError, match=words):
+        read_image(files.dicom(RAMP, 12, elements=elements), name='a')
 
 
 def test_without_pydicom_the_message_says_what_to_install(files, monkeypatch):

@@ -61,7 +61,7 @@ class Reader:
         to the same plain data; raises anything where
             the file means nothing.
         draw_options: Draw options of the reader.
-        mutated: Names of the files of a seed that are mutated; None for all.
+        mutated: How the names begin of a seed's files that are mutated; None for all.
         tolerance: Between numbers of the two readings, absolute, and relative above 1 where it is
             below 1.
         names: What a message must hold besides the name of the file, to be said to name it.
@@ -125,15 +125,16 @@ def make_case(reader: Reader, seeds: Sequence[Seed], seed: int, index: int, fold
     origin = rng.choice(seeds)
     files = dict(origin.files)
     names = list(files if reader.mutated is None else
-                 [name for name in reader.mutated if name in files])
+                 [name for name in files if name.startswith(tuple(reader.mutated))])
     name = rng.choice(names)
     if rng.random() < .03 and len(seeds) > 1:  # the file of another seed in its place
         other = rng.choice(seeds)
         files[name] = other.files.get(name, files[name])
+    before = dict(files)
     files[name] = reader.mutate(name, files[name], rng)
     options = {**origin.options, **reader.draw_options(rng)}
     write_files(files, folder)
-    return Case(folder / origin.main, options), Seed(origin.files, origin.main, options)
+    return Case(folder / origin.main, options), Seed(before, origin.main, options)
 
 
 def run_case(reader: Reader, case: Case, expected: Callable[[], Any] | None = None) -> Outcome:

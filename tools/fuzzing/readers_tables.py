@@ -88,7 +88,8 @@ def reread_readers(case: Case) -> Any:
             raise SkipComparison('readers are named in a file')
         meaning = reread_points(Case(path, dict(points_from='keypoints', needs_boxes=False)))
         for image in meaning['images']:
-            row = found.setdefault(posixpath.normpath(image['file_name']), [image['file_name'], [], []])
+            row = found.setdefault(posixpath.normpath(image['file_name']),
+                                   [image['file_name'], [], []])
             row[1].append(name)
             row[2] += [[name, point] for point in image['points']]
     if any(row[1] != ['anna', 'ben'] for row in found.values()):

@@ -295,7 +295,8 @@ def reread_runs(case: Case) -> Any:
     for path in sorted(case.path.glob('*/result.json')):
         result = json.loads(path.read_bytes().decode('utf-8-sig'))
         state = json.loads((path.parent / 'run.json').read_bytes().decode('utf-8-sig'))
-        if 'system' not in (state or {}) and 'records' not in (result or {}):
+        if not any(isinstance(content, dict) and entry in content for content, entry in (
+                (state, 'system'), (result, 'records'))):
             continue
         place = path.parent / result['records']['test']
         record = json.loads(place.read_bytes().decode('utf-8-sig'))

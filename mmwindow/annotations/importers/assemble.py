@@ -18,6 +18,7 @@ from mmwindow.annotations.importers.mask_images import mask_outline
 from mmwindow.annotations.importers.orientation import shown_size
 from mmwindow.annotations.importers.patients import PATIENT_SOURCES, PatientNames, check_pattern
 from mmwindow.annotations.importers.source import (
+    MAX_FINDINGS,
     Mask,
     Point,
     Source,
@@ -32,7 +33,6 @@ UNLISTED = ('leave', 'negative')
 SLACK = 1.  # pixels: so far outside its image a coordinate is moved to the edge, as tools round
 UNREAD = ('images left out: the source marks or describes something in them that is no point, box or '
           'region, so that they are no negative images')
-MAX_POINTS = 10_000  # of one image; more is no reading of a radiograph
 
 
 @dataclass(frozen=True)
@@ -213,9 +213,9 @@ def _add_image(content: dict[str, Any], image: SourceImage, file: FileInfo, is_d
         if file.tags().has_burned_in_text:
             counts['images whose DICOM file says that their pixels show text about the patient'] += 1
     content['images'].append(entry)
-    if len(image.findings) > MAX_POINTS:
+    if len(image.findings) > MAX_FINDINGS:
         raise ValueError(f'{image.where}: {len(image.findings)} findings on one image; at most '
-                         f'{MAX_POINTS} are read')
+                         f'{MAX_FINDINGS} are read')
     for finding in image.findings:
         label = settings.rename.get(finding.label, finding.label)
         if label not in classes:
@@ -234,7 +234,7 @@ def _add_finding(content: dict[str, Any], image_id: int, finding: SourceFinding,
     if isinstance(shape, Point):
         points = [tuple(frame.turn(np.array([shape.x, shape.y])))]
     else:
-        outline = mask_outline(shape) if isinstance(shape, Mask) else shape
+        outline = mask_outline(shape, finding.where) if isinstance(shape, Mask) else shape
         parts = [frame.turn(part) for part in outline.parts]
         corners = np.concatenate(parts)
         low, high = corners.min(axis=0), corners.max(axis=0)

@@ -28,6 +28,7 @@ from mmwindow.annotations.importers.values import (
     as_side,
     expand_runs,
 )
+from mmwindow.annotations.reader_names import reader_name
 from mmwindow.utils.files import load_json
 from mmwindow.utils.messages import quote, shorten
 
@@ -60,13 +61,17 @@ def read(path: Path, options: ImportOptions) -> Source:
             size=(as_side(record.get('height'), where, 'height'),
                   as_side(record.get('width'), where, 'width')),
             group=record.get('group', record.get('patient')),
-            readers=tuple(record.get('readers') or ()),
+            readers=_read_readers(record.get('readers') or [], where),
             fields={key: value for key, value in record.items()
                     if isinstance(value, int | float | str) and key not in NO_FIELDS})
     used: set[Any] = set()
+    ids: set[Any] = set()
     for number, record in enumerate(as_list(content.get('annotations'), name, 'annotations')):
         record = as_object(record, name, f'annotations[{number}]')
         where = f'{name}: annotation {quote(record.get("id", number))}'
+        if 'id' in record and as_id(record['id']) in ids:
+            raise ValueError(f'{where}: its id occurs twice; is a file joined with itself?')
+        ids.add(as_id(record.get('id')))
         image = images.get(as_id(record.get('image_id')))
         if image is None:
             raise ValueError(f'{where} belongs to image {quote(record.get("image_id"))}, which is '
@@ -76,7 +81,7 @@ def read(path: Path, options: ImportOptions) -> Source:
             raise ValueError(f'{where} has category {quote(record.get("category_id"))}, which is '
                              'not in the list of categories')
         used.add(category)
-        reader = None if record.get('reader') is None else as_name(record['reader'], where, 'reader')
+        reader = reader_name(record.get('reader'), where)
         for crowd in ('iscrowd', 'ignore'):
             if record.get(crowd) not in (None, 0, False):
                 source.left_out[f'annotations with {crowd} 1 (a region, no single finding)'] += 1
@@ -96,6 +101,11 @@ def read(path: Path, options: ImportOptions) -> Source:
 
 NO_FIELDS = ('id', 'file_name', 'height', 'width', 'group', 'patient', 'readers', 'license',
              'flickr_url', 'coco_url', 'date_captured')
+
+
+def _read_readers(values: object, where: str) -> tuple[str, ...]:
+    names = [reader_name(value, where) for value in as_list(values, where, 'readers')]
+    return tuple(name for name in names if name is not None)
 
 
 def _category_records(name: str, content: dict[str, Any]) -> list[tuple[Any, dict[str, Any]]]:

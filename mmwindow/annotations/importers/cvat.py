@@ -20,6 +20,7 @@ from mmwindow.annotations.importers.source import (
     turned_box_outline,
 )
 from mmwindow.annotations.importers.values import (
+    as_length,
     as_name,
     as_number,
     as_side,
@@ -80,6 +81,9 @@ def _read_shapes(element: 'Element', where: str, source: Source) -> list[Shape]:
     def number(key: str, default: str | None = None) -> float:
         return as_number(element.get(key, default), where, key)
 
+    def length(key: str) -> float:
+        return as_length(element.get(key), where, key)
+
     if element.tag == 'points':
         if element.get('outside') == '1':
             source.left_out['points marked as outside'] += 1
@@ -88,13 +92,15 @@ def _read_shapes(element: 'Element', where: str, source: Source) -> list[Shape]:
     if element.tag == 'box':
         x, y = number('xtl'), number('ytl')
         width, height = number('xbr') - x, number('ybr') - y
+        if width < 0 or height < 0:
+            raise ValueError(f'{where}: the box ends before it begins')
         return [turned_box_outline(x, y, width, height, number('rotation', '0'),
                                    about=(x + width / 2, y + height / 2))
                 if number('rotation', '0') else box_outline(x, y, x + width, y + height)]
     if element.tag == 'polygon':
         return [polygon_outline([_read_pairs(element, where)], where)]
     if element.tag == 'ellipse':
-        return [circle_outline(number('cx'), number('cy'), number('rx'), number('ry'),
+        return [circle_outline(number('cx'), number('cy'), length('rx'), length('ry'),
                                number('rotation', '0'))]
     if element.tag == 'mask':
         return [_read_mask(element, where)]

@@ -41,6 +41,8 @@ PERSON_NAME, UID, TEXT = 0x0040a123, 0x0040a124, 0x0040a160
 GRAPHIC_DATA, GRAPHIC_TYPE, PIXEL_ORIGIN = 0x00700022, 0x00700023, 0x00480301
 EVIDENCE = (0x0040a375, 0x0040a385)  # of this procedure, and of others
 TAGS = (VALUE_TYPE, CONCEPT, CONTENT, *EVIDENCE)
+VALUE_TYPES = ('TEXT', 'CODE', 'NUM', 'DATETIME', 'DATE', 'TIME', 'UIDREF', 'PNAME', 'COMPOSITE',
+               'IMAGE', 'WAVEFORM', 'SCOORD', 'SCOORD3D', 'TCOORD', 'CONTAINER', 'TABLE')
 MAX_DEPTH = 40
 
 DCM = 'DCM'
@@ -134,6 +136,11 @@ class _Report:
         if len(item.place) > MAX_DEPTH:
             raise ValueError(f'{self.name}: its content lies more than {MAX_DEPTH} levels deep')
         for number, elements in enumerate(item.elements.items(CONTENT), start=1):
+            if elements.text(VALUE_TYPE) not in VALUE_TYPES and REFERENCE not in elements:
+                place = '.'.join(map(str, (*item.place, number)))
+                raise ValueError(f'{self.name}: content item {place}: its value type is '
+                                 f'{shorten(elements.text(VALUE_TYPE), 30)!r}, which DICOM does not '
+                                 'know; the file is damaged')
             child = ContentItem(elements.text(VALUE_TYPE), read_code(elements, CONCEPT), elements,
                                 (*item.place, number), item)
             item.children.append(child)

@@ -105,6 +105,8 @@ class _State:
             if not uids:
                 raise ValueError(f'{where}: the presentation state names no image')
             graphics = item.items(GRAPHICS)
+            if not any(tag in item for tag in (GRAPHICS, TEXTS, COMPOUNDS)):
+                raise ValueError(f'{where}: it holds neither graphics nor texts; the file is damaged')
             self.source.left_out['compound graphics (rulers, arrows, axes)'] += len(
                 item.items(COMPOUNDS))
             if not graphics and (item.items(TEXTS) or item.items(COMPOUNDS)):

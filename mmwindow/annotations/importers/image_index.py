@@ -87,7 +87,8 @@ class ImageIndex:
             self._add(FileInfo(path, path.relative_to(self.folder).as_posix()))
         if not self.files:
             raise ValueError(f'{shorten(str(folder))}: there is no image in it '
-                             f'({", ".join(IMAGE_SUFFIXES)}, or DICOM of any name)')
+                             f'({", ".join(IMAGE_SUFFIXES)}, or DICOM of any name); --images names '
+                             'the folder')
         self._by_uid: dict[str, list[FileInfo]] | None = None
         # By path, name, path without ending, and name without ending, in this order.
         self._by: list[dict[str, list[FileInfo]]] = [{}, {}, {}, {}]

@@ -21,6 +21,7 @@ from mmwindow.annotations.importers.source import (
     turned_box_outline,
 )
 from mmwindow.annotations.importers.values import (
+    as_length,
     as_list,
     as_name,
     as_number,
@@ -108,8 +109,9 @@ def _find_image(data: dict[str, Any], where: str) -> str:
             continue
         parts = urlsplit(value)
         # Files of a local folder: /data/local-files/?d=folder/a.png
-        place = parse_qs(parts.query).get('d', [unquote(parts.path)])[0]
-        if place.lower().endswith(IMAGE_SUFFIXES):
+        local = parse_qs(parts.query).get('d')
+        place = local[0] if local else unquote(parts.path)
+        if local or key == 'image' or place.lower().endswith(IMAGE_SUFFIXES):  # DICOM has no ending
             named[key] = place
     if 'image' not in named and len(named) != 1:
         raise ValueError(f'{where}: its data name {len(named)} images '
@@ -162,14 +164,17 @@ def _read_shape(kind: str, value: dict[str, Any], size: tuple[int, int], where: 
     def number(key: str, side: int = 100, default: float | None = None) -> float:
         return as_number(value.get(key, default), where, key) * side / 100
 
+    def length(key: str, side: int) -> float:
+        return as_length(value.get(key), where, key) * side / 100
+
     x, y = ((0., 0.) if kind == 'polygon' else (number('x', width), number('y', height)))
     if kind == 'keypoint':
         return Point(x, y)
     if kind == 'rectangle':  # turned about its top left corner
-        return turned_box_outline(x, y, number('width', width), number('height', height),
+        return turned_box_outline(x, y, length('width', width), length('height', height),
                                   number('rotation', default=0), about=(x, y))
     if kind == 'ellipse':
-        return circle_outline(x, y, number('radiusX', width), number('radiusY', height),
+        return circle_outline(x, y, length('radiusX', width), length('radiusY', height),
                               number('rotation', default=0))
     return polygon_outline([[(px * width / 100, py * height / 100) for px, py in as_points(
         value.get('points'), where, 'points')]], where)

@@ -8,6 +8,7 @@ import numpy as np
 
 from mmwindow.annotations.importers.options import ImportOptions
 from mmwindow.annotations.importers.source import (
+    MAX_FINDINGS,
     Mask,
     Outline,
     Source,
@@ -61,17 +62,11 @@ def read(path: Path, options: ImportOptions) -> Source:
         for value in values:
             label = f'class {value}' if options.mask_values == 'class' else options.label
             selected = pixels == value
-            for part in [selected] if options.mask_values == 'instance' else components(selected):
-                image.findings.append(SourceFinding(crop_mask(part), label, where))
+            parts = ([crop_mask(selected)] if options.mask_values == 'instance' else
+                     components(selected, where))
+            image.findings.extend(SourceFinding(part, label, where) for part in parts)
         source.images.append(image)
     return source
-
-
-def components(mask: np.ndarray) -> list[np.ndarray]:
-    """Return the 8-connected parts of a mask ``(H, W)``, in the order of their first pixels."""
-    import cv2
-    number, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    return [labels == index for index in range(1, number)]
 
 
 def crop_mask(mask: np.ndarray) -> Mask:
@@ -81,20 +76,36 @@ def crop_mask(mask: np.ndarray) -> Mask:
                 (float(columns[0]), float(rows[0])))
 
 
-def mask_outline(mask: Mask) -> Outline:
+def components(mask: np.ndarray, where: str = 'the mask') -> list[Mask]:
+    """Return the 8-connected parts of a mask ``(H, W)``, in the order of their first pixels.
+
+    Raises:
+        ValueError: There are more than a reading of a radiograph has findings.
+    """
+    import cv2
+    number, labels, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8),
+                                                                connectivity=8)
+    if number - 1 > MAX_FINDINGS:
+        raise ValueError(f'{where} has {number - 1} parts that do not touch; at most {MAX_FINDINGS} '
+                         'are read: is it noise, or another kind of image?')
+    return [Mask(labels[y:y + height, x:x + width] == index, (float(x), float(y)))
+            for index, (x, y, width, height, _) in enumerate(boxes.tolist()) if index]
+
+
+def mask_outline(mask: Mask, where: str = 'the mask') -> Outline:
     """Return the outlines of a mask along the edges of its pixels, its holes filled.
 
     Raises:
-        ValueError: The mask is empty.
+        ValueError: The mask is empty, or in too many parts.
     """
     import cv2
     if not mask.pixels.any():
-        raise ValueError('a mask without a pixel is no finding')
+        raise ValueError(f'{where}: a mask without a pixel is no finding')
     parts = []
-    for part in components(mask.pixels):
+    for part in components(mask.pixels, where):
         # Doubled, so that an outline through the centres of border pixels can be moved to their
         # edges.
-        doubled = part.astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
+        doubled = part.pixels.astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
         outlines, _ = cv2.findContours(doubled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         for outline in outlines:
             corners = outline.reshape(-1, 2).astype(np.float64)
@@ -102,5 +113,5 @@ def mask_outline(mask: Mask) -> Outline:
             # bottom.
             corners = np.floor((corners + 1) / 2)
             keep = np.any(corners != np.roll(corners, 1, axis=0), axis=1)
-            parts.append(corners[keep] + mask.corner)
+            parts.append(corners[keep] + part.corner + mask.corner)
     return Outline(tuple(parts))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Number = int | float
+MAX_FINDINGS = 10_000  # of one image; more is no reading of a radiograph
 
 
 class Point(NamedTuple):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_COORDINATE = 1e7
 MAX_MASK_PIXELS = 2 ** 28
+NUMBER = re.compile(r'[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?')
 OTHER_SUFFIXES = ('.json', '.xml', '.txt', '.csv', '.tsv', '.yaml', '.yml', '.names', '.md', '.png',
                   '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.pgm', '.gif', '.zip', '.pdf',
                   '.py')
@@ -33,14 +34,23 @@ def as_number(value: object, where: str, what: str) -> float:
         ValueError: It is none, not finite, or beyond any image.
     """
     number = value
-    if isinstance(value, str):
-        try:
-            number = float(value)
-        except ValueError:
-            number = None
+    if isinstance(value, str):  # float() also takes 1_000 and digits of other scripts
+        number = float(value) if NUMBER.fullmatch(value.strip()) else None
     if not is_finite(number) or abs(number) > MAX_COORDINATE:
         raise ValueError(f'{where}: {what} is {quote(value)}; a finite number is expected')
     return float(number)
+
+
+def as_length(value: object, where: str, what: str) -> float:
+    """Return a width, height or radius of a finding as a number that is not negative.
+
+    Raises:
+        ValueError: It is none.
+    """
+    number = as_number(value, where, what)
+    if number < 0:
+        raise ValueError(f'{where}: {what} is negative, {quote(value)}')
+    return number
 
 
 def as_side(value: object, where: str, what: str) -> int:

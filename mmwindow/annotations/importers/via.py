@@ -20,7 +20,13 @@ from mmwindow.annotations.importers.source import (
     circle_outline,
     polygon_outline,
 )
-from mmwindow.annotations.importers.values import as_list, as_name, as_number, as_object
+from mmwindow.annotations.importers.values import (
+    as_length,
+    as_list,
+    as_name,
+    as_number,
+    as_object,
+)
 from mmwindow.utils.files import load_json
 from mmwindow.utils.messages import name_some, quote, shorten
 
@@ -80,16 +86,19 @@ def _shape_of_version_2(shape: dict[str, Any], where: str, source: Source) -> Sh
     def number(key: str) -> float:
         return as_number(shape.get(key), where, key)
 
+    def length(key: str) -> float:
+        return as_length(shape.get(key), where, key)
+
     kind = shape.get('name')
     if kind == 'point':
         return Point(number('cx'), number('cy'))
     if kind == 'rect':
         x, y = number('x'), number('y')
-        return box_outline(x, y, x + number('width'), y + number('height'))
+        return box_outline(x, y, x + length('width'), y + length('height'))
     if kind == 'circle':
-        return circle_outline(number('cx'), number('cy'), number('r'))
+        return circle_outline(number('cx'), number('cy'), length('r'))
     if kind == 'ellipse':  # theta in radians
-        return circle_outline(number('cx'), number('cy'), number('rx'), number('ry'),
+        return circle_outline(number('cx'), number('cy'), length('rx'), length('ry'),
                               float(np.degrees(as_number(shape.get('theta', 0), where, 'theta'))))
     if kind == 'polygon':
         xs, ys = (as_list(shape.get(key), where, key) for key in ('all_points_x', 'all_points_y'))
@@ -124,7 +133,7 @@ def _read_version_3(content: dict[str, Any], name: str, options: ImportOptions, 
         if not values:  # says something of the whole image, not where
             source.left_out['attributes of complete images'] += 1
             continue
-        shape = _shape_of_version_3(int(values[0]), values[1:], where, source)
+        shape = _shape_of_version_3(values[0], values[1:], where, source)
         if shape is not None:
             named = _name_attributes(as_object(record.get('av', {}), where, 'av'), attributes, where)
             images[str(record['vid'])].findings.append(SourceFinding(
@@ -132,25 +141,29 @@ def _read_version_3(content: dict[str, Any], name: str, options: ImportOptions, 
     source.images.extend(images.values())
 
 
-def _shape_of_version_3(code: int, values: list[float], where: str, source: Source
+def _shape_of_version_3(code: float, values: list[float], where: str, source: Source
                         ) -> Shape | None:
+    if not code.is_integer():
+        raise ValueError(f'{where}: the code of its shape is {code:g}; a whole number is expected')
     lengths = {POINT: 2, RECTANGLE: 4, CIRCLE: 3, ELLIPSE: 4}
     if code in lengths and len(values) != lengths[code]:
-        raise ValueError(f'{where}: xy has {len(values)} numbers after the code {code}; '
+        raise ValueError(f'{where}: xy has {len(values)} numbers after the code {code:.0f}; '
                          f'{lengths[code]} are expected')
     if code == POINT:
         return Point(*values)
     if code == RECTANGLE:
-        x, y, width, height = values
+        x, y = values[:2]
+        width, height = (as_length(value, where, 'a side in xy') for value in values[2:])
         return box_outline(x, y, x + width, y + height)
     if code in (CIRCLE, ELLIPSE):
-        x, y, *radii = values
+        x, y = values[:2]
+        radii = [as_length(value, where, 'a radius in xy') for value in values[2:]]
         return circle_outline(x, y, radii[0], radii[-1])
     if code == POLYGON:
         if len(values) % 2:
             raise ValueError(f'{where}: xy has an odd number of coordinates')
         return polygon_outline([np.reshape(values, (-1, 2))], where)
-    source.left_out[f'shapes of code {code} (5 and 6 are lines)'] += 1
+    source.left_out[f'shapes of code {code:.0f} (5 and 6 are lines)'] += 1
     return None
 
 
@@ -161,7 +174,7 @@ def _name_attributes(values: dict[str, Any], attributes: dict[str, Any], where: 
     for key, value in values.items():
         attribute = as_object(attributes.get(key, {}), where, f'attribute {key}')
         options = attribute.get('options')
-        if isinstance(options, dict) and value in options:
+        if isinstance(options, dict) and isinstance(value, str) and value in options:
             value = options[value]
         named[str(attribute.get('aname', key))] = value
     return named

@@ -129,7 +129,7 @@ def _read_names(folder: Path, names_file: Path | None) -> tuple[list[str], tuple
     content = _load_yaml(text, where)
     names = content.get('names')
     if isinstance(names, dict):
-        if sorted(names) != list(range(len(names))):
+        if set(names) != set(range(len(names))):
             raise ValueError(f'{where}: the numbers of its names are {quote(list(names))}; 0, 1, .. '
                              'are expected')
         names = [names[number] for number in range(len(names))]
@@ -149,8 +149,17 @@ def _load_yaml(text: str, where: str) -> dict[str, Any]:
     except ImportError as error:
         raise ValueError(f'{where}: reading YAML needs the package pyyaml: pip install pyyaml; or '
                          'name the classes in a text file (--names)') from error
+
+    class PlainLoader(yaml.SafeLoader):  # never objects of Python
+        """Reject aliases: a hundred bytes of them are a list whose text has no end."""
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.events.AliasEvent):
+                raise yaml.YAMLError('it holds an alias (*), which is not read')
+            return super().compose_node(parent, index)
+
     try:
-        content = yaml.safe_load(text)  # never objects of Python
+        content = yaml.load(text, PlainLoader)  # noqa: S506  (it is a safe one)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         reason = shorten(' '.join(str(error).split()), 100)
         raise ValueError(f'{where}: no YAML ({reason})') from error

@@ -11,7 +11,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--out', metavar='FILE', default='browse.png',
         help='the sheet, .png, .jpg, .pdf or .svg (%(default)s)')
     add('--num', type=int, default=12, metavar='NUMBER', help='images (%(default)s)')
-    add('--split', choices=['train', 'val', 'test'], default='train', help='of the data (%(default)s)')
+    add('--split', choices=['train', 'val', 'test'], default='train',
+        help='of the data (%(default)s)')
     add('--seed', type=int, default=0, help='of the choice and the augmentation (%(default)s)')
     add_options_argument(parser)
 

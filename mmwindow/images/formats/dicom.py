@@ -47,8 +47,8 @@ def read_header(content: bytes) -> ImageHeader:
     _check_kind(elements)
     height, width = elements.number(ROWS), elements.number(COLUMNS)
     allocated = elements.number(BITS_ALLOCATED)
-    stored = elements.number(BITS_STORED, allocated)
-    high_bit, sign = elements.number(HIGH_BIT, stored - 1), elements.number(SIGN, 0)
+    stored, sign = elements.number(BITS_STORED), elements.number(SIGN)  # the standard requires both
+    high_bit = elements.number(HIGH_BIT, stored - 1)
     if allocated not in (8, 16):
         raise UnsupportedImageError(f'a DICOM of {allocated} bits in a pixel, of which 8 and 16 are '
                                     'read; save it as PNG')

@@ -19,6 +19,7 @@ from mmwindow.images.formats.header import DamagedImageError, UnsupportedImageEr
 PREAMBLE = 128
 SOP_CLASS, TRANSFER_SYNTAX = 0x00020002, 0x00020010  # of the file meta information
 META = re.compile(rb'\x02\0[\0-\x13]\0(UL|OB|UI)')  # the first element where there is no preamble
+BINARY_KINDS = ('US', 'SS', 'UL', 'SL', 'FL', 'FD', 'OB', 'OW', 'OF', 'OD', 'SQ', 'AT')
 LONG_VALUES = (b'OB', b'UN', b'OW', b'SQ', b'UT')
 INSTALL = 'pip install "mmwindow[dicom]", or pip install -r requirements/dicom.txt'
 LOGGER = logging.getLogger('pydicom')
@@ -132,6 +133,11 @@ def read_meta_uid(content: bytes, tag: int) -> str:
     return ''
 
 
+def describe_tag(tag: int) -> str:
+    """Return the number of an element for messages."""
+    return f'DICOM: ({tag >> 16:04x},{tag & 0xffff:04x})'
+
+
 class Elements:
     """Chosen elements of a DICOM data set, as the bytes that are stored.
 
@@ -175,11 +181,24 @@ class Elements:
     def __contains__(self, tag: int) -> bool:
         return tag in self._data_set
 
+    def _raw(self, tag: int) -> Any:
+        """Return an element as pydicom keeps it: not converted where it has not been asked for.
+
+        Raises:
+            ValueError: pydicom converts it all the same, and cannot.
+        """
+        try:
+            return self._data_set.get_item(tag)
+        except Exception as error:  # as above
+            raise DamagedImageError(f'{describe_tag(tag)} ends in {type(error).__name__}') from None
+
     def bytes(self, tag: int) -> bytes:
         """Return a value as stored, empty where the element is missing."""
         if tag not in self._data_set:
             return b''
-        value = self._data_set.get_item(tag).value
+        value = self._raw(tag).value
+        if self.kind(tag) == 'SQ':
+            raise DamagedImageError(f'{describe_tag(tag)} is a sequence; a value is expected')
         return bytes(value) if isinstance(value, bytes | bytearray) else b''
 
     def texts(self, tag: int) -> list[str]:
@@ -198,13 +217,16 @@ class Elements:
             ValueError: One is no number.
         """
         numbers = []
+        if self.kind(tag) in BINARY_KINDS:
+            raise DamagedImageError(f'{describe_tag(tag)} is of the kind {self.kind(tag)}; numbers '
+                                    'written as text are expected')
         for text in self.texts(tag):
             try:
                 number = float(text) if text else None
             except ValueError:
                 number = float('nan')
             if number is not None and not abs(number) < 1e30:
-                raise DamagedImageError(f'DICOM: ({tag >> 16:04x},{tag & 0xffff:04x}) is no number')
+                raise DamagedImageError(f'{describe_tag(tag)} is no number')
             if number is not None:
                 numbers.append(number)
         return numbers
@@ -219,7 +241,7 @@ class Elements:
         value = self.bytes(tag)
         if not value:
             return []
-        element = self._data_set.get_item(tag)
+        element = self._raw(tag)
         if signed is None:
             signed = element.VR == 'SS'
         order = '<' if getattr(element, 'is_little_endian', True) else '>'
@@ -234,7 +256,9 @@ class Elements:
         """
         values = self.words(tag)
         if not values and default is None:
-            raise DamagedImageError(f'DICOM: ({tag >> 16:04x},{tag & 0xffff:04x}) is missing')
+            raise DamagedImageError(f'{describe_tag(tag)} is missing')
+        if len(values) > 1:
+            raise DamagedImageError(f'{describe_tag(tag)} has {len(values)} values')
         return values[0] if values else int(default or 0)
 
     def long_words(self, tag: int, signed: bool = False) -> list[int]:
@@ -265,15 +289,18 @@ class Elements:
                 value = self._data_set[tag].value
         except Exception as error:  # as above
             raise DamagedImageError(f'DICOM: a text ends in {type(error).__name__}') from None
-        return '' if value is None else str(value).strip(' \0')
+        text = '' if value is None else str(value).strip(' \0')
+        if '\ufffd' in text:  # what pydicom puts for bytes that it cannot read
+            raise DamagedImageError('DICOM: a text is not in the character set that the file names')
+        return text
 
     def kind(self, tag: int) -> str:
         """Return the value representation that the file states, '' where it does not."""
-        return str(self._data_set.get_item(tag).VR or '') if tag in self._data_set else ''
+        return str(self._raw(tag).VR or '') if tag in self._data_set else ''
 
     def is_little_endian(self, tag: int) -> bool:
         """Return the byte order of an element's numbers."""
-        return bool(getattr(self._data_set.get_item(tag), 'is_little_endian', True))
+        return bool(getattr(self._raw(tag), 'is_little_endian', True))
 
     def items(self, tag: int) -> list['Elements']:
         """Return the items of a sequence.
@@ -283,12 +310,15 @@ class Elements:
         """
         if tag not in self._data_set:
             return []
-        raw = self._data_set.get_item(tag)
+        raw = self._raw(tag)
         length = getattr(raw, 'length', UNDEFINED)  # pydicom takes what is left of a cut sequence
         if length not in (UNDEFINED, len(raw.value or b'')):
             raise DamagedImageError('DICOM: a sequence is cut short')
         try:
             with silence():
-                return [Elements(item) for item in self._data_set[tag].value or ()]
+                element = self._data_set[tag]
+                if element.VR != 'SQ':
+                    raise TypeError('no sequence')
+                return [Elements(item) for item in element.value or ()]
         except Exception as error:  # as above
             raise DamagedImageError(f'DICOM: a sequence ends in {type(error).__name__}') from None

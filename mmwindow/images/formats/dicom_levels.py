@@ -99,8 +99,10 @@ def _apply_modality(elements: Elements, values: np.ndarray, signed: bool
                     ) -> tuple[np.ndarray, int]:
     """Return the values after modality LUT or rescale, and the bits of the LUT's entries, else 0."""
     tables = elements.items(MODALITY_LUT)
-    slope, intercept = ((elements.decimals(tag) or [default])[0]
-                        for tag, default in ((RESCALE_SLOPE, 1.0), (RESCALE_INTERCEPT, 0.0)))
+    slopes, intercepts = elements.decimals(RESCALE_SLOPE), elements.decimals(RESCALE_INTERCEPT)
+    if bool(slopes) != bool(intercepts):
+        raise DamagedImageError('DICOM: one of rescale slope and intercept is missing')
+    slope, intercept = (slopes or [1.0])[0], (intercepts or [0.0])[0]
     if (elements.text(SOP_CLASS) in FLUOROSCOPY
             and elements.text(INTENSITY_RELATION) in ('LOG', 'DISP')
             and (tables or (slope, intercept) != (1, 0))):
@@ -115,6 +117,8 @@ def _apply_modality(elements: Elements, values: np.ndarray, signed: bool
 def _apply_voi(elements: Elements, outputs: np.ndarray) -> np.ndarray | None:
     """Return grey levels from 0 to 1 by the first window, else the first VOI LUT, else None."""
     centers, widths = elements.decimals(WINDOW_CENTER), elements.decimals(WINDOW_WIDTH)
+    if bool(centers) != bool(widths):
+        raise DamagedImageError('DICOM: one of window center and width is missing')
     if centers and widths:
         return _apply_window(outputs, centers[0], widths[0],
                              elements.text(VOI_FUNCTION) or 'LINEAR')

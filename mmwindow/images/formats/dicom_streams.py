@@ -22,6 +22,7 @@ READ_SYNTAXES = {*NATIVE, RLE, JPEG_8, JPEG_12, *JPEG_LOSSLESS, *JPEG_LS, *JPEG_
 OTHER_SYNTAXES = {DEFLATED: 'deflated', f'{JPEG_PREFIX}94': 'JPIP',
                   f'{JPEG_PREFIX}95': 'JPIP'}
 SCAN = b'\xff\xda'
+START_OF_TILE_PART = b'\xff\x90'
 OTHER_MARKER = re.compile(rb'\xff[^\0\xd0-\xd7]')  # than stuffing and restarts
 END_OF_IMAGE = b'\xff\xd9'  # of JPEG, JPEG-LS and JPEG 2000
 
@@ -113,6 +114,25 @@ def check_lossless(data: bytes) -> None:
         raise DamagedImageError('DICOM: an odd scan in its JPEG')
 
 
+def check_tile_parts(data: bytes) -> None:
+    """Check that the parts of a JPEG 2000 codestream follow each other up to its end.
+
+    It has no checksum: of what lies behind a byte that is missing, decoders make noise.
+    """
+    place = 2
+    while data[place:place + 2] != START_OF_TILE_PART:
+        marker, length = struct.unpack_from('>HH', data, place)
+        if marker >> 8 != 0xff or length < 2:
+            raise DamagedImageError('DICOM: bytes between the segments of its JPEG 2000')
+        place += 2 + length
+    end = len(data) - len(END_OF_IMAGE)
+    while data[place:place + 2] == START_OF_TILE_PART:
+        length, = struct.unpack_from('>I', data, place + 6)  # 0: up to the end
+        place = place + length if length >= 14 else end if length == 0 else end + 1
+    if place != end:
+        raise DamagedImageError('DICOM: the parts of its JPEG 2000 are of other sizes than announced')
+
+
 def check_jpeg_2000(data: bytes, frame: Frame) -> tuple[int, bool]:
     """Return bits and sign of a frame of JPEG 2000, of the size that was checked."""
     if data[:4] != b'\xff\x4f\xff\x51':
@@ -121,6 +141,7 @@ def check_jpeg_2000(data: bytes, frame: Frame) -> tuple[int, bool]:
     components, depth = struct.unpack_from('>HB', data, 40)
     if (below - top, right - left, components) != (frame.height, frame.width, 1):
         raise DamagedImageError('DICOM: its JPEG 2000 is not of the size that its header says')
+    check_tile_parts(data)
     precision, signed = (depth & 0x7f) + 1, depth >= 0x80
     if precision > frame.bits_allocated:
         raise DamagedImageError(f'DICOM: JPEG 2000 of {precision} bits in {frame.bits_allocated}')

@@ -49,6 +49,13 @@ def voc(body):
     return 'a.xml', f'<annotation><filename>a.png</filename>{body}</annotation>'
 
 
+def via_3(code, av=None):
+    return 'a.json', json.dumps(dict(
+        file={'1': dict(fname='a.png')}, view={'1': dict(fid_list=['1'])},
+        attribute={'1': dict(aname='kind', options={'0': 'f'})},
+        metadata=dict(m=dict(vid='1', xy=[code, 10, 10], av=av or {}))))
+
+
 CASES = {
     'no such file': (None, 'there is no such file or folder'),
     'an empty file': (('a.json', ''), 'no JSON, or cut short'),
@@ -86,6 +93,17 @@ CASES = {
     'an image twice': (coco(images=[COCO['images'][0],
                                     dict(COCO['images'][0], id=2, file_name='x/a.png')]),
                        'mentioned twice'),
+    # float() takes 1_000 and digits of other scripts, which no other tool reads as numbers.
+    'COCO a number with an underscore': (coco(dict(bbox=['1_0', 2, 3, 4])), "bbox is '1_0'"),
+    'CSV digits of another script': (('a.csv', 'image,x,y\na.png,1,٣\n'), 'line 2: y is '),
+    'COCO readers that are no list': (coco(images=[dict(COCO['images'][0], readers=3)]),
+                                      'image 1: readers is 3; a list'),
+    'COCO a reader that is no name': (coco(images=[dict(COCO['images'][0], readers=[{}])]),
+                                      'image 1 has the reader'),
+    'COCO a point without a reader': (coco(
+        dict(bbox=[1, 2, 3, 4]), images=[dict(COCO['images'][0], readers=['anna', 'ben'])]),
+        'a.json: of the point file made of it: .*a point without a reader'),
+    'VIA a shape code that is no whole number': (via_3(1.5), 'metadata .m.: the code of its shape'),
     'LabelMe no points': (labelme(points=None), 'shape 0: points is None'),
     'LabelMe a rectangle of three': (labelme(shape_type='rectangle', points=[[1, 2]] * 3),
                                      'a rectangle has 3 points'),
@@ -145,9 +163,23 @@ def test_yolo_lines_that_are_none(home):
         (home / 'labels' / 'a.txt').write_text(text)
         with pytest.raises(ValueError, match=f'a.txt: line 1: .*{words}'):
             import_annotations(home / 'labels', home / 'out', home / 'images', format_name='yolo')
-    (home / 'labels' / 'data.yaml').write_text('names: !!python/object/apply:os.getcwd []')
-    with pytest.raises(ValueError, match='data.yaml: no YAML'):
-        import_annotations(home / 'labels', home / 'out', home / 'images', format_name='yolo')
+    # Each line is eight of the one before: the text of the last one would fill any memory.
+    bomb = 'a: &a [x, x, x, x, x, x, x, x]\n' + ''.join(
+        f'{new}: &{new} [{", ".join([f"*{old}"] * 8)}]\n'
+        for old, new in zip('abcdefghijkl', 'bcdefghijklm', strict=True)) + 'names: [*m]\n'
+    for text, words in (('names: !!python/object/apply:os.getcwd []', 'no YAML'),
+                        (bomb, r'no YAML .*an alias \(\*\)'),
+                        ('names: {0: f, a: g}', 'numbers of its')):
+        (home / 'labels' / 'data.yaml').write_text(text)
+        with pytest.raises(ValueError, match=f'data.yaml: .*{words}'):
+            import_annotations(home / 'labels', home / 'out', home / 'images', format_name='yolo')
+
+
+def test_an_option_of_via_that_is_no_text_is_taken_as_it_is(home):
+    name, text = via_3(1, av={'1': [3]})
+    (home / name).write_text(text)
+    point_file = read_point_file(import_annotations(home / name, home / 'out', home / 'images').path)
+    assert point_file.classes == ('[3]', ) and point_file.records[0].points == [(10., 10.)]
 
 
 def test_masks_of_several_values_need_a_meaning(home):

@@ -3,6 +3,8 @@ back."""
 import base64
 import io
 import json
+import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -212,6 +214,59 @@ def test_points_come_back_to_a_hundredth_of_a_pixel(name, images, tmp_path):
     assert (report.num_images, report.num_positives, report.num_points) == (3, 2, 3)
     assert images_folder(report.path).resolve() == images.resolve()
     assert len(report.turned) == 1
+
+
+def largest_difference(path, expected):
+    """Return by how many pixels a point is elsewhere than where it was."""
+    return max(float(np.abs(np.reshape(record.points, (-1, 2)) - np.reshape(
+        expected[record.file_name], (-1, 2))).max(initial=0))
+        for record in read_point_file(path, readers='all').records)
+
+
+def write_sr(dicom, folder):
+    groups = [dicom.group(dicom.finding(), dicom.scoord('POINT', list(point), name))
+              for name, points in dicom.POINTS.items() for point in points]
+    return dicom.save(dicom.report(dicom.library(*dicom.POINTS), measurements=groups), folder / 'sr')
+
+
+def write_gsps(dicom, folder):
+    for number, (name, points) in enumerate(dicom.POINTS.items()):
+        height, width = dicom.SIZES[name]
+        graphics = [dicom.graphic('POINT', [x / width, y / height], 'DISPLAY') for x, y in points]
+        dicom.save(dicom.state(*[dicom.annotation(each) for each in graphics], names=[name],
+                               area=(1, 1, width, height)), folder / 'gsps' / str(number))
+    return folder / 'gsps'
+
+
+def test_the_figures_of_the_documentation(images, dicom, dicom_folder, tmp_path, monkeypatch):
+    """The last column of docs/import.md: the largest difference in pixels, rounded up (but .000001).
+
+    Of points with more decimals than some formats have.
+    """
+    first, second = (10.2512347, 20.5098763), (77.0123459, 3.1251237)
+    turned = (80.5012341, 9.2512349)
+    for table, names in ((POINTS, SIZES), (dicom.POINTS, dicom.SIZES)):
+        monkeypatch.setitem(table, next(iter(names)), [first, second])
+        monkeypatch.setitem(table, list(names)[1], [turned])
+    monkeypatch.setitem(SHOWN, 'a b.png', [first, second])
+    monkeypatch.setitem(SHOWN, 'säge/turned.jpg', [(60 - turned[1], turned[0])])
+    figures = {}
+    for name, write in WRITERS.items():
+        (tmp_path / name).mkdir()
+        report = import_annotations(write(tmp_path / name), tmp_path / 'out', images)
+        expected = POINTS
+        if name == 'masks':  # in the order in which parts are found
+            expected = {**POINTS, 'a b.png': POINTS['a b.png'][::-1]}
+        key = name.removesuffix('_3')
+        figures[key] = max(figures.get(key, 0), largest_difference(report.path, expected))
+    for name, write in (('sr', write_sr), ('gsps', write_gsps)):
+        report = import_annotations(write(dicom, tmp_path), tmp_path / 'out', dicom_folder)
+        figures[name] = largest_difference(report.path, dicom.POINTS)
+    figures = {name: f'{max(0, np.ceil((value - 1e-6) * 1e4) / 1e4):.4f}'
+               for name, value in figures.items()}
+    text = (Path(__file__).parents[3] / 'docs' / 'import.md').read_text(encoding='utf-8')
+    rows = re.findall(r'^\| `(\w+)` \|.*\| ([0-9.]+) \|$', text, re.MULTILINE)
+    assert dict(rows) == figures, json.dumps(figures)
 
 
 @pytest.mark.parametrize('name', ['coco', 'cvat', 'label_studio', 'csv'])

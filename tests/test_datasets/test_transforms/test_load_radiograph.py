@@ -171,3 +171,48 @@ def test_a_data_set_trains_on_equal_samples_and_decodes_once(own_tiny_dataset, t
             assert torch.equal(ours[0], theirs[0]) and torch.equal(ours[1], theirs[1])
             assert ours[2] == theirs[2]
         assert len(decoded) == len(set(decoded)) == 6
+
+
+def write_dicom(path, pixels):
+    """Write an image of 8 bits of somebody with a name."""
+    pydicom = pytest.importorskip('pydicom')
+    data_set = pydicom.Dataset()
+    data_set.file_meta = pydicom.dataset.FileMetaDataset()
+    data_set.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    data_set.SOPClassUID, data_set.SOPInstanceUID = '1.2.840.10008.5.1.4.1.1.1', '1.2.3'
+    data_set.PatientName, data_set.PatientID = 'Mustermann^Erika', 'PID-4711'
+    data_set.Rows, data_set.Columns = pixels.shape
+    data_set.SamplesPerPixel, data_set.PhotometricInterpretation = 1, 'MONOCHROME2'
+    data_set.BitsAllocated, data_set.BitsStored, data_set.HighBit = 8, 8, 7
+    data_set.PixelRepresentation = 0
+    data_set.PixelData = pixels.tobytes()
+    data_set.save_as(path, enforce_file_format=True)
+
+
+def test_a_data_set_of_dicom_is_cached_by_itself(own_tiny_dataset, tmp_path, monkeypatch):
+    """By the loader of configs/_base_/datasets/points.py, without a word in a config."""
+    from mmdet.registry import DATASETS
+    monkeypatch.setenv('MMWINDOW_CACHE', str(tmp_path / 'cache'))
+    for path in (own_tiny_dataset / 'images').glob('train_*.png'):
+        write_dicom(path, read_image(path).pixels)
+
+    def build(**cache):
+        init_default_scope('mmdet')
+        return DATASETS.build(dict(
+            type='CocoPointDataset', data_root=str(own_tiny_dataset), data_prefix=dict(img='images/'),
+            ann_file='annotations/train.json', test_mode=True, pipeline=[
+                dict(type='LoadImageFromFile', backend_args=dict(
+                    backend='radiograph', bit_depth=None, **cache)),
+                dict(type='ResizeToInput', input_size=64), dict(type='PadToInput'),
+                dict(type='PackPointInputs')]))
+
+    expected = [sample['inputs'] for sample in build(cache=False)]
+    assert not (tmp_path / 'cache').exists()
+    dataset = build()
+    kept = list((tmp_path / 'cache' / 'images' / 'pixels').glob('*/*'))
+    assert len(kept) == 6
+    for sample, inputs in zip(dataset, expected, strict=True):
+        assert torch.equal(sample['inputs'], inputs)
+    content = b''.join(path.read_bytes() + str(path.relative_to(tmp_path)).encode()
+                       for path in (tmp_path / 'cache').rglob('*') if path.is_file())
+    assert not any(word in content for word in (b'Mustermann', b'4711', b'train_'))
