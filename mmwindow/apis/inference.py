@@ -256,7 +256,7 @@ def to_prediction(name: str, image: GrayImage, sample: DetDataSample, classes: t
     elif heatmap is not None:
         image_scores = heatmap.max(axis=(1, 2))
     else:
-        image_scores = best_box_scores(scores, labels, len(classes))
+        image_scores = best_box_scores(scores, labels, len(classes), boxes, image.shape)
     instances = sample.pred_instances
     peaks = instances.peaks.numpy() if 'peaks' in instances else box_middles(boxes)
     return ImagePrediction(

@@ -144,12 +144,13 @@ class PredictionOutputs:
                 image_scores=[float(score) for score in prediction.image_scores],
                 findings=findings))
         else:
-            arrays: dict[str, Any] = dict(maps=prediction.heatmap) if (
-                prediction.heatmap is not None) else dict(
+            # The score of an image with boxes is that of its best one, which the metric looks for.
+            arrays: dict[str, Any] = dict(
+                maps=prediction.heatmap, image_scores=prediction.image_scores) if (
+                    prediction.heatmap is not None) else dict(
                     boxes=prediction.boxes, scores=prediction.scores, labels=prediction.labels)
-            self._writer.add(Prediction(
-                Path(file_name).stem, image_scores=prediction.image_scores, height=height,
-                width=width, **arrays), file_name, findings=findings)
+            self._writer.add(Prediction(Path(file_name).stem, height=height, width=width, **arrays),
+                             file_name, findings=findings)
         if self.with_overlays:
             write_overlay(self.out / OVERLAYS / f'{name}.jpg', predicted, found)
         return name

@@ -66,8 +66,11 @@ def test_predictions_evaluate_to_the_numbers_of_a_test(system, tta, tiny_model, 
     for name, value in expected.items():
         assert ours[name] == pytest.approx(value, abs=1e-12), name
     # Not by chance: the images' scores are far apart, next to what rounding changes.
-    images = json.loads((tmp_path / 'out' / 'predictions.json').read_text())['images']
-    assert np.diff(np.sort([image['image_scores'][0] for image in images])).min() > 5e-7
+    scores = [one.image_score for one in PointInferencer(model.checkpoint, device='cpu', tta=tta)(
+        str(tiny_dataset / 'images' / 'test_*.png'))]
+    assert np.diff(np.sort(scores)).min() > 5e-7
+    rows = read_table(tmp_path / 'out' / 'images.csv')
+    assert [float(row['score']) for row in rows] == pytest.approx(scores, abs=3e-6)
 
 
 def test_the_files_say_what_was_found(tiny_model, tiny_dataset, tmp_path):
