@@ -63,10 +63,11 @@ class PointInferencer:
         ValueError: A file is missing, the weights are not those of the config's model, or a
             checkpoint without a config does not describe its model.
 
-    Example:
-        >>> model = PointInferencer('work_dirs/wl/best_froc_auroc_epoch_9.pth')  # doctest: +SKIP
-        >>> for prediction in model.iterate('images', batch_size=4):  # doctest: +SKIP
-        ...     print(prediction.name, prediction.image_score, prediction.boxes)
+    Example::
+
+        model = PointInferencer('work_dirs/wl/best_froc_auroc_epoch_9.pth')
+        for prediction in model.iterate('images', batch_size=4):
+            print(prediction.name, prediction.image_score, prediction.boxes)
     """
 
     def __init__(self, config: str | Path, checkpoint: str | Path | None = None,

@@ -70,7 +70,7 @@ def code_value(name: str) -> str:
     """Return the code of a class that has none in SNOMED CT: at most 16 characters.
 
     >>> code_value('fracture of the hip'), code_value('Bruch')
-    ('FRACTURE_O_e1c0f', 'BRUCH')
+    ('FRACTURE_O_971ff', 'BRUCH')
     """
     import hashlib
     plain = ''.join(letter if letter.isascii() and letter.isalnum() else '_'

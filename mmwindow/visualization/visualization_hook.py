@@ -179,6 +179,5 @@ def draw_curves(result: EvaluationResult) -> dict[str, np.ndarray]:
 def plot_picture(plot: Callable[..., Path], curves: Any) -> np.ndarray:
     """Return what a function plots into a file as pixels ``(H, W, 3)`` RGB uint8."""
     with tempfile.TemporaryDirectory() as folder:
-        path = plot(curves, Path(folder) / 'curve.png')
-        picture = cv2.imread(str(path))
+        picture = read_image(plot(curves, Path(folder) / 'curve.jpg')).to_bgr()
     return np.ascontiguousarray(picture[..., ::-1])

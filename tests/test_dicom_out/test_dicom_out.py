@@ -228,5 +228,7 @@ def test_dcmtk_reads_a_report_without_a_word(marks, image, tmp_path):
     write(make_report(read_source(image), found(*marks)), tmp_path / 'object.dcm')
     done = subprocess.run(['dsrdump', str(tmp_path / 'object.dcm')], capture_output=True, text=True,
                           check=True)
-    assert done.stderr == '' and done.stdout.count('SCOORD') == len(marks)
+    # It cannot check letters of UTF-8, and says so.
+    told = [line for line in done.stderr.splitlines() if 'Specific Character Set' not in line]
+    assert told == [] and done.stdout.count('SCOORD') == len(marks)
     assert 'UNVERIFIED' in done.stdout and 'PRELIMINARY' in done.stdout
