@@ -15,7 +15,8 @@ class VerbEntry(NamedTuple):
 
 
 VERBS = {
-    'train': VerbEntry('mmwindow.apis.commands.train', 'train a model'),
+    'train': VerbEntry('mmwindow.experiments.commands.train',
+                       'train a model, on your data or by a config'),
     'test': VerbEntry('mmwindow.apis.commands.test', 'test a model, also on images of another place'),
     'predict': VerbEntry('mmwindow.apis.commands.predict',
                          'find findings on new images with a trained model'),
@@ -28,6 +29,8 @@ VERBS = {
                         'turn the annotations of another tool into a point file'),
     'annotations': VerbEntry('mmwindow.apis.commands.annotations',
                              'export a point file for another tool'),
+    'check': VerbEntry('mmwindow.apis.commands.check',
+                       'the data doctor: what is wrong with a data set'),
     'cache': VerbEntry('mmwindow.apis.commands.cache', 'decode images before a training'),
     'splits': VerbEntry('mmwindow.apis.commands.splits', 'divide a point file by patient'),
     'folds': VerbEntry('mmwindow.experiments.commands.folds',

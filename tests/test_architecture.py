@@ -90,6 +90,7 @@ MAY_DECODE = {
     'mmwindow/evaluation/files/array_files.py':
         'maps of scores as PNG, no radiographs; the evaluation imports no images',
     'tools/benchmark_images.py': 'compares with OpenCV',
+    'tools/fuzzing/importer_readings.py': 'compares with Pillow',
     'tools/fuzzing/readers_images.py': 'compares with Pillow'}
 
 

@@ -1,13 +1,17 @@
 #!/usr/bin/env python
 """What the Window Loss costs: a training step with head and loss against the bare network.
 
-Both are timed in turn within one run, so the ratio does not depend on what else the machine does.
-Bounds are computed before, as in training, where data workers compute them. On a CPU the step is
-timed again with the memory kept that it frees, as training does (mmwindow.engine.cpu.memory).
+All are timed in turn within one run, so the ratios depend little on what else the machine does; on a
+CPU in processor time. Bounds are computed before, as in training, where data workers compute them.
+On a CPU the step is timed again with the memory kept that it frees, as training does
+(mmwindow.engine.cpu.memory), and in the plain way: each of the three short cuts left out alone, and
+all of them. They change rounding alone.
 """
 import argparse
+import contextlib
 import statistics
 import time
+from unittest import mock
 
 import torch
 from mmdet.registry import MODELS
@@ -69,14 +73,33 @@ def synchronize(device):
         torch.cuda.synchronize()
 
 
+SHORT_CUTS = {
+    'pyramid and head apart': ('mmwindow.models.detectors.dense_point_detector.is_linear',
+                               lambda neck: False),
+    "torch's 5 x 5 gradient": ('mmwindow.models.backbones.efficientnet_lite.is_faster',
+                               lambda *arguments: False),
+    'frozen layers all at once': (
+        'mmwindow.models.backbones.efficientnet_lite.FROZEN_BATCH', 10 ** 9)}
+
+
+@contextlib.contextmanager
+def without(names):
+    """Leave short cuts out."""
+    with contextlib.ExitStack() as stack:
+        for name in names:
+            stack.enter_context(mock.patch(*SHORT_CUTS[name]))
+        yield
+
+
 def time_step(step, model, device):
-    """Return the seconds of one forward and backward pass."""
+    """Return the seconds of one forward and backward pass: of processors on a CPU."""
+    clock = time.perf_counter if device.startswith('cuda') else time.process_time
     model.zero_grad(set_to_none=True)
     synchronize(device)
-    started = time.perf_counter()
+    started = clock()
     step().backward()
     synchronize(device)
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def main():
@@ -108,7 +131,8 @@ def main():
 
     bare, window = time_both()
     print(f'{args.config}: batch {args.batch} at {args.side} px, {args.device}, autocast '
-          f'{args.autocast}, {torch.get_num_threads()} threads, median of {args.steps}')
+          f'{args.autocast}, {torch.get_num_threads()} threads, median of {args.steps}, '
+          f'{"processor" if device_type == "cpu" else "wall"} time')
     print(f'backbone and neck alone     {1000 * bare:9.1f} ms')
     print(f'with head and Window Loss   {1000 * window:9.1f} ms')
     print(f'ratio                       {window / bare:9.3f}')
@@ -116,6 +140,15 @@ def main():
         kept = time_both()[1]
         print(f'with freed memory kept      {1000 * kept:9.1f} ms')
         print(f'ratio                       {kept / window:9.3f}')
+        ways = {'as it is': (), **{name: (name, ) for name in SHORT_CUTS}, 'plain': tuple(SHORT_CUTS)}
+        times = {name: [] for name in ways}
+        for _ in range(args.steps):
+            for name, left_out in ways.items():
+                with without(left_out):
+                    times[name].append(time_step(window_step, model, args.device))
+        taken = {name: statistics.median(seconds) for name, seconds in times.items()}
+        for name, seconds in taken.items():
+            print(f'{name:27} {1000 * seconds:9.1f} ms {seconds / taken["as it is"]:9.2f}')
 
 
 if __name__ == '__main__':

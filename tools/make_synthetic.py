@@ -1,9 +1,12 @@
 #!/usr/bin/env python
-"""Write the synthetic radiographs: ``tools/make_synthetic.py [FOLDER]``."""
+"""Write the synthetic radiographs: ``tools/make_synthetic.py [FOLDER]``.
+
+With ``--clicks 120`` they are 120 images and a table of clicks, as a research group has its own data.
+"""
 import argparse
 import time
 
-from mmwindow.synthetic import contact_sheet, write_dataset
+from mmwindow.synthetic import contact_sheet, write_clicks, write_dataset
 from mmwindow.utils.command_line import one_line_errors
 
 
@@ -14,7 +17,9 @@ def parse_args():
     parser.add_argument('--num-train', type=int, default=480)
     parser.add_argument('--num-val', type=int, default=80)
     parser.add_argument('--num-test', type=int, default=160)
-    parser.add_argument('--side', type=int, default=256, help='long edge in pixels')
+    parser.add_argument('--side', type=int, help='long edge in pixels; default: 256, of --clicks 512')
+    parser.add_argument('--clicks', type=int, metavar='NUMBER',
+                        help='write so many images and clicks.csv instead of a divided data set')
     parser.add_argument('--workers', type=int, help='processes (default: two, where there are)')
     parser.add_argument('--sheet', metavar='FILE.png', help='also write a contact sheet')
     return parser.parse_args()
@@ -22,10 +27,15 @@ def parse_args():
 
 def main():
     args = vars(parse_args())
-    sheet = args.pop('sheet')
+    sheet, clicks = args.pop('sheet'), args.pop('clicks')
+    args['side'] = args['side'] or (256 if clicks is None else 512)
     start = time.monotonic()
-    folder = write_dataset(**args)
-    print(f'{folder}: done in {time.monotonic() - start:.1f} s')
+    if clicks is None:
+        written = write_dataset(**args)
+    else:
+        written = write_clicks(args['folder'], clicks, args['seed'], args['side'],
+                               workers=args['workers'])
+    print(f'{written}: done in {time.monotonic() - start:.1f} s')
     if sheet:
         print(contact_sheet(sheet, args['seed'], side=args['side'], show_points=True))
 

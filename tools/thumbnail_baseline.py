@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import sklearn
 from PIL import Image
-from sklearn.linear_model import LogisticRegression
 
+from mmwindow.apis.doctor.cue_models import fit_cue
 from mmwindow.evaluation import auroc
 from mmwindow.images.decode import read_image
 from mmwindow.utils.command_line import one_line_errors
@@ -43,21 +43,14 @@ def main():
     args = parser.parse_args()
     splits = {name: load_split(args.annotations / f'{name}.json', args.images)
               for name in ('train', 'val', 'test')}
-    mean, std = splits['train'][0].mean(0), splits['train'][0].std(0) + 1e-6
-    fits = {}
-    for strength in (1e-4, 1e-3, 1e-2, 1e-1, 1.):
-        model = LogisticRegression(C=strength, max_iter=2000, class_weight='balanced')
-        model.fit((splits['train'][0] - mean) / std, splits['train'][1])
-        scores = {name: model.decision_function((imgs - mean) / std)
-                  for name, (imgs, _) in splits.items()}
-        fits[strength] = {name: auroc(splits[name][1], scores[name]) for name in ('val', 'test')}
-    best = max(fits, key=lambda strength: fits[strength]['val'])
+    fit = fit_cue(*splits['train'], *splits['val'], splits['test'][0])
     command = shlex.join(['tools/thumbnail_baseline.py', *sys.argv[1:]])
-    result = dict(system='logistic fit on 16 x 16 thumbnails', inverse_regularisation=best,
+    result = dict(system='logistic fit on 16 x 16 thumbnails', inverse_regularisation=fit.strength,
                   command=command, seed=None, machine=f'{platform.machine()}, a CPU',
                   versions={'scikit-learn': sklearn.__version__, 'numpy': np.__version__},
                   num_images={name: len(labels) for name, (_, labels) in splits.items()},
-                  validation_auroc=fits[best]['val'], metrics={'froc/auroc': fits[best]['test']})
+                  validation_auroc=fit.validation_auroc,
+                  metrics={'froc/auroc': auroc(splits['test'][1], fit.scores)})
     print(json.dumps(result, indent=1))  # nothing is random: no seed
     if args.out:
         write_text(args.out, json.dumps(result, indent=1) + '\n')

@@ -216,7 +216,7 @@ def read_one_file(path: Path, classes: Iterable[str] | None, points_from: str, n
         record.labels.extend([label] * len(finding.points))
         record.boxes.extend([finding.box] * len(finding.points))
         record.point_readers.extend([read_reader(where, annotation, record)] * len(finding.points))
-    _check_scale(name, records.values())
+    check_scale(name, records.values())
     readers = find_readers(name, content.get('readers'), records.values(), own_reader)
     return PointFile(finish_records(name, records.values(), readers, own_reader), known, labels,
                      num_from, (path, ), readers)
@@ -242,8 +242,16 @@ def _find_owner(path: str, annotation: dict[str, Any], records: Mapping[ImageId,
     return f'{where} of {shorten(record.file_name)}', record, labels[category]
 
 
-def _check_scale(path: str, records: Iterable[ImageRecord]) -> None:
-    """Reject points that are fractions of the image rather than pixels."""
+def check_scale(path: str, records: Iterable[ImageRecord]) -> None:
+    """Reject points that are fractions of the image rather than pixels.
+
+    Args:
+        path: Names the file in the message.
+        records: All its images.
+
+    Raises:
+        ValueError: All points of images of a usual size lie in the first pixel.
+    """
     positive = [record for record in records if record.points]
     if positive and all(
             min(record.height, record.width) >= MIN_SIDE_OF_FRACTIONS

@@ -37,6 +37,10 @@ ADVICE = dict(
                  'config dataset.points_from)')
 
 
+class PointOutsideError(ValueError):
+    """A point lies outside its image."""
+
+
 class Finding(NamedTuple):
     """Where one annotation says that a finding is, in pixels of the image.
 
@@ -184,7 +188,7 @@ def _has_area(box: Box) -> bool:
 def _check_inside(points: list[Point], image: ImageRecord, where: str, source: str) -> None:
     for x, y in points:
         if not (0 <= x <= image.width and 0 <= y <= image.height):
-            raise ValueError(
+            raise PointOutsideError(
                 f'{where} lies at ({x:g}, {y:g}) by its {source}, outside its image of {image.width} '
                 f'x {image.height} (width x height); x and y are in pixels of this very file: are '
                 'they of another scale, or exchanged?')

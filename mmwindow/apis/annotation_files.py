@@ -3,12 +3,11 @@ import contextlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from mmwindow.annotations.exporters import EXPORTERS
+from mmwindow.annotations.image_places import IMAGES_KEY, images_folder
 from mmwindow.annotations.importers.anonymous import (
     check_images_folder,
     check_names_table,
@@ -20,7 +19,7 @@ from mmwindow.annotations.importers.assemble import Assembly, AssemblySettings, 
 from mmwindow.annotations.importers.formats import FORMATS, read_source, recognise_format
 from mmwindow.annotations.importers.image_index import FileInfo, ImageIndex
 from mmwindow.annotations.importers.options import ImportOptions
-from mmwindow.annotations.point_file import load_point_json, read_point_file, write_point_file
+from mmwindow.annotations.point_file import read_point_file, write_point_file
 from mmwindow.annotations.records import PointFile
 from mmwindow.utils.files import atomic_file, write_text
 from mmwindow.utils.messages import shorten
@@ -28,7 +27,6 @@ from mmwindow.utils.messages import shorten
 POINTS_NAME = 'points.json'
 COPIED_DICOM = ('DICOM files copied as they are, with what they say of patients (--anonymous-names '
                 'writes pixels alone)')
-IMAGES_KEY = 'images_folder'  # of the point file's info: relative to the point file
 
 
 @dataclass(frozen=True)
@@ -198,26 +196,6 @@ def find_images_folder(source: Path) -> Path:
     home = source if source.is_dir() else source.parent
     places = [home / 'images', home.parent / 'images']
     return next((place for place in places if place.is_dir()), home)
-
-
-def images_folder(points: str | Path, content: Mapping[str, Any] | None = None) -> Path:
-    """Return where a point file says that its images lie.
-
-    Args:
-        points: The point file.
-        content: Of it, where it has been read.
-
-    Returns:
-        The folder that an import noted; else ``images`` next to the file, or its own folder.
-    """
-    points = Path(points)
-    content = load_point_json(points) if content is None else content
-    info = content.get('info')
-    noted = info.get(IMAGES_KEY) if isinstance(info, dict) else None
-    if isinstance(noted, str):
-        return Path(os.path.normpath(points.parent / noted))
-    beside = points.parent / 'images'
-    return beside if beside.is_dir() else points.parent
 
 
 def export_annotations(points: str | Path, out: str | Path, format_name: str,

@@ -172,10 +172,15 @@ def describe_run(cfg: Config, config: str | Path) -> TrainingRun:
 
 def describe_training(runner: Runner) -> str:
     """Return the best epoch of a finished training as lines of text; nothing on other ranks."""
-    run = read_run(runner.work_dir) if is_first_process() else None
+    return describe_run_file(runner.work_dir) if is_first_process() else ''
+
+
+def describe_run_file(work_dir: str | Path) -> str:
+    """Return the best epoch of the training in a work dir as lines of text; '' without one."""
+    run = read_run(work_dir)
     if run is None:
         return ''
     if run.best is None:
-        return f'no best checkpoint: no validation gave a number; the last is in {runner.work_dir}\n'
+        return f'no best checkpoint: no validation gave a number; the last is in {work_dir}\n'
     return (f'best epoch by {run.best.metric}: {run.best.epoch} of {run.epoch}, '
-            f'{Path(runner.work_dir) / run.best.checkpoint}\n{describe_metrics(run.best.metrics)}')
+            f'{Path(work_dir) / run.best.checkpoint}\n{describe_metrics(run.best.metrics)}')

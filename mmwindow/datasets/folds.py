@@ -199,5 +199,6 @@ def write_fold_files(folds: Mapping[str, Any], points: str | Path, folder: str |
                              f'{len(folds["folds"]) - 1}')
         split = {name: sorted(places[img_id] for img_id in ids)
                  for name, ids in folds['folds'][number].items() if name in SPLITS}
-        files[number] = write_parts(Path(folder) / f'fold{number}', split_content(content, split))
+        files[number] = write_parts(Path(folder) / f'fold{number}', split_content(content, split),
+                                    points)
     return files

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwindow.annotations.groups import unit_names
+from mmwindow.annotations.image_places import moved_content
 from mmwindow.annotations.point_file import load_point_json, read_point_file, write_point_file
 from mmwindow.annotations.readers import named_readers
 from mmwindow.annotations.records import ImageRecord
@@ -123,14 +124,17 @@ def split_content(content: Mapping[str, Any], split: Mapping[str, Iterable[int]]
     return parts
 
 
-def write_parts(folder: str | Path, parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Path]:
+def write_parts(folder: str | Path, parts: Mapping[str, Mapping[str, Any]], points: str | Path
+                ) -> dict[str, Path]:
     """Write ``<folder>/<name>.json`` for each part, each atomically, and return the files by name.
 
     Args:
         folder: Made where it is not there.
         parts: COCO contents by name.
+        points: The point file that they are parts of; where it notes a folder of images, so do they.
     """
-    return {name: write_point_file(Path(folder) / f'{name}.json', part)
+    return {name: write_point_file(Path(folder) / f'{name}.json',
+                                   moved_content(part, points, folder))
             for name, part in parts.items()}
 
 
@@ -202,6 +206,6 @@ def write_splits(path: str | Path, out: str | Path, num_folds: int | None = 5, s
     for number in range(num_folds) if num_folds else (fold, ):
         split = split_records(records, number, num_folds or 5, seed)
         folder = Path(out) / f'fold{number}' if num_folds else Path(out)
-        write_parts(folder, split_content(content, split))
+        write_parts(folder, split_content(content, split), path)
         splits[str(folder)] = split
     return splits

@@ -71,8 +71,9 @@ def _add_legend(figure: object, has_bounds: bool, has_boxes: bool, point_label: 
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    def colour(name: str) -> tuple[float, ...]:
-        return tuple(part / 255 for part in COLOURS[name])
+    def colour(name: str) -> tuple[float, float, float]:
+        red, green, blue = COLOURS[name]
+        return red / 255, green / 255, blue / 255
 
     entries: list[Line2D | Patch] = [Line2D(
         [], [], linestyle='', marker='+', markersize=9, markeredgewidth=2.5,

@@ -31,14 +31,16 @@ def calls(monkeypatch, own_tiny_dataset):
 
     calls = Calls()
 
-    def train(config, work_dir, launcher, amp, resume):
+    def train(config, work_dir, launcher, amp, resume, report):
+        assert not report  # the quickstart draws its own
         Path(work_dir).mkdir(exist_ok=True)
         (Path(work_dir) / 'kept.txt').write_text('weights')
         calls.note('train')
         (Path(work_dir) / 'best_froc_auroc_epoch_1.pth').write_text('weights')
         (Path(work_dir) / 'training_seconds.json').write_text('62.5')
 
-    def test(config, checkpoint, work_dir, out):
+    def test(config, checkpoint, work_dir, out, report):
+        assert not report
         calls.note('test')
         out.write_text('')
         # One of two points is found, above all that is seen on the negative image.

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mmwindow import cli
+
 ROOT = Path(__file__).parents[2]
 STUB_SRUN = """#!/usr/bin/env bash
 printf '%s\\n' "$@" > "$RECORD.srun"
@@ -51,7 +53,7 @@ def test_slurm_scripts_give_srun_its_resources_and_the_tool_its_arguments(
     assert Path(Path(f'{record}.path').read_text().split(':')[0]).resolve() == ROOT
     # The tool itself understands them.
     parser = argparse.ArgumentParser()
-    import_module(f'mmwindow.apis.commands.{tool}').add_arguments(parser)
+    import_module(cli.VERBS[tool].module).add_arguments(parser)
     parsed = vars(parser.parse_args(arguments))
     expected = {**names, 'launcher': 'slurm', 'cfg_options': {'a.b': 3}}
     assert {key: parsed[key] for key in expected} == expected

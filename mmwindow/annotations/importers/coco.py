@@ -85,9 +85,12 @@ def read(path: Path, options: ImportOptions) -> Source:
         for crowd in ('iscrowd', 'ignore'):
             if record.get(crowd) not in (None, 0, False):
                 source.left_out[f'annotations with {crowd} 1 (a region, no single finding)'] += 1
+                image.has_unread_marks = True
                 break
         else:
-            for shape in _read_shapes(record, where, source):
+            shapes = _read_shapes(record, where, source)
+            image.has_unread_marks |= not shapes
+            for shape in shapes:
                 image.findings.append(SourceFinding(shape, categories[category], where, reader))
     source.images = list(images.values())
     # Roboflow puts the common name of all classes first, as class 0 without an annotation.

@@ -71,8 +71,10 @@ def read(path: Path, options: ImportOptions) -> Source:
                 source.left_out['tags of complete images'] += 1
                 continue
             label = as_name(shape.get('label'), place, 'label')
-            image.findings.extend(SourceFinding(found, label, place)
-                                  for found in _read_shapes(shape, place, source))
+            shapes = _read_shapes(shape, place, source)
+            # Points outside of the picture are no marks in it.
+            image.has_unread_marks |= not shapes and shape.tag not in ('points', 'skeleton')
+            image.findings.extend(SourceFinding(found, label, place) for found in shapes)
         source.images.append(image)
     return source
 

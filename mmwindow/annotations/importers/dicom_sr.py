@@ -136,6 +136,7 @@ class _Report:
         if len(item.place) > MAX_DEPTH:
             raise ValueError(f'{self.name}: its content lies more than {MAX_DEPTH} levels deep')
         for number, elements in enumerate(item.elements.items(CONTENT), start=1):
+            elements.check_known()
             if elements.text(VALUE_TYPE) not in VALUE_TYPES and REFERENCE not in elements:
                 place = '.'.join(map(str, (*item.place, number)))
                 raise ValueError(f'{self.name}: content item {place}: its value type is '

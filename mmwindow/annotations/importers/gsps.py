@@ -105,6 +105,7 @@ class _State:
             if not uids:
                 raise ValueError(f'{where}: the presentation state names no image')
             graphics = item.items(GRAPHICS)
+            item.check_known()
             if not any(tag in item for tag in (GRAPHICS, TEXTS, COMPOUNDS)):
                 raise ValueError(f'{where}: it holds neither graphics nor texts; the file is damaged')
             self.source.left_out['compound graphics (rulers, arrows, axes)'] += len(
@@ -118,6 +119,7 @@ class _State:
 
     def _read_graphic(self, graphic: Elements, item: Elements, where: str, uids: list[str],
                       marks: Marks, creator: str) -> None:
+        graphic.check_known()
         units = graphic.text(UNITS)
         points = read_pairs(graphic.floats(GRAPHIC_DATA), where)
         for uid in uids:

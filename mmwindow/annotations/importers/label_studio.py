@@ -131,6 +131,7 @@ def _read_regions(annotation: dict[str, Any], where: str, image: SourceImage, re
         if shape_kind not in KINDS:
             if kind not in ('labels', 'choices', 'textarea', 'rating', 'relation', 'taxonomy'):
                 source.left_out[f'regions of the kind {shorten(kind, 30)}'] += 1
+                image.has_unread_marks = True
             continue
         if region.get('image_rotation') not in (None, 0):
             raise ValueError(f'{place}: the image was turned in the tool (image_rotation '
@@ -143,7 +144,9 @@ def _read_regions(annotation: dict[str, Any], where: str, image: SourceImage, re
         image.size = size
         value = as_object(region.get('value'), place, 'value')
         shape = _read_shape(shape_kind, value, size, place)
-        names = as_list(value.get(kind, labels.get(region.get('id'), [])), place, kind)
+        key = region.get('id')
+        named = labels.get(key, []) if isinstance(key, str) else []
+        names = as_list(value.get(kind, named), place, kind)
         for label in names or [options.label]:
             image.findings.append(SourceFinding(shape, as_name(label, place, 'label'), place, reader))
 

@@ -60,7 +60,9 @@ def read(path: Path, options: ImportOptions) -> Source:
             shape = as_object(shape, where, 'it')
             label = as_name(shape.get('label'), where, 'label')
             found = _read_shape(shape, where, source)
-            if found is not None:
+            if found is None:
+                image.has_unread_marks = True
+            else:
                 image.findings.append(SourceFinding(found, label, where))
         source.images.append(image)
     return source

@@ -74,6 +74,7 @@ def _read_version_2(images: Any, name: str, options: ImportOptions, source: Sour
             region = as_object(region, place, 'it')
             shape = _shape_of_version_2(
                 as_object(region.get('shape_attributes'), place, 'shape_attributes'), place, source)
+            image.has_unread_marks |= shape is None
             if shape is not None:
                 attributes = as_object(region.get('region_attributes', {}), place,
                                        'region_attributes')
@@ -134,7 +135,9 @@ def _read_version_3(content: dict[str, Any], name: str, options: ImportOptions, 
             source.left_out['attributes of complete images'] += 1
             continue
         shape = _shape_of_version_3(values[0], values[1:], where, source)
-        if shape is not None:
+        if shape is None:
+            images[str(record['vid'])].has_unread_marks = True
+        else:
             named = _name_attributes(as_object(record.get('av', {}), where, 'av'), attributes, where)
             images[str(record['vid'])].findings.append(SourceFinding(
                 shape, _find_label(named, where, options), where))
@@ -145,7 +148,7 @@ def _shape_of_version_3(code: float, values: list[float], where: str, source: So
                         ) -> Shape | None:
     if not code.is_integer():
         raise ValueError(f'{where}: the code of its shape is {code:g}; a whole number is expected')
-    lengths = {POINT: 2, RECTANGLE: 4, CIRCLE: 3, ELLIPSE: 4}
+    lengths: dict[float, int] = {POINT: 2, RECTANGLE: 4, CIRCLE: 3, ELLIPSE: 4}
     if code in lengths and len(values) != lengths[code]:
         raise ValueError(f'{where}: xy has {len(values)} numbers after the code {code:.0f}; '
                          f'{lengths[code]} are expected')

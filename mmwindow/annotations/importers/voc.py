@@ -56,6 +56,7 @@ def read(path: Path, options: ImportOptions) -> Source:
             box = entry.find('bndbox')
             if box is None:
                 source.left_out['objects without a bndbox'] += 1
+                image.has_unread_marks = True
                 continue
             x1, y1, x2, y2 = (as_number(child_text(box, side, where), where, side)
                               for side in ('xmin', 'ymin', 'xmax', 'ymax'))

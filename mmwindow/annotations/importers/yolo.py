@@ -83,7 +83,9 @@ def _read_line(line: str, where: str, names: list[str], keypoint_shape: tuple[in
                    and (position - 4) % 3 == 2)):
         raise ValueError(f'{where}: {shorten(line.strip(), 80)}: values between 0 and 1 are '
                          'expected, fractions of width and height')
-    for shape in _read_shapes(rest, where, keypoint_shape, source):
+    shapes = _read_shapes(rest, where, keypoint_shape, source)
+    image.has_unread_marks |= not shapes
+    for shape in shapes:
         image.findings.append(SourceFinding(shape, label, where))
 
 

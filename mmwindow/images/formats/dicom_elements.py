@@ -138,6 +138,28 @@ def describe_tag(tag: int) -> str:
     return f'DICOM: ({tag >> 16:04x},{tag & 0xffff:04x})'
 
 
+def check_items(value: bytes, order: str) -> None:
+    """Check that a sequence is made of items up to its end: pydicom takes what it finds for some.
+
+    Args:
+        value: Of the sequence.
+        order: Of bytes, '<' or '>'.
+
+    Raises:
+        ValueError: It is not.
+    """
+    place = 0
+    while place + 8 <= len(value):
+        group, element, length = struct.unpack_from(f'{order}HHI', value, place)
+        if (group, element) != (0xfffe, 0xe000):
+            break
+        if length == UNDEFINED:  # it ends where pydicom finds its end
+            return
+        place += 8 + length
+    if place != len(value):
+        raise DamagedImageError('DICOM: the items of a sequence do not fill it')
+
+
 class Elements:
     """Chosen elements of a DICOM data set, as the bytes that are stored.
 
@@ -302,6 +324,20 @@ class Elements:
         """Return the byte order of an element's numbers."""
         return bool(getattr(self._raw(tag), 'is_little_endian', True))
 
+    def check_known(self) -> None:
+        """Check that the standard knows each element, private ones aside.
+
+        A damaged tag hides what it named: a report without its content would find nothing.
+
+        Raises:
+            ValueError: It does not know one.
+        """
+        from pydicom.datadict import dictionary_has_tag
+        unknown = next((tag for tag in self._data_set.keys()
+                        if not tag.is_private and not dictionary_has_tag(tag)), None)
+        if unknown is not None:
+            raise DamagedImageError(f'{describe_tag(unknown)} is no element of the standard')
+
     def items(self, tag: int) -> list['Elements']:
         """Return the items of a sequence.
 
@@ -314,6 +350,8 @@ class Elements:
         length = getattr(raw, 'length', UNDEFINED)  # pydicom takes what is left of a cut sequence
         if length not in (UNDEFINED, len(raw.value or b'')):
             raise DamagedImageError('DICOM: a sequence is cut short')
+        if length != UNDEFINED and self.kind(tag) in ('SQ', 'UN', ''):
+            check_items(bytes(raw.value or b''), '<' if self.is_little_endian(tag) else '>')
         try:
             with silence():
                 element = self._data_set[tag]

@@ -10,11 +10,15 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmwindow.models.backbones.depthwise import DepthwiseConvolution, is_faster
+
 # kernel, stride, expansion, output channels, repeats (Tan and Le 2019, table 1; Lite: no squeeze
 # and excitation, ReLU6).
 BLOCK_GROUPS = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3),
                 (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1))
 STEM_CHANNELS = 32
+# Images that frozen layers take at once on a CPU: their features, 14 MB an image, stay in a cache.
+FROZEN_BATCH = 2
 # The last group of each stride from 4 to 32.
 OUTPUT_GROUPS = (1, 2, 4, 6)
 
@@ -57,6 +61,8 @@ class SameConv2d(nn.Conv2d):
         weight = self.weight if scale is None else self.weight * scale.view(-1, 1, 1, 1)
         if self.is_uneven:
             weight = F.pad(weight, (1, 0, 1, 0))
+        elif bias is not None and is_faster(features, weight, self.stride):
+            return DepthwiseConvolution.apply(features, weight, bias)
         return F.conv2d(features, weight, bias, self.stride, self.padding, 1, self.groups)
 
 
@@ -206,10 +212,36 @@ class EfficientNetLite(BaseModule):
         if imgs.shape[-1] % 32 or imgs.shape[-2] % 32:
             raise ValueError(f'EfficientNetLite: the input is {tuple(imgs.shape)}; its sides must '
                              'divide by 32 (data_preprocessor.pad_size_divisor=32)')
+        num_frozen = self._num_frozen_groups()
+        if num_frozen is None or imgs.requires_grad or not self._can_be_divided(imgs, num_frozen):
+            return self._run_groups(self.stem(imgs), 0, len(self.groups))[1]
+        with torch.no_grad():
+            parts = [self._run_groups(self.stem(part), 0, num_frozen)
+                     for part in imgs.split(FROZEN_BATCH)]
+            features, *outputs = (torch.cat(same) for same in zip(
+                *((last, *levels) for last, levels in parts), strict=True))
+        return (*outputs, *self._run_groups(features, num_frozen, len(self.groups))[1])
+
+    def _num_frozen_groups(self) -> int | None:
+        """Return how many block groups run without gradients; None: not even the stem."""
+        if not torch.is_grad_enabled():
+            return len(self.groups)
+        return None if self.frozen_stages < 0 else self.frozen_stages
+
+    def _can_be_divided(self, imgs: Tensor, num_groups: int) -> bool:
+        """Return whether running a few images at a time gives the same and is faster: on a CPU."""
+        if imgs.device.type != 'cpu' or len(imgs) <= FROZEN_BATCH or torch.jit.is_tracing() or (
+                torch.compiler.is_compiling()):
+            return False
+        return not any(module.training for part in (self.stem, *self.groups[:num_groups])
+                       for module in part.modules() if isinstance(module, _BatchNorm))
+
+    def _run_groups(self, features: Tensor, first: int, last: int
+                    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the features after some block groups, and those of them that are outputs."""
         outputs = []
-        features = self.stem(imgs)
-        for index, group in enumerate(self.groups):
-            features = group(features)
+        for index in range(first, last):
+            features = self.groups[index](features)
             if index in self.output_groups:
                 outputs.append(features)
-        return tuple(outputs)
+        return features, tuple(outputs)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mmwindow.models.heads.image_label_head import image_labels
 from mmwindow.models.heads.map_head import MapHead
 from mmwindow.models.utils import mean_logits, merge_levels
+from mmwindow.models.utils.linear_pyramid import PendingConvolution
 
 
 @MODELS.register_module()
@@ -67,6 +68,11 @@ class DensePointHead(MapHead):
         if self.image_window is not None:
             self.image_classifier = nn.Conv2d(in_channels, num_classes, kernel_size=1)
 
+    @property
+    def takes_pending_levels(self) -> bool:
+        """Whether nothing but the last convolution reads the features."""
+        return 'tower' not in self._modules and self.image_window is None
+
     def init_weights(self) -> None:
         """Draw normal weights; set a bias that makes every score the prior probability."""
         super().init_weights()
@@ -86,13 +92,15 @@ class DensePointHead(MapHead):
         have it in them.
 
         Args:
-            features: ``(B, in_channels, h_l, w_l)`` per level.
+            features: ``(B, in_channels, h_l, w_l)`` per level, or a
+                :class:`~mmwindow.models.utils.linear_pyramid.PendingConvolution` of them.
         """
         if len(features) != len(self.strides):
             raise ValueError(f'DensePointHead: the neck gives {len(features)} levels, strides '
                              f'names {len(self.strides)}; set num_outs of the neck or strides')
         levels = [self.tower(level) for level in features] if 'tower' in self._modules else features
-        logits = tuple(self.convolution(level) for level in levels)
+        logits = tuple(level.then(self.convolution) if isinstance(level, PendingConvolution)
+                       else self.convolution(level) for level in levels)
         if self.image_window is None:
             return logits
         image = self.image_classifier(features[-1].mean((2, 3), keepdim=True))

@@ -217,6 +217,53 @@ def test_a_report_cut_short_loses_no_finding_silently(dicom, dicom_folder, tmp_p
     assert num_read == 1
 
 
+@pytest.mark.parametrize('kind', ['sr', 'gsps'])
+def test_bytes_changed_at_random_are_read_or_named_in_one_line(kind, dicom, tmp_path):
+    """As tools/fuzz.py does it for the other formats; seeded."""
+    mark = [1, 2, 9, 2, 9, 8, 1, 8, 1, 2]
+    content = dicom.bytes(dicom.report(dicom.library('IM0', 'IM2'), observer='Arzt^A', measurements=[
+        dicom.group(dicom.finding(), dicom.scoord('POLYLINE', mark))]) if kind == 'sr' else
+        dicom.state(dicom.annotation(dicom.graphic('POLYLINE', mark), texts=['Arzt^A'])))
+    generator = np.random.default_rng(7)
+    outcomes = set()
+    for _ in range(250):
+        changed = bytearray(content)
+        for place in generator.integers(132, len(content), generator.integers(1, 4)):
+            changed[place] = generator.choice([0, 255, generator.integers(256)])
+        (tmp_path / 'a').write_bytes(changed)
+        try:
+            source = read_source(tmp_path / 'a', format_name=kind)
+            outcomes.add(sum(len(image.findings) for image in source.images))
+        except ValueError as error:
+            text = str(error)
+            assert len(text.splitlines()) == 1 and text.startswith(str(tmp_path / 'a'))
+            assert 'Arzt' not in text
+            outcomes.add('rejected')
+    assert {1, 'rejected'} <= outcomes
+
+
+def test_a_report_whose_content_has_another_tag_is_damaged(dicom, tmp_path):
+    """Not one that found nothing."""
+    content = dicom.bytes(dicom.report(dicom.library('IM0'), measurements=[
+        dicom.group(dicom.finding(), dicom.scoord('POINT', [1, 2]))]))
+    place = content.rindex(b'Imaging Measurements') + 20
+    assert content[place:place + 4] == b'@\x000\xa7'  # (0040,a730)
+    (tmp_path / 'a').write_bytes(content[:place + 2] + b'\x3f' + content[place + 3:])
+    with pytest.raises(ValueError, match='0040,a73f. is no element of the standard'):
+        read_source(tmp_path / 'a', format_name='sr')
+
+
+def test_a_sequence_whose_items_are_none_is_damaged(dicom, tmp_path):
+    content = dicom.bytes(dicom.report(dicom.library('IM0'), measurements=[
+        dicom.group(dicom.finding(), dicom.scoord('POINT', [1, 2]))]))
+    start = content.rindex(b'Imaging Measurements') + 20 + 12
+    assert content[start:start + 4] == b'\xfe\xff\x00\xe0'
+    for place, byte in ((start + 3, b'\xe1'), (start + 4, b'\x04')):  # the tag, the length
+        (tmp_path / 'a').write_bytes(content[:place] + byte + content[place + 1:])
+        with pytest.raises(ValueError, match='damaged or cut short .*items of a sequence'):
+            read_source(tmp_path / 'a', format_name='sr')
+
+
 def test_a_report_as_an_image_is_named(dicom, tmp_path):
     dicom.save(dicom.image('IM0'), tmp_path / 'images' / 'IM0')
     dicom.save(dicom.report(dicom.library('IM0')), tmp_path / 'images' / 'SR.dcm')

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmwindow.annotations.importers.assemble import AssemblySettings
 from mmwindow.annotations.importers.formats import FORMATS
 from mmwindow.annotations.importers.options import ImportOptions
 from mmwindow.annotations.point_file import read_point_file
@@ -301,6 +302,15 @@ def test_rectangles_turned_about_their_corner_and_ellipses_keep_their_centres(im
     assert report.counts.total() == 2 and 'does not mention' in next(iter(report.counts))
 
 
+def test_a_region_of_label_studio_whose_id_is_none(images, tmp_path):
+    region = dict(type='keypointlabels', id=dict(a=1), original_width=100, original_height=80,
+                  value=dict(x=10, y=25))
+    (tmp_path / 'ls.json').write_text(json.dumps([dict(
+        id=1, data=dict(image='a b.png'), annotations=[dict(result=[region])])]))
+    report = import_annotations(tmp_path / 'ls.json', tmp_path / 'out', images)
+    assert report.classes == {'finding': 1}
+
+
 def write_upload(folder, place, *files):
     """Write images and Label Studio's file of a point in one that was uploaded."""
     (folder / 'images').mkdir()
@@ -419,3 +429,32 @@ def test_masks_of_cvat_run_along_the_rows_of_their_box(images, tmp_path):
     annotation, = json.loads(report.path.read_text())['annotations']
     assert set(zip(*[iter(annotation['segmentation'][0])] * 2, strict=True)) >= {
         (11., 20.), (13., 20.), (13., 21.), (10., 21.), (10., 22.), (11., 22.)}
+
+
+UNREAD = {
+    'labelme': ('a.json', dict(version='5', imagePath='a b.png', shapes=[dict(
+        label='f', shape_type='line', points=[[1, 2], [3, 4]])])),
+    'via': ('a.json', dict(a=dict(filename='a b.png', regions=[dict(
+        shape_attributes=dict(name='polyline'), region_attributes={})]))),
+    'label_studio': ('a.json', [dict(id=1, data=dict(image='a b.png'), annotations=[dict(result=[dict(
+        type='brushlabels', id='r', value={})])])]),
+    'coco': ('a.json', dict(
+        images=[dict(id=1, file_name='a b.png', height=80, width=100)],
+        categories=[dict(id=1, name='f')],
+        annotations=[dict(id=1, image_id=1, category_id=1, iscrowd=1, bbox=[1, 2, 3, 4])])),
+    'cvat': ('a.xml', '<annotations><image id="0" name="a b.png" width="100" height="80"><polyline '
+             'label="f" points="1,2;3,4"/></image></annotations>'),
+    'voc': ('a.xml', '<annotation><filename>a b.png</filename><object><name>f</name></object>'
+            '</annotation>')}
+
+
+@pytest.mark.parametrize('name', UNREAD)
+def test_an_image_with_nothing_but_what_cannot_be_read_is_no_negative(name, images, tmp_path):
+    """A line, a brush or a crowd is something: the image is left out and counted."""
+    file, content = UNREAD[name]
+    (tmp_path / file).write_text(content if isinstance(content, str) else json.dumps(content))
+    with pytest.raises(ValueError, match='no image that can be taken: .*1 images left out'):
+        import_annotations(tmp_path / file, tmp_path / 'out', images, format_name=name)
+    report = import_annotations(tmp_path / file, tmp_path / 'out', images, format_name=name,
+                                settings=AssemblySettings(unlisted='negative'))
+    assert report.num_images == 2  # the two others

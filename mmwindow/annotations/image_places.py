@@ -1,0 +1,58 @@
+"""Where a point file says that its images lie."""
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmwindow.annotations.point_file import load_point_json
+
+IMAGES_KEY = 'images_folder'  # of the point file's info: relative to the point file
+
+
+def noted_folder(points: str | Path, content: Mapping[str, Any]) -> Path | None:
+    """Return the folder of images that a point file notes; None where it notes none.
+
+    Args:
+        points: The point file.
+        content: Of it.
+    """
+    info = content.get('info')
+    noted = info.get(IMAGES_KEY) if isinstance(info, dict) else None
+    return (Path(os.path.normpath(Path(points).parent / noted)) if isinstance(noted, str) and noted
+            else None)
+
+
+def images_folder(points: str | Path, content: Mapping[str, Any] | None = None) -> Path:
+    """Return where a point file says that its images lie.
+
+    Args:
+        points: The point file.
+        content: Of it, where it has been read.
+
+    Returns:
+        The folder that an import noted; else ``images`` next to the file, or its own folder.
+    """
+    points = Path(points)
+    noted = noted_folder(points, load_point_json(points) if content is None else content)
+    if noted is not None:
+        return noted
+    beside = points.parent / 'images'
+    return beside if beside.is_dir() else points.parent
+
+
+def moved_content(content: Mapping[str, Any], points: str | Path, folder: str | Path
+                  ) -> dict[str, Any]:
+    """Return the content of a point file for a file in another folder.
+
+    The noted folder of images, where there is one, is relative to the file: it stays the same place.
+
+    Args:
+        content: Is not changed.
+        points: The file that it is from.
+        folder: Of the file that it is for.
+    """
+    noted = noted_folder(points, content)
+    if noted is None:
+        return dict(content)
+    place = os.path.relpath(noted.resolve(), Path(folder).resolve())
+    return {**content, 'info': {**content['info'], IMAGES_KEY: place}}

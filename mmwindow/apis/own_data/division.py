@@ -1,0 +1,183 @@
+"""Which images train, choose and test: the division of a user's data, written down once."""
+import contextlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmwindow.annotations.groups import unit_names
+from mmwindow.annotations.records import ImageRecord
+from mmwindow.apis.own_data.source import POINTS_NAME, OwnData
+from mmwindow.datasets.folds import check_folds, make_folds, write_fold_files, write_folds
+from mmwindow.datasets.splits import SPLITS
+from mmwindow.utils.messages import shorten
+from mmwindow.utils.outputs import check_output_folder
+
+NUM_FOLDS = 5
+SEED = 0
+MIN_IMAGES = 200  # below, a test of a fifth of them says too little: five folds test each image once
+MODES = ('auto', 'single', 'folds')
+
+
+@dataclass(frozen=True)
+class Division:
+    """Images of each part of each fold that will be trained.
+
+    Attributes:
+        parts: Fold -> split -> images.
+        folds: The folds file; None where the data came divided.
+        content: Of it.
+        files: Split -> point file, of data that came divided.
+        is_new: Whether the folds file is not there yet.
+    """
+
+    parts: Mapping[int, Mapping[str, Sequence[ImageRecord]]]
+    folds: Path | None = None
+    content: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+    is_new: bool = False
+
+    def describe(self) -> str:
+        """Return in one line what trains, chooses and tests, and where that stands."""
+        first = self.parts[min(self.parts)]
+        counts = ', '.join(
+            f'{len(first[split])} images to {verb} ({sum(bool(r.points) for r in first[split])} with '
+            'points)' for split, verb in zip(SPLITS, ('train', 'choose the epoch', 'test'),
+                                             strict=True))
+        if self.folds is None:
+            return f'{counts}, as they are divided in {self.files["train"].parent}'
+        seed = self.content.get('seed', 'unknown')
+        patients = f'divided by patient, seed {seed}: {self.folds}'
+        if len(self.parts) == 1:
+            return f'{counts}; {patients}'
+        return f'{len(self.parts)} folds, each image tested once; the first: {counts}; {patients}'
+
+
+def divide_data(data: OwnData, work_dir: Path, mode: str = 'auto') -> Division:
+    """Return the division of a user's data; nothing is written.
+
+    Data that came as ``annotations/{train,val,test}.json`` stay as they are. Else the folds file next
+    to the point file is used, or the one that an earlier call put into the work dir; where there is
+    none, five folds by patient will be written next to the point file, or into the work dir where
+    that folder is read-only. Their first fold is the single division: 70 % to train, 10 % to choose
+    the epoch, 20 % to test.
+
+    Args:
+        data: From :func:`~mmwindow.apis.own_data.source.find_data`.
+        work_dir: Of the training.
+        mode: 'single': one division; 'folds': all folds; 'auto': folds below ``MIN_IMAGES``.
+
+    Raises:
+        ValueError: Too few patients, a part without images of both kinds, or a folds file that does
+            not fit the point file.
+    """
+    if data.files:
+        if mode == 'folds':
+            raise ValueError(f'--division folds: {data.files["train"].parent} holds one division; '
+                             f'move it away, and {POINTS_NAME} is divided into folds')
+        return Division({0: data.parts}, files=data.files)
+    assert data.points is not None
+    path = _folds_file(data.points, work_dir)
+    is_new = not path.is_file()
+    if is_new:
+        _check_units(data)
+        content = make_folds(data.points, NUM_FOLDS, SEED)
+    else:
+        content = check_folds(path, data.points)
+    is_single = mode == 'single' or mode == 'auto' and len(data.records) >= MIN_IMAGES
+    records = {record.img_id: record for record in data.records}
+    parts = {number: {split: [records[key] for key in content['folds'][number][split]]
+                      for split in SPLITS}
+             for number in range(1 if is_single else len(content['folds']))}
+    return Division(parts, path, content, is_new=is_new)
+
+
+def write_division(division: Division, points: Path | None, work_dir: Path
+                   ) -> dict[int, Mapping[str, Path]]:
+    """Write a new folds file, and the point files of each fold into a work dir.
+
+    Args:
+        division: From :func:`divide_data`.
+        points: The point file; None where the data came divided.
+        work_dir: Receives ``annotations/fold0/train.json`` and so on.
+
+    Returns:
+        Fold -> split -> file.
+    """
+    if division.folds is None or points is None:
+        return {0: division.files}
+    if division.is_new:
+        write_folds(division.folds, division.content)
+    return dict(write_fold_files(division.content, points, work_dir / 'annotations',
+                                 sorted(division.parts)))
+
+
+def check_kinds(division: Division, data: OwnData, needs_negatives: bool = True) -> None:
+    """Reject a division whose training could only fail, or give no number.
+
+    Args:
+        division: Of the data.
+        data: For the message.
+        needs_negatives: Whether the best checkpoint is chosen by the AUROC.
+
+    Raises:
+        ValueError: No image has a point, all have one, or a part lacks a kind.
+    """
+    positives = sum(bool(record.points) for record in data.records)
+    if not positives:
+        raise ValueError(f'{data.source}: none of the {len(data.records)} images has a point; there '
+                         'is nothing to learn')
+    if positives == len(data.records) and needs_negatives:
+        raise ValueError(
+            f'{data.source}: all {positives} images have a point; the model must see images without '
+            'a finding, too: import with --unlisted negative where the other images of the folder '
+            'were read, or choose the epoch by recall alone: --cfg-options '
+            'default_hooks.checkpoint.save_best=froc/froc_score')
+    for number, parts in division.parts.items():
+        for split, records in parts.items():
+            kinds = Counter(bool(record.points) for record in records)
+            lacking = 'with' if not kinds[True] else (
+                'without' if needs_negatives and not kinds[False] else '')
+            if lacking:
+                negatives = len(data.records) - positives
+                raise ValueError(
+                    f'{data.source}: of {positives} images with and {negatives} without points none '
+                    f'{lacking} falls to {split} of fold {number}; 10 patients of each kind are '
+                    'needed, better 50: collect more, or divide by hand into annotations/train.json, '
+                    'val.json and test.json')
+
+
+def describe_rare_classes(division: Division, classes: Sequence[str]) -> list[str]:
+    """Return a line for each class that a part of the first fold does not have."""
+    parts = division.parts[min(division.parts)]
+    lines = []
+    for label, name in enumerate(classes):
+        counts = {split: sum(label in record.labels for record in records)
+                  for split, records in parts.items()}
+        if not all(counts.values()):
+            numbers = ', '.join(f'{number} {split}' for split, number in counts.items())
+            lines.append(f'class {shorten(name, 60)} has too few images ({numbers}): its numbers '
+                         'will be missing where it has none')
+    return lines
+
+
+def _folds_file(points: Path, work_dir: Path) -> Path:
+    """Return the folds file of a point file: there already, or where it will be written."""
+    name = 'folds.json' if points.name == POINTS_NAME else f'{points.stem}_folds.json'
+    places = [points.parent / name, work_dir / name]
+    for place in places:
+        if place.is_file():
+            return place
+    with contextlib.suppress(ValueError):
+        check_output_folder(points.parent, '--data')
+        return places[0]
+    return places[1]
+
+
+def _check_units(data: OwnData) -> None:
+    units = set(unit_names(data.records))
+    if len(units) < 2 * NUM_FOLDS:
+        raise ValueError(f'{data.source}: {len(data.records)} images of {len(units)} patients; at '
+                         f'least {2 * NUM_FOLDS} patients are needed to divide them into training, '
+                         'validation and test, better 100')

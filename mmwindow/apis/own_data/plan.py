@@ -1,0 +1,240 @@
+"""All steps from a folder of data to a training that is ready to begin."""
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmwindow.apis.config import load_config
+from mmwindow.apis.fine_tuning import find_source, find_trained_config, prepare_fine_tuning
+from mmwindow.apis.own_data.choice import (
+    Machine,
+    choose_length,
+    choose_model,
+    class_option,
+    count_epoch_images,
+    find_machine,
+    has_own_schedule,
+    needs_balance,
+    spread_validations,
+)
+from mmwindow.apis.own_data.config_file import OwnConfig, write_own_config
+from mmwindow.apis.own_data.division import (
+    Division,
+    check_kinds,
+    describe_rare_classes,
+    divide_data,
+    write_division,
+)
+from mmwindow.apis.own_data.source import OwnData, find_data
+from mmwindow.apis.own_data.timing import describe_work, estimate_seconds, time_training
+from mmwindow.apis.package_configs import PREFIX, base_name, config_file
+from mmwindow.apis.runner import quiet_mmengine
+from mmwindow.datasets.splits import SPLITS
+from mmwindow.engine.checkpoint import find_newest_checkpoint
+from mmwindow.engine.run_file import TrainingRun, read_run
+from mmwindow.utils.locks import hold_folder
+from mmwindow.utils.messages import shorten
+from mmwindow.utils.outputs import check_output_folder
+from mmwindow.utils.progress import describe_seconds
+
+BUSY = 1.5  # from this on other work is said to slow a training down
+
+
+@dataclass(frozen=True)
+class OwnTraining:
+    """A training on a user's data, ready to begin.
+
+    Attributes:
+        data: The images.
+        division: Of them.
+        config: The config file, in the work dir.
+        work_dir: Of the training, or of the folds.
+        lines: What was chosen, and why.
+        cfg: Complete.
+    """
+
+    data: OwnData
+    division: Division
+    config: Path
+    work_dir: Path
+    lines: tuple[str, ...]
+    cfg: Config
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether several folds are trained and tested."""
+        return len(self.division.parts) > 1
+
+
+def plan_training(data: str | Path, config: str | Path | None = None,
+                  work_dir: str | Path | None = None, cfg_options: Mapping[str, Any] | None = None,
+                  checkpoint: str | Path | None = None, division: str = 'auto',
+                  machine: Machine | None = None) -> OwnTraining:
+    """Find, check and divide a user's data, choose how to train on them, and write the config.
+
+    The work dir receives ``config/<name>.py``, which ``mmwindow train`` trains, and
+    ``annotations/fold0/train.json`` and so on. All checks come before anything is written.
+
+    Args:
+        data: As :func:`~mmwindow.apis.own_data.source.find_data` reads it.
+        config: The config to train; None: chosen by the machine.
+        work_dir: None: ``work_dirs/<config>_<name of the data>``.
+        cfg_options: Overrides of the config.
+        checkpoint: To begin with: a file or a run's folder.
+        division: As in :func:`~mmwindow.apis.own_data.division.divide_data`.
+        machine: None: this one.
+
+    Raises:
+        ValueError: The data cannot be trained on, or the work dir holds another training.
+    """
+    found = find_data(data)
+    source = None if checkpoint is None else find_source(checkpoint)
+    choice = _choose_base(config, source, machine or find_machine())
+    name = Path(choice.base.rpartition('::')[2]).stem
+    folder = Path(work_dir) if work_dir is not None else Path('work_dirs') / f'{name}_{found.name}'
+    check_output_folder(folder, '--work-dir')
+    parts = divide_data(found, folder, division)
+    options = dict(cfg_options or {})
+    with quiet_mmengine():
+        cfg = load_config(config_file(choice.base), folder, options)
+    save_best = ((cfg.get('default_hooks') or {}).get('checkpoint') or {}).get('save_best')
+    check_kinds(parts, found, needs_negatives='auroc' in str(save_best))
+    own, reasons = _choose_settings(choice, cfg, found, parts, folder,
+                                    has_length='train_cfg.max_epochs' in options)
+    with hold_folder(folder, 'or choose another --work-dir'):
+        if source is not None:
+            weights = prepare_fine_tuning(cfg, source, found.classes, folder, own.model)
+            own = replace(own, load_from=weights.path)
+            reasons += weights.lines
+        lines = [found.describe(), parts.describe(), *reasons]
+        path = write_own_config(replace(own, notes=_make_notes(lines, options)), folder)
+        write_division(parts, found.points, folder)
+    with quiet_mmengine():
+        complete = load_config(path, folder, options)
+    return OwnTraining(found, parts, path, folder, tuple(lines), complete)
+
+
+@dataclass(frozen=True)
+class _BaseChoice:
+    """The config that a training inherits, and what of it differs by the machine."""
+
+    base: str
+    reason: str
+    batch_size: int | None = None
+    input_size: int | None = None
+
+
+def _choose_base(config: str | Path | None, source: Path | None, machine: Machine) -> _BaseChoice:
+    if config is not None:
+        if not Path(config).is_file():
+            load_config(config)  # its message says what is expected
+        return _BaseChoice(base_name(config), f'config {config}, as asked for')
+    trained = None if source is None else find_trained_config(source)
+    if trained is not None:
+        return _BaseChoice(trained, f'config {trained.removeprefix(PREFIX)}, as the checkpoint was '
+                                    'trained with it')
+    if source is not None:
+        raise ValueError(f'--from {shorten(str(source))}: it does not name a config of mmwindow; '
+                         'give the CONFIG of its model, too')
+    choice = choose_model(machine)
+    return _BaseChoice(PREFIX + choice.config, f'config {choice.config}: {choice.reason}',
+                       choice.batch_size, choice.input_size)
+
+
+def _choose_settings(choice: _BaseChoice, cfg: Config, data: OwnData, division: Division,
+                     work_dir: Path, has_length: bool) -> tuple[OwnConfig, list[str]]:
+    """Return what the config file says, without weights and notes, and why.
+
+    Args:
+        choice: The base.
+        cfg: Of the base, with all overrides.
+        data: To train on.
+        division: Of them.
+        work_dir: Of the training.
+        has_length: Whether the user has given the number of epochs.
+    """
+    reasons = [choice.reason]
+    first = min(division.parts)
+    train_images = division.parts[first]['train']
+    is_own_length = choice.base.startswith(PREFIX) and has_own_schedule(choice.base)
+    balanced = choice.base.startswith(PREFIX) and needs_balance(train_images)
+    batch = choice.batch_size or int(cfg.train_dataloader.batch_size)
+    number = count_epoch_images(train_images) if balanced else len(train_images)
+    if balanced:
+        reasons.append(f'an epoch takes all positive and as many random negative images ({number}), '
+                       'because at least two of three images are negative')
+    loop: dict[str, Any] = {}
+    if is_own_length:
+        length = (spread_validations(cfg.train_cfg.max_epochs, -(-number // batch)) if has_length
+                  else choose_length(number, batch))
+        loop = dict(max_epochs=length.epochs, val_interval=length.interval,
+                    val_begin=length.first_validation)
+    if is_own_length and not has_length:
+        reasons.append(length.reason)
+    else:
+        reasons.append(f'{cfg.train_cfg.get("max_epochs", "its own number of")} epochs, as '
+                       + ('asked for' if has_length else 'in the config'))
+    readers = None
+    if len(data.readers) > 1:
+        readers = 'merge'
+        reasons.append(f'{len(data.readers)} readers: findings of more than half of the readers of '
+                       'an image are taken')
+    reasons += describe_rare_classes(division, data.classes)
+    files = data.files or {split: work_dir / 'annotations' / f'fold{first}' / f'{split}.json'
+                           for split in SPLITS}
+    return OwnConfig(
+        choice.base, data.images, files, class_option(cfg, len(data.classes)), balanced, readers,
+        choice.batch_size, choice.input_size, loop), reasons
+
+
+def _make_notes(lines: Sequence[str], options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the comment at the head of the config file."""
+    given = ' '.join(f'{key}={value}' for key, value in options.items())
+    return ('Written by mmwindow train --data; mmwindow train on this file trains the same again.',
+            *lines, *([f'Trained with --cfg-options {shorten(given, 300)}'] if given else []))
+
+
+def find_finished(training: OwnTraining) -> TrainingRun | None:
+    """Return the training of the work dir where an earlier call has finished it; None of folds."""
+    run = None if training.is_folded else read_run(training.work_dir)
+    return run if run is not None and run.is_finished else None
+
+
+def describe_time(training: OwnTraining) -> str:
+    """Return in one line how long a training will take, or that it resumes.
+
+    Where nothing of it is there yet, a few steps are trained and timed, which takes seconds.
+    """
+    if find_finished(training) is not None:
+        return 'time: none, an earlier call has finished this training'
+    done = find_started(training)
+    if done:
+        return f'time: resumes what an earlier call began ({done})'
+    timing = time_training(training.cfg)
+    parts = training.division.parts[min(training.division.parts)]
+    balanced = needs_balance(parts['train']) and 'BalancedImageSampler' in str(
+        training.cfg.train_dataloader.get('sampler'))
+    number = count_epoch_images(parts['train']) if balanced else len(parts['train'])
+    tested = len(parts['test']) + len(parts['val']) if training.is_folded else 0
+    work = describe_work(training.cfg, number, len(parts['val']), tested)
+    seconds = estimate_seconds(timing, work)
+    folds = len(training.division.parts)
+    each = (f'{work.epochs * work.steps} steps of {timing.step:.2f} s and {work.validations} '
+            f'validations of {work.num_val} images at {timing.testing:.2f} s')
+    idle = (f', about {describe_seconds(folds * seconds / timing.busy)} where nothing else runs'
+            if timing.busy > BUSY else '')
+    a_fold = f', {describe_seconds(seconds)} a fold' if folds > 1 else ''
+    return (f'time: about {describe_seconds(folds * seconds)} on this machine as it is now{a_fold}'
+            f'{idle}: {each}')
+
+
+def find_started(training: OwnTraining) -> str:
+    """Return in words what an earlier call left in the work dir; '' where it left nothing."""
+    if not training.is_folded:
+        newest = find_newest_checkpoint(training.work_dir)
+        return '' if newest is None else newest.name
+    runs = training.work_dir / training.config.stem
+    started = [folder.name for folder in sorted(runs.glob('fold*')) if folder.is_dir()]
+    return ', '.join(started)

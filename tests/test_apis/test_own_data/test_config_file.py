@@ -1,0 +1,55 @@
+"""The config file of a user's training: what it says, and that another one is noticed."""
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmwindow.apis.own_data.config_file import OwnConfig, write_own_config
+
+BASE = 'mmwindow::windowloss/wl_kld_lite0_fpn.py'
+
+
+def own_config(folder, **more):
+    files = {split: folder / f'work/annotations/fold0/{split}.json' for split in
+             ('train', 'val', 'test')}
+    return OwnConfig(BASE, folder / 'im ages', files, notes=('First.', 'Second ' * 30), **more)
+
+
+@pytest.mark.parametrize(
+    'name', ['plain', "John's data", 'a "b" c', 'ünï {x}', 'a"\'b', 'a\\b'])
+def test_the_file_says_what_differs_and_is_found_wherever_it_moves(tmp_path, name):
+    folder = tmp_path / name
+    config = own_config(folder, model=dict(bbox_head=dict(num_classes=3)), balanced=True,
+                        readers='merge', batch_size=5, input_size=512,
+                        load_from=folder / 'work/a.pth',
+                        loop=dict(max_epochs=28, val_interval=2, val_begin=14))
+    if name in ('a"\'b', 'a\\b'):
+        with pytest.raises(ValueError, match='its name has .*choose another --work-dir'):
+            write_own_config(config, folder / 'work')
+        return
+    path = write_own_config(config, folder / 'work')
+    assert path == folder / 'work/config/wl_kld_lite0_fpn.py'
+    assert max(map(len, path.read_text().splitlines()[:4])) <= 100
+    moved = tmp_path / 'moved'
+    (folder / 'work').rename(moved)
+    cfg = Config.fromfile(str(moved / 'config' / path.name))
+    assert cfg.model.bbox_head.num_classes == 3 and cfg.input_size == 512
+    assert [cfg.train_cfg[key] for key in ('max_epochs', 'val_interval', 'val_begin')] == [28, 2, 14]
+    assert cfg.train_dataloader.sampler.type == 'BalancedImageSampler'
+    assert 'shuffle' not in cfg.train_dataloader.sampler  # of the sampler that it replaces
+    assert (cfg.train_dataloader.batch_size, cfg.val_dataloader.batch_size) == (5, 8)
+    for split in ('train', 'val', 'test'):
+        dataset = cfg[f'{split}_dataloader'].dataset
+        assert Path(dataset.ann_file).resolve() == moved / f'annotations/fold0/{split}.json'
+        assert dataset.data_prefix.img == f'{folder}/im ages/' and dataset.readers == 'merge'
+    assert Path(cfg.load_from).resolve() == moved / 'a.pth'
+
+
+def test_a_work_dir_takes_one_training(tmp_path):
+    first = write_own_config(own_config(tmp_path, loop=dict(max_epochs=8)), tmp_path / 'work')
+    time = first.stat().st_mtime_ns
+    write_own_config(own_config(tmp_path, loop=dict(max_epochs=8)), tmp_path / 'work')
+    assert first.stat().st_mtime_ns == time
+    with pytest.raises(ValueError, match='holds another training .*max_epochs=8.*max_epochs=9'):
+        write_own_config(own_config(tmp_path, loop=dict(max_epochs=9)), tmp_path / 'work')
+    assert 'max_epochs=8' in first.read_text()
