@@ -21,7 +21,7 @@ class ModelPlace:
     Attributes:
         name: As the user called it.
         exported: The exported file; None for a model of torch.
-        checkpoint: The weights; None for an exported model.
+        checkpoint: The weights, a file or an address; None for an exported model.
         config: The config file; None where the checkpoint describes its model.
         run: The run folder; None where another thing was named.
         is_config_given: Whether the user named the config; else the checkpoint's own description of
@@ -30,7 +30,7 @@ class ModelPlace:
 
     name: str
     exported: Path | None = None
-    checkpoint: Path | None = None
+    checkpoint: Path | str | None = None
     config: Path | None = None
     run: Path | None = None
     is_config_given: bool = False
@@ -79,7 +79,7 @@ def find_model(model: str | Path, checkpoint: str | Path | None = None,
     path, name = Path(model), str(model)
     if config is not None and not Path(config).is_file():
         raise ValueError(f'--config {shorten(str(config))}: there is no such file')
-    if not path.exists():
+    if not path.exists() and '://' not in name:
         looks_like_path = path.suffix in ('.pth', *EXPORTED, *CONFIGS) or len(path.parts) > 1
         if looks_like_path or not name:
             raise ValueError(f'{shorten(name)}: there is no such model; {KINDS} is expected')

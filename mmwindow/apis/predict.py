@@ -134,7 +134,7 @@ def predict(model: str | Path, inputs: ImageSource | Sequence[ImageSource], out:
     thresholds = choose_thresholds(predictor.classes, predictor.operating_points, settings.threshold)
     result = PredictResult(thresholds, notes=notes_of(thresholds, settings))
     kept = dict(model=place.name, command=command, tta=settings.tta,
-                checkpoint=None if place.checkpoint is None else place.checkpoint.name)
+                checkpoint=None if place.checkpoint is None else Path(place.checkpoint).name)
     out.mkdir(parents=True, exist_ok=True)
     with hold_folder(out, 'or choose another --out'), PredictionOutputs(
             out, thresholds, kept, settings.maps, settings.overlays) as outputs:

@@ -140,7 +140,7 @@ def describes_model(place: ModelPlace) -> bool:
     """
     from mmwindow.engine.model_description import META_KEY
     from mmwindow.engine.safe_loading import load_own_checkpoint
-    meta = load_own_checkpoint(place.checkpoint).get('meta')
+    meta = {} if place.checkpoint is None else load_own_checkpoint(place.checkpoint).get('meta')
     return isinstance(meta, dict) and META_KEY in meta
 
 

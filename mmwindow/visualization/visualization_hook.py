@@ -167,12 +167,14 @@ def draw_curves(result: EvaluationResult) -> dict[str, np.ndarray]:
     """
     froc = {name: entry.froc for name, entry in result.classes.items() if entry.froc.num_points}
     roc = {name: entry.roc for name, entry in result.classes.items() if entry.roc is not None}
-    pictures = {}
-    for name, curves, plot in (('val_froc', froc, plot_froc), ('val_roc', roc, plot_roc)):
+    pictures: dict[str, np.ndarray] = {}
+    plots: list[tuple[str, dict[str, Any], Callable[..., Path]]] = [
+        ('val_froc', froc, plot_froc), ('val_roc', roc, plot_roc)]
+    for name, curves, plot in plots:
         if curves:
-            if len(curves) == 1:
-                curves = {'': next(iter(curves.values()))}
-            pictures[name] = plot_picture(plot, curves)
+            # One class alone needs no name.
+            pictures[name] = plot_picture(plot, curves if len(curves) > 1 else
+                                          next(iter(curves.values())))
     return pictures
 
 
