@@ -8,7 +8,6 @@ torch, and the order of the imports does not matter.
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
@@ -27,7 +26,7 @@ LOCATIONS = {
 }
 
 
-class ImportWatcher(MetaPathFinder):
+class ImportWatcher:  # not importlib.abc's, whose import takes longer than ours
     """Call a function right after a module is imported for the first time.
 
     Args:

@@ -23,6 +23,8 @@ VERBS = {
     'compare': VerbEntry('mmwindow.apis.commands.compare',
                          'draw models next to each other on the same images'),
     'browse': VerbEntry('mmwindow.apis.commands.browse', 'show what a model is taught, as a picture'),
+    'export': VerbEntry('mmwindow.apis.commands.export',
+                        'write a trained model for prediction without torch'),
     'evaluate': VerbEntry('mmwindow.apis.commands.evaluate',
                           'score saved predictions of any framework'),
     'import': VerbEntry('mmwindow.apis.commands.import_annotations',

@@ -1,4 +1,5 @@
 """What tests in several folders use: marks by folder, a tiny data set, FracAtlas."""
+import functools
 import json
 import os
 import sys
@@ -26,6 +27,30 @@ def own_cache(tmp_path_factory):
         del os.environ['MMWINDOW_CACHE']
     else:
         os.environ['MMWINDOW_CACHE'] = before
+
+
+@pytest.fixture(scope='session', autouse=True)
+def quick_runner():
+    """Let trainings within the tests not wait for the layout of configs and versions of compilers.
+
+    mmengine lays a config out by yapf for each checkpoint: four tenths of a tiny training. The text
+    says the same without. Programs that tests start do both.
+    """
+    if 'mmengine.runner' not in sys.modules:
+        yield
+        return
+    from mmengine.config import config
+    from mmengine.runner import runner
+    from yapf.yapflib import yapf_api
+
+    def keep(text, *_, **__):
+        return text, False
+    environment = functools.cache(runner.collect_env)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yapf_api, 'FormatCode', keep)
+        patch.setattr(config, 'FormatCode', keep, raising=False)  # the fork imports it late
+        patch.setattr(runner, 'collect_env', lambda: dict(environment()))
+        yield
 
 
 def pytest_collection_modifyitems(items):
@@ -72,6 +97,29 @@ def tiny_dataset(tmp_path_factory):
     return write_tiny_dataset(tmp_path_factory.mktemp('tiny') / 'data')
 
 
+TINY_CONFIG = '''
+_base_ = '{root}/configs/windowloss/wl_kld_r50_fpn.py'
+input_size = 64
+data_root = '{data}/'
+model = dict(backbone=dict(depth=18, base_channels=8, init_cfg=None),
+             neck=dict(in_channels=[8, 16, 32, 64], out_channels=16), bbox_head=dict(in_channels=16))
+train_dataloader = dict(batch_size={batch_size}, num_workers=0, persistent_workers=False)
+val_dataloader = dict(num_workers=0, persistent_workers=False)
+test_dataloader = dict(num_workers=0, persistent_workers=False)
+train_cfg = dict(max_epochs={max_epochs})
+'''
+
+
+@pytest.fixture(scope='session')
+def write_tiny_config(tiny_dataset):
+    """Return a function that writes the config of a tiny model of our kind: ResNet-18, input 64."""
+    def write(path, batch_size=3, max_epochs=1):
+        path.write_text(TINY_CONFIG.format(root=TESTS.parent, data=tiny_dataset,
+                                           batch_size=batch_size, max_epochs=max_epochs))
+        return path
+    return write
+
+
 @pytest.fixture
 def own_tiny_dataset(tmp_path):
     """The same, freshly written: a test may spoil it."""
@@ -86,3 +134,21 @@ def fracatlas():
     if not (folder / 'fractures.json').is_file():
         pytest.skip(f'{folder}: FracAtlas is not there; set MMWINDOW_FRACATLAS to its folder')
     return folder
+
+
+@pytest.fixture(scope='session')
+def exported(tmp_path_factory):
+    """Return a function from the name of a system to its tiny model, exported; each is made once."""
+    models = {}
+
+    def get(system, side=64):
+        if (system, side) not in models:
+            from tests_exported_models import make_exported_model
+            models[system, side] = make_exported_model(system, tmp_path_factory.mktemp('model'), side)
+        return models[system, side]
+
+    sys.path.insert(0, str(TESTS / 'test_runtime'))
+    try:
+        yield get
+    finally:
+        sys.path.remove(str(TESTS / 'test_runtime'))

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 from mmwindow.apis.config_bases import check_bases
 from mmwindow.utils.config_pipelines import SETTINGS, find_datasets, find_steps, input_size_of
+from mmwindow.utils.files import check_ordinary_file
 from mmwindow.utils.messages import shorten
 
 # Keys of version 0.1, and the settings they are now. Goes with version 0.3.
@@ -176,9 +177,7 @@ def load_config(config: str | Path, work_dir: str | Path | None = None,
         ValueError: The file is missing, an override would change nothing (:func:`check_options`) or
             names no single place, or training, validation and test have different input sizes.
     """
-    if Path(config).exists() and not Path(config).is_file():
-        raise ValueError(f'config {shorten(str(config))}: this is no ordinary file; a config is a '
-                         'Python file')
+    check_ordinary_file(config, 'config')
     if not Path(config).is_file():
         raise ValueError(f'config {shorten(str(config))}: there is no such file; the configs lie in '
                          'configs/ of a clone; elsewhere write a file that inherits one, such as '

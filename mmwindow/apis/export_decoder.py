@@ -2,8 +2,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import nn
-
 from mmwindow.models.heads.map_head import MapHead
 from mmwindow.runtime.decoders import (
     AnchorDecoder,
@@ -15,11 +13,11 @@ from mmwindow.runtime.decoders import (
 )
 from mmwindow.utils.messages import quote
 
-KNOWN_TYPES = dict(anchors='AnchorGenerator', points='MlvlPointGenerator', deltas='DeltaXYWHBBoxCoder',
-                   distances='DistancePointBBoxCoder')
+KNOWN_TYPES = dict(anchors='AnchorGenerator', points='MlvlPointGenerator',
+                   deltas='DeltaXYWHBBoxCoder', distances='DistancePointBBoxCoder')
 
 
-def make_decoder_info(model: nn.Module) -> dict[str, Any]:
+def make_decoder_info(model: Any) -> dict[str, Any]:
     """Return the decoder of a detector as JSON data.
 
     Args:
@@ -115,7 +113,8 @@ def region_decoder(roi_head: Any) -> RegionDecoder:
     """
     head, extractor, settings = roi_head.bbox_head, roi_head.bbox_roi_extractor, roi_head.test_cfg
     if head.custom_cls_channels or not head.with_reg:
-        raise ValueError('a bbox_head with classes of its own kind or without boxes cannot be exported')
+        raise ValueError('a bbox_head with classes of its own kind or without boxes cannot be '
+                         'exported')
     strides: Sequence[int] = extractor.featmap_strides
     return RegionDecoder(
         num_classes=int(head.num_classes), strides=tuple(map(float, strides)),

@@ -1,7 +1,8 @@
 """From a detector of torch to ONNX graphs: folded, with normalisation inside, outputs by name."""
+import contextlib
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -36,7 +37,7 @@ class Graph(NamedTuple):
 def fold_constants(model: nn.Module) -> nn.Module:
     """Return a copy of a model in which batch normalisation and padding are parts of convolutions.
 
-    ONNX Runtime rejects convolutions whose kernel is computed, as :class:`ConvNorm` pads and scales it.
+    ONNX Runtime rejects convolutions whose kernel is computed, as :class:`ConvNorm` computes it.
 
     Args:
         model: In evaluation mode.
@@ -87,11 +88,13 @@ class Normalised(nn.Module):
         ValueError: The preprocessor normalises otherwise.
     """
 
+    model: Any
+
     def __init__(self, model: nn.Module, preprocessor: Any) -> None:
         super().__init__()
         if not getattr(preprocessor, '_enable_normalize', False) or preprocessor.mean.numel() != 3:
-            raise ValueError('the data_preprocessor of the model does not normalise three channels by '
-                             'mean and std; such a model cannot be exported')
+            raise ValueError('the data_preprocessor of the model does not normalise three channels '
+                             'by mean and std; such a model cannot be exported')
         # Grey levels are equal in all channels: their order matters only to mean and deviation.
         self.mean = preprocessor.mean.view(1, 3, 1, 1).cpu()
         self.std = preprocessor.std.view(1, 3, 1, 1).cpu()
@@ -135,7 +138,9 @@ class ProposalGraph(Normalised):
 class RegionGraph(nn.Module):
     """The second stage of Faster R-CNN, from what was read of each region."""
 
-    def __init__(self, model: nn.Module) -> None:
+    head: Any
+
+    def __init__(self, model: Any) -> None:
         super().__init__()
         self.head = model.roi_head.bbox_head
 
@@ -159,7 +164,7 @@ def make_graphs(model: nn.Module, input_size: Sequence[int]) -> tuple[Graph, ...
     double_neighbours(folded)
     preprocessor = model.data_preprocessor
     images = torch.zeros(EXAMPLE_BATCH, 1, *input_size, dtype=torch.uint8)
-    head = getattr(folded, 'bbox_head', None)
+    head: Any = getattr(folded, 'bbox_head', None)
     if isinstance(folded, SingleStageDetector) and isinstance(head, MapHead):
         return (trace(MapGraph(folded, preprocessor), images, 'images', ('map', 'score')), )
     if isinstance(folded, SingleStageDetector) and type(head) in (RetinaHead, FCOSHead):
@@ -169,8 +174,8 @@ def make_graphs(model: nn.Module, input_size: Sequence[int]) -> tuple[Graph, ...
         return (trace(DenseGraph(folded, preprocessor), images, 'images', names), )
     if isinstance(folded, TwoStageDetector):
         return trace_two_stages(folded, preprocessor, images)
-    raise ValueError(f'a {type(model).__name__} with {type(head).__name__} cannot be exported; heads of '
-                     'maps, RetinaHead, FCOSHead and Faster R-CNN can')
+    raise ValueError(f'a {type(model).__name__} with {type(head).__name__} cannot be exported; heads '
+                     'of maps, RetinaHead, FCOSHead and Faster R-CNN can')
 
 
 def double_neighbours(model: nn.Module) -> None:
@@ -198,11 +203,11 @@ def trace(module: nn.Module, example: Tensor, name: str, outputs: tuple[str, ...
     Raises:
         ValueError: torch cannot write it.
     """
-    buffer = io.BytesIO()
+    buffer: Any = io.BytesIO()
     options: dict[str, Any] = dict(dynamo=False) if 'dynamo' in (
         torch.onnx.export.__code__.co_varnames) else {}
     try:
-        with torch.no_grad(), warnings.catch_warnings():
+        with torch.no_grad(), warnings.catch_warnings(), exact_functions():
             warnings.simplefilter('ignore')
             torch.onnx.export(
                 module.eval(), (example, ), buffer, input_names=[name], output_names=list(outputs),
@@ -213,12 +218,45 @@ def trace(module: nn.Module, example: Tensor, name: str, outputs: tuple[str, ...
     return Graph(simplify(onnx.load_from_string(buffer.getvalue())).SerializeToString(), outputs)
 
 
+@contextlib.contextmanager
+def exact_functions() -> Iterator[None]:
+    """Teach torch's exporter ``expm1`` and ``log1p``, which ONNX does not have, for a while.
+
+    ``expm1(x) = tanh(x / 2) (exp(x) + 1)``; ``log1p(y) = log(u) y / (u - 1)`` with ``u = 1 + y``.
+    Both are as exact as the functions of ONNX that they are made of.
+    """
+    def constant(graph: Any, number: float) -> Any:
+        return graph.op('Constant', value_t=torch.tensor(number, dtype=torch.float64))
+
+    def expm1(graph: Any, value: Any) -> Any:
+        half = graph.op('Tanh', graph.op('Mul', value, constant(graph, 0.5)))
+        return graph.op('Mul', half, graph.op('Add', graph.op('Exp', value), constant(graph, 1.)))
+
+    def log1p(graph: Any, value: Any) -> Any:
+        one = constant(graph, 1.)
+        total = graph.op('Add', value, one)
+        rounded = graph.op('Sub', total, one)
+        is_tiny = graph.op('Equal', rounded, constant(graph, 0.))
+        share = graph.op('Div', value, graph.op('Where', is_tiny, one, rounded))
+        return graph.op('Where', is_tiny, value, graph.op('Mul', graph.op('Log', total), share))
+
+    symbols = {'aten::expm1': expm1, 'aten::log1p': log1p}
+    for name, function in symbols.items():
+        torch.onnx.register_custom_op_symbolic(name, function, OPSET)
+    try:
+        yield
+    finally:
+        for name in symbols:
+            torch.onnx.unregister_custom_op_symbolic(name, OPSET)
+
+
 def trace_two_stages(model: Any, preprocessor: Any, images: Tensor) -> tuple[Graph, Graph]:
     """Return the graphs of Faster R-CNN: the second one reads regions by ONNX's RoiAlign."""
     extractor = model.roi_head.bbox_roi_extractor
     layers = extractor.roi_layers
     if any(type(layer).__name__ != 'RoIAlign' or layer.pool_mode != 'avg' for layer in layers):
-        raise ValueError('regions are not read by RoIAlign with means; such a model cannot be exported')
+        raise ValueError('regions are not read by RoIAlign with means; such a model cannot be '
+                         'exported')
     if model.roi_head.with_shared_head or model.roi_head.with_mask:
         raise ValueError('a Faster R-CNN with a shared head or masks cannot be exported')
     num_levels, read = len(model.rpn_head.prior_generator.strides), len(layers)
@@ -237,13 +275,13 @@ def trace_two_stages(model: Any, preprocessor: Any, images: Tensor) -> tuple[Gra
 def read_regions(model: onnx.ModelProto, layers: Sequence[Any], channels: int) -> None:
     """Put the reading of regions before a graph whose input is ``regions``.
 
-    mmcv's RoIAlign with ``aligned=True`` is ONNX's with half a pixel of shift; a sampling ratio of 0 is
-    in both one sample a pixel.
+    mmcv's RoIAlign with ``aligned=True`` is ONNX's with half a pixel of shift; a sampling ratio of 0
+    is in both one sample a pixel.
 
     Args:
-        model: Is changed: its inputs are then ``feature_<level>``, ``regions_<level>`` (x1, y1, x2, y2
-            in pixels of the frame) and ``owners_<level>`` (rows of the batch); regions of all levels
-            follow each other in the outputs.
+        model: Is changed: its inputs are then ``feature_<level>``, ``regions_<level>`` (x1, y1, x2,
+            y2 in pixels of the frame) and ``owners_<level>`` (rows of the batch); regions of all
+            levels follow each other in the outputs.
         layers: RoIAlign of each level.
         channels: Of the features.
     """
@@ -257,9 +295,10 @@ def read_regions(model: onnx.ModelProto, layers: Sequence[Any], channels: int) -
             helper.make_tensor_value_info(f'regions_{level}', kinds.FLOAT, [f'number_{level}', 4]),
             helper.make_tensor_value_info(f'owners_{level}', kinds.INT64, [f'number_{level}'])]
         nodes.append(helper.make_node(
-            'RoiAlign', [f'feature_{level}', f'regions_{level}', f'owners_{level}'], [f'read_{level}'],
-            name=f'read_{level}', mode='avg', output_height=rows, output_width=columns,
-            sampling_ratio=layer.sampling_ratio, spatial_scale=float(layer.spatial_scale),
+            'RoiAlign', [f'feature_{level}', f'regions_{level}', f'owners_{level}'],
+            [f'read_{level}'], name=f'read_{level}', mode='avg', output_height=rows,
+            output_width=columns, sampling_ratio=layer.sampling_ratio,
+            spatial_scale=float(layer.spatial_scale),
             coordinate_transformation_mode='half_pixel' if layer.aligned else 'output_half_pixel'))
         read.append(f'read_{level}')
     nodes.append(helper.make_node('Concat', read, ['regions'], name='read', axis=0))
@@ -272,7 +311,10 @@ def read_regions(model: onnx.ModelProto, layers: Sequence[Any], channels: int) -
 
 
 def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Cut rows and columns of zeros off kernels, name the producer, and check the graph.
+    """Cut rows and columns of zeros off kernels, give each layer weights of its own, check the graph.
+
+    torch writes equal weights once, with an Identity for the others, which hides biases from ONNX
+    Runtime's 8-bit weights.
 
     A kernel of 4 x 4 whose first row and column are zeros (TensorFlow's padding, see ``SameConv2d``)
     is one of 3 x 3 that begins a pixel later, and ONNX can pad each side by its own number.
@@ -281,6 +323,13 @@ def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
         model: Is changed.
     """
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in list(model.graph.node):
+        if node.op_type == 'Identity' and node.input[0] in weights:
+            tensor = model.graph.initializer.add()
+            tensor.CopyFrom(weights[node.input[0]])
+            tensor.name = node.output[0]
+            weights[tensor.name] = tensor
+            model.graph.node.remove(node)
     for node in model.graph.node:
         if node.op_type != 'Conv' or node.input[1] not in weights:
             continue

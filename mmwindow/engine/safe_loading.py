@@ -22,6 +22,7 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmwindow.engine.storage_check import check_storages
+from mmwindow.utils.files import check_ordinary_file
 from mmwindow.utils.messages import shorten
 
 STATISTICS = ('min', 'max', 'current', 'mean')
@@ -162,8 +163,7 @@ def check_checkpoint(path: str | Path, what: str = 'checkpoint') -> None:
     if not Path(path).exists():
         raise ValueError(f'{name}: there is no such file; a training writes best_*.pth and '
                          'epoch_*.pth into its work dir')
-    if not Path(path).is_file():
-        raise ValueError(f'{name}: this is no ordinary file; the path of a checkpoint is expected')
+    check_ordinary_file(path, what)
     damage = find_damage(path)
     if damage:
         raise ValueError(f'{name}: {damage}; delete it and take another, or --resume without a path '

@@ -4,7 +4,6 @@ Checks of data sets, training, pictures and inference read images through :func:
 are those of the file's own rows and columns: no orientation tag (EXIF, TIFF) is applied, since points
 were placed there. Assumption (docs/method.md, section 1).
 """
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from mmwindow.images import formats
 from mmwindow.images.formats.header import ImageHeader, UnsupportedImageError
+from mmwindow.utils.files import name_special_file
 from mmwindow.utils.messages import quote
 
 # An image of 16 bits that uses none of its upper two is taken for one of fewer bits.
@@ -137,9 +137,10 @@ def read_bytes(path: str | Path, settings: ImageSettings, name: str) -> bytes:
     path = Path(str(path).replace('\0', '?'))  # no name holds one, and Python's error names none
     try:
         status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError(f'{name}: a regular file is expected, not a folder, pipe or device; '
-                             'check data_root and data_prefix.img in the config')
+        kind = name_special_file(status.st_mode)
+        if kind:
+            raise ValueError(f'{name}: the image cannot be read (it is {kind}); check data_root and '
+                             'data_prefix.img in the config')
         if status.st_size > 8 * settings.max_pixels + MAX_METADATA:
             raise ValueError(f'{name}: {status.st_size} bytes are more than an image of '
                              f'{settings.max_pixels} pixels takes; raise max_pixels, such as '

@@ -71,7 +71,8 @@ def decode_deltas(boxes: Floats, deltas: Floats, means: Sequence[float], deviati
         shape: Height and width to which boxes are clipped; None: they are not.
         ratio_clip: Sides change by a factor from this to its inverse.
     """
-    deltas = deltas * np.float32(deviations) + np.float32(means)
+    deltas = (deltas * np.asarray(deviations, dtype=np.float32)
+              + np.asarray(means, dtype=np.float32))
     middles, sides = (boxes[:, :2] + boxes[:, 2:]) * np.float32(.5), boxes[:, 2:] - boxes[:, :2]
     limit = np.float32(abs(np.log(ratio_clip)))
     middles = middles + sides * deltas[:, :2]
@@ -119,10 +120,11 @@ def suppress(boxes: Floats, scores: Floats, groups: NDArray[np.integer], overlap
     order = np.argsort(-scores, kind='stable')
     places = (boxes + groups[:, None].astype(np.float32) * step)[order]
     areas = (places[:, 2] - places[:, 0]) * (places[:, 3] - places[:, 1])
-    left, kept = np.arange(len(order)), []
+    left = np.arange(len(order))
+    kept: list[int] = []
     while len(left) and len(kept) < limit:
         best, left = left[0], left[1:]
-        kept.append(best)
+        kept.append(int(best))
         sides = np.maximum(np.minimum(places[best, 2:], places[left, 2:])
                            - np.maximum(places[best, :2], places[left, :2]), 0)
         shared = sides[:, 0] * sides[:, 1]
@@ -136,5 +138,4 @@ def is_large(boxes: Floats, min_size: float) -> NDArray[np.bool_]:
     """Return which boxes ``(N, 4)`` are wider and higher than a size; all for a negative size."""
     if min_size < 0:
         return np.ones(len(boxes), dtype=bool)
-    large: NDArray[np.bool_] = (boxes[:, 2:] - boxes[:, :2] > min_size).all(axis=1)
-    return large
+    return np.asarray((boxes[:, 2:] - boxes[:, :2] > min_size).all(axis=1))

@@ -3,8 +3,9 @@
 A decoder is made of the numbers that the file holds (:attr:`ModelInfo.decoder`), which an export
 takes from the model.
 """
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -28,6 +29,7 @@ from mmwindow.structures.image_prediction import best_box_scores, box_middles
 from mmwindow.utils.json_fields import FLAG, NUMBER, WHOLE, Kind
 from mmwindow.utils.messages import quote
 
+# Decoders are made with neither comparison nor text: each would be compiled at every start.
 Outputs = Mapping[str, np.ndarray]
 Tuples = tuple[tuple[float, ...], ...]
 
@@ -44,6 +46,10 @@ class Place(NamedTuple):
     frame: tuple[int, int]
     image_size: tuple[int, int]
     factors: tuple[float, float]
+
+    def to_image(self, boxes: Floats) -> Floats:
+        """Return boxes ``(N, 4)`` of the frame in pixels of the image."""
+        return boxes * np.array([1 / factor for factor in self.factors] * 2, dtype=np.float32)
 
 
 class Decoded(NamedTuple):
@@ -74,7 +80,7 @@ class Decoder(Protocol):
         """Return what the outputs say about the image in row ``index`` of the batch."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class MapDecoder:
     """Findings are the components of a map at a threshold.
 
@@ -99,7 +105,7 @@ class MapDecoder:
         return Decoded(outputs['score'][index], *found, heatmap)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class DenseDecoder:
     """What the box detectors of one stage share: a score and a box for each prior of each level.
 
@@ -165,14 +171,14 @@ class DenseDecoder:
     def decode(self, outputs: Outputs, index: int, place: Place) -> Decoded:
         """Return the boxes that are left after suppression, in pixels of the image."""
         boxes, scores, labels, _ = self.candidates(outputs, index, place.frame)
-        boxes = boxes * np.float32([1 / factor for factor in place.factors] * 2)
+        boxes = place.to_image(boxes)
         large = is_large(boxes, self.min_size)
         boxes, scores, labels = boxes[large], scores[large], labels[large]
         kept = suppress(boxes, scores, labels, self.max_overlap, self.max_findings)
         return Decoded.of_boxes(boxes[kept], scores[kept], labels[kept], self.num_classes)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class AnchorDecoder(DenseDecoder):
     """RetinaNet, and the first stage of Faster R-CNN: boxes shift and scale anchors.
 
@@ -192,12 +198,13 @@ class AnchorDecoder(DenseDecoder):
     def level_boxes(self, level: int, rows: np.ndarray, distances: Floats,
                     grid: tuple[int, int], shape: Sequence[int] | None) -> Floats:
         """Return the boxes of some anchors of a level."""
-        anchors = grid_anchors(np.float32(self.base_anchors[level]), *grid, self.strides[level])
+        base = np.asarray(self.base_anchors[level], dtype=np.float32)
+        anchors = grid_anchors(base, *grid, self.strides[level])
         return decode_deltas(anchors[rows], distances, self.means, self.deviations, shape,
                              self.ratio_clip)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class PointDecoder(DenseDecoder):
     """FCOS: boxes by the distances of their sides from points; a second score is the centredness.
 
@@ -216,7 +223,7 @@ class PointDecoder(DenseDecoder):
         return decode_distances(points[rows], distances, shape)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class ProposalDecoder(AnchorDecoder):
     """The first stage of Faster R-CNN: regions to look at again."""
 
@@ -230,7 +237,7 @@ class ProposalDecoder(AnchorDecoder):
         return boxes[suppress(boxes, scores, levels, self.max_overlap, self.max_findings)]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class RegionDecoder:
     """The second stage of Faster R-CNN: classes and boxes of regions.
 
@@ -282,7 +289,7 @@ class RegionDecoder:
         each = np.repeat(regions, deltas.shape[1], axis=0)
         boxes = decode_deltas(each, deltas.reshape(-1, 4), self.means, self.deviations,
                               place.frame if self.clips else None, self.ratio_clip)
-        boxes = boxes * np.float32([1 / factor for factor in place.factors] * 2)
+        boxes = place.to_image(boxes)
         boxes = np.broadcast_to(boxes.reshape(*deltas.shape), (*scores.shape, 4))
         rows, labels = np.nonzero(scores > self.score_threshold)
         boxes, values = boxes[rows, labels], scores[rows, labels]
@@ -303,7 +310,8 @@ SHAPES: dict[str, tuple[int | None, ...]] = dict(
 
 def describe_decoder(decoder: Any) -> dict[str, Any]:
     """Return a decoder as JSON data."""
-    return dict(kind=decoder.kind, **asdict(decoder))
+    content: dict[str, Any] = json.loads(json.dumps(asdict(decoder)))  # lists for tuples
+    return dict(kind=decoder.kind, **content)
 
 
 def make_decoder(content: Any, kinds: Sequence[str], name: str) -> Any:
@@ -318,11 +326,11 @@ def make_decoder(content: Any, kinds: Sequence[str], name: str) -> Any:
         ValueError: A number is missing, or none that it can be.
     """
     kind = content.get('kind') if isinstance(content, Mapping) else None
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise ValueError(f'{name}: the decoder is of the kind {quote(kind)}; one of '
                          f'{", ".join(kinds)} is expected')
     decoder, values = DECODERS[kind], {}
-    for key in decoder.__dataclass_fields__:
+    for key in (each.name for each in fields(decoder)):
         value = content.get(key)
         shape = (None,) if (kind, key) == ('regions', 'strides') else SHAPES.get(key)
         if not (NUMBERS[key].fits(value) if shape is None else numbers(value, *shape)):

@@ -3,16 +3,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmwindow.images.sources import ImageSource, list_images
 from mmwindow.runtime.decoders import Decoded, Place, ProposalDecoder, RegionDecoder, make_decoder
-from mmwindow.runtime.frames import Frame, make_frame
 from mmwindow.runtime.model_info import ModelInfo
 from mmwindow.runtime.sessions import ModelFile, open_session, read_model_file
 from mmwindow.structures.image_prediction import ImagePrediction, best_box_scores
 from mmwindow.utils.messages import name_some, shorten
+
+if TYPE_CHECKING:  # decoders of images are imported by the first prediction
+    from mmwindow.images.sources import ImageSource
+    from mmwindow.runtime.frames import Frame
 
 ONE_STAGE = ('map', 'anchors', 'points')
 
@@ -72,7 +75,7 @@ class RuntimeModel:
         """Names of the classes, in the order of the labels."""
         return self.info.classes
 
-    def predict(self, inputs: ImageSource | Sequence[ImageSource], batch_size: int = 1,
+    def predict(self, inputs: 'ImageSource | Sequence[ImageSource]', batch_size: int = 1,
                 with_maps: bool = True, threshold: float | None = None) -> list[ImagePrediction]:
         """Predict images.
 
@@ -89,13 +92,15 @@ class RuntimeModel:
         """
         return list(self.iterate(inputs, batch_size, with_maps, threshold))
 
-    def iterate(self, inputs: ImageSource | Sequence[ImageSource], batch_size: int = 1,
+    def iterate(self, inputs: 'ImageSource | Sequence[ImageSource]', batch_size: int = 1,
                 with_maps: bool = True, threshold: float | None = None) -> Iterator[ImagePrediction]:
         """Yield predictions one by one, as :meth:`predict` returns them."""
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f'the threshold is {threshold}; a score from 0 to 1 is expected')
         if batch_size < 1:
             raise ValueError(f'batch_size is {batch_size}; at least 1 image is expected')
+        from mmwindow.images.sources import list_images
+        from mmwindow.runtime.frames import make_frame
         images = iter(list_images(inputs))
         while batch := list(islice(images, batch_size)):
             frames = [make_frame(source, self.info, name) for name, source in batch]
@@ -104,7 +109,7 @@ class RuntimeModel:
                                             strict=True):
                 yield self._prediction(name, frame, decoded, with_maps)
 
-    def _run(self, frames: Sequence[Frame], names: Sequence[str], threshold: float | None
+    def _run(self, frames: 'Sequence[Frame]', names: Sequence[str], threshold: float | None
              ) -> list[Decoded]:
         pixels = np.stack([frame.pixels for frame in frames])[:, None]
         outputs = self.run_graph(0, dict(images=pixels))
@@ -138,7 +143,9 @@ class RuntimeModel:
         try:
             return dict(zip(names, session.run(names, dict(inputs)), strict=True))
         except Exception as error:  # its own types, which have no common one
-            raise ValueError(f'{self.name}: ONNX Runtime stops: {shorten(str(error))}') from error
+            advice = '; lower batch_size' if 'vailable memory' in str(error) else ''
+            raise ValueError(f'{self.name}: ONNX Runtime stops: {shorten(str(error))}{advice}'
+                             ) from error
 
     def _run_regions(self, outputs: Mapping[str, np.ndarray], places: Sequence[Place],
                      names: Sequence[str]) -> list[Decoded]:
@@ -150,7 +157,8 @@ class RuntimeModel:
         owners = np.repeat(np.arange(len(places)), [len(each) for each in proposals])
         regions = np.concatenate(proposals)
         levels = decoder.levels(regions)
-        inputs, order = {}, np.argsort(levels, kind='stable')
+        inputs: dict[str, np.ndarray] = {}
+        order = np.argsort(levels, kind='stable')
         for level in range(len(decoder.strides)):
             chosen = levels == level
             inputs |= {f'feature_{level}': outputs[f'feature_{level}'], f'regions_{level}':
@@ -166,7 +174,7 @@ class RuntimeModel:
                                        deltas[owners == index], place)
                 for index, place in enumerate(places)]
 
-    def _prediction(self, name: str, frame: Frame, decoded: Decoded, with_maps: bool
+    def _prediction(self, name: str, frame: 'Frame', decoded: Decoded, with_maps: bool
                     ) -> ImagePrediction:
         return ImagePrediction(
             name=name, classes=self.classes, image_size=frame.place.image_size,

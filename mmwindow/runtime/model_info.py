@@ -112,7 +112,7 @@ def read_info(metadata: Mapping[str, str], name: str) -> ModelInfo:
         raise ValueError(f'{name}: "pad_value" is {steps["pad_value"]}; a grey level from 0 to 255 '
                          'is expected')
     given.update(classes=tuple(classes), input_size=(size[0], size[1]), preprocessing=Preprocessing(
-        **{key: steps[key] for key in PREPROCESSING_KINDS if key in steps}))
+        steps.get('bit_depth'), steps['max_pixels'], steps['pad_value']))
     return ModelInfo(**given)
 
 

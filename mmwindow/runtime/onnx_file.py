@@ -14,10 +14,11 @@ MAX_NODES = 20_000
 MAX_DEPTH = 4  # model, graph, node, attribute; a subgraph would be deeper
 # Operators of exported models; none of them reads files, loops, or makes large tensors of small ones.
 OPERATORS = frozenset((
-    'Abs Add AveragePool BatchNormalization Cast Clip Concat Constant Conv DequantizeLinear Div Exp '
-    'Flatten Gather Gemm GlobalAveragePool Identity InstanceNormalization Log MatMul Max MaxPool Min '
-    'Mul Neg Pad QuantizeLinear ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape '
-    'Resize RoiAlign Shape Sigmoid Slice Softmax Sqrt Squeeze Sub Transpose Unsqueeze').split())
+    'Abs Add AveragePool Cast Clip Concat Constant Conv DequantizeLinear Div Equal Exp Flatten '
+    'Gather Gemm GlobalAveragePool Identity InstanceNormalization Log MatMul Max MaxPool Min Mul '
+    'Neg Pad QuantizeLinear ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape '
+    'Resize RoiAlign Shape Sigmoid Slice Softmax Sqrt Squeeze Sub Tanh Transpose Unsqueeze '
+    'Where').split())
 MODEL = dict(producer=2, graph=7, metadata=14, training=20, functions=25)
 GRAPH = dict(node=1, initializer=5, input=11, output=12, sparse=15)
 NODE = dict(name=3, operator=4, attribute=5, domain=7)

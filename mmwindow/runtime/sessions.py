@@ -1,10 +1,10 @@
-"""Files of exported models, one ONNX graph or a ZIP of the two of Faster R-CNN, and their sessions."""
+"""Files of exported models (one ONNX graph, or a ZIP of two), and their sessions."""
 import io
 import os
 import stat
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from mmwindow.runtime.model_info import ModelInfo, read_info
 from mmwindow.runtime.onnx_file import OnnxContent, read_onnx
 from mmwindow.utils.messages import shorten
 
+MAX_MEMORY = 2 ** 32  # bytes that ONNX Runtime may take: a graph can ask for any number
 MAX_BYTES = 2 ** 30  # of a file; ResNet-50 takes 100 MB, an ONNX file at most 2 GB
 STAGES = ('stage1.onnx', 'stage2.onnx')
 INSTALL = 'pip install "mmwindow[runtime]", or pip install -r requirements/runtime.txt'
@@ -80,6 +81,7 @@ def read_graphs(data: bytes, name: str) -> tuple[bytes, ...]:
     """
     if not data.startswith(b'PK'):
         return (data, )
+    import zipfile  # not needed for one graph
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
@@ -102,6 +104,7 @@ def write_graphs(path: str | Path, graphs: Mapping[str, bytes] | bytes) -> None:
     if isinstance(graphs, bytes):
         Path(path).write_bytes(graphs)
         return
+    import zipfile
     with zipfile.ZipFile(path, 'w', zipfile.ZIP_STORED) as archive:
         for member, graph in graphs.items():
             archive.writestr(zipfile.ZipInfo(member), graph)
@@ -119,6 +122,17 @@ def import_onnxruntime() -> Any:
         raise ValueError(f'ONNX Runtime is not installed ({error}); {INSTALL}') from error
     onnxruntime.set_default_logger_severity(4)
     return onnxruntime
+
+
+@lru_cache(maxsize=1)
+def limit_memory() -> None:
+    """Let ONNX Runtime take at most ``MAX_MEMORY`` in this process, in sessions that ask for it."""
+    onnxruntime = import_onnxruntime()
+    place = onnxruntime.OrtMemoryInfo('Cpu', onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0,
+                                      onnxruntime.OrtMemType.DEFAULT)
+    # Strategy 1: blocks of the size that is asked for, not of twice the last one.
+    onnxruntime.create_and_register_allocator(place, onnxruntime.OrtArenaCfg(
+        dict(max_mem=MAX_MEMORY, arena_extend_strategy=1)))
 
 
 def open_session(file: ModelFile, index: int, num_threads: int | None) -> Any:
@@ -139,6 +153,8 @@ def open_session(file: ModelFile, index: int, num_threads: int | None) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    limit_memory()
+    options.add_session_config_entry('session.use_env_allocators', '1')
     try:
         return onnxruntime.InferenceSession(file.graphs[index], options,
                                             providers=['CPUExecutionProvider'])

@@ -1,5 +1,9 @@
 """Points as a box type of mmdet's own kind; findings and predictions, which need numpy alone."""
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmwindow.structures.point_boxes import PointBoxes
 
 __all__ = ['PointBoxes']
 

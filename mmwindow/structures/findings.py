@@ -25,7 +25,8 @@ class MapFindings(NamedTuple):
 
     def take(self, index: NDArray[np.bool_] | NDArray[np.intp] | slice) -> 'MapFindings':
         """Return some of the findings."""
-        return MapFindings(*(values[index] for values in self))
+        return MapFindings(self.boxes[index], self.scores[index], self.labels[index],
+                           self.peaks[index])
 
 
 def findings_in_cells(scores: NDArray[np.floating], threshold: float, max_findings: int = 100
@@ -69,4 +70,5 @@ def findings_in_pixels(scores: NDArray[np.floating], threshold: float, max_findi
             sides *= factor
             np.clip(sides, 0, shown[1 - axis], out=sides)
     # A component that lies in the padding alone is clipped to nothing.
-    return findings.take((findings.boxes[:, 2:] > findings.boxes[:, :2]).all(axis=1))
+    has_area = (findings.boxes[:, 2:] > findings.boxes[:, :2]).all(axis=1)
+    return findings.take(np.asarray(has_area))

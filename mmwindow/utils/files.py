@@ -3,7 +3,7 @@ import contextlib
 import json
 import math
 import os
-import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name[:100]}.{secrets.token_hex(6)}{PART}')
+    part = path.with_name(f'.{path.name[:100]}.{os.urandom(6).hex()}{PART}')
     try:
         yield part
         os.replace(part, path)
@@ -40,6 +40,17 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def name_special_file(mode: int) -> str | None:
+    """Return what a file is that is no ordinary one, in words; None of an ordinary one.
+
+    Args:
+        mode: Of ``os.stat``.
+    """
+    if stat.S_ISREG(mode):
+        return None
+    return 'a folder' if stat.S_ISDIR(mode) else 'a pipe or a device'
 
 
 def check_ordinary_file(path: str | Path, what: str) -> None:
@@ -54,8 +65,11 @@ def check_ordinary_file(path: str | Path, what: str) -> None:
     Raises:
         ValueError: It is there and no ordinary file.
     """
-    if Path(path).exists() and not Path(path).is_file():
-        kind = 'a folder' if Path(path).is_dir() else 'a pipe or a device'
+    try:
+        kind = name_special_file(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return
+    if kind:
         raise ValueError(f'{shorten(str(path))}: the {what} cannot be read (it is {kind}); give the '
                          'path of an ordinary file')
 
@@ -90,9 +104,7 @@ def load_json(path: str | Path, what: str = 'file', *, allow_nan: bool = True) -
     """
     name = shorten(str(path))
     try:
-        if Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir():
-            raise ValueError(f'{name}: the {what} cannot be read (it is a pipe or a device); give '
-                             'the path of an ordinary file')
+        check_ordinary_file(path, what)
         data = Path(path).read_bytes()
     except OSError as error:
         raise ValueError(f'{name}: the {what} cannot be read ({error.strerror or error}); check the '

@@ -33,8 +33,11 @@ SHRINK = {
     'val_dataloader.persistent_workers': False,
     'test_dataloader.persistent_workers': False,
     'model.backbone.depth': 18,
+    'model.backbone.base_channels': 8,
     'model.backbone.init_cfg': None,
-    'model.neck.in_channels': [64, 128, 256, 512],
+    'model.neck.in_channels': [8, 16, 32, 64],
+    'model.neck.out_channels': 16,
+    'model.bbox_head.in_channels': 16,
     'train_cfg.max_epochs': 1,
     'default_hooks.logger.interval': 1,
 }

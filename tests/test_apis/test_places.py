@@ -10,24 +10,10 @@ from mmwindow import cli
 from mmwindow.engine.file_backends import AtomicLocalBackend
 from mmwindow.utils.locks import hold_file, hold_folder
 
-CONFIG = '''
-_base_ = '{root}/configs/windowloss/wl_kld_r50_fpn.py'
-input_size = 64
-data_root = '{data}/'
-model = dict(backbone=dict(depth=18, base_channels=8, init_cfg=None),
-             neck=dict(in_channels=[8, 16, 32, 64]))
-train_dataloader = dict(batch_size=3, num_workers=0, persistent_workers=False)
-val_dataloader = dict(num_workers=0, persistent_workers=False)
-test_dataloader = dict(num_workers=0, persistent_workers=False)
-train_cfg = dict(max_epochs=1)
-'''
-
 
 @pytest.fixture
-def config(tiny_dataset, tmp_path, request):
-    path = tmp_path / 'tiny.py'
-    path.write_text(CONFIG.format(root=request.config.rootpath, data=tiny_dataset))
-    return path
+def config(write_tiny_config, tmp_path):
+    return write_tiny_config(tmp_path / 'tiny.py')
 
 
 def call(*arguments):

@@ -141,15 +141,34 @@ def system_config(tiny_dataset, tmp_path):
     return write
 
 
+@pytest.fixture(scope='session')
+def finished(tmp_path_factory):
+    """Return the folders of uncut trainings by the text of their config; read only."""
+    return {'': tmp_path_factory.mktemp('finished')}
+
+
+@pytest.fixture
+def train_uncut(run_training, finished):
+    """Return a function: the folder of the uncut training of a config, run once for all tests."""
+    def folder_of(config):
+        text = config.read_text()
+        if text not in finished:
+            folder = finished[''] / str(len(finished))
+            run_training(config, folder)
+            finished[text] = folder
+        return finished[text]
+    return folder_of
+
+
 @pytest.fixture
 def run_training(monkeypatch):
     """Return a function that trains, and is cut after a step or in a validation (:class:`Cutter`)."""
     module = sys.modules['mmwindow.apis.train']
     build = module.build_runner
-    # mmengine formats the config for each checkpoint and asks compilers for their versions, which
-    # takes longer than these trainings.
+    # What takes longer than these trainings: writing the config for each checkpoint, and pictures.
     monkeypatch.setattr(Config, 'pretty_text', property(lambda cfg: repr(cfg._cfg_dict)))
     monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
+    monkeypatch.setattr('mmwindow.apis.run_report.draw_run_figures', lambda *_: {})
 
     def run(config, work_dir, cut=None, resume=None, **options):
         def build_with_hook(*args, **kwargs):

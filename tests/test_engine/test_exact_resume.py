@@ -14,14 +14,14 @@ ITERATIONS = {
 
 
 @pytest.fixture
-def cut_and_resume(run_training, find_differences, tmp_path):
+def cut_and_resume(run_training, train_uncut, find_differences, tmp_path):
     """Return a function: in what the uncut training and one that is cut and resumed differ."""
     def find(config, cut, last='epoch_3.pth'):
-        run_training(config, tmp_path / 'uncut')
+        uncut = train_uncut(config)
         assert run_training(config, tmp_path / 'cut', cut) is None
         run_training(config, tmp_path / 'cut', resume='auto')
-        assert (tmp_path / 'uncut/validation.json').read_text().count('\n') >= 2
-        return find_differences(tmp_path / 'uncut', tmp_path / 'cut', last)
+        assert (uncut / 'validation.json').read_text().count('\n') >= 2
+        return find_differences(uncut, tmp_path / 'cut', last)
     return find
 
 
@@ -32,18 +32,17 @@ def test_a_cut_training_ends_as_the_uncut_one(noisy_config, cut_and_resume, cut,
     assert cut_and_resume(noisy_config(workers), cut) == []
 
 
-def test_the_number_of_workers_changes_no_bit(
-        noisy_config, run_training, find_differences, tmp_path):
-    for workers in (0, 2):
-        run_training(noisy_config(workers), tmp_path / f'{workers}')
-    assert find_differences(tmp_path / '0', tmp_path / '2') == []
+def test_the_number_of_workers_changes_no_bit(noisy_config, train_uncut, find_differences):
+    first, second = (train_uncut(noisy_config(workers)) for workers in (0, 2))
+    assert first != second and find_differences(first, second) == []
 
 
 def test_validations_change_no_bit_of_the_weights(
-        noisy_config, run_training, find_differences, tmp_path):
-    for interval in (1, 3):
-        run_training(noisy_config(**{'train_cfg.val_interval': interval}), tmp_path / f'{interval}')
-    assert find_differences(tmp_path / '1', tmp_path / '3', parts=['weights', 'optimizer']) == []
+        noisy_config, train_uncut, find_differences):
+    first, second = (train_uncut(noisy_config(**{'train_cfg.val_interval': interval}))
+                     for interval in (1, 3))
+    assert first != second
+    assert find_differences(first, second, parts=['weights', 'optimizer']) == []
 
 
 def test_epochs_draw_other_numbers(noisy_config, run_training, tmp_path):

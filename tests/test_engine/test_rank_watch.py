@@ -52,19 +52,6 @@ def test_the_time_out_is_a_setting(monkeypatch):
             RankWatchHook()
 
 
-CONFIG = '''
-_base_ = '{root}/configs/windowloss/wl_kld_r50_fpn.py'
-input_size = 64
-data_root = '{data}/'
-model = dict(backbone=dict(depth=18, base_channels=8, init_cfg=None),
-             neck=dict(in_channels=[8, 16, 32, 64]))
-train_dataloader = dict(batch_size=1, num_workers=0, persistent_workers=False)
-val_dataloader = dict(num_workers=0, persistent_workers=False)
-test_dataloader = dict(num_workers=0, persistent_workers=False)
-train_cfg = dict(max_epochs=1000)
-'''
-
-
 def find_ranks(launcher):
     """Return rank -> process id of the children of a launcher."""
     ranks = {}
@@ -81,10 +68,9 @@ def find_ranks(launcher):
 
 
 @pytest.fixture
-def launched(tiny_dataset, tmp_path):
+def launched(write_tiny_config, tmp_path):
     """Start a training without end on two ranks; return launcher, ranks and log, once it trains."""
-    config = tmp_path / 'tiny.py'
-    config.write_text(CONFIG.format(root=ROOT, data=tiny_dataset))
+    config = write_tiny_config(tmp_path / 'tiny.py', batch_size=1, max_epochs=1000)
     with socket.socket() as listener:
         listener.bind(('127.0.0.1', 0))
         port = str(listener.getsockname()[1])

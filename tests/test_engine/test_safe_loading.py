@@ -31,26 +31,12 @@ from mmwindow.engine.safe_loading import check_checkpoint, load_own_checkpoint
 from mmwindow.engine.weights import check_weights, compare_weights
 from mmwindow.experiments import worker
 
-# A tiny model of our own kind: ResNet-18 without an FPN, input 64, one class.
-MODEL = '''
-_base_ = '{root}/configs/windowloss/wl_kld_r50_fpn.py'
-input_size = 64
-data_root = '{data}/'
-model = dict(backbone=dict(depth=18, base_channels=8, init_cfg=None),
-             neck=dict(in_channels=[8, 16, 32, 64], out_channels=16), bbox_head=dict(in_channels=16))
-train_dataloader = dict(batch_size=3, num_workers=0, persistent_workers=False)
-val_dataloader = dict(num_workers=0, persistent_workers=False)
-test_dataloader = dict(num_workers=0, persistent_workers=False)
-train_cfg = dict(max_epochs=1)
-'''
-
 
 @pytest.fixture(scope='module')
-def training(tiny_dataset, tmp_path_factory, request):
+def training(write_tiny_config, tmp_path_factory):
     """Return config and work dir of a training of one epoch; read only."""
     folder = tmp_path_factory.mktemp('training')
-    config = folder / 'tiny.py'
-    config.write_text(MODEL.format(root=request.config.rootpath, data=tiny_dataset))
+    config = write_tiny_config(folder / 'tiny.py')
     train(config, work_dir=folder / 'work')
     return config, folder / 'work'
 

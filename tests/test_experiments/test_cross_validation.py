@@ -450,8 +450,9 @@ def test_real_training_is_cut_and_goes_on(tmp_path, data):
     """One epoch of two steps, cut in its validation: the second call judges that epoch."""
     options = {
         'train_dataloader.batch_size': 2, 'train_cfg.max_epochs': 1,
-        'model.backbone.depth': 18, 'model.backbone.init_cfg': None,
-        'model.neck.in_channels': [64, 128, 256, 512]}
+        'model.backbone.depth': 18, 'model.backbone.base_channels': 8,
+        'model.backbone.init_cfg': None, 'model.neck.in_channels': [8, 16, 32, 64],
+        'model.neck.out_channels': 16, 'model.bbox_head.in_channels': 16}
     for split in ('train', 'val', 'test'):
         options[f'{split}_dataloader.dataset.data_root'] = f'{data}/'
         options['input_size'] = 128

@@ -67,7 +67,8 @@ def test_what_is_no_image(tmp_path, content):
 def test_a_missing_file_and_a_folder(tmp_path):
     assert describe_image_problem(tmp_path / 'nowhere.png', 48, 64) == (
         'there is no such file; check data_prefix.img, or copy the image there')
-    assert describe_image_problem(tmp_path, 48, 64).startswith('a regular file is expected, not a')
+    assert describe_image_problem(tmp_path, 48, 64).startswith(
+        'the image cannot be read (it is a folder)')
 
 
 def test_another_size_than_announced(tmp_path):

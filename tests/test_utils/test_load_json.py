@@ -47,7 +47,7 @@ def test_nan_is_accepted_or_rejected_as_asked(tmp_path):
 
 def test_what_is_no_ordinary_file(tmp_path):
     os.mkfifo(tmp_path / 'pipe')
-    for path, words in ((tmp_path / 'none', 'No such file'), (tmp_path, 'Is a directory'),
+    for path, words in ((tmp_path / 'none', 'No such file'), (tmp_path, 'it is a folder'),
                         (tmp_path / 'pipe', 'ordinary file'), ('a\0b', 'NUL'),
                         ('/dev/null', 'device'), ('a' * 5000, 'name too long')):
         with pytest.raises(ValueError, match=words) as caught:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwindow.annotations.checks import is_finite, is_text
+from mmwindow.utils.files import check_ordinary_file
 from mmwindow.utils.messages import quote, shorten
 
 if TYPE_CHECKING:
@@ -174,8 +175,7 @@ def read_bytes(path: Path, what: str) -> bytes:
     """
     name = shorten(str(path))
     try:
-        if not path.is_file():
-            raise ValueError(f'{name}: the {what} is no ordinary file; check the path')
+        check_ordinary_file(path, what)
         return path.read_bytes()
     except OSError as error:
         raise ValueError(f'{name}: the {what} cannot be read ({error.strerror or error})') from error

@@ -134,7 +134,10 @@ def _read_version_3(content: dict[str, Any], name: str, options: ImportOptions, 
         if not values:  # says something of the whole image, not where
             source.left_out['attributes of complete images'] += 1
             continue
-        shape = _shape_of_version_3(values[0], values[1:], where, source)
+        if not values[0].is_integer():
+            raise ValueError(f'{where}: the code of its shape is {values[0]:g}; a whole number is '
+                             'expected')
+        shape = _shape_of_version_3(int(values[0]), values[1:], where, source)
         if shape is None:
             images[str(record['vid'])].has_unread_marks = True
         else:
@@ -144,13 +147,11 @@ def _read_version_3(content: dict[str, Any], name: str, options: ImportOptions, 
     source.images.extend(images.values())
 
 
-def _shape_of_version_3(code: float, values: list[float], where: str, source: Source
+def _shape_of_version_3(code: int, values: list[float], where: str, source: Source
                         ) -> Shape | None:
-    if not code.is_integer():
-        raise ValueError(f'{where}: the code of its shape is {code:g}; a whole number is expected')
-    lengths: dict[float, int] = {POINT: 2, RECTANGLE: 4, CIRCLE: 3, ELLIPSE: 4}
+    lengths = {POINT: 2, RECTANGLE: 4, CIRCLE: 3, ELLIPSE: 4}
     if code in lengths and len(values) != lengths[code]:
-        raise ValueError(f'{where}: xy has {len(values)} numbers after the code {code:.0f}; '
+        raise ValueError(f'{where}: xy has {len(values)} numbers after the code {code}; '
                          f'{lengths[code]} are expected')
     if code == POINT:
         return Point(*values)
@@ -166,7 +167,7 @@ def _shape_of_version_3(code: float, values: list[float], where: str, source: So
         if len(values) % 2:
             raise ValueError(f'{where}: xy has an odd number of coordinates')
         return polygon_outline([np.reshape(values, (-1, 2))], where)
-    source.left_out[f'shapes of code {code:.0f} (5 and 6 are lines)'] += 1
+    source.left_out[f'shapes of code {code} (5 and 6 are lines)'] += 1
     return None
 
 

@@ -127,7 +127,10 @@ def _read_names(folder: Path, names_file: Path | None) -> tuple[list[str], tuple
     where = shorten(str(file))
     text = read_text(file, 'file of class names')
     if file.suffix not in ('.yaml', '.yml'):
-        return [as_name(line, where, 'a class') for line in text.split('\n') if line.strip()], None
+        lines = [as_name(line, where, 'a class') for line in text.split('\n') if line.strip()]
+        if not lines:
+            raise ValueError(f'{where}: it names no class')
+        return lines, None
     content = _load_yaml(text, where)
     names = content.get('names')
     if isinstance(names, dict):
@@ -135,7 +138,7 @@ def _read_names(folder: Path, names_file: Path | None) -> tuple[list[str], tuple
             raise ValueError(f'{where}: the numbers of its names are {quote(list(names))}; 0, 1, .. '
                              'are expected')
         names = [names[number] for number in range(len(names))]
-    if not isinstance(names, list):
+    if not isinstance(names, list) or not names:
         raise ValueError(f'{where}: its names are {quote(names)}; a list is expected')
     shape = content.get('kpt_shape')
     if shape is not None and (not isinstance(shape, list) or len(shape) != 2

@@ -1,8 +1,7 @@
 """The short config file of a training on a user's data: written, or compared with one there."""
-import difflib
 import os
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,20 +126,25 @@ def write_own_config(config: OwnConfig, work_dir: Path) -> Path:
     return path
 
 
-def describe_change(path: Path, text: str, max_lines: int = 3) -> str:
-    """Return in one line how a config file and another text differ."""
-    lines = [line for line in difflib.unified_diff(
-        path.read_text(encoding='utf-8').splitlines(), text.splitlines(), lineterm='', n=0)
-        if not line.startswith(('---', '+++', '@@'))]
-    return '; '.join(f'{"there" if line[0] == "-" else "now"}: {shorten(line[1:].strip("# "), 90)}'
-                     for line in _pair(lines)[:2 * max_lines])
+def describe_change(path: Path, text: str, max_pairs: int = 2) -> str:
+    """Return in one line how a config file and another text differ: settings first, then notes."""
+    old, new = (_entries(each) for each in (path.read_text(encoding='utf-8'), text))
+    removed = [line for line in old if line not in new]
+    added = [line for line in new if line not in old]
+    if not all(line.startswith('#') for line in removed + added):  # else the notes repeat it
+        removed, added = ([line for line in lines if not line.startswith('#')]
+                          for lines in (removed, added))
+    shown = [f'{when}: {shorten(line.strip("# "), 120)}'
+             for when, lines in (('there', removed), ('now', added)) for line in lines[:max_pairs]]
+    return '; '.join(shown)
 
 
-def _pair(lines: Iterable[str]) -> list[str]:
-    """Return removed and added lines in turn, so that what belongs together stands together."""
-    lines = list(lines)
-    removed = [line for line in lines if line[0] == '-']
-    added = [line for line in lines if line[0] == '+']
-    paired = [line for pair in zip(removed, added, strict=False) for line in pair]
-    number = min(len(removed), len(added))
-    return paired + removed[number:] + added[number:]
+def _entries(text: str) -> list[str]:
+    """Return the lines of a config file, settings before notes, each note as one line."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.startswith('#   ') and lines:
+            lines[-1] += f' {line[4:]}'
+        else:
+            lines.append(line)
+    return sorted(lines, key=lambda line: line.startswith('#'))

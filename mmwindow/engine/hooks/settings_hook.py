@@ -6,6 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmwindow.utils.config_pipelines import check_applied
+from mmwindow.utils.messages import shorten
 
 
 @HOOKS.register_module()
@@ -38,7 +39,7 @@ class SettingsHook(Hook):
                 if (name.rpartition('.')[2] == 'bbox_head' and isinstance(number, int)
                         and number != len(names)):
                     raise ValueError(
-                        f'{place} has {len(names)} classes ({shorten(names)}), model.{name} has '
+                        f'{place} has {len(names)} classes ({list_names(names)}), model.{name} has '
                         f'num_classes={number}; set model.{name}.num_classes')
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
@@ -82,12 +83,11 @@ def check_equal_classes(classes: dict[str, tuple[str, ...]]) -> None:
         ValueError: They differ.
     """
     if len(set(classes.values())) > 1:
-        found = '; '.join(f'{place}: {shorten(names)}' for place, names in classes.items())
+        found = '; '.join(f'{place}: {list_names(names)}' for place, names in classes.items())
         raise ValueError(f'different classes, or another order of them: {found}. Give all point '
                          'files the same categories, or set dataset.metainfo.classes')
 
 
-def shorten(names: tuple[str, ...]) -> str:
-    """Return names as text of at most 200 characters."""
-    text = ', '.join(map(str, names))
-    return text if len(text) <= 200 else f'{text[:200]}..'
+def list_names(names: tuple[str, ...]) -> str:
+    """Return names in their order, in bounded length."""
+    return shorten(', '.join(map(str, names)))

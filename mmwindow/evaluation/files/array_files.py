@@ -11,6 +11,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwindow.utils.files import check_ordinary_file
 from mmwindow.utils.messages import quote, shorten
 
 # Bytes that compressed data may become whatever they compress to: 16 maps of 2048 x 2048 float32.
@@ -19,21 +20,13 @@ PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 MAX_RATIO = 100  # beyond that, how much larger than the compressed bytes
 
 
-def check_regular_file(path: Path, what: str) -> None:
-    """Raise ``ValueError`` unless a path is an ordinary file: reading a pipe would wait forever."""
-    if not path.exists():
-        raise ValueError(f'{shorten(str(path))}: there is no such {what}')
-    if not path.is_file():
-        raise ValueError(f'{shorten(str(path))}: this is no ordinary file; a {what} is expected')
-
-
 def load_npy(path: Path) -> NDArray[Any]:
     """Return the array of an NPY file.
 
     Raises:
         ValueError: It is no NPY of numbers, or incomplete.
     """
-    check_regular_file(path, 'NPY file')
+    check_ordinary_file(path, 'NPY file')
     try:
         with open(path, 'rb') as stream:
             return _read_array(stream, path.stat().st_size)
@@ -53,7 +46,7 @@ def iterate_npz(path: Path, names: list[str] | None = None) -> Iterator[tuple[st
         ValueError: It is no NPZ of arrays of numbers, incomplete, an entry is missing or twice there,
             or becomes far larger than the file.
     """
-    check_regular_file(path, 'NPZ file')
+    check_ordinary_file(path, 'NPZ file')
     try:
         with zipfile.ZipFile(path) as archive:
             members: dict[str, zipfile.ZipInfo] = {}
@@ -155,7 +148,7 @@ def load_png(path: Path) -> NDArray[Any]:
     """
     from PIL import Image
 
-    check_regular_file(path, 'PNG file')
+    check_ordinary_file(path, 'PNG file')
     try:
         content = path.read_bytes()
         check_grey_png(content)

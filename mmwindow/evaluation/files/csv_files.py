@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmwindow.evaluation.files.array_files import check_regular_file
 from mmwindow.evaluation.files.ground_truth import GroundTruth
 from mmwindow.evaluation.files.image_names import ImageNames
 from mmwindow.evaluation.files.predictions import Prediction
+from mmwindow.utils.files import check_ordinary_file
 from mmwindow.utils.messages import name_some, quote, shorten
 
 # Names of a column, in any case, with or without underscores, hyphens and blanks.
@@ -109,7 +109,7 @@ def read_header(path: str | Path) -> Header:
         ValueError: As :func:`parse_header`; or it is no text.
     """
     path = Path(path)
-    check_regular_file(path, 'CSV file')
+    check_ordinary_file(path, 'CSV file')
     with named_errors(path), open(path, encoding='utf-8-sig', newline='') as stream:
         return parse_header(next(csv.reader(stream, strict=True), []), f'{path}')
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwindow.evaluation.files.array_files import check_regular_file, iterate_npz
+from mmwindow.evaluation.files.array_files import iterate_npz
 from mmwindow.evaluation.files.predictions import Prediction
 from mmwindow.evaluation.files.record_images import plain
-from mmwindow.utils.files import atomic_file, check_head, parse_json, write_text
+from mmwindow.utils.files import atomic_file, check_head, check_ordinary_file, parse_json, write_text
 from mmwindow.utils.messages import shorten
 
 FORMAT = 'mmwindow-predictions'
@@ -153,7 +153,7 @@ def read_description(path: str | Path) -> dict[str, Any] | None:
         ValueError: It cannot be read, is of a newer format, or not of one test with its JSON.
     """
     path = Path(path)
-    check_regular_file(path, 'NPZ file')
+    check_ordinary_file(path, 'NPZ file')
     try:
         text = next(iterate_npz(path, [DESCRIPTION]))[1].tobytes()
     except ValueError as error:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from mmwindow.evaluation.files.array_files import check_regular_file
+from mmwindow.utils.files import check_ordinary_file
 from mmwindow.utils.messages import shorten
 
 # Names of torch that rebuild tensors, and run nothing else.
@@ -230,7 +230,7 @@ def load_samples(path: str | Path) -> list[Any]:
             numbers, or torch is needed and missing.
     """
     path = Path(path)
-    check_regular_file(path, 'prediction file')
+    check_ordinary_file(path, 'prediction file')
     try:
         content = path.read_bytes()
         max_objects = 1000 + MAX_OBJECTS_PER_OPCODE * count_opcodes(content)

@@ -7,6 +7,7 @@ whose kernel is the product of both. It has as many outputs as there are classes
 """
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -55,7 +56,7 @@ class PendingConvolution:
                         inner.padding, inner.dilation)
 
 
-def is_linear(neck: nn.Module | None) -> bool:
+def is_linear(neck: Any) -> bool:
     """Return whether a neck is mmdet's FPN whose levels each end in one plain convolution."""
     return type(neck) is FPN and neck.num_outs == len(neck.lateral_convs) and not any(
         level.with_norm or level.with_activation or type(level.conv) is not nn.Conv2d

@@ -113,6 +113,9 @@ CASES = {
     'Label Studio no size': (studio(dict(x=1, y=2), annotations=[dict(result=[dict(
         type='keypointlabels', value=dict(x=1, y=2))])]), 'region 0: original_height is None'),
     'Label Studio a text': (studio(dict(x='left', y=2)), "region 'r': x is 'left'"),
+    'Label Studio a region whose id is a list': (studio({}, annotations=[dict(result=[dict(
+        type='keypointlabels', id=[1], original_width=50, original_height=40,
+        value=dict(x=150, y=2))])]), r'region \[1\] reaches .75'),
     'Label Studio no image': (studio(dict(x=1, y=2), data=dict(text='a')), 'its data name 0 images'),
     'VIA a kind unknown to it': (('a.json', json.dumps(dict(a=dict(filename='a.png', regions=[dict(
         shape_attributes=dict(name='point', cx='x', cy=1), region_attributes={})])))), 'cx is .x.'),
@@ -169,7 +172,7 @@ def test_yolo_lines_that_are_none(home):
         for old, new in zip('abcdefghijkl', 'bcdefghijklm', strict=True)) + 'names: [*m]\n'
     for text, words in (('names: !!python/object/apply:os.getcwd []', 'no YAML'),
                         (bomb, r'no YAML .*an alias \(\*\)'),
-                        ('names: {0: f, a: g}', 'numbers of its')):
+                        ('names: {0: f, a: g}', 'numbers of its'), ('names: []', 'names are')):
         (home / 'labels' / 'data.yaml').write_text(text)
         with pytest.raises(ValueError, match=f'data.yaml: .*{words}'):
             import_annotations(home / 'labels', home / 'out', home / 'images', format_name='yolo')

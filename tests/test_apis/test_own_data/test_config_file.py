@@ -1,4 +1,5 @@
 """The config file of a user's training: what it says, and that another one is noticed."""
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,11 @@ def test_a_work_dir_takes_one_training(tmp_path):
     with pytest.raises(ValueError, match='holds another training .*max_epochs=8.*max_epochs=9'):
         write_own_config(own_config(tmp_path, loop=dict(max_epochs=9)), tmp_path / 'work')
     assert 'max_epochs=8' in first.read_text()
+
+
+def test_a_note_alone_that_differs_is_shown_as_one_line(tmp_path):
+    first = write_own_config(own_config(tmp_path), tmp_path / 'work')
+    note = 'Third ' * 30
+    with pytest.raises(ValueError, match='there: Second Second .*; now: Third Third') as caught:
+        write_own_config(replace(own_config(tmp_path), notes=('First.', note)), tmp_path / 'work')
+    assert len(str(caught.value)) < 600 and first.is_file()
