@@ -188,8 +188,8 @@ def test_folders_patterns_arrays_and_equal_names(tiny_model, tmp_path):
     assert {path.name for path in (folder / 'out' / 'overlays').iterdir()} == {
         'a_1.jpg', 'b_1.jpg', 'b_c_1.jpg'}
     # The results in the folder of the images are no images.
-    assert predict(model.folder, folder, folder / 'out', PredictSettings(
-        recursive=True)).num_images == 3
+    again = predict(model.folder, folder, folder / 'out', PredictSettings(recursive=True))
+    assert again.num_images == 3 and not again.failed
     names = [image['file_name'] for image in json.loads(
         (folder / 'out' / 'predictions.json').read_text())['images']]
     assert names == ['a/1.png', 'b/1.png', 'b/c/1.png']
