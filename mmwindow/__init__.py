@@ -6,7 +6,8 @@ mmdet's registries, so that configs name them by their bare types::
     custom_imports = dict(imports=['mmwindow'])
 
 The import itself loads neither torch nor mmdet; a subpackage is imported when it is used.
-:mod:`mmwindow.annotations`, :mod:`mmwindow.images` and :mod:`mmwindow.evaluation` never need them.
+:mod:`mmwindow.annotations`, :mod:`mmwindow.images`, :mod:`mmwindow.evaluation` and
+:mod:`mmwindow.runtime` never need them.
 """
 from importlib import import_module
 
@@ -14,8 +15,8 @@ from mmwindow._registration import register_when_used
 from mmwindow._renamed import accept_old_names
 
 __version__ = '0.1.0'
-_SUBPACKAGES = ('annotations', 'apis', 'datasets', 'engine', 'evaluation', 'experiments', 'images',
-                'models', 'structures', 'synthetic', 'utils', 'visualization')
+_SUBPACKAGES = ('annotations', 'apis', 'datasets', 'dicom_out', 'engine', 'evaluation', 'experiments',
+                'images', 'models', 'runtime', 'structures', 'synthetic', 'utils', 'visualization')
 __all__ = [*_SUBPACKAGES, '__version__']
 
 accept_old_names()

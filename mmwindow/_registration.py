@@ -8,7 +8,6 @@ torch, and the order of the imports does not matter.
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
@@ -20,14 +19,14 @@ LOCATIONS = {
     'DATASETS': ('mmwindow.datasets.coco_point',),
     'DATA_SAMPLERS': ('mmwindow.datasets.samplers',),
     'TRANSFORMS': ('mmwindow.datasets.transforms',),
-    'HOOKS': ('mmwindow.engine.hooks', 'mmwindow.visualization.point_visualizer'),
+    'HOOKS': ('mmwindow.engine.hooks', 'mmwindow.visualization.visualization_hook'),
     'VISUALIZERS': ('mmwindow.visualization.point_visualizer',),
     'OPTIM_WRAPPERS': ('mmwindow.engine.cpu.bfloat16',),
     'METRICS': ('mmwindow.evaluation.froc_metric',),
 }
 
 
-class ImportWatcher(MetaPathFinder):
+class ImportWatcher:  # not importlib.abc's, whose import takes longer than ours
     """Call a function right after a module is imported for the first time.
 
     Args:

@@ -3,7 +3,6 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
 from types import ModuleType
@@ -74,7 +73,7 @@ class RenamedModule(ModuleType):
         raise AttributeError(f'{self.__name__} is now {" and ".join(homes)}, which has no {name!r}')
 
 
-class RenamedFinder(MetaPathFinder, Loader):
+class RenamedFinder:
     """Find modules by their old names."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None,
@@ -82,7 +81,8 @@ class RenamedFinder(MetaPathFinder, Loader):
         """Return a spec for an old name, None for any other."""
         if fullname not in RENAMED_MODULES:
             return None
-        return spec_from_loader(fullname, self, is_package=fullname in PACKAGES)
+        return spec_from_loader(fullname, self,  # type: ignore[arg-type]
+                                is_package=fullname in PACKAGES)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Return the module that looks its names up elsewhere."""

@@ -134,3 +134,21 @@ def fracatlas():
     if not (folder / 'fractures.json').is_file():
         pytest.skip(f'{folder}: FracAtlas is not there; set MMWINDOW_FRACATLAS to its folder')
     return folder
+
+
+@pytest.fixture(scope='session')
+def exported(tmp_path_factory):
+    """Return a function from the name of a system to its tiny model, exported; each is made once."""
+    models = {}
+
+    def get(system, side=64):
+        if (system, side) not in models:
+            from tests_exported_models import make_exported_model
+            models[system, side] = make_exported_model(system, tmp_path_factory.mktemp('model'), side)
+        return models[system, side]
+
+    sys.path.insert(0, str(TESTS / 'test_runtime'))
+    try:
+        yield get
+    finally:
+        sys.path.remove(str(TESTS / 'test_runtime'))

@@ -118,7 +118,8 @@ def test_wheel_without_extras_asks_for_the_core_alone(wheel):
             if 'extra ==' not in line}
     assert core == {'numpy', 'scipy', 'pillow', 'opencv-python', 'defusedxml', 'simplejpeg'}
     assert set(message.get_all('Provides-Extra')) == {
-        'codecs', 'dicom', 'export', 'onedl', 'openmmlab', 'plots', 'reports', 'tests', 'train'}
+        'codecs', 'dicom', 'export', 'onedl', 'openmmlab', 'plots', 'reports', 'runtime', 'tests',
+        'tracking', 'train'}
     assert 'mmwindow/py.typed' in wheel.namelist()
 
 
@@ -144,7 +145,7 @@ def test_locked_versions_lie_within_the_bounds(stack):
     lines = (ROOT / f'requirements/locked/{stack}.txt').read_text().splitlines()
     locked = {canonicalize_name(line.split('==')[0]): line.split('==')[1]
               for line in lines if not line.startswith('#')}
-    for name in (stack, 'core', 'train', 'plots', 'dicom', 'tests'):
+    for name in (stack, 'core', 'train', 'plots', 'dicom', 'export', 'tests'):
         for line in (ROOT / f'requirements/{name}.txt').read_text().splitlines():
             if line.split('#')[0].strip():
                 requirement = Requirement(line.split('#')[0].strip())

@@ -3,7 +3,6 @@ import contextlib
 import json
 import math
 import os
-import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,7 +30,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name[:100]}.{secrets.token_hex(6)}{PART}')
+    part = path.with_name(f'.{path.name[:100]}.{os.urandom(6).hex()}{PART}')
     try:
         yield part
         os.replace(part, path)

@@ -1,7 +1,8 @@
 """Filling an image up to the network's input."""
-import cv2
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
+
+from mmwindow.images.padding import pad_to_size
 
 LARGEST_STRIDE = 32  # of the systems' maps; models pad to multiples of it (pad_size_divisor)
 
@@ -65,10 +66,7 @@ class PadToInput(BaseTransform):
         if height > rows or width > columns:
             raise ValueError(f'PadToInput: the image is {width} x {height}, larger than the input of '
                              f'{columns} x {rows}; put ResizeToInput right before it')
-        if (height, width) != (rows, columns):
-            results['img'] = cv2.copyMakeBorder(
-                results['img'], 0, rows - height, 0, columns - width, cv2.BORDER_CONSTANT,
-                value=(self.pad_val, ) * 3)
+        results['img'] = pad_to_size(results['img'], rows, columns, self.pad_val)
         results['img_shape'] = results['pad_shape'] = (rows, columns)
         return results
 

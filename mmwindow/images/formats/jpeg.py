@@ -8,7 +8,6 @@ import struct
 from collections.abc import Iterator
 
 import numpy as np
-import simplejpeg
 
 from mmwindow.images.formats.header import (
     EXIF_START,
@@ -17,6 +16,7 @@ from mmwindow.images.formats.header import (
     UnsupportedImageError,
     exif_orientation,
 )
+from mmwindow.images.formats.packages import import_decoder
 
 SIGNATURE = b'\xff\xd8\xff'
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of frames; the others are tables
@@ -63,6 +63,7 @@ def read_header(content: bytes) -> ImageHeader:
     if content.count(bytes([0xFF, SCAN])) > MAX_SCANS:
         raise UnsupportedImageError(f'a JPEG of more than {MAX_SCANS} scans, which may take hours; '
                                     'save it as PNG')
+    simplejpeg = import_decoder('simplejpeg', 'JPEG')
     try:  # what is decoded is of the size that was checked
         sides = simplejpeg.decode_jpeg_header(content)[:2]
     except ValueError as error:
@@ -96,6 +97,7 @@ def decode(content: bytes, header: ImageHeader) -> np.ndarray:
     Raises:
         ValueError: libjpeg-turbo raises an error or a warning.
     """
+    simplejpeg = import_decoder('simplejpeg', 'JPEG')
     try:
         pixels = simplejpeg.decode_jpeg(content, 'BGR' if header.channels == 3 else 'GRAY',
                                         strict=True)

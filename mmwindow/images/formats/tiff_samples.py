@@ -5,9 +5,9 @@ import zlib
 from typing import NamedTuple
 
 import numpy as np
-from PIL import TiffImagePlugin
 
 from mmwindow.images.formats.header import DamagedImageError
+from mmwindow.images.formats.packages import import_decoder
 
 UNCOMPRESSED, LZW, DEFLATE, OLD_DEFLATE, PACK_BITS = 1, 5, 8, 32946, 32773
 BLOCK = 2 ** 20  # samples of odd depths that are unpacked at a time
@@ -160,10 +160,12 @@ def decompress_with_libtiff(chunks: list[bytes], num_rows: int, row_bytes: int, 
     content = b''.join([
         b'II*\0', struct.pack('<IH', 8, len(entries)), packed, bytes(4),
         struct.pack(f'<{2 * len(chunks)}I', *offsets, *sizes), *chunks])
+    plugin = import_decoder('PIL.TiffImagePlugin', 'compressed TIFF')
     try:
         # Not Image.open, whose limit of pixels is one of the process: sizes were checked before.
-        with TiffImagePlugin.TiffImageFile(io.BytesIO(content)) as image:
-            return image.tobytes()
+        with plugin.TiffImageFile(io.BytesIO(content)) as image:
+            pixels: bytes = image.tobytes()
+            return pixels
     except (OSError, SyntaxError, ValueError, RuntimeError) as error:
         raise DamagedImageError(f'TIFF: {str(error)[:200]}') from error
 

@@ -7,7 +7,6 @@ import struct
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import WebPImagePlugin
 
 from mmwindow.images.formats.header import (
     DamagedImageError,
@@ -15,6 +14,7 @@ from mmwindow.images.formats.header import (
     UnsupportedImageError,
     exif_orientation,
 )
+from mmwindow.images.formats.packages import import_decoder
 
 ANIMATED = 2  # a bit of the flags in VP8X
 
@@ -55,9 +55,10 @@ def decode(content: bytes, header: ImageHeader) -> np.ndarray:
     Raises:
         ValueError: They are damaged.
     """
+    plugin = import_decoder('PIL.WebPImagePlugin', 'WebP')
     try:
         # Not Image.open, whose limit of pixels is one of the process: the size was checked before.
-        with WebPImagePlugin.WebPImageFile(io.BytesIO(content)) as image:
+        with plugin.WebPImageFile(io.BytesIO(content)) as image:
             pixels = np.asarray(image.convert('RGB'))
     except (OSError, ValueError, SyntaxError, RuntimeError) as error:
         raise DamagedImageError(f'WebP: {str(error)[:100]}') from error

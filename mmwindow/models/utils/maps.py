@@ -52,11 +52,20 @@ def resize_maps(maps: Tensor, size: Sequence[int]) -> Tensor:
         >>> resize_maps(torch.tensor([[[[0., 1.]]]]), (1, 4))
         tensor([[[[0.0000, 0.2500, 0.7500, 1.0000]]]])
     """
-    if tuple(size) == tuple(maps.shape[-2:]):
-        return maps
-    rows, columns = ((torch.arange(new, dtype=torch.float64) + 0.5) * (old / new)
-                     for new, old in zip(size, maps.shape[-2:], strict=True))
-    return sample_bilinear(maps, rows[:, None], columns[None])
+    # Columns, then rows: the blends are those of sample_bilinear, to the bit. int(): sizes are fixed
+    # in an export to ONNX, which would compute with them.
+    for axis, new in zip((-1, -2), map(int, (size[1], size[0])), strict=True):
+        old = int(maps.shape[axis])
+        if new == old:
+            continue
+        position = (torch.arange(new, dtype=torch.float64) + 0.5) * (old / new)
+        position = (position - 0.5).clamp(0, old - 1)
+        low = position.floor().long()
+        high = (low + 1).clamp(max=old - 1)
+        weight = (position - low).to(maps)
+        first, second = (maps.index_select(axis, index.to(maps.device)) for index in (low, high))
+        maps = _blend(first, second, weight if axis == -1 else weight[:, None])
+    return maps
 
 
 def merge_levels(logits: Sequence[Tensor]) -> Tensor:

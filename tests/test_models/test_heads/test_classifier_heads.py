@@ -168,7 +168,7 @@ def test_a_prediction_has_map_findings_and_score(kind):
     assert 0 <= scores.min() and scores.max() <= 1
     assert prediction.image_score.shape == (2, )
     assert prediction.image_score.dtype == torch.float64
-    assert set(prediction.pred_instances.keys()) == {'bboxes', 'scores', 'labels'}
+    assert set(prediction.pred_instances.keys()) == {'bboxes', 'scores', 'labels', 'peaks'}
 
 
 @pytest.mark.parametrize('kind', HEADS)
