@@ -15,7 +15,7 @@ from mmwindow.synthetic.dicom_images import write_dicom
 from mmwindow.synthetic.writing import ImageRecord, make_images, plan_images
 from mmwindow.utils.files import write_json, write_text
 
-# A reader: share of the fractures that it marks, false marks an image, share of the images that it reads.
+# Of a reader: share of the fractures marked, false marks an image, share of the images read.
 READERS = {'Ada': (.95, .05, 1.), 'Ben': (.85, .15, 1.), 'Cleo': (.75, .05, .7)}
 JITTER = .012  # of the long edge: standard deviation of a reader's click
 PARTS = ('hand', 'leg', 'hip', 'shoulder')
@@ -132,7 +132,8 @@ def write_fracatlas(folder: str | Path, number: int, seed: int = 0, side: int = 
                    for record in records for point in _outlines(record)]
     path = arrange_fracatlas(folder, images, annotations)
     for record, image in zip(records, images, strict=True):
-        pixels = cv2.imread(str(folder / 'pictures' / record.image['file_name']), cv2.IMREAD_GRAYSCALE)
+        source = folder / 'pictures' / record.image['file_name']
+        pixels = cv2.imread(str(source), cv2.IMREAD_GRAYSCALE)
         cv2.imwrite(str(place_of(folder, image, bool(record.points))), pixels)
     shutil.rmtree(folder / 'pictures')
     whole = [image for record, image in zip(records, images, strict=True) if not record.points]
