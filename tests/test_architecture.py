@@ -25,6 +25,7 @@ ALLOWED = {
     'models': {'structures', 'utils'},
     'datasets': {'annotations', 'images', 'structures', 'utils'},
     'runtime': {'images', 'structures', 'utils'},
+    'dicom_out': {'utils'},
     'visualization': {'annotations', 'evaluation', 'images', 'structures', 'utils'},
 }
 BELOW = set(ALLOWED)
@@ -34,7 +35,7 @@ ALLOWED['cli'] = ALLOWED['__main__'] = BELOW | {'apis', 'cli', 'experiments'}
 # What every part may use of the package's own head: its version, the hook for renamed modules.
 ALLOWED['_registration'] = ALLOWED['_renamed'] = ALLOWED['registry'] = set()
 # Imported without torch and mmdet, even where these are installed.
-LIGHT = ('utils', 'annotations', 'images', 'evaluation', 'runtime')
+LIGHT = ('utils', 'annotations', 'images', 'evaluation', 'runtime', 'dicom_out')
 
 
 def room(path):
