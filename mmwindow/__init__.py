@@ -15,8 +15,8 @@ from mmwindow._registration import register_when_used
 from mmwindow._renamed import accept_old_names
 
 __version__ = '0.1.0'
-_SUBPACKAGES = ('annotations', 'apis', 'datasets', 'engine', 'evaluation', 'experiments', 'images',
-                'models', 'runtime', 'structures', 'synthetic', 'utils', 'visualization')
+_SUBPACKAGES = ('annotations', 'apis', 'datasets', 'dicom_out', 'engine', 'evaluation', 'experiments',
+                'images', 'models', 'runtime', 'structures', 'synthetic', 'utils', 'visualization')
 __all__ = [*_SUBPACKAGES, '__version__']
 
 accept_old_names()

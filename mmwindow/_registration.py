@@ -19,7 +19,7 @@ LOCATIONS = {
     'DATASETS': ('mmwindow.datasets.coco_point',),
     'DATA_SAMPLERS': ('mmwindow.datasets.samplers',),
     'TRANSFORMS': ('mmwindow.datasets.transforms',),
-    'HOOKS': ('mmwindow.engine.hooks', 'mmwindow.visualization.point_visualizer'),
+    'HOOKS': ('mmwindow.engine.hooks', 'mmwindow.visualization.visualization_hook'),
     'VISUALIZERS': ('mmwindow.visualization.point_visualizer',),
     'OPTIM_WRAPPERS': ('mmwindow.engine.cpu.bfloat16',),
     'METRICS': ('mmwindow.evaluation.froc_metric',),

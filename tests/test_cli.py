@@ -46,9 +46,8 @@ def test_a_tool_and_its_verb_are_one_command(verb, tool, monkeypatch):
                         lambda module, program: called.append((module.__name__, program)))
     runpy.run_path(str(ROOT / f'tools/{tool}.py'), run_name='__main__')
     assert called == [(cli.VERBS[verb].module, f'tools/{tool}.py')]
-    # What was there before the command has a tool of its own.
-    assert set(cli.VERBS) == {*TOOLS, 'import', 'annotations', 'browse', 'cache', 'check', 'export',
-                              'tune'}
+    # What was there before the command has a tool of its own; newer verbs have none.
+    assert set(TOOLS) <= set(cli.VERBS)
 
 
 def test_help_and_evaluation_load_no_training_stack(tmp_path):

@@ -119,7 +119,7 @@ def test_wheel_without_extras_asks_for_the_core_alone(wheel):
     assert core == {'numpy', 'scipy', 'pillow', 'opencv-python', 'defusedxml', 'simplejpeg'}
     assert set(message.get_all('Provides-Extra')) == {
         'codecs', 'dicom', 'export', 'onedl', 'openmmlab', 'plots', 'reports', 'runtime', 'tests',
-        'train'}
+        'tracking', 'train'}
     assert 'mmwindow/py.typed' in wheel.namelist()
 
 

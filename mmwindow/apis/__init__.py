@@ -9,8 +9,9 @@ from types import ModuleType
 # Names are looked up when they are asked for: scoring files imports no training stack.
 _HOMES = {'load_config': 'mmwindow.apis.config', 'train': 'mmwindow.apis.train',
           'test': 'mmwindow.apis.test', 'evaluate_files': 'mmwindow.apis.evaluate_files',
+          'PointInferencer': 'mmwindow.apis.inference', 'predict': 'mmwindow.apis.predict',
+          'PredictSettings': 'mmwindow.apis.predict', 'compare': 'mmwindow.apis.compare',
           'export': 'mmwindow.apis.export',
-          'PointInferencer': 'mmwindow.apis.inference',
           'quickstart': 'mmwindow.experiments.quickstart'}
 
 __all__ = list(_HOMES)

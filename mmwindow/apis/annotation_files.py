@@ -44,6 +44,7 @@ class ImportReport:
         classes: Name -> points.
         counts: What was left out, moved or assumed, and how often.
         turned: Names of images with an orientation tag.
+        readers: Names, where there are several.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class ImportReport:
     classes: dict[str, int]
     counts: Counter[str]
     turned: list[str]
+    readers: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """Return the report as lines of text."""
@@ -68,6 +70,8 @@ class ImportReport:
         return [f'{self.path}: {self.num_images} images from {self.format}, {self.num_positives} '
                 f'with a finding, {self.num_images - self.num_positives} negative',
                 f'points: {points}', patients,
+                *([f'{len(self.readers)} readers: {shorten(", ".join(self.readers), 100)}']
+                  if self.readers else []),
                 *(f'{number} {what}' for what, number in self.counts.items()),
                 *([f'{len(self.turned)} images have an orientation tag; points are in stored pixels: '
                    f'{shorten(", ".join(self.turned), 100)}'] if self.turned else [])]
@@ -185,7 +189,7 @@ def _report(path: Path, title: str, point_file: PointFile, assembly: Assembly) -
     return ImportReport(
         path, title, len(point_file.records), len(positives), labels.total(), len(groups), ungrouped,
         {name: labels[number] for number, name in enumerate(point_file.classes)},
-        assembly.counts, assembly.turned)
+        assembly.counts, assembly.turned, tuple(assembly.content.get('readers', ())))
 
 
 def find_images_folder(source: Path) -> Path:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from mmwindow.models.backbones.efficientnet_lite import ConvNorm
 from mmwindow.models.heads.map_head import MapHead
+from mmwindow.models.utils.linear_pyramid import is_linear
 from mmwindow.utils.messages import shorten
 
 OPSET = 17
@@ -75,6 +76,32 @@ def fold_conv_norm(layer: ConvNorm) -> nn.Conv2d:
     plain.weight.data = weight.float()
     plain.bias = nn.Parameter((norm.bias.double() - mean.double() * scale).float())
     return plain
+
+
+def fold_pyramid(model: Any) -> None:
+    """Let a linear pyramid under a linear head end in their product.
+
+    Each level's last convolution then gives the classes' logits, and the head has nothing left to
+    do, as in :mod:`mmwindow.models.utils.linear_pyramid`.
+
+    Args:
+        model: A copy; is changed.
+    """
+    neck: Any = getattr(model, 'neck', None)
+    head = model.bbox_head
+    if not (is_linear(neck) and getattr(head, 'takes_pending_levels', False)):
+        return
+    outer = head.convolution
+    for level in neck.fpn_convs:
+        inner = level.conv
+        product = nn.Conv2d(inner.in_channels, outer.out_channels, inner.kernel_size,
+                            inner.stride, inner.padding)
+        weight = outer.weight[..., 0, 0].double()
+        product.weight.data = torch.einsum('ck,kjyx->cjyx', weight, inner.weight.double()).float()
+        product.bias = nn.Parameter((outer.bias.double() + (
+            0. if inner.bias is None else weight @ inner.bias.double())).float())
+        level.conv = product
+    head.convolution = nn.Identity()
 
 
 class Normalised(nn.Module):
@@ -166,6 +193,7 @@ def make_graphs(model: nn.Module, input_size: Sequence[int]) -> tuple[Graph, ...
     images = torch.zeros(EXAMPLE_BATCH, 1, *input_size, dtype=torch.uint8)
     head: Any = getattr(folded, 'bbox_head', None)
     if isinstance(folded, SingleStageDetector) and isinstance(head, MapHead):
+        fold_pyramid(folded)
         return (trace(MapGraph(folded, preprocessor), images, 'images', ('map', 'score')), )
     if isinstance(folded, SingleStageDetector) and type(head) in (RetinaHead, FCOSHead):
         kinds = ('class', 'box', 'factor')[:3 if type(head) is FCOSHead else 2]

@@ -1,34 +1,94 @@
-"""Which images the inputs of a prediction are: paths, folders, arrays."""
+"""Which images the inputs of a prediction are: paths, folders, patterns of names, arrays."""
+import glob
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from mmwindow.images.dicom_tags import is_dicom_image
+from mmwindow.images.dicom_tags import is_dicom_image, read_sop_class
+from mmwindow.utils.messages import shorten
 
 IMAGE_ENDINGS = ('.bmp', '.dcm', '.jpeg', '.jpg', '.pgm', '.png', '.tif', '.tiff', '.webp')
 ImageSource = str | Path | np.ndarray
 
 
-def list_images(inputs: ImageSource | Iterable[ImageSource]) -> Iterator[tuple[str, ImageSource]]:
-    """Yield the name and the source of each image of some inputs; folders are read by name.
+class InputImage(NamedTuple):
+    """One image of the inputs.
+
+    Attributes:
+        name: Its path; 'array 0' and so on for arrays.
+        source: As :func:`~mmwindow.images.decode.read_image` takes it.
+        file_name: Path below the folder that was given, else the last part of its path; by it a
+            point file names the image.
+    """
+
+    name: str
+    source: ImageSource
+    file_name: str
+
+
+def find_images(inputs: ImageSource | Iterable[ImageSource], recursive: bool = False,
+                without: Path | None = None) -> Iterator[InputImage]:
+    """Yield the images of some inputs; folders are read by name.
+
+    Args:
+        inputs: Image files, folders, patterns such as ``'images/*.png'`` (``**`` is any folder
+            below), arrays, or one of these.
+        recursive: Read folders within folders, too.
+        without: A folder whose files are no inputs, such as that of the results.
 
     Raises:
-        ValueError: An input does not exist, or a folder holds no image.
+        ValueError: An input does not exist, a pattern fits nothing, or a folder holds no image.
     """
     if isinstance(inputs, str | Path | np.ndarray):
         inputs = [inputs]
     for index, source in enumerate(inputs):
         if isinstance(source, np.ndarray):
-            yield f'array {index}', source
-        elif Path(source).is_dir():
-            paths = sorted(path for path in Path(source).iterdir()
-                           if path.suffix.lower() in IMAGE_ENDINGS or is_dicom_image(path))
+            yield InputImage(f'array {index}', source, f'array_{index}')
+            continue
+        paths = [Path(source)]
+        if not os.path.lexists(source) and glob.has_magic(str(source)):
+            paths = [Path(path) for path in sorted(glob.glob(str(source), recursive=True))]
             if not paths:
-                raise ValueError(f'{source}: no images in this folder; expected are files that end '
-                                 f'in {", ".join(IMAGE_ENDINGS)}, or DICOM files of any name')
-            yield from ((str(path), path) for path in paths)
-        elif not Path(source).exists():
-            raise ValueError(f'{source}: there is no such image or folder')
-        else:
-            yield str(source), source
+                raise ValueError(f'{shorten(str(source))}: no file fits this pattern')
+        for path in paths:
+            if path.is_dir():
+                yield from _images_of(path, recursive, without)
+            elif not path.exists():
+                raise ValueError(f'{shorten(str(path))}: there is no such image or folder')
+            else:
+                yield InputImage(str(path), path, path.name)
+
+
+def _images_of(folder: Path, recursive: bool, without: Path | None) -> Iterator[InputImage]:
+    """Yield the images of a folder.
+
+    Raises:
+        ValueError: There are none.
+    """
+    num, left_out = 0, None if without is None else without.resolve()
+    for path in sorted(folder.rglob('*') if recursive else folder.iterdir()):
+        if left_out is not None and left_out in path.resolve().parents:
+            continue
+        if path.is_file() and is_image_name(path):
+            num += 1
+            yield InputImage(str(path), path, path.relative_to(folder).as_posix())
+    if not num:
+        below = '' if recursive else ' (folders within it are read with --recursive)'
+        raise ValueError(f'{shorten(str(folder))}: no images in this folder{below}; expected are '
+                         f'files that end in {", ".join(IMAGE_ENDINGS)}, or DICOM files of any name')
+
+
+def is_image_name(path: Path) -> bool:
+    """Tell whether a file of a folder is to be read: by its ending, or as DICOM; reports are not."""
+    if path.suffix.lower() not in IMAGE_ENDINGS:
+        return is_dicom_image(path)
+    return path.suffix.lower() != '.dcm' or read_sop_class(path) is None or is_dicom_image(path)
+
+
+def list_images(inputs: ImageSource | Iterable[ImageSource]) -> Iterator[tuple[str, ImageSource]]:
+    """Yield the name and the source of each image of some inputs; see :func:`find_images`."""
+    for image in find_images(inputs):
+        yield image.name, image.source

@@ -10,7 +10,7 @@ import numpy as np
 from mmwindow.runtime.decoders import Decoded, Place, ProposalDecoder, RegionDecoder, make_decoder
 from mmwindow.runtime.model_info import ModelInfo
 from mmwindow.runtime.sessions import ModelFile, open_session, read_model_file
-from mmwindow.structures.image_prediction import ImagePrediction
+from mmwindow.structures.image_prediction import ImagePrediction, best_box_scores
 from mmwindow.utils.messages import name_some, shorten
 
 if TYPE_CHECKING:  # decoders of images are imported by the first prediction
@@ -122,7 +122,13 @@ class RuntimeModel:
                 decoder = replace(decoder, score_threshold=threshold)
             decoded = [decoder.decode(outputs, index, frame.place)
                        for index, frame in enumerate(frames)]
-        if threshold is None or self.decoder.kind == 'map':
+        if self.decoder.kind == 'map':
+            return decoded
+        # Boxes in the padding of the frame are none of the image.
+        decoded = [each._replace(image_scores=best_box_scores(
+            each.scores, each.labels, len(self.classes), each.boxes, frame.place.image_size))
+            for each, frame in zip(decoded, frames, strict=True)]
+        if threshold is None:
             return decoded
         return [at_least(each, threshold) for each in decoded]
 

@@ -47,6 +47,26 @@ def box_middles(boxes: np.ndarray) -> np.ndarray:
     return middles
 
 
-def best_box_scores(scores: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Return for each class the score of its best box, 0 where it has none, ``(num_classes,)``."""
+def best_box_scores(scores: np.ndarray, labels: np.ndarray, num_classes: int,
+                    boxes: np.ndarray | None = None, image_size: tuple[int, int] | None = None
+                    ) -> np.ndarray:
+    """Return for each class the score of its best box, 0 where it has none, ``(num_classes,)``.
+
+    Args:
+        scores: ``(N,)``.
+        labels: ``(N,)``.
+        num_classes: Of the model.
+        boxes: ``(N, 4)``, x1, y1, x2, y2 in pixels of the image. With ``image_size`` those that lie
+            outside, in the padding of the frame, do not count: the metric leaves them out, too.
+        image_size: Height and width.
+
+    >>> best_box_scores(np.array([.9, .4]), np.array([0, 0]), 1,
+    ...                 np.array([[0, 60, 9, 70], [0, 40, 9, 55]]), (50, 80)).tolist()
+    [0.4]
+    """
+    if boxes is not None and image_size is not None:
+        height, width = image_size
+        clipped = np.asarray(boxes).reshape(-1, 4).clip(0, [width, height] * 2)
+        inside = (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
+        scores, labels = scores[inside], labels[inside]
     return np.array([scores[labels == label].max(initial=0.) for label in range(num_classes)])

@@ -1,22 +1,21 @@
 """The visualizer of MMDetection's tools: points, bounds, heat maps, pseudo-boxes and outcomes."""
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import mmcv
 import numpy as np
-from mmdet.engine.hooks import DetVisualizationHook
-from mmdet.registry import HOOKS, VISUALIZERS
+from mmdet.registry import VISUALIZERS
 from mmdet.structures import DetDataSample
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.dist import master_only
-from mmengine.runner import Runner
 
 from mmwindow.evaluation.hit_rules import HitRule, make_hit_rule
 from mmwindow.images.decode import MAX_PIXELS, ImageSettings, read_image
-from mmwindow.utils.config_pipelines import find_steps
 from mmwindow.visualization.examples import Example, judge_example
 from mmwindow.visualization.overlay import draw_bounds, overlay_heatmap
+from mmwindow.visualization.visualization_hook import (  # its old place
+    PointVisualizationHook as PointVisualizationHook,
+)
 
 WRITABLE = ('.png', '.jpg', '.jpeg')
 
@@ -197,37 +196,3 @@ def paint_targets(image: np.ndarray, sample: DetDataSample) -> np.ndarray:
     if targets.shape[-1] == 4:
         return overlay_heatmap(image, points=(targets[:, :2] + targets[:, 2:]) / 2, boxes=targets)
     return overlay_heatmap(image, points=targets)
-
-
-@HOOKS.register_module()
-class PointVisualizationHook(DetVisualizationHook):
-    """Let mmdet's hook paint by the run's own hit rule and bit depth.
-
-    Arguments are those of mmdet's ``DetVisualizationHook``.
-    """
-
-    test_out_dir: str | None
-
-    def before_val(self, runner: Runner) -> None:
-        """Take the rule of the validation metric."""
-        self.take_settings(runner, runner.val_evaluator.metrics)
-
-    def before_test(self, runner: Runner) -> None:
-        """Take the rule of the test metric; fix the folder, which mmdet's hook joins per batch."""
-        self.take_settings(runner, runner.test_evaluator.metrics)
-        if self.test_out_dir is not None:
-            self.test_out_dir = str(Path(runner.work_dir, runner.timestamp,
-                                         self.test_out_dir).absolute())
-
-    def take_settings(self, runner: Runner, metrics: Sequence[Any]) -> None:
-        """Hand the metric's rule and how images are read to a visualizer without its own."""
-        rule = next((metric.rule for metric in metrics
-                     if isinstance(getattr(metric, 'rule', None), HitRule)), None)
-        if getattr(self._visualizer, 'rule', rule) is None:
-            self._visualizer.rule = rule
-        readers = [step.get('backend_args') or {}
-                   for _, step in find_steps(runner.cfg, 'LoadImageFromFile')]
-        for name in ('bit_depth', 'max_pixels'):
-            if getattr(self._visualizer, name, 0) is None:
-                values = filter(None, (reader.get(name) for reader in readers))
-                setattr(self._visualizer, name, next(values, None))

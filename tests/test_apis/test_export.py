@@ -9,15 +9,18 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from mmdet.registry import MODELS
 from mmengine.runner import save_checkpoint
 from torch import nn
 
+import mmwindow  # noqa: F401  (registers the models)
 from mmwindow import cli
 from mmwindow.apis import export_check, export_int8
 from mmwindow.apis.export import choose_images, export, find_source, pick, validation_images
 from mmwindow.apis.export_graph import (
     fold_constants,
     fold_conv_norm,
+    fold_pyramid,
     make_graphs,
     simplify,
     trace,
@@ -47,6 +50,24 @@ def test_a_folded_layer_is_the_same_function(kernel_size, stride):
     # Folded in float64, computed in float32: 1e-5 is some dozens of roundings.
     torch.testing.assert_close(nn.Sequential(fold_conv_norm(layer), nn.ReLU6())(features),
                                layer(features), rtol=0, atol=1e-5)
+
+
+def test_a_folded_pyramid_ends_in_logits_and_is_the_same_function():
+    torch.manual_seed(0)
+    model = MODELS.build(dict(
+        type='DensePointDetector', backbone=dict(type='EfficientNetLite', pretrained=False),
+        neck=dict(type='FPN', in_channels=[24, 40, 112, 320], out_channels=8, num_outs=4),
+        bbox_head=dict(type='DensePointHead', num_classes=2, in_channels=8))).eval()
+    nn.init.normal_(model.bbox_head.convolution.weight)
+    levels = [torch.randn(1, channels, 64 // stride, 64 // stride)
+              for channels, stride in zip((24, 40, 112, 320), (4, 8, 16, 32), strict=True)]
+    expected = model.bbox_head(model.neck(levels))
+    folded = deepcopy(model)
+    fold_pyramid(folded)
+    assert [tuple(level.conv.weight.shape) for level in folded.neck.fpn_convs] == [(2, 8, 3, 3)] * 4
+    for found, logits in zip(folded.bbox_head(folded.neck(levels)), expected, strict=True):
+        # Logits of some dozens: 1e-5 of the largest is a few roundings.
+        torch.testing.assert_close(found, logits, rtol=0, atol=1e-5 * logits.abs().max().item())
 
 
 def test_folding_changes_neither_the_model_nor_stock_layers():

@@ -120,7 +120,10 @@ def test_each_system_predicts_a_path_an_array_and_a_folder(system, backbone, fil
         torch.testing.assert_close(torch.as_tensor(first.heatmap), sample.pred_heatmap.scores,
                                    atol=1e-5, rtol=0)
     else:
-        assert first.image_score == pytest.approx(float(sample.pred_instances.scores.max()), abs=1e-5)
+        # Of a box in the padding, below or right of the image, the image has no score.
+        found = sample.pred_instances
+        inside = (found.bboxes[:, 0] < 80) & (found.bboxes[:, 1] < 60)
+        assert first.image_score == pytest.approx(float(found.scores[inside].max()), abs=1e-5)
 
 
 @pytest.mark.parametrize('kind, bit_depth', [

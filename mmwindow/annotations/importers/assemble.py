@@ -83,16 +83,25 @@ class Assembly:
         content: COCO JSON, as :func:`~mmwindow.annotations.point_file.write_point_file` takes it.
         counts: In words, and how often: what was left out, moved or assumed.
         turned: Names of images with an orientation tag.
+        unreadable: What is wrong with images that were left out since their size cannot be read.
     """
 
     content: dict[str, Any]
     counts: Counter[str]
     turned: list[str]
+    unreadable: list[str] = field(default_factory=list)
 
 
-def assemble(source: Source, images: ImageIndex, settings: AssemblySettings | None = None
-             ) -> Assembly:
+def assemble(source: Source, images: ImageIndex, settings: AssemblySettings | None = None,
+             keep_unreadable: bool = True) -> Assembly:
     """Return the point file of a source.
+
+    Args:
+        source: As an importer read it.
+        images: Of the folder.
+        settings: How a source becomes a point file.
+        keep_unreadable: Images whose size cannot be read are an error, all at once; else they are
+            left out and named in the result.
 
     Raises:
         ValueError: An image is missing or mentioned twice, its size is another one, or a finding lies
@@ -108,6 +117,7 @@ def assemble(source: Source, images: ImageIndex, settings: AssemblySettings | No
                     for number, name in enumerate(classes, start=1)])
     taken: dict[str, str] = {}
     turned: list[str] = []
+    unreadable: list[str] = []
     readers: set[str] = set()
     patients = PatientNames(source, settings.patients_from, settings.patient_pattern,
                             settings.keep_ids, counts)
@@ -122,24 +132,35 @@ def assemble(source: Source, images: ImageIndex, settings: AssemblySettings | No
         if image.has_unread_marks and not image.findings:
             counts[UNREAD] += 1
             continue
+        reason = _why_unreadable(file, image)
+        if reason:
+            unreadable.append(reason)
+            continue
         readers.update(image.readers)
         _add_image(content, image, file, source.is_displayed, settings, classes, counts, turned,
                    patients)
     others = [file for file in images.files if file.place not in taken]
     if settings.unlisted == 'negative':
         for file in others:
-            _add_image(content, SourceImage(file.place, file.place, readers=tuple(sorted(readers))),
-                       file, False, settings, classes, counts, turned, patients)
+            image = SourceImage(file.place, file.place, readers=tuple(sorted(readers)))
+            reason = _why_unreadable(file, image)
+            if reason:
+                unreadable.append(reason)
+                continue
+            _add_image(content, image, file, False, settings, classes, counts, turned, patients)
     elif others:
         counts['images that the source does not mention (left out; --unlisted negative takes them as '
                'negative images)'] = len(others)
+    if unreadable and (keep_unreadable or not content['images']):
+        raise ValueError(unreadable[0] if len(unreadable) == 1 else
+                         f'{len(unreadable)} images cannot be read: {name_some(unreadable)}')
     if len(set(readers)) > 1:
         content['readers'] = sorted(readers)
     if not content['images']:
         raise ValueError('the source names no image that can be taken: '
                          + '; '.join(f'{number} {what}' for what, number in counts.items()))
     patients.finish()
-    return Assembly(content, +counts, turned)
+    return Assembly(content, +counts, turned, unreadable)
 
 
 def _choose_classes(source: Source, settings: AssemblySettings, counts: Counter[str]
@@ -165,7 +186,9 @@ def _find_file(image: SourceImage, source: Source, images: ImageIndex, counts: C
     """Return the file of an image; None where it is not there and nothing is lost by it."""
     if not source.by_uid:
         find = images.find_upload if image.was_uploaded else images.find
-        return find(image.name, image.where)
+        # Of another size, pixels of the picture are none of the DICOM file: the sizes are compared.
+        return find(image.name, image.where,
+                    may_be_picture=image.size is not None or not image.findings)
     file = images.find_uid(image.name, image.where)
     if file is None and image.findings:
         raise ValueError(f'{image.findings[0].where}: its image (SOPInstanceUID ..{image.name[-6:]}) '
@@ -176,14 +199,19 @@ def _find_file(image: SourceImage, source: Source, images: ImageIndex, counts: C
     return file
 
 
+def _why_unreadable(file: FileInfo, image: SourceImage) -> str:
+    """Return what is wrong with an image whose header cannot be read; '' where it can."""
+    try:
+        file.header()
+    except ValueError as error:
+        return f'{error}; {image.where} names it' if image.where != file.place else str(error)
+    return ''
+
+
 def _add_image(content: dict[str, Any], image: SourceImage, file: FileInfo, is_displayed: bool,
                settings: AssemblySettings, classes: Sequence[str], counts: Counter[str],
                turned: list[str], patients: PatientNames) -> None:
-    try:
-        header = file.header()
-    except ValueError as error:
-        raise ValueError(f'{error}; {image.where} names it' if image.where != file.place
-                         else str(error)) from None
+    header = file.header()
     height, width, tag = header.height, header.width, header.orientation
     if tag != 1:
         turned.append(file.place)

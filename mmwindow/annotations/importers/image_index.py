@@ -19,6 +19,7 @@ from mmwindow.utils.messages import name_some, quote, shorten
 
 DICOM_SUFFIX = '.dcm'  # or any other, or none: their beginning tells
 UPLOAD = re.compile(r'^[0-9a-f]{8}-')  # what Label Studio puts before the name of an uploaded file
+PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg')  # what is made of DICOM to be shown
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.pgm', DICOM_SUFFIX)
 
 
@@ -142,8 +143,13 @@ class ImageIndex:
                              f'{name_some([file.place for file in found])}; leave one in --images')
         return found[0] if found else None
 
-    def find_upload(self, name: str, where: str) -> FileInfo:
+    def find_upload(self, name: str, where: str, may_be_picture: bool = False) -> FileInfo:
         """Return the file whose name became this one when it was uploaded, or the uploaded one.
+
+        Args:
+            name: That the source says.
+            where: In the source.
+            may_be_picture: As of :meth:`find`.
 
         Raises:
             ValueError: None or several fit.
@@ -152,10 +158,16 @@ class ImageIndex:
             found = self._by_upload.get(upload_name(uploaded), [])
             if len(found) == 1:
                 return found[0]
-        return self.find(uploaded, where)  # it says what is wrong
+        return self.find(uploaded, where, may_be_picture)  # it says what is wrong
 
-    def find(self, name: str, where: str) -> FileInfo:
+    def find(self, name: str, where: str, may_be_picture: bool = False) -> FileInfo:
         """Return the file that a source means.
+
+        Args:
+            name: Path or name; folders of another machine do not matter.
+            where: In the source.
+            may_be_picture: ``IM1.png`` may be what was made of ``IM1.dcm`` for a tool that shows no
+                DICOM, since the source says the size, which is compared, or has no coordinates.
 
         Raises:
             ValueError: None or several fit.
@@ -173,6 +185,15 @@ class ImageIndex:
                                      'folder')
                 if found:
                     return found[0]
+        stem = PurePosixPath(parts[-1])
+        if may_be_picture and stem.suffix.lower() in PICTURE_SUFFIXES:
+            found = [file for file in self._by[3].get(stem.stem, []) if file in self._dicom]
+            if len(found) > 1:
+                raise ValueError(f'{where}: {quote(name)} may be a picture of '
+                                 f'{name_some([file.place for file in found])}; give --images one of '
+                                 'them')
+            if found:
+                return found[0]
         if parts[-1] in self._reports:
             raise ValueError(f'{where}: {quote(name)} is a DICOM report or presentation state, no '
                              'image')

@@ -1,6 +1,6 @@
 """Score saved predictions of any framework against points, boxes or polygons (COCO JSON).
 
-    predictions.npz points.json --out results    tools/test.py --out
+    predictions.npz points.json --out results    tools/test.py --out; mmwindow predict
     findings.csv points.json --out results       file,x,y,score[,class] or file,x1,y1,x2,y2,score
     boxes.json points.json --out results         COCO results
     maps.npz points.json --out results           maps; also a folder of NPY or PNG

@@ -26,7 +26,7 @@ from mmwindow.annotations.records import ImageRecord, read_image_records
 from mmwindow.apis.annotation_files import POINTS_NAME, find_images_folder
 from mmwindow.apis.doctor.problems import ERROR, NOTE, Problem, count_words, make_items
 from mmwindow.utils.files import load_json
-from mmwindow.utils.messages import quote, shorten
+from mmwindow.utils.messages import name_some, quote, shorten
 
 SPLITS = ('train', 'val', 'test')
 
@@ -155,7 +155,7 @@ def read_data(path: str | Path, images: str | Path | None = None) -> DataSource:
     parts = [read_part(split, file, folder, content) for (split, file), folder, content in zip(
         files.items(), folders, contents, strict=True)]
     kind = 'point file' if '' in files else 'splits'
-    return DataSource(path, kind, parts, _describe_faults(parts))
+    return DataSource(path, kind, parts, _describe_faults(parts) + _describe_readers(parts))
 
 
 def find_point_files(path: Path) -> dict[str, Path]:
@@ -282,6 +282,21 @@ def _describe_faults(parts: list[DataPart]) -> list[Problem]:
     return problems
 
 
+def _describe_readers(parts: list[DataPart]) -> list[Problem]:
+    """Say whose findings are counted where several readers have marked them."""
+    problems = []
+    for part in parts:
+        readers = {str(entry['reader']) for entry in part.content['annotations']
+                   if isinstance(entry, dict) and entry.get('reader') is not None}
+        if len(readers) > 1:
+            problems.append(Problem(
+                NOTE, 'several readers', part.split,
+                f'{len(readers)} ({name_some(sorted(readers))}); below, each mark of each reader is '
+                'a finding', "Training takes findings that more than half of an image's readers "
+                'marked; agreement: mmwindow evaluate --merge-readers (docs/readers.md)'))
+    return problems
+
+
 def check_point_scale(part: DataPart) -> str:
     """Return why training takes the points of a file for fractions of their images; else ''."""
     records = [replace(image.record) for image in part.images]
@@ -297,14 +312,21 @@ def _import_data(path: Path, images: str | Path | None) -> DataSource:
     key = recognise_format(path)
     source = read_source(path, ImportOptions(images=Path(images) if images else None), key)
     index = ImageIndex(images or find_images_folder(path))
-    assembly = assemble(source, index)
+    assembly = assemble(source, index, keep_unreadable=False)
     with tempfile.TemporaryDirectory() as folder:  # by the reader of all point files
         part = read_part('', write_point_file(Path(folder, POINTS_NAME), assembly.content),
                          index.folder, assembly.content)
     part = replace(part, path=path)
     problems = [Problem(NOTE, 'import', '', f'{number} {what}', 'See docs/import.md')
                 for what, number in assembly.counts.items()]
-    return DataSource(path, FORMATS[key].title, [part], problems + _describe_faults([part]))
+    if assembly.unreadable:
+        number = len(assembly.unreadable)
+        problems.insert(0, Problem(
+            ERROR, 'unreadable images', '', f'{count_words(number, "image")} of which not even the '
+            'size can be read', 'Copy them again, or take them out of the source; all else below is '
+            'without them', make_items(assembly.unreadable)))
+    return DataSource(path, FORMATS[key].title, [part], problems + _describe_faults([part])
+                      + _describe_readers([part]))
 
 
 def listed_names(parts: list[DataPart]) -> Iterator[tuple[Path, str]]:

@@ -17,7 +17,11 @@ from mmwindow.evaluation.files.array_files import iterate_npz, load_npy, load_pn
 from mmwindow.evaluation.files.csv_files import read_csv
 from mmwindow.evaluation.files.ground_truth import GroundTruth
 from mmwindow.evaluation.files.image_names import ImageNames
-from mmwindow.evaluation.files.prediction_archive import iterate_archive, read_description
+from mmwindow.evaluation.files.prediction_archive import (
+    is_description,
+    iterate_archive,
+    read_description,
+)
 from mmwindow.evaluation.files.predictions import Prediction
 from mmwindow.evaluation.files.safe_pickle import load_samples
 from mmwindow.evaluation.files.samples import sample_prediction
@@ -43,6 +47,8 @@ def find_reader(path: str | Path) -> str:
         return found[0]
     if not path.exists():
         raise ValueError(f'{path}: there is no such file of predictions')
+    if is_description(path):
+        return 'npz'
     kinds = {'.csv': 'csv', '.json': 'boxes', '.npz': 'npz', '.pkl': 'pickle', '.pickle': 'pickle'}
     if path.suffix.lower() not in kinds:
         raise ValueError(f'{path}: the suffix is {path.suffix!r}; {sorted(kinds)}, or a folder of '
@@ -73,6 +79,8 @@ def read_predictions(path: str | Path, truth: GroundTruth, classes: Sequence[str
     if image_ids not in IMAGE_IDS:
         raise ValueError(f'image_ids is {image_ids!r}; it must be one of {IMAGE_IDS}')
     kind = find_reader(path)
+    if kind == 'npz':
+        path = archive_path(path)
     if kind in ('boxes', 'csv'):
         if classes is not None:
             raise ValueError(
@@ -82,6 +90,20 @@ def read_predictions(path: str | Path, truth: GroundTruth, classes: Sequence[str
         return read_csv(path, truth) if kind == 'csv' else read_boxes(path, truth, image_ids)
     reader = dict(npz=read_npz, npy=read_folder, png=read_folder, pickle=read_samples)[kind]
     return reader(path, truth, classes)
+
+
+def archive_path(path: Path) -> Path:
+    """Return the NPZ of predictions that are named by it or by the description next to it.
+
+    Raises:
+        ValueError: The description stands alone.
+    """
+    archive = path if path.suffix.lower() == '.npz' else path.with_suffix('.npz')
+    if not archive.is_file() and path != archive:
+        raise ValueError(f'{path}: {archive.name} with its maps or boxes is not next to it, and '
+                         'findings at one threshold give no curve; predict without --no-maps, or '
+                         'copy both files')
+    return archive
 
 
 def read_boxes(path: Path, truth: GroundTruth, image_ids: str = 'auto') -> Iterator[Prediction]:
