@@ -1,12 +1,12 @@
 #!/usr/bin/env python
 """Train the models of the zoo on all development images of FracAtlas and put them into the package.
 
-    python tools/train_zoo.py --data data/fracatlas              trains, or resumes; an hour each on a CPU
-    python tools/train_zoo.py fracatlas-wl --no-train            takes the finished training in the work dir
-    python tools/train_zoo.py --no-train --fold0 work_dirs/fracatlas   first reads threshold and numbers
-                                                                       of fold 0 (tools/run_folds.py)
-    python tools/train_zoo.py --cards                            writes cards and index from results/zoo
-    python tools/train_zoo.py --cards --check                    only compares them
+    tools/train_zoo.py --data data/fracatlas                     trains, or resumes; an hour each
+    tools/train_zoo.py fracatlas-wl --no-train                   takes a finished training
+    tools/train_zoo.py --no-train --fold0 work_dirs/fracatlas    before that, reads threshold and
+                                                                 numbers of tools/run_folds.py
+    tools/train_zoo.py --cards                                   cards and index from results/zoo
+    tools/train_zoo.py --cards --check                           only compares them
 
 A model whose training is not finished is left out with a printed reason; one that was there stays.
 """
@@ -30,15 +30,17 @@ def parse_arguments():
     parser.add_argument('--data', type=Path, default=Path('data/fracatlas'), metavar='DIR',
                         help='of tools/convert_fracatlas.py (%(default)s)')
     parser.add_argument('--images', type=Path, metavar='DIR',
-                        default=Path(os.environ.get('MMWINDOW_FRACATLAS', '../shared/fracatlas'), 'images'),
+                        default=Path(os.environ.get('MMWINDOW_FRACATLAS', '../shared/fracatlas'),
+                                     'images'),
                         help='of FracAtlas (%(default)s)')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/zoo'), metavar='DIR',
                         help='of the trainings (%(default)s)')
     parser.add_argument('--fold0', type=Path, metavar='DIR',
-                        help='runs of fold 0, DIR/<config>/single, to take threshold and numbers from')
+                        help='runs of fold 0, DIR/<config>/single, to take thresholds and numbers of')
     parser.add_argument('--no-train', action='store_true', help='take finished trainings only')
     parser.add_argument('--cards', action='store_true', help='write cards and index, nothing else')
-    parser.add_argument('--check', action='store_true', help='with --cards: change nothing, only compare')
+    parser.add_argument('--check', action='store_true',
+                        help='with --cards: change nothing, only compare')
     args = parser.parse_args()
     if args.check and not args.cards:
         parser.error('--check goes with --cards')
@@ -96,7 +98,8 @@ def write_pages(places, is_check):
         make_index(known_models(places.results), places.results), indent=1) + '\n'}
     for path, text in pages.items():
         if is_check and (not path.is_file() or path.read_text(encoding='utf-8') != text):
-            raise ValueError(f'{path}: it differs from results/zoo; run python tools/train_zoo.py --cards')
+            raise ValueError(f'{path}: it differs from results/zoo; run python tools/train_zoo.py '
+                             '--cards')
         if not is_check:
             write_text(path, text)
 

@@ -53,7 +53,8 @@ class ZooPlaces:
     zoo: Path = FOLDER
 
 
-def build_model(recipe: Recipe, work_dir: Path, places: ZooPlaces, command: str = '') -> dict[str, Any]:
+def build_model(recipe: Recipe, work_dir: Path, places: ZooPlaces, command: str = ''
+                ) -> dict[str, Any]:
     """Write the files of a model and what is known of it; return the latter.
 
     Args:
@@ -168,12 +169,13 @@ def make_index(models: dict[str, dict[str, Any]], results: Path) -> dict[str, An
                           checkpoint=content['files']['pth'], card=f'{name}.md',
                           references=content['references'])
                for name, content in models.items()}
-    aliases = {ALIAS: dict(model=name, reason=reason) for name, reason in recommend(models, results)}
+    best = recommend(models, results)
+    aliases = {} if best is None else {ALIAS: dict(model=best[0], reason=best[1])}
     return dict(format=FORMAT, version=VERSION, models=entries, aliases=aliases)
 
 
-def recommend(models: Iterable[str], results: Path) -> list[tuple[str, str]]:
-    """Return the recommended model and why, by the committed results; nothing without models.
+def recommend(models: Iterable[str], results: Path) -> tuple[str, str] | None:
+    """Return the recommended model and why, by the committed results; None without models.
 
     Args:
         models: Names of those that are there.
@@ -182,16 +184,17 @@ def recommend(models: Iterable[str], results: Path) -> list[tuple[str, str]]:
     names = list(models)
     best = next((name for name in PREFERRED if name in names), None)
     if best is None:
-        return []
+        return None
     scores = {folder: [load_json(results / folder / f'{find_recipe(name).result}.json')['metrics'][
-        'froc/froc_score'] for name in PREFERRED] for folder in ('fracatlas', 'fracatlas_distance')}
+        'froc/froc_score'] for name in PREFERRED]
+        for folder in ('fracatlas', 'fracatlas_distance')}
     same, centre = ['{:.3f} and {:.3f}'.format(*pair) for pair in scores.values()]
-    why = (f'on the test images of fold 0 RetinaNet and WL-KLD are level by the hit rule of the paper '
-           f'(FROC score {same}), and RetinaNet is ahead where the centre of a finding must lie '
+    why = ('on the test images of fold 0 RetinaNet and WL-KLD are level by the hit rule of the '
+           f'paper (FROC score {same}), and RetinaNet is ahead where the centre of a finding must lie '
            f'within 50 pixels of the point ({centre}); of one fold, not significant')
     if best != PREFERRED[0]:
         why = f'{PREFERRED[0]} would be preferred, but is not in this version: {why}'
-    return [(best, why)]
+    return best, why
 
 
 def render_cards(places: ZooPlaces) -> dict[Path, str]:

@@ -1,5 +1,5 @@
 """What is known of a recipe of the zoo from fold 0, whose test images its training did not see."""
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ from mmwindow.engine.checkpoint import find_best_checkpoint
 from mmwindow.engine.model_description import preprocessing_digest
 from mmwindow.engine.run_file import TrainingRun
 from mmwindow.evaluation.events.floor import cut_events, find_floor
+from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import Record, read_record, write_record
 from mmwindow.evaluation.statistics.delong import delong_interval
 from mmwindow.evaluation.statistics.model_points import choose_model_points
@@ -89,8 +90,8 @@ def test_threshold(points: ModelOperatingPoints, record: Record) -> list[dict[st
         record: Of the test images, by the same weights.
 
     Returns:
-        An entry for each value of the body part, 'all' last; each number is ``[estimate, low, high]``,
-        95 % over patients, or null.
+        An entry for each value of the body part, 'all' last; each number is ``[estimate, low,
+        high]``, 95 % over patients, or null.
     """
     events = record.events()
     of_class = points.classes[next(iter(record.classes))]
@@ -107,8 +108,8 @@ def test_threshold(points: ModelOperatingPoints, record: Record) -> list[dict[st
 def areas_by_body_part(record: Record, parts: Mapping[Any, str]) -> list[dict[str, Any]]:
     """Return the AUROC of each body part and of all images, by DeLong over patients.
 
-    Recall by budget has no interval here: of one body part's images resamples spend other budgets than
-    of all, and the committed events do not reach so far down.
+    Recall by budget has no interval here: of one body part's images resamples spend other budgets
+    than of all, and the committed events do not reach so far down.
 
     Args:
         record: Committed, of the test images.
@@ -135,11 +136,13 @@ def areas_by_body_part(record: Record, parts: Mapping[Any, str]) -> list[dict[st
 def write_short_record(record: Record, path: Path) -> None:
     """Write a record without what no number of its images, or of resamples of them, depends on."""
     budget = KEEP_BUDGETS * max(record.settings['budgets'])
-    classes = {name: [replace(cut_events(event.without_other_counts(), floor),
-                              fields={FIELD: event.fields[FIELD]} if FIELD in event.fields else {})
-                      for event in events]
-               for name, events in record.classes.items()
-               for floor in [find_floor(events, [budget])]}
+    classes: dict[str, Sequence[ImageEvents]] = {}
+    for name, events in record.classes.items():
+        floor = find_floor(events, [budget])
+        classes[name] = [replace(
+            cut_events(event.without_other_counts(), floor),
+            fields={key: event.fields[key] for key in (FIELD,) if key in event.fields})
+            for event in events]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_record(path, classes, record.settings, record.metrics, record.source)
 

@@ -75,7 +75,8 @@ def finished_run(work_dir: Path) -> TrainingRun:
     if run is None:
         raise ValueError(f'{shorten(str(work_dir))}: there is no training (no run.json)')
     if not run.is_finished:
-        raise ValueError(f'{shorten(str(work_dir))}: the training is not finished, {run.epoch} epochs '
+        raise ValueError(f'{shorten(str(work_dir))}: the training is not finished, {run.epoch} '
+                         'epochs '
                          'are done; the same command resumes it')
     return run
 
@@ -175,7 +176,8 @@ def check_rounding(recipe: Recipe, trained: Path, exported: Path, images: Path, 
     differences = np.array([np.abs(our.image_scores - their.image_scores).max()
                             for our, their in zip(ours, theirs, strict=True)])
     if not differences.max() <= MAX_DIFFERENCE:
-        raise ValueError(f'{shorten(str(exported))}: image scores differ by {differences.max():.2g} from '
+        raise ValueError(f'{shorten(str(exported))}: image scores differ by {differences.max():.2g} '
+                         'from '
                          f'those of {shorten(str(trained))}; rounding alone gives less than '
                          f'{MAX_DIFFERENCE}')
     return RoundingCheck(len(sources), 'FracAtlas', float(differences.max()),
