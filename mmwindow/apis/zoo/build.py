@@ -190,8 +190,8 @@ def recommend(models: Iterable[str], results: Path) -> tuple[str, str] | None:
         for folder in ('fracatlas', 'fracatlas_distance')}
     same, centre = ['{:.3f} and {:.3f}'.format(*pair) for pair in scores.values()]
     why = ('on the test images of fold 0 RetinaNet and WL-KLD are level by the hit rule of the '
-           f'paper (FROC score {same}), and RetinaNet is ahead where the centre of a finding must lie '
-           f'within 50 pixels of the point ({centre}); of one fold, not significant')
+           f'paper (FROC score {same}), and RetinaNet is ahead where the centre of a finding must '
+           f'lie within 50 pixels of the point ({centre}); of one fold, not significant')
     if best != PREFERRED[0]:
         why = f'{PREFERRED[0]} would be preferred, but is not in this version: {why}'
     return best, why
