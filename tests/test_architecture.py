@@ -25,7 +25,8 @@ ALLOWED = {
     'engine': {'utils'},
     'models': {'structures', 'utils'},
     'datasets': {'annotations', 'images', 'structures', 'utils'},
-    'runtime': {'images', 'structures', 'utils'},
+    'zoo': {'utils'},
+    'runtime': {'images', 'structures', 'utils', 'zoo'},
     'dicom_out': {'utils'},
     'visualization': {'annotations', 'evaluation', 'images', 'structures', 'utils'},
 }
@@ -36,7 +37,7 @@ ALLOWED['cli'] = ALLOWED['__main__'] = BELOW | {'apis', 'cli', 'experiments'}
 # What every part may use of the package's own head: its version, the hook for renamed modules.
 ALLOWED['_registration'] = ALLOWED['_renamed'] = ALLOWED['registry'] = set()
 # Imported without torch and mmdet, even where these are installed.
-LIGHT = ('utils', 'annotations', 'images', 'evaluation', 'runtime', 'dicom_out')
+LIGHT = ('utils', 'annotations', 'images', 'evaluation', 'runtime', 'dicom_out', 'zoo')
 
 
 def room(path):

@@ -21,6 +21,7 @@ from mmwindow.engine.weights import compare_weights, state_dict_of
 from mmwindow.utils.config_pipelines import input_size_of
 from mmwindow.utils.files import atomic_file
 from mmwindow.utils.messages import shorten
+from mmwindow.zoo import find_zoo_model, is_zoo_name
 
 OF_DATA = re.compile(r'_(synthetic|fracatlas)$')  # ending of a config for a data set of its own
 MAX_LAYERS = 6
@@ -42,12 +43,14 @@ class StartingWeights:
 
 
 def find_source(checkpoint: str | Path) -> Path:
-    """Return the checkpoint that ``--from`` names: a file, or the best of a run's folder.
+    """Return the checkpoint that ``--from`` names: a file, the best of a run's folder, or of the zoo.
 
     Raises:
         ValueError: There is none.
     """
     path = Path(checkpoint)
+    if is_zoo_name(checkpoint):
+        return find_zoo_model(str(checkpoint)).checkpoint.check()
     if path.is_dir():
         places = [place for place in (path, path / 'training') if list(place.glob('best_*.pth'))]
         if not places:

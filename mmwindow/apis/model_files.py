@@ -12,6 +12,7 @@ from mmwindow.engine.run_file import RUN_FILE, TrainingRun, read_run
 from mmwindow.engine.safe_loading import load_own_checkpoint
 from mmwindow.utils.messages import shorten
 from mmwindow.utils.operating_points import ModelOperatingPoints
+from mmwindow.zoo import find_zoo_model, is_zoo_name
 
 TRAINING = 'training'  # where a run of folds has its work dir
 BATCH_SIZE = 4  # of a model without a config
@@ -55,7 +56,7 @@ def find_model(model: str | Path, checkpoint: str | Path | None = None,
 
     Args:
         model: A run folder (work dir of a training, or a folder of ``mmwindow folds`` with one), a
-            checkpoint, or with ``checkpoint`` a config file.
+            checkpoint, a name of the zoo, or with ``checkpoint`` a config file.
         checkpoint: The weights of the config ``model``; 'best' for the best of its work dir.
         config: Of a run folder or a checkpoint, in place of its own.
         work_dir: Of the config, where 'best' is searched; the config's own if None.
@@ -64,6 +65,8 @@ def find_model(model: str | Path, checkpoint: str | Path | None = None,
         ValueError: Something is missing, or two configs are given.
     """
     name, path = shorten(str(model)), Path(model)
+    if checkpoint is None and is_zoo_name(model):
+        path = find_zoo_model(str(model)).checkpoint.check()
     if checkpoint is not None:
         if config is not None:
             raise ValueError(f'--config {shorten(str(config))}: the config is {name} already; give '

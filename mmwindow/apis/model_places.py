@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmwindow.utils.messages import name_some, shorten
+from mmwindow.zoo import read_zoo
 
 EXPORTED = ('.onnx', )
 CONFIGS = ('.py', '.json', '.yaml', '.yml')
-ZOO = Path(__file__).parents[1] / 'zoo'
 KINDS = ('a run folder, a checkpoint (.pth), a config with its checkpoint, an exported model (.onnx) '
          'or a name of the zoo')
 
@@ -46,18 +46,16 @@ class ModelPlace:
         return '/'.join(path.absolute().parts[-2:]) if self.run is not None else path.stem
 
 
-def find_zoo_model(name: str) -> ModelPlace:
-    """Return a model of the zoo inside the package.
+def find_in_zoo(name: str) -> ModelPlace:
+    """Return a model of the zoo inside the package, its file checked.
 
     Raises:
-        ValueError: There is no such model.
+        ValueError: There is no such model, or its file is damaged.
     """
-    models = sorted(path for path in ZOO.glob('*.onnx') if path.is_file()) if ZOO.is_dir() else []
-    for path in models:
-        if path.stem == name:
-            return ModelPlace(name, exported=path)
-    known = (f'the zoo has {name_some([path.stem for path in models], 20)}' if models else
-             'the zoo of this version is empty')
+    zoo = read_zoo()
+    if name in zoo:
+        return ModelPlace(name, exported=zoo[name].exported.check())
+    known = f'the zoo has {name_some(list(zoo), 20)}' if zoo else 'the zoo of this version is empty'
     raise ValueError(f'{shorten(name)}: there is no such file or folder, and {known}; {KINDS} is '
                      'expected')
 
@@ -83,7 +81,7 @@ def find_model(model: str | Path, checkpoint: str | Path | None = None,
         looks_like_path = path.suffix in ('.pth', *EXPORTED, *CONFIGS) or len(path.parts) > 1
         if looks_like_path or not name:
             raise ValueError(f'{shorten(name)}: there is no such model; {KINDS} is expected')
-        return find_zoo_model(name)
+        return find_in_zoo(name)
     if path.suffix.lower() in EXPORTED and path.is_file():
         if config is not None or checkpoint is not None:
             raise ValueError(f'{shorten(name)}: an exported model holds all that it needs; leave '
