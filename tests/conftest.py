@@ -14,13 +14,13 @@ TESTS = Path(__file__).parent
 # Folders whose tests start programs and assert files, not numbers. Every other test is `numeric`.
 WITHOUT_NUMBERS = ('test_apis', 'test_experiments', 'test_mmdet', 'test_tools')
 
-# Imports make hardly any garbage, and tests no more than a process has elsewhere; until then and of what
-# was imported, which is most of the heap, no collection is worth its time.
+# Imports make hardly any garbage, and are most of the heap: until they are done, and of them, no
+# collection is worth its time.
 gc.disable()
 
 
 def pytest_collection_finish():
-    """Leave what is imported out of the collections of garbage that mmengine asks for at each data set."""
+    """Leave what is imported out of what mmengine collects as garbage at each data set."""
     gc.freeze()
     gc.enable()
 

@@ -86,7 +86,11 @@ def find_model(model: str | Path, checkpoint: str | Path | None = None,
         looks_like_path = path.suffix in ('.pth', *EXPORTED, *CONFIGS) or len(path.parts) > 1
         if looks_like_path or not name:
             raise ValueError(f'{shown}: there is no such file or folder; {KINDS} is expected')
-        return place_zoo_model(find_zoo_model(name, shown), name, needs_weights)
+        zoo_model = find_zoo_model(name, shown)
+        if not needs_weights and config is None:
+            return ModelPlace(name, exported=zoo_model.exported.check())
+        return ModelPlace(name, None, zoo_model.checkpoint.check(), config and Path(config),
+                          is_config_given=config is not None)
     if path.suffix.lower() in EXPORTED and path.is_file():
         if config is not None or checkpoint is not None:
             raise ValueError(f'{shown}: an exported model holds all that it needs; leave config and '
@@ -129,13 +133,6 @@ def find_zoo_model(name: str, shown: str) -> ZooModel:
     raise ValueError(f'{shown}: there is no such file or folder, and {known}; {KINDS} is expected')
 
 
-def place_zoo_model(model: ZooModel, name: str, needs_weights: bool) -> ModelPlace:
-    """Return where a model of the zoo is, after its file was compared with its check sum."""
-    if needs_weights:
-        return ModelPlace(name, checkpoint=model.checkpoint.check())
-    return ModelPlace(name, exported=model.exported.check())
-
-
 def find_configured(path: Path, checkpoint: str | Path, config: str | Path | None,
                     work_dir: str | Path | None) -> ModelPlace:
     """Return the place of a config with its weights; see :func:`find_model`."""
@@ -175,8 +172,8 @@ def find_run(path: Path, config: str | Path | None, shown: str) -> ModelPlace:
         if folds.final is None:
             raise ValueError(
                 f'{shown}: it holds the runs of {len(folds.runs)} folds and no final model; name one '
-                f'of them, such as {folds.runs[0]}, or let "mmwindow train --data" train one on all images, without '
-                '--no-final')
+                f'of them, such as {folds.runs[0]}, or let "mmwindow train --data" train one on all '
+                'images, without --no-final')
         folder = folds.final
     try:
         best = find_best_checkpoint(folder)

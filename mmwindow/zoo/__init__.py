@@ -51,7 +51,8 @@ class ZooFile:
             raise ValueError(f'{shorten(str(self.path))}: a file of the zoo cannot be read '
                              f'({error.strerror or error}); {AGAIN}') from error
         if hashlib.sha256(content).hexdigest() != self.sha256:
-            raise ValueError(f'{shorten(str(self.path))}: this file of the zoo is damaged (its content '
+            raise ValueError(f'{shorten(str(self.path))}: this file of the zoo is damaged (its '
+                             'content '
                              f'is not that of the check sum); {AGAIN}')
         return self.path
 
@@ -109,7 +110,8 @@ def _read_zoo(folder: Path) -> dict[str, ZooModel]:
     for key, entry in content['aliases'].items():
         check_fields(entry, name, f'alias {quote(key)}', ALIAS_KINDS)
         if entry['model'] not in models:
-            raise ValueError(f'{name}: the alias {quote(key)} stands for {quote(entry["model"])}, which '
+            raise ValueError(f'{name}: the alias {quote(key)} stands for {quote(entry["model"])}, '
+                             'which '
                              f'is no model of the zoo; {AGAIN}')
         model = models[entry['model']]
         aliases[key] = ZooModel(**{**vars(model), 'name': key, 'reason': entry['reason']})

@@ -30,7 +30,8 @@ images = [dict(image_id=state['fold'], score=0.5, recall_levels=[], fp_levels=[]
                is_positive=False)]
 (folder / 'test.json').write_text(json.dumps(dict(
     format='mmwindow-evaluation', version=1, metrics={}, settings=dict(
-        budgets=[0.1], convention='first_crossing', rule=metric['rule'], hit_radius=metric['hit_radius']),
+        budgets=[0.1], convention='first_crossing', rule=metric['rule'],
+        hit_radius=metric['hit_radius']),
     classes=[dict(name='fracture', images=images)])))
 (folder / 'result.json').write_text(json.dumps({
     **state, 'checkpoint': 'best.pth', 'records': dict(test='test.json'), 'test_seconds': 2.,

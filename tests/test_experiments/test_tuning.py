@@ -43,8 +43,8 @@ default_hooks = dict(checkpoint=dict(type='CheckpointHook', max_keep_ckpts=1,
                                      save_best='froc/auroc'))
 optim_wrapper = dict(optimizer=dict(lr=1.))
 """
-# The stand-in's AUROC is 1000 times the learning rate of the config that the run was given. A run's config
-# is a Python file of assignments, read as such: mmengine takes seconds to import.
+# The stand-in's AUROC is 1000 times the learning rate of the config that the run was given, which is
+# read as the Python file that it is: mmengine takes seconds to import.
 WORKER = """
 import json, runpy, sys
 from pathlib import Path

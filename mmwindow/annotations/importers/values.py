@@ -180,8 +180,8 @@ def read_bytes(path: Path, what: str) -> bytes:
         size = path.stat().st_size
         if size > LARGEST:
             raise ValueError(
-                f'{name}: the {what} has {size / 1e6:.0f} MB; at most {LARGEST / 1e6:.0f} MB are read, '
-                'since reading takes several times as much memory: divide it')
+                f'{name}: the {what} has {size / 1e6:.0f} MB; at most {LARGEST / 1e6:.0f} MB are '
+                'read, since reading takes several times as much memory: divide it')
         return path.read_bytes()
     except OSError as error:
         raise ValueError(f'{name}: the {what} cannot be read ({error.strerror or error})') from error

@@ -52,7 +52,7 @@ RECIPES = (
            'boxes with scores'),
 )
 ALIAS = 'fracatlas'
-# Of the committed results: in nothing behind, and by the centres of findings (docs/fracatlas.md) .09 ahead.
+# By the committed results: level by the rule of the paper, ahead by the centres of findings.
 PREFERRED = ('fracatlas-retinanet', 'fracatlas-wl')
 
 
