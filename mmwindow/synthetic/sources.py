@@ -23,9 +23,17 @@ FRACATLAS_COLUMNS = ('image_id', *PARTS, 'mixed', 'hardware', 'multiscan', 'frac
                      'fracture_count', 'frontal', 'lateral', 'oblique')
 
 
-def make_records(folder: Path, number: int, seed: int, side: int,
-                 workers: int | None = None) -> list[ImageRecord]:
+def make_records(folder: Path, number: int, seed: int, side: int, workers: int | None = None,
+                 patients: str = 'patient') -> list[ImageRecord]:
     """Write ``number`` radiographs as PNG into ``folder`` and return their records.
+
+    Args:
+        folder: Must have no files yet.
+        number: Of images.
+        seed: Of all of them.
+        side: Long edge, pixels.
+        workers: Processes; None: two where the machine has them.
+        patients: How patients' names begin.
 
     Raises:
         ValueError: There are files already, or a number is too small.
@@ -36,7 +44,7 @@ def make_records(folder: Path, number: int, seed: int, side: int,
     if folder.is_dir() and any(folder.iterdir()):
         raise ValueError(f'{folder}: there are files already; name another folder or delete it')
     folder.mkdir(parents=True, exist_ok=True)
-    return make_images(plan_images(seed, {'patient': number}), folder, side, True, workers)
+    return make_images(plan_images(seed, {patients: number}), folder, side, True, workers)
 
 
 def write_readings(folder: str | Path, number: int, seed: int = 0, side: int = 512,
@@ -50,7 +58,7 @@ def write_readings(folder: str | Path, number: int, seed: int = 0, side: int = 5
         ValueError: As :func:`make_records`.
     """
     folder = Path(folder)
-    records = make_records(folder / 'images', number, seed, side, workers)
+    records = make_records(folder / 'images', number, seed, side, workers, 'challenge')
     generator = np.random.default_rng([seed, 1])
     rows: list[tuple[Any, ...]] = [(*COLUMNS, 'reader')]
     for record in records:
@@ -83,7 +91,7 @@ def write_label_studio(folder: str | Path, number: int, seed: int = 0, side: int
         ValueError: As :func:`make_records`.
     """
     folder = Path(folder)
-    records = make_records(folder / 'pictures', number, seed, side, workers)
+    records = make_records(folder / 'pictures', number, seed, side, workers, 'hospital')
     (folder / 'dicom').mkdir(exist_ok=True)
     tasks = []
     for place, record in enumerate(records):
