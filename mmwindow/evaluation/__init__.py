@@ -5,7 +5,9 @@ Names are looked up when they are asked for: writing predictions needs numpy alo
 The metric class of mmdet's runner lives in :mod:`mmwindow.evaluation.froc_metric`, which is
 imported only where mmdet is.
 """
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -78,6 +80,18 @@ __all__ = [
     'Leaderboard', 'leaderboard', 'mean_over_folds',
     # Files
     'Record', 'read_record', 'write_record', 'RunningFloor', 'find_floor', 'prune_events']
+
+
+class _Package(ModuleType):
+    """The package, in which the module ``metric_names`` does not hide the function of that name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; Python sets each module of a package when it has imported it."""
+        if not (name in __all__ and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:
