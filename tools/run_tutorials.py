@@ -25,6 +25,14 @@ from mmwindow.utils.command_line import one_line_errors  # noqa: E402
 PAGES = ('clicks', 'fracatlas', 'dicom', 'readers', 'in_use')
 
 
+def describe_machine() -> str:
+    """Return processor, cores, and how busy the machine is."""
+    cpu = next((line.partition(':')[2].strip() for line in open('/proc/cpuinfo', encoding='utf-8')
+                if line.startswith('model name')), 'unknown processor')
+    return (f'{cpu}, {os.cpu_count()} cores, {os.environ.get("OMP_NUM_THREADS", "all")} threads, no '
+            f'GPU; at the end {os.getloadavg()[2]:.0f} processes wanted to run (mean of 15 minutes)')
+
+
 def show(command: Command) -> None:
     """Say which command begins, and when."""
     print(f'{time.strftime("%H:%M:%S")} $ {command.text}', flush=True)
@@ -43,17 +51,20 @@ def main() -> None:
     with one_line_errors('run_tutorials'), tempfile.TemporaryDirectory() as temporary:
         unknown = set(args.pages) - set(PAGES)
         if unknown:
-            raise ValueError(f'there is no page {sorted(unknown)[0]}; the pages are {", ".join(PAGES)}')
+            raise ValueError(f'there is no page {sorted(unknown)[0]}; the pages are '
+                             f'{", ".join(PAGES)}')
         base = (args.folder or Path(temporary)).resolve()
         for name in args.pages or PAGES:
             page = read_page(ROOT / f'docs/tutorials/{name}.md')
             (base / name).mkdir(parents=True, exist_ok=True)
             os.chdir(base / name)
             start = time.monotonic()
-            outputs = run_page(page, not args.full, run_in_shell, show)
+            kept = base / f'{name}.outcomes.json' if args.folder else None
+            outcomes = run_page(page, not args.full, run_in_shell, kept, show)
             if args.paste:
-                paste(page, outputs)
-            found = find_faults(page, outputs, not args.full)
+                paste(page, outcomes, describe_machine())
+                page = read_page(page.path)
+            found = find_faults(page, outcomes, not args.full)
             faults += found
             print(f'{name}: {len(page.commands)} commands, {len(found)} faults, '
                   f'{time.monotonic() - start:.0f} s', flush=True)

@@ -37,15 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--number', type=int, default=120, help='of images (120)')
     parser.add_argument('--side', type=int, default=512, help='long edge in pixels (512)')
     parser.add_argument('--seed', type=int, default=0, help='of all images (0)')
-    parser.add_argument('--from', dest='source', type=Path, metavar='DIR',
-                        help='fracatlas: fractures.json and images/ of the development part; links')
+    parser.add_argument('--from', dest='source', metavar='DIR', default='',
+                        help='fracatlas: fractures.json and images/ of the development part, copied; '
+                             'empty: a synthetic stand-in')
     args = parser.parse_args(sys.argv[1:] if arguments is None else list(arguments))
     start = time.monotonic()
     with one_line_errors('mmwindow.synthetic'):
-        if args.source is not None:
+        if args.source:
             if args.kind != 'fracatlas':
                 raise ValueError(f'--from {args.source}: it goes with --as fracatlas alone')
-            written = sources.link_fracatlas(args.folder, args.source)
+            written = sources.copy_fracatlas(args.folder, args.source)
         else:
             written = KINDS[args.kind](args.folder, args.number, args.seed, args.side)
         print(f'{written} written in {time.monotonic() - start:.0f} s')

@@ -15,7 +15,7 @@ from mmwindow.synthetic.dicom_images import write_dicom
 from mmwindow.synthetic.writing import ImageRecord, make_images, plan_images
 from mmwindow.utils.files import write_json, write_text
 
-# A reader: share of the fractures that it marks, false marks an image, share of the images that it reads.
+# Of a reader: share of the fractures marked, false marks an image, share of the images read.
 READERS = {'Ada': (.95, .05, 1.), 'Ben': (.85, .15, 1.), 'Cleo': (.75, .05, .7)}
 JITTER = .012  # of the long edge: standard deviation of a reader's click
 PARTS = ('hand', 'leg', 'hip', 'shoulder')
@@ -117,13 +117,16 @@ def write_fracatlas(folder: str | Path, number: int, seed: int = 0, side: int = 
     """Write a stand-in of FracAtlas in the folders and under the names of its authors.
 
     ``images/Fractured``, ``images/Non_fractured``, ``Annotations/COCO JSON/COCO_fracture_masks.json``
-    (polygons, fractured images alone), ``dataset.csv``. The last image is cut short, as 59 of the
-    original are. Its other formats of annotations and its notebooks are not imitated.
+    (polygons, fractured images alone), ``dataset.csv``. As in the original, some images are cut short
+    (two), and some are there twice, with one label (two) and with both (two). Its other formats of
+    annotations and its notebooks are not imitated.
 
     Raises:
-        ValueError: As :func:`make_records`.
+        ValueError: Fewer than 16 images, or as :func:`make_records`.
     """
     folder = Path(folder)
+    if number < 16:
+        raise ValueError(f'{number} images: at least 16 are needed for copies and cut images')
     records = make_records(folder / 'pictures', number, seed, side, workers)
     images = [dict(record.image, file_name=f'IMG{record.image["id"]:07d}.jpg',
                    body_part=PARTS[record.image['id'] % len(PARTS)], hardware=0, multiscan=0)
@@ -132,12 +135,18 @@ def write_fracatlas(folder: str | Path, number: int, seed: int = 0, side: int = 
                    for record in records for point in _outlines(record)]
     path = arrange_fracatlas(folder, images, annotations)
     for record, image in zip(records, images, strict=True):
-        pixels = cv2.imread(str(folder / 'pictures' / record.image['file_name']), cv2.IMREAD_GRAYSCALE)
+        source = folder / 'pictures' / record.image['file_name']
+        pixels = cv2.imread(str(source), cv2.IMREAD_GRAYSCALE)
         cv2.imwrite(str(place_of(folder, image, bool(record.points))), pixels)
     shutil.rmtree(folder / 'pictures')
-    whole = [image for record, image in zip(records, images, strict=True) if not record.points]
-    cut = place_of(folder, whole[-1], False)
-    cut.write_bytes(cut.read_bytes()[:-cut.stat().st_size // 3])
+    negative = [place_of(folder, image, False) for record, image in zip(records, images, strict=True)
+                if not record.points]
+    positive = [place_of(folder, image, True) for record, image in zip(records, images, strict=True)
+                if record.points]
+    for source, target in zip((*negative[:2], *positive[:2]), negative[2:6], strict=True):
+        shutil.copy(source, target)
+    for cut in negative[-2:]:
+        cut.write_bytes(cut.read_bytes()[:-cut.stat().st_size // 3])
     return path
 
 
@@ -146,12 +155,13 @@ def _outlines(record: ImageRecord) -> list[dict[str, Any]]:
     return list({point['fracture']: point for point in record.points}.values())
 
 
-def link_fracatlas(folder: str | Path, source: str | Path) -> Path:
+def copy_fracatlas(folder: str | Path, source: str | Path) -> Path:
     """Arrange FracAtlas' development part as its authors publish the complete data set.
 
     Args:
-        folder: Where; images are links.
-        source: Holds ``fractures.json`` (all images, polygons, body parts) and ``images/``.
+        folder: Where; receives copies of the images.
+        source: Holds ``fractures.json`` (all images, polygons, body parts), ``images/`` and, where
+            it has them, ``truncated/``: negative images that the authors' files have cut short.
 
     Raises:
         ValueError: ``folder`` has files already.
@@ -163,8 +173,10 @@ def link_fracatlas(folder: str | Path, source: str | Path) -> Path:
     path = arrange_fracatlas(folder, content['images'], content['annotations'])
     positive = {annotation['image_id'] for annotation in content['annotations']}
     for image in content['images']:
-        place_of(folder, image, image['id'] in positive).symlink_to(
-            source / 'images' / image['file_name'])
+        shutil.copyfile(source / 'images' / image['file_name'],
+                        place_of(folder, image, image['id'] in positive))
+    for file in sorted((source / 'truncated').glob('*.jpg')):
+        shutil.copyfile(file, folder / 'images/Non_fractured' / file.name)
     return path
 
 

@@ -4,21 +4,24 @@ A block of the kind ``console`` holds lines that begin with ``$ `` (commands) an
 ``...`` is any number of lines. Numbers, and the units of times and sizes after them, may be others:
 everything else must be printed as it is shown. ``[exit status 1]`` says that a command fails.
 
-A paragraph that begins with *The test* says what makes the page short in a test, in spans of code:
-``N=24`` is another value of a variable of the page, ``mmwindow train ... --no-report`` is what is added to
-such a command. A comment ``<!-- full run only: WORDS | WORDS -->`` before a block names lines of it
-that small data do not print.
+A paragraph that begins with *The test of this page* says what makes it short, in spans of code:
+``N=24`` is another value of a variable of the page, ``mmwindow train ... --no-report`` is what is
+added to such a command. A comment ``<!-- full run only: WORDS | WORDS -->`` before a block names
+lines of it that small data do not print. What commands took stands between ``<!-- times -->`` and
+``<!-- end -->``.
 """
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmwindow.utils.files import write_text
+from mmwindow.utils.progress import describe_seconds
 
 ANY_LINES = '...'
 FENCE = '```'
 COMMAND = '$ '
 TEST_PARAGRAPH = 'The test of this page'
+TIMES, END = '<!-- times -->', '<!-- end -->'
 FULL_ONLY = re.compile(r'<!-- full run only: (.*) -->')
 NUMBER = re.compile(r'[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:e-?\d+)?')
 QUANTITY = re.compile(r'#(?: (?:ms|s|min|h|kB|MB|GB)\b)')
@@ -26,7 +29,8 @@ BAR = re.compile(r'\[[#.]+\]')
 CODE_SPAN = re.compile(r'`([^`\n]+)`')
 LINK = re.compile(r'\]\(([^)#\s]+)(?:#[^)]*)?\)')
 FILE_NAME = re.compile(r'^[\w./@-]+$')
-ENDINGS = ('.json', '.csv', '.html', '.png', '.jpg', '.md', '.py', '.pth', '.onnx', '.npz', '.sh', '.zip')
+ENDINGS = ('.json', '.csv', '.html', '.png', '.jpg', '.md', '.py', '.pth', '.onnx', '.npz', '.sh',
+           '.zip')
 
 
 @dataclass
@@ -113,8 +117,8 @@ def _read_reductions(lines: list[str]) -> tuple[dict[str, str], dict[str, str]]:
 def without_numbers(line: str) -> str:
     """Return what must be the same: a line without its numbers, their units, and its spaces.
 
-    >>> without_numbers('time: about 1 h 40 min,  12 epochs'), without_numbers('about 23 min, 300 epochs')
-    ('time: about #, # epochs', 'about #, # epochs')
+    >>> without_numbers('time: about 1 h 40 min,  12 epochs'), without_numbers('23 min, .5')
+    ('time: about #, # epochs', '#, #')
     """
     line = NUMBER.sub('#', BAR.sub('', line))
     line = QUANTITY.sub('#', line)
@@ -150,7 +154,8 @@ def match_lines(shown: list[str], printed: list[str]) -> list[int | None] | str:
             continue
         key = without_numbers(line)
         ends = len(keys) if may_jump else place + 1
-        found = next((index for index in range(place, min(ends, len(keys))) if keys[index] == key), None)
+        found = next((index for index in range(place, min(ends, len(keys)))
+                      if keys[index] == key), None)
         if found is None:
             rest = printed[place:place + 1] if not may_jump else printed[place:]
             return (f'the page shows {line.strip()!r}; printed was '
@@ -162,7 +167,24 @@ def match_lines(shown: list[str], printed: list[str]) -> list[int | None] | str:
     return matches
 
 
-def paste(page: Page, outputs: list[list[str]]) -> None:
+@dataclass
+class Outcome:
+    """What a command did.
+
+    Attributes:
+        command: Its text, as it was run.
+        lines: Printed.
+        seconds: By the clock.
+        cpu_seconds: Of processors.
+    """
+
+    command: str
+    lines: list[str]
+    seconds: float = 0.
+    cpu_seconds: float = 0.
+
+
+def paste(page: Page, outcomes: list[Outcome], machine: str) -> None:
     """Write the lines that were printed into the page, in place of those that it shows.
 
     A command without shown lines gets all of its output; else each shown line becomes the printed one
@@ -170,13 +192,15 @@ def paste(page: Page, outputs: list[list[str]]) -> None:
 
     Args:
         page: As it was run.
-        outputs: Printed lines of each command.
+        outcomes: Of each command.
+        machine: In words.
 
     Raises:
         ValueError: A line that the page shows was not printed.
     """
     lines = page.path.read_text(encoding='utf-8').splitlines()
-    for command, printed in reversed(list(zip(page.commands, outputs, strict=True))):
+    for command, outcome in reversed(list(zip(page.commands, outcomes, strict=True))):
+        printed = outcome.lines
         begin = command.place + 1
         while lines[begin - 1].endswith('\\'):
             begin += 1
@@ -188,7 +212,24 @@ def paste(page: Page, outputs: list[list[str]]) -> None:
                 raise ValueError(f'{page.path}: line {begin}: {command.text}: {matches}')
             new = [ANY_LINES if match is None else printed[match] for match in matches]
         lines[begin:begin + len(command.shown)] = [line.rstrip() for line in new]
-    write_text(page.path, '\n'.join(lines) + '\n')
+    text = '\n'.join(lines) + '\n'
+    if TIMES in text:
+        head, _, rest = text.partition(TIMES)
+        text = f'{head}{TIMES}\n{table_times(outcomes, machine)}\n{END}{rest.partition(END)[2]}'
+    write_text(page.path, text)
+
+
+def table_times(outcomes: list[Outcome], machine: str) -> str:
+    """Return what each command took, as a table, with the machine."""
+    rows = ['| command | by the clock | processor time |', '|---|---|---|']
+    for outcome in outcomes:
+        if outcome.seconds >= 1:
+            rows.append(f'| `{outcome.command}` | {describe_seconds(outcome.seconds)} | '
+                        f'{describe_seconds(outcome.cpu_seconds)} |')
+    seconds, cpu = (sum(getattr(outcome, name) for outcome in outcomes)
+                    for name in ('seconds', 'cpu_seconds'))
+    rows.append(f'| together | {describe_seconds(seconds)} | {describe_seconds(cpu)} |')
+    return '\n'.join([*rows, '', f'Measured on: {machine}'])
 
 
 def named_files(page: Page) -> tuple[list[str], list[str]]:

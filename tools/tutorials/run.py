@@ -4,13 +4,16 @@ import importlib
 import io
 import os
 import re
+import resource
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tutorials.page import Command, Page, find_difference, named_files
+from mmwindow.utils.files import load_json, write_json
+from tutorials.page import Command, Outcome, Page, find_difference, named_files
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSIGNMENT = re.compile(r'^(?:export )?([A-Z][A-Z_0-9]*)=(\S*)$')
@@ -54,43 +57,67 @@ def run_in_process(text: str, environment: dict[str, str]) -> tuple[int, str]:
     return status, output.getvalue()
 
 
-def run_page(page: Page, is_small: bool, runner: Runner, report: Callable[[Command], None]
-             = lambda command: None) -> list[list[str]]:
-    """Run the commands of a page in the current folder; return the lines that each printed.
+def run_page(page: Page, is_small: bool, runner: Runner, kept: Path | None = None,
+             report: Callable[[Command], None] = lambda command: None) -> list[Outcome]:
+    """Run the commands of a page in the current folder; return what each did.
 
     Args:
         page: The tutorial.
         is_small: With what the page says of its test.
         runner: :func:`run_in_shell` or :func:`run_in_process`.
+        kept: A file in which outcomes are kept: commands at the beginning of the page that are the
+            same as in an earlier run, in the same folder, are not run again.
         report: Called before each command.
     """
     environment = dict(os.environ, PYTHONPATH=str(ROOT), PYTHONWARNINGS='ignore')
-    outputs = []
-    for command in page.commands:
-        report(command)
+    if is_small:  # the real one has 3121 images
+        environment.pop('MMWINDOW_FRACATLAS', None)
+    before = [Outcome(**entry) for entry in load_json(kept)] if kept and kept.is_file() else []
+    outcomes: list[Outcome] = []
+    for place, command in enumerate(page.commands):
         assigned = ASSIGNMENT.match(command.text)
+        text = command.text
         if assigned:
             name, value = assigned.groups()
-            environment[name] = page.variables.get(name, value) if is_small else value
-            outputs.append([])
-            continue
-        text = command.text
-        if is_small:
+            value = page.variables.get(name, value) if is_small else value
+            environment[name], text = value, f'{name}={value}'
+        elif is_small:
             text += ''.join(f' {addition}' for begin, addition in page.additions.items()
                             if text.startswith(begin))
-        status, printed = runner(text, environment)
-        lines = [line.rstrip() for line in printed.replace('\r', '\n').splitlines()
-                 if not PROGRESS.match(line)]
-        while lines and not lines[-1]:
-            lines.pop()
-        outputs.append(lines + ([f'[exit status {status}]'] if status else []))
-    return outputs
+        if place < len(before) and before[place].command == text:
+            outcomes.append(before[place])
+            continue
+        before = []
+        report(command)
+        outcomes.append(Outcome(text, []) if assigned else run_command(text, environment, runner))
+        if kept:
+            write_json(kept, [vars(outcome) for outcome in outcomes])
+    return outcomes
 
 
-def find_faults(page: Page, outputs: list[list[str]], is_small: bool) -> list[str]:
+def run_command(text: str, environment: dict[str, str], runner: Runner) -> Outcome:
+    """Run a command and take the lines of progress out of what it prints."""
+    start, cpu = time.monotonic(), cpu_seconds()
+    status, printed = runner(text, environment)
+    lines = [line.rstrip() for line in printed.replace('\r', '\n').splitlines()
+             if not PROGRESS.match(line)]
+    while lines and not lines[-1]:
+        lines.pop()
+    lines += [f'[exit status {status}]'] if status else []
+    return Outcome(text, lines, time.monotonic() - start, cpu_seconds() - cpu)
+
+
+def cpu_seconds() -> float:
+    """Return the processor time of this process and of those that it has waited for."""
+    return sum(usage.ru_utime + usage.ru_stime for usage in (
+        resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)))
+
+
+def find_faults(page: Page, outcomes: list[Outcome], is_small: bool) -> list[str]:
     """Return where a page and its run differ, a line a fault: output, exit status, named files."""
     faults = []
-    for command, printed in zip(page.commands, outputs, strict=True):
+    for command, outcome in zip(page.commands, outcomes, strict=True):
+        printed = outcome.lines
         shown = [line for line in command.shown
                  if not (is_small and any(words in line for words in command.full_only))]
         if not shown:  # nothing is said of the output; the command must succeed

@@ -87,6 +87,11 @@ class ImageIndex:
         for path in find_files(self.folder):
             self._add(FileInfo(path, path.relative_to(self.folder).as_posix()))
         if not self.files:
+            links = sum(path.is_symlink() for path in self.folder.rglob('*'))
+            if links:
+                raise ValueError(f'{shorten(str(folder))}: there are {links} links and no image in '
+                                 'it; links that lead out of it are not followed: give --images the '
+                                 'folder of the files themselves, or copy them')
             raise ValueError(f'{shorten(str(folder))}: there is no image in it '
                              f'({", ".join(IMAGE_SUFFIXES)}, or DICOM of any name); --images names '
                              'the folder')

@@ -290,10 +290,10 @@ def _describe_readers(parts: list[DataPart]) -> list[Problem]:
                    if isinstance(entry, dict) and entry.get('reader') is not None}
         if len(readers) > 1:
             problems.append(Problem(
-                NOTE, 'several readers', part.split, f'{len(readers)} ({name_some(sorted(readers))}); '
-                'below, every mark of every reader is a finding', 'Training takes findings that more '
-                "than half of an image's readers marked; agreement: mmwindow evaluate "
-                '--merge-readers (docs/readers.md)'))
+                NOTE, 'several readers', part.split,
+                f'{len(readers)} ({name_some(sorted(readers))}); below, each mark of each reader is '
+                'a finding', "Training takes findings that more than half of an image's readers "
+                'marked; agreement: mmwindow evaluate --merge-readers (docs/readers.md)'))
     return problems
 
 
@@ -323,8 +323,8 @@ def _import_data(path: Path, images: str | Path | None) -> DataSource:
         number = len(assembly.unreadable)
         problems.insert(0, Problem(
             ERROR, 'unreadable images', '', f'{count_words(number, "image")} of which not even the '
-            'size can be read', 'Copy them again from their source, or take them out of it; the other '
-            'checks are without them', make_items(assembly.unreadable)))
+            'size can be read', 'Copy them again, or take them out of the source; all else below is '
+            'without them', make_items(assembly.unreadable)))
     return DataSource(path, FORMATS[key].title, [part], problems + _describe_faults([part])
                       + _describe_readers([part]))
 

@@ -10,6 +10,7 @@ from mmwindow.apis.doctor.problems import ERROR, WARNING, Problem, count_words, 
 CORNER = .15  # of width and height: what counts as a corner
 MIN_POSITIVES = 5  # images: one or two may have their findings in a corner by chance
 CORNERS = ('top left', 'top right', 'bottom left', 'bottom right')
+SMALLEST_IMAGE = 16  # pixels: of these, one may well have its only finding in its first pixel
 SAME_PLACE = 2.  # pixels of the file: two points of one class nearer than that are one click
 MAX_COMPARED = 200  # points of one image
 
@@ -40,6 +41,15 @@ def _check_corners(part: DataPart) -> list[Problem]:
     if problem:
         return [Problem(ERROR, 'normalised coordinates', part.split, problem,
                         'Import them again from their source (mmwindow import)')]
+    fractions = [image.name for image in part.images if image.is_positive and (
+        min(image.record.width, image.record.height) >= SMALLEST_IMAGE
+        and np.max(image.record.points) <= 1)]
+    if fractions:
+        return [Problem(
+            WARNING, 'points in the first pixel', part.split, 'all points of '
+            f'{count_words(len(fractions), "image")} are at most 1, as fractions of width and height '
+            'are; others are pixels', 'Multiply them by width and height in the source, and import '
+            'again', make_items(fractions))]
     points = relative_points(part.images)
     if len(points) < MIN_POSITIVES:
         return []

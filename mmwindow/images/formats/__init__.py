@@ -36,7 +36,7 @@ def read_header(content: bytes) -> ImageHeader:
     try:
         header: ImageHeader = module.read_header(content)
     except (struct.error, IndexError, OverflowError, KeyError) as error:
-        raise DamagedImageError(f'its header ends too early: {str(error)[:100]}') from error
+        raise DamagedImageError('its header ends too early') from error
     return header
 
 
