@@ -189,14 +189,18 @@ def describe_files(content: dict[str, Any], evidence: dict[str, Any] | None) -> 
         f'differs from torch by at most {check["score_difference"]:.1e} ({check["images"]} '
         'images).', '']
     if evidence is not None:
-        single, half = evidence['rounding']['single'], evidence['rounding']['half']
-        lines += ['What it costs, on the test images of fold 0 and its training: '
-                  + ', '.join(f'{display_name(name)} {single[name]:.4f} to {half[name]:.4f}'
-                              for name in ('auroc', 'froc_score'))
-                  + f' ({evidence["rounding"]["images"]} images). 8-bit weights lost .01 of the '
-                    'FROC score '
-                  'of WL-KLD and were not taken (docs/export.md).', '']
+        lines += [describe_rounding(evidence) + ' 8-bit weights cost WL-KLD .01 of its FROC score '
+                  'and were not taken (docs/export.md of the repository).', '']
     return lines
+
+
+def describe_rounding(evidence: dict[str, Any]) -> str:
+    """Return what half precision costs on the test images of fold 0, in one sentence."""
+    rounding = evidence['rounding']
+    changes = ', '.join(f'{display_name(name)} {rounding["single"][name]:.4f} to '
+                        f'{rounding["half"][name]:.4f}' for name in ('auroc', 'froc_score'))
+    return (f'Half precision costs, on the {rounding["images"]} test images of fold 0 and with its '
+            f'training: {changes}.')
 
 
 def describe_making(content: dict[str, Any]) -> list[str]:
@@ -226,6 +230,7 @@ def model_table(results: Path) -> str:
     """Return a table of the models for docs/zoo.md, from their result files."""
     rows = [['model', 'what', 'trained on', 'MB, exported and checkpoint', 'AUROC', 'recall@0.1',
              'FROC score', 'threshold']]
+    notes = []
     for recipe in RECIPES:
         content = read_json(results / 'zoo' / f'{recipe.name}.json')
         if content is None:
@@ -235,7 +240,11 @@ def model_table(results: Path) -> str:
         sizes = ' and '.join(f'{file["bytes"] / 1e6:.1f}' for file in content['files'].values())
         threshold = 'none' if points is None else format_number(
             points['classes'][0]['findings']['threshold'])
-        rows.append([recipe.name, recipe.title, f'{training["part"]}, {training["images"]} images',
+        rows.append([f'[{recipe.name}](../mmwindow/zoo/{recipe.name}.md)', recipe.title,
+                     f'{training["part"]}, {training["images"]} images',
                      sizes, *_numbers(load_json(results / 'fracatlas' / f'{recipe.result}.json')),
                      threshold])
-    return markdown_table(rows)
+        evidence = read_json(results / 'zoo' / 'fold0' / f'{recipe.name}.json')
+        if evidence is not None:
+            notes.append(f'{recipe.name}: {describe_rounding(evidence)}')
+    return '\n'.join([markdown_table(rows), '', *notes])
