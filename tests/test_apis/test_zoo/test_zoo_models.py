@@ -16,7 +16,14 @@ from mmwindow.apis.inference import PointInferencer
 from mmwindow.apis.model_files import find_model, read_checkpoint
 from mmwindow.apis.predict import predict
 from mmwindow.apis.zoo import build
-from mmwindow.apis.zoo.build import ZooPlaces, build_model, known_models, make_index, render_cards
+from mmwindow.apis.zoo.build import (
+    ZooPlaces,
+    build_model,
+    known_models,
+    make_index,
+    recommend,
+    render_cards,
+)
 from mmwindow.apis.zoo.evidence import SPLIT, choose_points, test_threshold
 from mmwindow.apis.zoo.files import last_checkpoint
 from mmwindow.apis.zoo.recipes import RECIPES, Recipe, find_recipe
@@ -120,10 +127,10 @@ def test_stored_thresholds_are_chosen_by_the_committed_events(name):
 class TestMaking:
     """A tiny training becomes a model of a zoo."""
 
-    @pytest.fixture
-    def made(self, tiny_model, tiny_dataset, tmp_path):
+    @pytest.fixture(params=['windowloss/wl_kld'])
+    def made(self, request, tiny_model, tiny_dataset, tmp_path):
         """Return a recipe, its work dir and places."""
-        tiny = tiny_model('windowloss/wl_kld')
+        tiny = tiny_model(request.param)
         work_dir = tmp_path / 'work'
         work_dir.mkdir()
         shutil.copy(tiny.checkpoint, work_dir / 'epoch_1.pth')
@@ -143,13 +150,13 @@ class TestMaking:
                   for index, img in enumerate(test['images'])]
         (results / 'fracatlas' / 'events').mkdir(parents=True)
         write_record(results / 'fracatlas' / 'events' / 'tiny.json', {'fracture': events},
-                     FROCSettings().to_record() if hasattr(FROCSettings, 'to_record')
-                     else FROCSettings())
+                     FROCSettings())
         recipe = Recipe('tiny', 'a tiny model', str(tiny.config), 'work', 'tiny', 'a map')
         zoo_folder = tmp_path / 'zoo'
         zoo_folder.mkdir()
         return recipe, work_dir, run, ZooPlaces(data, tiny_dataset / 'images', results, zoo_folder)
 
+    @pytest.mark.parametrize('made', ['windowloss/wl_kld', 'retinanet/retinanet'], indirect=True)
     def test_a_training_becomes_files_and_numbers(self, made, monkeypatch):
         recipe, work_dir, _, places = made
         for name, value in dict(REFERENCE_SEEDS=range(1), CHECK_IMAGES=1, ROUNDED_IMAGES=2).items():
@@ -198,6 +205,19 @@ class TestMaking:
             build_model(recipe, work_dir, places)
         [row] = threshold_on_test(points, record)
         assert row['name'] == 'all' and row['recall'][1] <= row['recall'][0] <= row['recall'][2]
+
+
+@pytest.mark.parametrize(('there', 'best', 'words'), [
+    ({}, None, ''),
+    ({'fracatlas-wl': None}, 'fracatlas-wl', 'not in this version'),
+    ({'fracatlas-wl': {}, 'fracatlas-retinanet': None}, 'fracatlas-wl', 'no threshold yet'),
+    ({'fracatlas-wl': {}, 'fracatlas-retinanet': {}}, 'fracatlas-retinanet', '0.669 and 0.579'),
+    ({'fracatlas-wl': None, 'fracatlas-retinanet': None}, 'fracatlas-retinanet', 'level')])
+def test_the_recommended_model_is_the_preferred_one_that_has_a_threshold(there, best, words):
+    chosen = recommend({name: dict(operating_points=points) for name, points in there.items()},
+                       ROOT / 'results')
+    assert (None if chosen is None else chosen[0]) == best
+    assert chosen is None or words in chosen[1]
 
 
 def test_recipes_are_known_by_name():
