@@ -22,12 +22,9 @@ from mmwindow.apis.external_data import (
     shared_warnings,
     use_data,
 )
-from mmwindow.apis.model_files import (
-    ModelFiles,
-    describe_config,
-    find_model,
-    read_checkpoint,
-)
+from mmwindow.apis.folds_folder import FoldsFolder, find_folds, is_of_folds
+from mmwindow.apis.model_files import describe_config, read_checkpoint
+from mmwindow.apis.model_places import ModelPlace, find_model
 from mmwindow.apis.report_examples import KeepImagesHook
 from mmwindow.apis.reporting import TRAINING_FOLDER, report_test, test_result
 from mmwindow.apis.run_numbers import ReportSettings
@@ -45,6 +42,7 @@ from mmwindow.engine.checkpoint import store_operating_points
 from mmwindow.engine.cpu.distributed import close_process_group
 from mmwindow.engine.data_check import announce_missing_numbers, check_batches
 from mmwindow.engine.hooks import CheckpointContentHook, NonFiniteHook
+from mmwindow.engine.run_file import RUN_FILE
 from mmwindow.evaluation.files.finding_counts import describe_counts
 from mmwindow.evaluation.statistics.model_points import choose_model_points
 from mmwindow.utils.locks import hold_file, hold_folder
@@ -85,7 +83,8 @@ def test(config: str | Path, checkpoint: str | Path | None = None,
 
     Args:
         config: The config file of ``checkpoint``; or without one a model: a run folder, or a
-            checkpoint that describes its model.
+            checkpoint that describes its model. Of a folder of folds the means that their training
+            tested are shown; with ``data`` their final model is tested.
         checkpoint: The weights; 'best' for the best checkpoint of the config's work dir.
         work_dir: Where the log and the report go; the run folder if None.
         cfg_options: Overrides of the config.
@@ -107,12 +106,20 @@ def test(config: str | Path, checkpoint: str | Path | None = None,
     """
     if out is not None and Path(out).suffix not in ('.npz', '.pkl', '.pickle'):
         raise ValueError(f'--out {out}: the file must end in .npz, .pkl or .pickle')
+    if data is None and checkpoint is None and Path(config).is_dir():
+        folds = find_folds(Path(config))
+        if folds is not None and not (Path(config) / RUN_FILE).is_file():
+            return show_fold_means(folds, dict(
+                out=out, show_dir=show_dir, tta=tta, choose=choose,
+                by=report.by if report is not None else ()))
     with quiet_mmengine(not verbose):
-        files = find_model(config, checkpoint, model_config, work_dir)
+        files = find_model(config, checkpoint, model_config, work_dir, needs_weights=True)
         place = None if data is None else find_data(data)
         cfg = load_model_config(files, place, work_dir, cfg_options, launcher)
+        if place is None:
+            check_is_unseen(files, cfg)
         job = prepare_job(cfg, files, place, data, choose, report)
-    cfg.load_from = str(files.checkpoint)
+    cfg.load_from = str(files.weights)
     if tta:
         use_test_time_augmentation(cfg)
     if show_dir is not None:
@@ -133,6 +140,45 @@ def test(config: str | Path, checkpoint: str | Path | None = None,
             job = replace(job, warnings=(*job.warnings, *use_data(
                 cfg, place, job.classes, job.folder)))
         return _test(cfg, files, out, verbose, job)
+
+
+def show_fold_means(folds: FoldsFolder, options: Mapping[str, Any]) -> dict[str, float]:
+    """Print the means over folds, which their training has tested; return them, after ``folds/``.
+
+    Args:
+        folds: Of the model.
+        options: Of a test that predicts, which none is done here; all are to be empty.
+
+    Raises:
+        ValueError: An option is given, or the report of the folds is missing.
+    """
+    name = shorten(str(folds.folder))
+    for option, value in options.items():
+        if value:
+            raise ValueError(f'--{option.replace("_", "-").replace("choose", "choose-threshold")}: '
+                             f'{name} holds folds, which their training has tested; give --data '
+                             'OTHER, which tests the final model, or one of the runs, such as '
+                             f'{folds.runs[0]}')
+    from mmwindow.apis.fold_report import read_fold_means
+    means = read_fold_means(folds.folder / TRAINING_FOLDER)
+    print(f'{means.text}report: {folds.folder / TRAINING_FOLDER / "report.md"}', flush=True)
+    return means.metrics
+
+
+def check_is_unseen(files: ModelPlace, cfg: Config) -> None:
+    """Reject to test the final model of folds on the images that it was trained on.
+
+    Raises:
+        ValueError: The images are those of the config that trained it.
+    """
+    if files.run is None or not is_of_folds(files.run.best):
+        return
+    seen, tested = (set(annotation_files(cfg, split)) for split in ('train', 'test'))
+    if seen & tested:
+        raise ValueError(f'{shorten(files.name)}: this final model was trained on all images, so '
+                         'that none is left to test it on; "mmwindow test" on the folder of its '
+                         'folds shows what to expect of it, and --data OTHER tests it on other '
+                         'images')
 
 
 @dataclass(frozen=True)
@@ -167,7 +213,7 @@ class TestJob:
         return bool(self.data)
 
 
-def load_model_config(files: ModelFiles, place: DataPlace | None, work_dir: str | Path | None,
+def load_model_config(files: ModelPlace, place: DataPlace | None, work_dir: str | Path | None,
                       cfg_options: dict[str, Any] | None, launcher: str) -> Config:
     """Return the config of a model.
 
@@ -176,19 +222,19 @@ def load_model_config(files: ModelFiles, place: DataPlace | None, work_dir: str 
     """
     if files.config is not None:
         return load_config(files.config, work_dir or files.folder, cfg_options, launcher)
-    name = shorten(str(files.checkpoint))
+    name = shorten(str(files.weights))
     if place is None:
         raise ValueError(f'checkpoint {name}: it says what its model is, but not which images to '
                          'test; give --data FOLDER, or --config')
     if cfg_options:
         raise ValueError(f'checkpoint {name}: --cfg-options are overrides of a config; give '
                          '--config, too')
-    cfg = describe_config(files.checkpoint, work_dir or files.folder)
+    cfg = describe_config(files.weights, work_dir or files.folder)
     cfg.launcher = launcher
     return cfg
 
 
-def prepare_job(cfg: Config, files: ModelFiles, place: DataPlace | None, data: str | Path | None,
+def prepare_job(cfg: Config, files: ModelPlace, place: DataPlace | None, data: str | Path | None,
                 choose: Choice | None, report: ReportSettings | None) -> TestJob:
     """Return what a test does besides scoring; the config tests the validation images to choose on.
 
@@ -196,11 +242,11 @@ def prepare_job(cfg: Config, files: ModelFiles, place: DataPlace | None, data: s
         ValueError: The checkpoint has no class names that other data needs, or there are no
             validation images to choose on.
     """
-    content = read_checkpoint(files.checkpoint)
+    content = read_checkpoint(files.weights)
     split = 'test' if place is None else re.sub(r'[^\w.-]', '-', (
         Path(data or '').resolve().name.removesuffix('.json')))
     if choose is not None and not content.has_description:
-        raise ValueError(f'--choose-threshold: checkpoint {shorten(str(files.checkpoint))} does not '
+        raise ValueError(f'--choose-threshold: checkpoint {shorten(str(files.weights))} does not '
                          'describe its model, or lies at an address, so that no threshold can be '
                          'stored in it; trainings since mmwindow 0.2 write the description')
     if choose is not None and place is None:
@@ -211,7 +257,7 @@ def prepare_job(cfg: Config, files: ModelFiles, place: DataPlace | None, data: s
         cfg.test_dataloader, cfg.test_evaluator = (
             copy.deepcopy(cfg.val_dataloader), copy.deepcopy(cfg.val_evaluator))
     if place is not None and not content.classes:
-        raise ValueError(f'checkpoint {shorten(str(files.checkpoint))}: it has no class names '
+        raise ValueError(f'checkpoint {shorten(str(files.weights))}: it has no class names '
                          '(meta.dataset_meta), by which those of --data would be recognised')
     title = f'{"Validation" if split == "val" else "Test"} of {describe_model_name(files)}'
     return TestJob(title + ('' if place is None else f' on {split}'),
@@ -219,17 +265,17 @@ def prepare_job(cfg: Config, files: ModelFiles, place: DataPlace | None, data: s
                    content.points, choose, report, '' if place is None else str(data))
 
 
-def describe_model_name(files: ModelFiles) -> str:
+def describe_model_name(files: ModelPlace) -> str:
     """Return a short name of a model."""
     if files.folder is not None:
         return files.folder.resolve().name
-    return files.config.stem if files.config is not None else Path(files.checkpoint).stem
+    return files.config.stem if files.config is not None else Path(files.weights).stem
 
 
-def _test(cfg: Config, files: ModelFiles, out: str | Path | None, verbose: bool, job: TestJob
+def _test(cfg: Config, files: ModelPlace, out: str | Path | None, verbose: bool, job: TestJob
           ) -> dict[str, float]:
     """Test with outputs that no other command writes; see :func:`test`."""
-    name = str(files.config or files.checkpoint)
+    name = str(files.config or files.weights)
     runner = build_runner(cfg, verbose)
     keep = KeepImagesHook()
     for hook in (CheckpointContentHook(), NonFiniteHook(), *[keep] * (job.report is not None)):
@@ -239,13 +285,13 @@ def _test(cfg: Config, files: ModelFiles, out: str | Path | None, verbose: bool,
         if metric is not None and metric.outfile is None:
             metric.keep_up_to = None  # intervals need all events
     if out is not None:
-        runner.test_evaluator.metrics.append(dump_metric(out, name, files.checkpoint))
+        runner.test_evaluator.metrics.append(dump_metric(out, name, files.weights))
         runner.test_evaluator.dataset_meta = runner.test_dataloader.dataset.metainfo
     with config_errors(cfg):  # the loader is built when it is asked for
         num_images = len(runner.test_dataloader.dataset)
         check_batches(runner.test_dataloader, 'test_dataloader')
     if not verbose:
-        say(runner, dict(test=f'{name} ({cfg.model.type}), weights {files.checkpoint}',
+        say(runner, dict(test=f'{name} ({cfg.model.type}), weights {files.weights}',
                          data=f'{num_images} images',
                          **describe_place(runner)))
     check_fields_to_report(cfg, job)
@@ -275,7 +321,7 @@ def check_fields_to_report(cfg: Config, job: TestJob) -> None:
                              f'{", ".join(sorted(known))}')
 
 
-def finish_test(runner: Runner, cfg: Config, files: ModelFiles, job: TestJob, keep: KeepImagesHook
+def finish_test(runner: Runner, cfg: Config, files: ModelPlace, job: TestJob, keep: KeepImagesHook
                 ) -> None:
     """Choose thresholds again, where that is asked for, and write the report.
 
@@ -297,7 +343,7 @@ def finish_test(runner: Runner, cfg: Config, files: ModelFiles, job: TestJob, ke
     for text in warnings:
         print(f'test: {text[0].lower()}{text[1:-1]}', file=sys.stderr, flush=True)
     facts: dict[str, object] = dict(
-        **({'data': job.data} if job.is_external else {}), checkpoint=files.checkpoint,
+        **({'data': job.data} if job.is_external else {}), checkpoint=files.weights,
         config=files.config or 'in the checkpoint',
         images=', '.join(map(str, annotation_files(cfg, 'test'))),
         **({} if annotation_files(cfg, 'train') or not job.is_external else {
@@ -306,7 +352,7 @@ def finish_test(runner: Runner, cfg: Config, files: ModelFiles, job: TestJob, ke
                 chosen_here=job.choose is not None)
 
 
-def choose_again(runner: Runner, files: ModelFiles, job: TestJob, origin: dict[str, Any]
+def choose_again(runner: Runner, files: ModelPlace, job: TestJob, origin: dict[str, Any]
                  ) -> ModelOperatingPoints | None:
     """Choose the thresholds of a model on the images of a test and store them with it.
 
@@ -331,11 +377,11 @@ def choose_again(runner: Runner, files: ModelFiles, job: TestJob, origin: dict[s
         print('test: no threshold is stored: ' + '; '.join(points.warnings()), file=sys.stderr,
               flush=True)
         return points
-    store_operating_points(files.checkpoint, points)
+    store_operating_points(files.weights, points)
     shown = ', '.join(f'{name}: {level} {point.threshold:.6g}'
                       for name, entry in points.classes.items() for level in LEVELS
                       if (point := entry.at(level)) is not None)
-    print(f'thresholds stored in {files.checkpoint}: {shown}', flush=True)
+    print(f'thresholds stored in {files.weights}: {shown}', flush=True)
     return points
 
 

@@ -13,7 +13,8 @@ from mmwindow import zoo
 from mmwindow.apis.config import load_config
 from mmwindow.apis.fine_tuning import find_source, find_trained_config, prepare_fine_tuning
 from mmwindow.apis.inference import PointInferencer
-from mmwindow.apis.model_files import find_model, read_checkpoint
+from mmwindow.apis.model_files import read_checkpoint
+from mmwindow.apis.model_places import find_model
 from mmwindow.apis.predict import predict
 from mmwindow.apis.zoo import build
 from mmwindow.apis.zoo.build import (
@@ -44,7 +45,7 @@ del test_threshold
 @pytest.mark.parametrize('name', NAMES)
 def test_checkpoint_and_exported_file_are_one_model(name):
     """Both are rounded, each its own weights: the file's have the normalisation folded in."""
-    checkpoint = find_model(name).checkpoint
+    checkpoint = find_model(name, needs_weights=True).checkpoint
     images = [generate_radiograph(seed).img for seed in zoo.read_zoo()[name].references]
     theirs = PointInferencer(checkpoint)(images)
     ours = load_model(name).predict(images)
