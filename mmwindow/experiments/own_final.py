@@ -130,8 +130,8 @@ def train_final(plan: FinalPlan, tests: Sequence[FoldTest], numbers: Sequence[Cl
     run = read_run(plan.folder)
     if plan.config.is_file() and plan.config.read_text(encoding='utf-8') != text:
         raise ValueError(f'{shorten(str(plan.folder))} holds another final model than these folds '
-                         f'ask for: {describe_change(plan.config, text)}. Delete this folder, and the '
-                         'same command trains it')
+                         f'ask for: {describe_change(plan.config, text)}. Delete this folder, and '
+                         'the same command trains it')
     if run is not None and run.data.get('train') not in (None, files_digest(plan.cfg, 'train')):
         raise ValueError(f'{shorten(str(plan.folder))} holds a final model of other annotations; '
                          'delete this folder, and the same command trains it')

@@ -63,8 +63,8 @@ def finish_folds(training: OwnTraining, amp: bool = False, final: bool = True, r
     if report:
         data = FoldData(training.data.images, read_held_out(training), make_facts(training, plan))
         safely('train', lambda: write_fold_report(
-            training.work_dir / TRAINING_FOLDER, f'{len(tests)} folds of {training.config.stem}', tests,
-            numbers, how, data, REPORT))
+            training.work_dir / TRAINING_FOLDER, f'{len(tests)} folds of {training.config.stem}',
+            tests, numbers, how, data, REPORT))
     means = describe_means(plain_numbers(numbers), len(tests))
     runs = (f'runs: {training.work_dir / training.config.stem}/fold*; tables: mmwindow tables '
             f'{training.work_dir} --out {training.work_dir}/tables\n')
@@ -72,10 +72,10 @@ def finish_folds(training: OwnTraining, amp: bool = False, final: bool = True, r
         return means + runs
     print(plan.describe(), flush=True)
     train_final(plan, tests, numbers, amp)
-    return (f'{means}{runs}final model: {plan.folder}, trained on all {plan.num_images} images. What to '
-            'expect of it are the means above; no image is left to test it on.\n'
-            f'use it: mmwindow predict {training.work_dir} IMAGES --out results; test it on images of '
-            f'another place: mmwindow test {training.work_dir} --data OTHER\n')
+    return (f'{means}{runs}final model: {plan.folder}, trained on all {plan.num_images} images. What '
+            'to expect of it are the means above; no image is left to test it on.\n'
+            f'use it: mmwindow predict {training.work_dir} IMAGES --out results; test it on images '
+            f'of another place: mmwindow test {training.work_dir} --data OTHER\n')
 
 
 def read_fold_tests(training: OwnTraining) -> tuple[list[FoldTest], Mapping[str, Any]]:
@@ -94,7 +94,8 @@ def read_fold_tests(training: OwnTraining) -> tuple[list[FoldTest], Mapping[str,
         trained = read_run(run / TRAINING)
         best = None if trained is None else trained.best
         tests.append(FoldTest(
-            int(number or 0), run, {label: system.events[number] for label, system in systems.items()},
+            int(number or 0), run,
+            {label: system.events[number] for label, system in systems.items()},
             None if best is None else best.operating_points, None if best is None else best.epoch))
     return tests, first.settings
 
@@ -110,6 +111,6 @@ def read_held_out(training: OwnTraining) -> list[Any]:
 def make_facts(training: OwnTraining, plan: FinalPlan | None) -> dict[str, object]:
     """Return the rows at the head of the report."""
     return dict(
-        config=training.config, data=training.data.source, images=f'{len(training.data.records)}, each '
-        'held out by one fold', **({} if plan is None else {'final model': plan.describe()}),
+        config=training.config, data=training.data.source,
+        images=f'{len(training.data.records)}, each held out by one fold', **({} if plan is None else {'final model': plan.describe()}),
         machine=describe_machine(), **version_facts())
