@@ -112,5 +112,6 @@ def make_facts(training: OwnTraining, plan: FinalPlan | None) -> dict[str, objec
     """Return the rows at the head of the report."""
     return dict(
         config=training.config, data=training.data.source,
-        images=f'{len(training.data.records)}, each held out by one fold', **({} if plan is None else {'final model': plan.describe()}),
+        images=f'{len(training.data.records)}, each held out by one fold',
+        **({} if plan is None else {'final model': plan.describe()}),
         machine=describe_machine(), **version_facts())
