@@ -69,7 +69,8 @@ def quick_runner():
 def quick_figures():
     """Draw figures outside the tests of figures coarsely and without a computed layout.
 
-    Everything is drawn, and an error in it is one; a fifth of the time is left.
+    Everything is drawn, and an error in it is one; a fifth of the time is left. The fixture
+    ``full_figures`` leaves them as a user has them.
     """
     if 'matplotlib.figure' not in sys.modules:
         yield
@@ -78,13 +79,30 @@ def quick_figures():
     save = figure.savefig
 
     def save_coarsely(self, *args, **kwargs):
-        if 'test_visualization' not in os.environ.get('PYTEST_CURRENT_TEST', ''):
+        if not os.environ.get('MMWINDOW_TEST_FULL_FIGURES'):
             self.set_layout_engine('none')
             kwargs['dpi'] = 20
         return save(self, *args, **kwargs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figure, 'savefig', save_coarsely)
         yield
+
+
+@pytest.fixture(scope='module')
+def without_run_figures():
+    """Leave the figures out of the reports of trainings and tests: two fifths of a tiny one.
+
+    An error in them would not be seen anyway: a report that fails costs no training.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmwindow.apis.run_report.draw_run_figures', lambda *_: {})
+        yield
+
+
+@pytest.fixture
+def full_figures(monkeypatch):
+    """Draw figures as a user has them."""
+    monkeypatch.setenv('MMWINDOW_TEST_FULL_FIGURES', '1')
 
 
 def pytest_collection_modifyitems(items):

@@ -1,4 +1,4 @@
-"""Python programs in forks of this process, which has imported what takes a program seconds to import.
+"""Python programs in forks of this process, which has imported what takes them seconds to import.
 
 What a program is as a user starts it, one test each shows with a real process.
 """

@@ -165,14 +165,20 @@ def use_data(cfg: Config, place: DataPlace, classes: Sequence[str], folder: Path
         old = old['dataset']
     kept = {key: old[key] for key in ('pipeline', 'points_from', 'readers', 'check_images')
             if old.get(key) is not None}
+    readers = read_point_file(points, readers='all').readers
+    merged = []
+    if len(readers) > 1 and 'readers' not in kept:  # as mmwindow train --data does
+        kept['readers'] = 'merge'
+        merged = [f'the points are of {len(readers)} readers: findings of more than half of the '
+                  'readers of an image are the truth (test_dataloader.dataset.readers)']
     cfg.test_dataloader.dataset = dict(
         type='CocoPointDataset', data_root='', ann_file=str(points.absolute()), test_mode=True,
         data_prefix=dict(img=str(place.images)), metainfo=dict(classes=list(classes)), **kept)
     evaluator = cfg.get('test_evaluator')
     for metric in evaluator if isinstance(evaluator, list) else [evaluator]:
-        for key in ('ann_file', 'outfile'):  # of the data set before
+        for key in ('ann_file', 'outfile', 'readers'):  # of the data set before
             metric.pop(key, None)
-    return list(matched.warnings)
+    return [*matched.warnings, *merged]
 
 
 def read_files(cfg: Config, splits: Iterable[str]) -> KnownFiles:

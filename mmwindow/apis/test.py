@@ -177,7 +177,8 @@ def check_is_unseen(files: ModelPlace, cfg: Config) -> None:
     if seen & tested:
         raise ValueError(f'{shorten(files.name)}: this final model was trained on all images, so '
                          'that none is left to test it on; "mmwindow test" on the folder of its '
-                         'folds shows what to expect of it, and --data OTHER tests it on others')
+                         'folds shows what to expect of it, and --data OTHER tests it on other '
+                         'images')
 
 
 @dataclass(frozen=True)

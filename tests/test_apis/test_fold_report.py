@@ -120,8 +120,8 @@ def test_the_page_says_that_its_numbers_are_means(tmp_path):
     assert {path.name for path in (tmp_path / 'report').iterdir()} == {
         'report.md', 'result.json', 'images.csv', 'froc.png', 'roc.png'}
     rows = list(csv.DictReader((tmp_path / 'report/images.csv').open()))
-    assert {row['image']: (row['threshold'], row['field fold']) for row in rows}['9'] == (
-        '0.005', '1')
+    found = {row['image']: (row['threshold'], row['field fold']) for row in rows}
+    assert found['9'] == ('0.005', '1')
     means = read_fold_means(tmp_path / 'report')
     assert means.metrics['folds/auroc'] == pytest.approx(8 / 9)
     assert means.text.startswith('mean of 2 folds') and 'AUROC: 0.889 (' in means.text

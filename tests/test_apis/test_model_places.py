@@ -63,7 +63,8 @@ def models(tmp_path):
         tmp_path / 'empty': 'there is no best_',
         tmp_path / 'folds': 'it holds the runs of 5 folds and no final model; name one of them, such '
                             f'as {tmp_path}/folds/wl/fold0',
-        tmp_path / 'model.onnx': 'an exported model predicts and compares, no more; give the run',
+        tmp_path / 'model.onnx': 'an exported model predicts and compares, no more; give the run '
+                                 'folder',
         tmp_path / 'none.pth': 'there is no such file or folder; a run folder',
         tmp_path / 'cut.pth': 'it is incomplete', CONFIG: 'a config alone is no model',
         Path('nomodel'): 'there is no such file or folder, and the zoo'}
@@ -93,7 +94,8 @@ def find_error(function, model):
 
 def plain(line):
     """Return an error without the verb and the option before it."""
-    return re.sub(r'^(mmwindow )?((test|export|predict): )?(checkpoint |--from )?', '', line.strip())
+    return re.sub(r'^(mmwindow )?(test: |export: |predict: )?(checkpoint |--from )?', '',
+                  line.strip())
 
 
 def test_an_exported_model_takes_no_config(models, tmp_path):

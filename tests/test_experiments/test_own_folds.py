@@ -1,4 +1,4 @@
-"""Five folds of a user's data by one command: trained, tested, resumed, their mean, a final model."""
+"""Five folds of a user's data by one command: trained, tested, resumed, the mean, the final model."""
 import json
 import sys
 from dataclasses import replace

@@ -7,8 +7,8 @@ everything else must be printed as it is shown. ``[exit status 1]`` says that a 
 A paragraph that begins with *The test of this page* says what makes it short, in spans of code:
 ``N=24`` is another value of a variable of the page, ``mmwindow train ... --no-report`` is what is
 added to such a command. A comment ``<!-- full run only: WORDS | WORDS -->`` before a block names
-lines of it that small data do not print. What commands took stands between ``<!-- times -->`` and
-``<!-- end -->``.
+lines of it that small data do not print; ``<!-- not in the test -->`` a block that a test leaves
+out. What commands took stands between ``<!-- times -->`` and ``<!-- end -->``.
 """
 import re
 from dataclasses import dataclass, field
@@ -23,6 +23,7 @@ COMMAND = '$ '
 TEST_PARAGRAPH = 'The test of this page'
 TIMES, END = '<!-- times -->', '<!-- end -->'
 FULL_ONLY = re.compile(r'<!-- full run only: (.*) -->')
+NOT_TESTED = '<!-- not in the test -->'
 NUMBER = re.compile(r'[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:e-?\d+)?')
 QUANTITY = re.compile(r'#(?: (?:ms|s|min|h|kB|MB|GB)\b)')
 BAR = re.compile(r'\[[#.]+\]')
@@ -41,6 +42,7 @@ class Command:
         text: As a shell reads it; may have several lines.
         shown: Lines of output that the page shows.
         place: Line of the page on which the command begins, from 0.
+        is_tested: Whether a test runs it.
         full_only: Words; shown lines with one of them are not asked for in a test.
     """
 
@@ -48,6 +50,7 @@ class Command:
     shown: list[str] = field(default_factory=list)
     place: int = 0
     full_only: tuple[str, ...] = ()
+    is_tested: bool = True
 
 
 @dataclass
@@ -74,18 +77,21 @@ def read_page(path: Path) -> Page:
         ValueError: A block begins with output, or does not end.
     """
     commands: list[Command] = []
-    inside, full_only = False, ()
+    inside, is_new, full_only, is_tested = False, False, (), True
     lines = path.read_text(encoding='utf-8').splitlines()
     for place, line in enumerate(lines):
         comment = FULL_ONLY.match(line)
         if comment:
             full_only = tuple(words.strip() for words in comment[1].split('|'))
+        elif line == NOT_TESTED:
+            is_tested = False
         elif line.startswith(FENCE):
             inside = line == FENCE + 'console'
             is_new = inside
-            full_only = full_only if inside else ()
+            if not inside:
+                full_only, is_tested = (), True
         elif inside and line.startswith(COMMAND):
-            commands.append(Command(line[len(COMMAND):], [], place, full_only))
+            commands.append(Command(line[len(COMMAND):], [], place, full_only, is_tested))
             is_new = False
         elif inside and is_new:
             raise ValueError(f'{path}: line {place + 1}: a block begins with a command, "$ ..."')

@@ -69,12 +69,13 @@ def run_page(page: Page, is_small: bool, runner: Runner, kept: Path | None = Non
             same as in an earlier run, in the same folder, are not run again.
         report: Called before each command.
     """
-    environment = dict(os.environ, PYTHONPATH=str(ROOT), PYTHONWARNINGS='ignore')
+    environment = dict(os.environ, PYTHONPATH=str(ROOT), PYTHONWARNINGS='ignore',
+                       MMWINDOW_CLONE=str(ROOT))
     if is_small:  # the real one has 3121 images
         environment.pop('MMWINDOW_FRACATLAS', None)
     before = [Outcome(**entry) for entry in load_json(kept)] if kept and kept.is_file() else []
     outcomes: list[Outcome] = []
-    for place, command in enumerate(page.commands):
+    for place, command in enumerate(tested_commands(page, is_small)):
         assigned = ASSIGNMENT.match(command.text)
         text = command.text
         if assigned:
@@ -93,6 +94,11 @@ def run_page(page: Page, is_small: bool, runner: Runner, kept: Path | None = Non
         if kept:
             write_json(kept, [vars(outcome) for outcome in outcomes])
     return outcomes
+
+
+def tested_commands(page: Page, is_small: bool) -> list[Command]:
+    """Return the commands of a page that are run: all, or those of its test."""
+    return [command for command in page.commands if command.is_tested or not is_small]
 
 
 def run_command(text: str, environment: dict[str, str], runner: Runner) -> Outcome:
@@ -116,7 +122,7 @@ def cpu_seconds() -> float:
 def find_faults(page: Page, outcomes: list[Outcome], is_small: bool) -> list[str]:
     """Return where a page and its run differ, a line a fault: output, exit status, named files."""
     faults = []
-    for command, outcome in zip(page.commands, outcomes, strict=True):
+    for command, outcome in zip(tested_commands(page, is_small), outcomes, strict=True):
         printed = outcome.lines
         shown = [line for line in command.shown
                  if not (is_small and any(words in line for words in command.full_only))]

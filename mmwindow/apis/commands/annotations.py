@@ -1,8 +1,10 @@
-"""Work with point files: export them for other tools.
+"""Between point files and annotation tools: pictures to annotate, points for another tool.
 
+    pictures FOLDER --out DIR                        PNG of DICOM and other images, for any tool
     export POINTS.json --format cvat --out FILE      formats: coco, cvat, label_studio, csv
 
-Points are turned as the tool shows the image.
+Pictures keep the names of their images, so that mmwindow import finds the images of what was
+annotated on them. Exported points are turned as the tool shows the image.
 """
 import argparse
 from pathlib import Path
@@ -18,10 +20,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument('--out', type=Path, required=True, metavar='FILE')
     export.add_argument('--images', type=Path, metavar='FOLDER',
                         help='of the images; default: where the point file says')
+    pictures = actions.add_parser('pictures', help='write PNG of 8 bits that any tool can show')
+    pictures.add_argument('images', type=Path, metavar='FOLDER', help='of images, DICOM among them')
+    pictures.add_argument('--out', type=Path, required=True, metavar='DIR')
 
 
 def run(args: argparse.Namespace) -> None:
-    """Export."""
+    """Export, or write pictures."""
+    if args.action == 'pictures':
+        from mmwindow.apis.annotation_pictures import write_pictures
+        number = write_pictures(args.images, args.out)
+        print(f'{args.out}: {number} pictures, PNG of 8 bits of the same size and name; nothing but '
+              'pixels is in them, and text drawn into the pixels stays')
+        return
     from mmwindow.apis.annotation_files import export_annotations
     number = export_annotations(args.points, args.out, args.format, args.images)
     print(f'{args.out}: {number} images written')
