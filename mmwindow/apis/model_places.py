@@ -168,7 +168,7 @@ def find_run(path: Path, config: str | Path | None, shown: str) -> ModelPlace:
     from mmwindow.engine.run_file import RUN_FILE, read_run
     inner = path / TRAINING
     folder = inner if (inner / RUN_FILE).is_file() or any(inner.glob('best_*.pth')) else path
-    folds = None if folder == inner or any(path.glob('*.pth')) else find_folds(path)
+    folds = None if folder == inner else find_folds(path)
     if folds is not None:
         if folds.final is None:
             raise ValueError(

@@ -42,7 +42,6 @@ from mmwindow.engine.checkpoint import store_operating_points
 from mmwindow.engine.cpu.distributed import close_process_group
 from mmwindow.engine.data_check import announce_missing_numbers, check_batches
 from mmwindow.engine.hooks import CheckpointContentHook, NonFiniteHook
-from mmwindow.engine.run_file import RUN_FILE
 from mmwindow.evaluation.files.finding_counts import describe_counts
 from mmwindow.evaluation.statistics.model_points import choose_model_points
 from mmwindow.utils.locks import hold_file, hold_folder
@@ -108,7 +107,7 @@ def test(config: str | Path, checkpoint: str | Path | None = None,
         raise ValueError(f'--out {out}: the file must end in .npz, .pkl or .pickle')
     if data is None and checkpoint is None and Path(config).is_dir():
         folds = find_folds(Path(config))
-        if folds is not None and not (Path(config) / RUN_FILE).is_file():
+        if folds is not None:
             return show_fold_means(folds, dict(
                 out=out, show_dir=show_dir, tta=tta, choose=choose,
                 by=report.by if report is not None else ()))

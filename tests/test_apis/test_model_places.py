@@ -29,6 +29,7 @@ def make_folds(folder, final=True):
     for number in range(5):
         save(folder / f'wl/fold{number}/training/best_x.pth')
     (folder / 'annotations/fold0').mkdir(parents=True)
+    save(folder / 'start_1a2b.pth')  # as --from leaves it
     if final:
         save(folder / 'final/epoch_3.pth')
         write_run(folder / 'final', TrainingRun(is_finished=True, epoch=3, best=BestCheckpoint(

@@ -1,5 +1,6 @@
 """Five folds of a user's data by one command: trained, tested, resumed, the mean, the final model."""
 import json
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from mmwindow.apis.model_files import read_checkpoint
 from mmwindow.apis.model_places import find_model
 from mmwindow.apis.own_data.choice import Machine
 from mmwindow.apis.own_data.plan import describe_time, plan_training
+from mmwindow.apis.run_numbers import ReportSettings
 from mmwindow.datasets.folds import file_checksum
 from mmwindow.engine.run_file import read_run, write_run
 from mmwindow.evaluation import box_events
@@ -24,6 +26,7 @@ from mmwindow.experiments import own_final, own_folds
 from mmwindow.experiments.job_queue import Job, Outcome
 from mmwindow.experiments.own_folds import finish_folds, train_folds
 
+FAST = ReportSettings(num_resamples=100, band_resamples=100)
 SMALL = {
     'input_size': 64, 'model.backbone.pretrained': False, 'train_cfg.max_epochs': 1,
     'train_dataloader.batch_size': 6,
@@ -101,6 +104,8 @@ def finished(tmp_path_factory):
     for number in range(5):
         (folder / f'work/wl_kld_lite0_fpn/fold{number}/training').mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(own_folds, 'REPORT', FAST)
+        patch.setattr('mmwindow.apis.run_report.draw_run_figures', lambda *_: {})  # they take seconds
         patch.setattr(own_folds, 'read_fold_tests', lambda training: (tests, FROCSettings()))
         patch.setattr(own_folds, 'read_held_out', lambda training: [])
         text = finish_folds(training)
@@ -108,6 +113,7 @@ def finished(tmp_path_factory):
 
 
 def finish_again(finished, monkeypatch, **options):
+    monkeypatch.setattr(own_folds, 'REPORT', FAST)
     monkeypatch.setattr(own_folds, 'read_fold_tests', lambda _: (finished.tests, FROCSettings()))
     monkeypatch.setattr(own_folds, 'read_held_out', lambda training: [])
     return finish_folds(finished.training, **options)
@@ -178,7 +184,7 @@ def call(arguments, capsys):
 
 
 def test_a_test_of_folds_shows_their_means_and_predicts_nothing(finished, capsys, monkeypatch):
-    monkeypatch.setattr('mmwindow.apis.test.build_runner', None)
+    monkeypatch.setattr(sys.modules['mmwindow.apis.test'], 'build_runner', None)
     cli.main(['test', str(finished.folder)])
     out = capsys.readouterr().out
     assert out.startswith('mean of 5 folds') and 'AUROC of mass: 1.000' in out
@@ -189,7 +195,7 @@ def test_a_test_of_folds_shows_their_means_and_predicts_nothing(finished, capsys
     assert 'trained on all images, so that none is left' in error and error.count('\n') == 1
 
 
-@pytest.mark.smoke
+@pytest.mark.long
 def test_the_final_model_predicts_and_is_tested_on_other_images(finished, tmp_path, capsys):
     images = finished.training.data.images
     cli.main(['predict', str(finished.folder), str(images / '1.png'), '--out', str(tmp_path / 'out'),
