@@ -6,9 +6,9 @@ everything else must be printed as it is shown. ``[exit status 1]`` says that a 
 
 A paragraph that begins with *The test of this page* says what makes it short, in spans of code:
 ``N=24`` is another value of a variable of the page, ``mmwindow train ... --no-report`` is what is
-added to such a command. A comment ``<!-- full run only: WORDS | WORDS -->`` before a block names
-lines of it that small data do not print; ``<!-- not in the test -->`` a block that a test leaves out. What commands took stands between ``<!-- times -->`` and
-``<!-- end -->``.
+added to such a command. Comments: ``<!-- full run only: WORDS | WORDS -->`` before a block names
+lines of it that small data do not print, ``<!-- not in the test -->`` a block that a test leaves out.
+What commands took stands between ``<!-- times -->`` and ``<!-- end -->``.
 """
 import re
 from dataclasses import dataclass, field
