@@ -76,7 +76,8 @@ setup(
     keywords='radiograph, fracture, point annotation, object detection, FROC',
     packages=find_packages(include=['mmwindow', 'mmwindow.*']),
     python_requires='>=3.10,<3.13',  # pkg_resources-era mmcv 2.1.0; 3.11 is what CI runs
-    package_data={'mmwindow': ['py.typed']},
+    package_data={'mmwindow': ['py.typed'],
+                  'mmwindow.zoo': ['*.json', '*.md', '*.onnx', '*.pth']},
     install_requires=read_requirements('core'),
     extras_require={name: read_requirements(name) for name in EXTRAS},
     entry_points={'console_scripts': ['mmwindow=mmwindow.cli:main']},

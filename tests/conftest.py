@@ -1,5 +1,6 @@
 """What tests in several folders use: marks by folder, a tiny data set, FracAtlas."""
 import functools
+import gc
 import json
 import os
 import sys
@@ -12,6 +13,17 @@ from PIL import Image
 TESTS = Path(__file__).parent
 # Folders whose tests start programs and assert files, not numbers. Every other test is `numeric`.
 WITHOUT_NUMBERS = ('test_apis', 'test_experiments', 'test_mmdet', 'test_tools')
+
+# Imports make hardly any garbage, and are most of the heap: until they are done, and of them, no
+# collection is worth its time.
+gc.disable()
+
+
+def pytest_collection_finish():
+    """Leave what is imported out of what mmengine collects as garbage at each data set."""
+    gc.freeze()
+    gc.enable()
+
 
 if os.environ.get('MMWINDOW_TEST_NUMBA') == 'off':  # as where it is not installed
     sys.modules['numba'] = None
@@ -51,6 +63,35 @@ def quick_runner():
         patch.setattr(config, 'FormatCode', keep, raising=False)  # the fork imports it late
         patch.setattr(runner, 'collect_env', lambda: dict(environment()))
         yield
+
+
+@pytest.fixture(scope='session', autouse=True)
+def quick_figures():
+    """Draw figures outside the tests of figures coarsely and without a computed layout.
+
+    Everything is drawn, and an error in it is one; a fifth of the time is left. The fixture
+    ``full_figures`` leaves them as a user has them.
+    """
+    if 'matplotlib.figure' not in sys.modules:
+        yield
+        return
+    figure = sys.modules['matplotlib.figure'].Figure
+    save = figure.savefig
+
+    def save_coarsely(self, *args, **kwargs):
+        if not os.environ.get('MMWINDOW_TEST_FULL_FIGURES'):
+            self.set_layout_engine('none')
+            kwargs['dpi'] = 20
+        return save(self, *args, **kwargs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figure, 'savefig', save_coarsely)
+        yield
+
+
+@pytest.fixture
+def full_figures(monkeypatch):
+    """Draw figures as a user has them."""
+    monkeypatch.setenv('MMWINDOW_TEST_FULL_FIGURES', '1')
 
 
 def pytest_collection_modifyitems(items):

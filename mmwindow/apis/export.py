@@ -13,7 +13,8 @@ from mmwindow.apis.export_check import ExportCheck, compare_predictions
 from mmwindow.apis.export_decoder import make_decoder_info
 from mmwindow.apis.export_graph import make_graphs
 from mmwindow.apis.inference import PointInferencer
-from mmwindow.apis.model_files import find_model, read_checkpoint
+from mmwindow.apis.model_files import read_checkpoint
+from mmwindow.apis.model_places import find_model
 from mmwindow.apis.runner import quiet_mmengine
 from mmwindow.datasets.transforms import PadToInput, ResizeToInput
 from mmwindow.engine.safe_loading import load_own_checkpoint
@@ -166,7 +167,7 @@ def find_source(model: str | Path, checkpoint: str | Path | None) -> ModelSource
     Raises:
         ValueError: Something is missing, or nothing says what the model is.
     """
-    files = find_model(model, checkpoint)
+    files = find_model(model, checkpoint, needs_weights=True)
     if not isinstance(files.checkpoint, Path):
         raise ValueError(f'{shorten(files.checkpoint)}: download the checkpoint, and give its path')
     content = read_checkpoint(files.checkpoint)

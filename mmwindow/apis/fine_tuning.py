@@ -11,11 +11,12 @@ from mmengine.config import Config
 from mmwindow.annotations.point_file import read_point_file
 from mmwindow.apis.config import load_config
 from mmwindow.apis.config_parts import annotation_files
+from mmwindow.apis.model_places import find_model
 from mmwindow.apis.package_configs import find_package_config
 from mmwindow.apis.runner import quiet_mmengine
 from mmwindow.apis.untrained_model import build_untrained
 from mmwindow.datasets.folds import file_checksum
-from mmwindow.engine.checkpoint import check_checkpoint, find_best_checkpoint, load_own_checkpoint
+from mmwindow.engine.checkpoint import load_own_checkpoint
 from mmwindow.engine.model_description import META_KEY, read_description
 from mmwindow.engine.weights import compare_weights, state_dict_of
 from mmwindow.utils.config_pipelines import input_size_of
@@ -42,23 +43,12 @@ class StartingWeights:
 
 
 def find_source(checkpoint: str | Path) -> Path:
-    """Return the checkpoint that ``--from`` names: a file, or the best of a run's folder.
+    """Return the checkpoint that ``--from`` names: a file, the best of a run's folder, or the zoo's.
 
     Raises:
         ValueError: There is none.
     """
-    path = Path(checkpoint)
-    if path.is_dir():
-        places = [place for place in (path, path / 'training') if list(place.glob('best_*.pth'))]
-        if not places:
-            runs = sorted(place.parent for place in path.glob('**/training')
-                          if list(place.glob('best_*.pth')))
-            raise ValueError(f'--from {shorten(str(path))}: there is no best_*.pth in it; '
-                             + (f'name one of its runs, such as {runs[0]}' if runs else
-                                'name a checkpoint, or the folder of a finished training'))
-        path = find_best_checkpoint(places[0])
-    check_checkpoint(path, '--from')
-    return path
+    return Path(find_model(checkpoint, needs_weights=True, option='--from').weights)
 
 
 def find_trained_config(path: Path) -> str | None:

@@ -1,37 +1,15 @@
-"""From MODEL of a command line to config and checkpoint: a run folder, a checkpoint, or both."""
+"""What a checkpoint says of its model, and a config that tests it."""
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
-from mmwindow.apis.config import load_config
-from mmwindow.engine.checkpoint import check_checkpoint, find_best_checkpoint
 from mmwindow.engine.model_description import META_KEY, read_description, read_points
-from mmwindow.engine.run_file import RUN_FILE, TrainingRun, read_run
 from mmwindow.engine.safe_loading import load_own_checkpoint
-from mmwindow.utils.messages import shorten
 from mmwindow.utils.operating_points import ModelOperatingPoints
 
-TRAINING = 'training'  # where a run of folds has its work dir
 BATCH_SIZE = 4  # of a model without a config
-
-
-@dataclass(frozen=True)
-class ModelFiles:
-    """What MODEL names.
-
-    Attributes:
-        config: The config file; None: the checkpoint describes its model.
-        checkpoint: The weights; a text where they are an address.
-        run: Of the training; None where its ``run.json`` is not next to the weights.
-        folder: Work dir of the training; None where a config or a checkpoint was named.
-    """
-
-    config: Path | None
-    checkpoint: Path | str
-    run: TrainingRun | None = None
-    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -47,55 +25,6 @@ class CheckpointContent:
     classes: tuple[str, ...]
     points: ModelOperatingPoints | None
     has_description: bool
-
-
-def find_model(model: str | Path, checkpoint: str | Path | None = None,
-               config: str | Path | None = None, work_dir: str | Path | None = None) -> ModelFiles:
-    """Return config and checkpoint.
-
-    Args:
-        model: A run folder (work dir of a training, or a folder of ``mmwindow folds`` with one), a
-            checkpoint, or with ``checkpoint`` a config file.
-        checkpoint: The weights of the config ``model``; 'best' for the best of its work dir.
-        config: Of a run folder or a checkpoint, in place of its own.
-        work_dir: Of the config, where 'best' is searched; the config's own if None.
-
-    Raises:
-        ValueError: Something is missing, or two configs are given.
-    """
-    name, path = shorten(str(model)), Path(model)
-    if checkpoint is not None:
-        if config is not None:
-            raise ValueError(f'--config {shorten(str(config))}: the config is {name} already; give '
-                             'one of them')
-        if str(checkpoint) == 'best':
-            checkpoint = find_best_checkpoint(Path(load_config(path, work_dir).work_dir))
-        check_checkpoint(checkpoint)
-        if '://' in str(checkpoint):  # mmengine loads it
-            return ModelFiles(path, str(checkpoint))
-        return ModelFiles(path, Path(checkpoint), read_run_next_to(Path(checkpoint)))
-    if path.is_dir():
-        folder = path / TRAINING if (path / TRAINING / RUN_FILE).is_file() else path
-        best = find_best_checkpoint(folder)
-        check_checkpoint(best)
-        run = read_run(folder)
-        noted = folder / Path(run.config).name if run is not None and run.config else None
-        own = noted if noted is not None and noted.suffix == '.py' and noted.is_file() else None
-        return ModelFiles(Path(config) if config is not None else own, best, run, folder)
-    if path.suffix == '.py':
-        raise ValueError(f'{name}: a config alone is no model; give CONFIG CHECKPOINT, CONFIG best, '
-                         'a run folder or a checkpoint')
-    check_checkpoint(path)
-    return ModelFiles(None if config is None else Path(config), path, read_run_next_to(path))
-
-
-def read_run_next_to(checkpoint: Path) -> TrainingRun | None:
-    """Return the training that a checkpoint is of, where its folder says so."""
-    try:
-        run = read_run(checkpoint.parent)
-    except ValueError:  # another file of this name, as that of a run of folds
-        return None
-    return run
 
 
 def read_checkpoint(path: Path | str) -> CheckpointContent:

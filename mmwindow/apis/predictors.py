@@ -125,8 +125,9 @@ def load_predictor(place: ModelPlace, tta: bool = False, device: str | None = No
     from mmwindow.apis.inference import PointInferencer
     assert place.checkpoint is not None
     config = place.config if place.is_config_given else None
-    if config is None and place.run is not None and (cfg_options or not describes_model(place)):
-        config = place.config or find_run_config(place.run)
+    if config is None and place.folder is not None and (
+            cfg_options or not describes_model(place)):
+        config = place.config or find_run_config(place.folder)
     if config is None:
         return PointInferencer(place.checkpoint, None, device, cfg_options, tta)
     return PointInferencer(config, place.checkpoint, device, cfg_options, tta)

@@ -22,12 +22,8 @@ from mmwindow.apis.external_data import (
     shared_warnings,
     use_data,
 )
-from mmwindow.apis.model_files import (
-    ModelFiles,
-    describe_config,
-    find_model,
-    read_checkpoint,
-)
+from mmwindow.apis.model_files import describe_config, read_checkpoint
+from mmwindow.apis.model_places import ModelPlace, find_model
 from mmwindow.apis.report_examples import KeepImagesHook
 from mmwindow.apis.reporting import TRAINING_FOLDER, report_test, test_result
 from mmwindow.apis.run_numbers import ReportSettings
@@ -108,11 +104,11 @@ def test(config: str | Path, checkpoint: str | Path | None = None,
     if out is not None and Path(out).suffix not in ('.npz', '.pkl', '.pickle'):
         raise ValueError(f'--out {out}: the file must end in .npz, .pkl or .pickle')
     with quiet_mmengine(not verbose):
-        files = find_model(config, checkpoint, model_config, work_dir)
+        files = find_model(config, checkpoint, model_config, work_dir, needs_weights=True)
         place = None if data is None else find_data(data)
         cfg = load_model_config(files, place, work_dir, cfg_options, launcher)
         job = prepare_job(cfg, files, place, data, choose, report)
-    cfg.load_from = str(files.checkpoint)
+    cfg.load_from = str(files.weights)
     if tta:
         use_test_time_augmentation(cfg)
     if show_dir is not None:
@@ -167,7 +163,7 @@ class TestJob:
         return bool(self.data)
 
 
-def load_model_config(files: ModelFiles, place: DataPlace | None, work_dir: str | Path | None,
+def load_model_config(files: ModelPlace, place: DataPlace | None, work_dir: str | Path | None,
                       cfg_options: dict[str, Any] | None, launcher: str) -> Config:
     """Return the config of a model.
 
@@ -176,19 +172,19 @@ def load_model_config(files: ModelFiles, place: DataPlace | None, work_dir: str 
     """
     if files.config is not None:
         return load_config(files.config, work_dir or files.folder, cfg_options, launcher)
-    name = shorten(str(files.checkpoint))
+    name = shorten(str(files.weights))
     if place is None:
         raise ValueError(f'checkpoint {name}: it says what its model is, but not which images to '
                          'test; give --data FOLDER, or --config')
     if cfg_options:
         raise ValueError(f'checkpoint {name}: --cfg-options are overrides of a config; give '
                          '--config, too')
-    cfg = describe_config(files.checkpoint, work_dir or files.folder)
+    cfg = describe_config(files.weights, work_dir or files.folder)
     cfg.launcher = launcher
     return cfg
 
 
-def prepare_job(cfg: Config, files: ModelFiles, place: DataPlace | None, data: str | Path | None,
+def prepare_job(cfg: Config, files: ModelPlace, place: DataPlace | None, data: str | Path | None,
                 choose: Choice | None, report: ReportSettings | None) -> TestJob:
     """Return what a test does besides scoring; the config tests the validation images to choose on.
 
@@ -196,11 +192,11 @@ def prepare_job(cfg: Config, files: ModelFiles, place: DataPlace | None, data: s
         ValueError: The checkpoint has no class names that other data needs, or there are no
             validation images to choose on.
     """
-    content = read_checkpoint(files.checkpoint)
+    content = read_checkpoint(files.weights)
     split = 'test' if place is None else re.sub(r'[^\w.-]', '-', (
         Path(data or '').resolve().name.removesuffix('.json')))
     if choose is not None and not content.has_description:
-        raise ValueError(f'--choose-threshold: checkpoint {shorten(str(files.checkpoint))} does not '
+        raise ValueError(f'--choose-threshold: checkpoint {shorten(str(files.weights))} does not '
                          'describe its model, or lies at an address, so that no threshold can be '
                          'stored in it; trainings since mmwindow 0.2 write the description')
     if choose is not None and place is None:
@@ -211,7 +207,7 @@ def prepare_job(cfg: Config, files: ModelFiles, place: DataPlace | None, data: s
         cfg.test_dataloader, cfg.test_evaluator = (
             copy.deepcopy(cfg.val_dataloader), copy.deepcopy(cfg.val_evaluator))
     if place is not None and not content.classes:
-        raise ValueError(f'checkpoint {shorten(str(files.checkpoint))}: it has no class names '
+        raise ValueError(f'checkpoint {shorten(str(files.weights))}: it has no class names '
                          '(meta.dataset_meta), by which those of --data would be recognised')
     title = f'{"Validation" if split == "val" else "Test"} of {describe_model_name(files)}'
     return TestJob(title + ('' if place is None else f' on {split}'),
@@ -219,17 +215,17 @@ def prepare_job(cfg: Config, files: ModelFiles, place: DataPlace | None, data: s
                    content.points, choose, report, '' if place is None else str(data))
 
 
-def describe_model_name(files: ModelFiles) -> str:
+def describe_model_name(files: ModelPlace) -> str:
     """Return a short name of a model."""
     if files.folder is not None:
         return files.folder.resolve().name
-    return files.config.stem if files.config is not None else Path(files.checkpoint).stem
+    return files.config.stem if files.config is not None else Path(files.weights).stem
 
 
-def _test(cfg: Config, files: ModelFiles, out: str | Path | None, verbose: bool, job: TestJob
+def _test(cfg: Config, files: ModelPlace, out: str | Path | None, verbose: bool, job: TestJob
           ) -> dict[str, float]:
     """Test with outputs that no other command writes; see :func:`test`."""
-    name = str(files.config or files.checkpoint)
+    name = str(files.config or files.weights)
     runner = build_runner(cfg, verbose)
     keep = KeepImagesHook()
     for hook in (CheckpointContentHook(), NonFiniteHook(), *[keep] * (job.report is not None)):
@@ -239,13 +235,13 @@ def _test(cfg: Config, files: ModelFiles, out: str | Path | None, verbose: bool,
         if metric is not None and metric.outfile is None:
             metric.keep_up_to = None  # intervals need all events
     if out is not None:
-        runner.test_evaluator.metrics.append(dump_metric(out, name, files.checkpoint))
+        runner.test_evaluator.metrics.append(dump_metric(out, name, files.weights))
         runner.test_evaluator.dataset_meta = runner.test_dataloader.dataset.metainfo
     with config_errors(cfg):  # the loader is built when it is asked for
         num_images = len(runner.test_dataloader.dataset)
         check_batches(runner.test_dataloader, 'test_dataloader')
     if not verbose:
-        say(runner, dict(test=f'{name} ({cfg.model.type}), weights {files.checkpoint}',
+        say(runner, dict(test=f'{name} ({cfg.model.type}), weights {files.weights}',
                          data=f'{num_images} images',
                          **describe_place(runner)))
     check_fields_to_report(cfg, job)
@@ -275,7 +271,7 @@ def check_fields_to_report(cfg: Config, job: TestJob) -> None:
                              f'{", ".join(sorted(known))}')
 
 
-def finish_test(runner: Runner, cfg: Config, files: ModelFiles, job: TestJob, keep: KeepImagesHook
+def finish_test(runner: Runner, cfg: Config, files: ModelPlace, job: TestJob, keep: KeepImagesHook
                 ) -> None:
     """Choose thresholds again, where that is asked for, and write the report.
 
@@ -297,7 +293,7 @@ def finish_test(runner: Runner, cfg: Config, files: ModelFiles, job: TestJob, ke
     for text in warnings:
         print(f'test: {text[0].lower()}{text[1:-1]}', file=sys.stderr, flush=True)
     facts: dict[str, object] = dict(
-        **({'data': job.data} if job.is_external else {}), checkpoint=files.checkpoint,
+        **({'data': job.data} if job.is_external else {}), checkpoint=files.weights,
         config=files.config or 'in the checkpoint',
         images=', '.join(map(str, annotation_files(cfg, 'test'))),
         **({} if annotation_files(cfg, 'train') or not job.is_external else {
@@ -306,7 +302,7 @@ def finish_test(runner: Runner, cfg: Config, files: ModelFiles, job: TestJob, ke
                 chosen_here=job.choose is not None)
 
 
-def choose_again(runner: Runner, files: ModelFiles, job: TestJob, origin: dict[str, Any]
+def choose_again(runner: Runner, files: ModelPlace, job: TestJob, origin: dict[str, Any]
                  ) -> ModelOperatingPoints | None:
     """Choose the thresholds of a model on the images of a test and store them with it.
 
@@ -331,11 +327,11 @@ def choose_again(runner: Runner, files: ModelFiles, job: TestJob, origin: dict[s
         print('test: no threshold is stored: ' + '; '.join(points.warnings()), file=sys.stderr,
               flush=True)
         return points
-    store_operating_points(files.checkpoint, points)
+    store_operating_points(files.weights, points)
     shown = ', '.join(f'{name}: {level} {point.threshold:.6g}'
                       for name, entry in points.classes.items() for level in LEVELS
                       if (point := entry.at(level)) is not None)
-    print(f'thresholds stored in {files.checkpoint}: {shown}', flush=True)
+    print(f'thresholds stored in {files.weights}: {shown}', flush=True)
     return points
 
 

@@ -9,6 +9,10 @@ from mmengine.fileio.handlers import YamlHandler
 
 from mmwindow.utils.files import atomic_file
 
+# libyaml's where PyYAML has it: to find one config of MMDetection, mmengine reads a hundred files of
+# YAML. It rejects more than a thousand levels.
+PLAIN_LOADER = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
+
 
 @register_backend('local', force=True, prefixes='')
 class AtomicLocalBackend(LocalBackend):
@@ -41,7 +45,7 @@ class SafeYamlHandler(YamlHandler):
             ValueError: It is no YAML of plain data.
         """
         try:
-            return yaml.load(file, Loader=yaml.SafeLoader)  # noqa: S506  (it is the safe one)
-        except (yaml.YAMLError, RecursionError) as error:
+            return yaml.load(file, Loader=PLAIN_LOADER)  # noqa: S506  (it is the safe one)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # no date is a ValueError
             raise ValueError(f'no YAML of plain data ({" ".join(str(error).split())[:200]})'
                              ) from error

@@ -12,6 +12,7 @@ from mmwindow.runtime.model_info import ModelInfo
 from mmwindow.runtime.sessions import ModelFile, open_session, read_model_file
 from mmwindow.structures.image_prediction import ImagePrediction, best_box_scores
 from mmwindow.utils.messages import name_some, shorten
+from mmwindow.zoo import find_zoo_model, is_zoo_name
 
 if TYPE_CHECKING:  # decoders of images are imported by the first prediction
     from mmwindow.images.sources import ImageSource
@@ -209,10 +210,12 @@ def load_model(path: str | Path, num_threads: int | None = None) -> RuntimeModel
     """Return an exported model, ready to predict; see :class:`RuntimeModel`.
 
     Args:
-        path: A file of ``mmwindow export``.
+        path: A file of ``mmwindow export``, or a name of the zoo, such as 'fracatlas'.
         num_threads: As in :class:`RuntimeModel`.
 
     Raises:
         ValueError: The file is missing, damaged, or was not exported by mmwindow.
     """
+    if is_zoo_name(path):
+        path = find_zoo_model(str(path)).exported.check()
     return RuntimeModel(path, num_threads)

@@ -13,7 +13,7 @@ FORMAT = 'mmwindow-exported-model'
 VERSION = 1
 MAX_SIDE = 8192  # pixels of the network's input
 MAX_CLASSES = 1000
-PRECISIONS = ('float32', 'int8')
+PRECISIONS = ('float32', 'float16', 'int8')
 KINDS: dict[str, Kind] = dict(
     system=TEXT, classes=LIST, input_size=LIST, preprocessing=OBJECT, decoder=OBJECT, precision=TEXT,
     evaluation=OBJECT.optional, operating_points=OBJECT.optional, versions=OBJECT.optional,

@@ -9,16 +9,17 @@ JSON. fracatlas: the folders of FracAtlas; with --from DIR of its real developme
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmwindow.synthetic import sources
 from mmwindow.synthetic.clicks import write_clicks
 from mmwindow.utils.command_line import OneLineParser, one_line_errors
 
-KINDS = {'clicks': write_clicks, 'faulty-clicks': sources.write_faulty_clicks,
-         'readings': sources.write_readings, 'label-studio': sources.write_label_studio,
-         'fracatlas': sources.write_fracatlas}
+KINDS: dict[str, Callable[[Path, int, int, int], Path]] = {
+    'clicks': write_clicks, 'faulty-clicks': sources.write_faulty_clicks,
+    'readings': sources.write_readings, 'label-studio': sources.write_label_studio,
+    'fracatlas': sources.write_fracatlas}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -19,14 +19,14 @@ def write_dicom(path: Path, pixels: np.ndarray, patient: str, number: int,
         ImportError: pydicom is missing: ``pip install 'mmwindow[dicom]'``.
     """
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
+    from pydicom.uid import UID, ExplicitVRLittleEndian
     root = '1.2.826.0.1.3680043.8.498.1207'  # below pydicom's own root: of no real device
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     image = Dataset()
     image.file_meta = meta
-    image.SOPClassUID = meta.MediaStorageSOPClassUID = '1.2.840.10008.5.1.4.1.1.1.1'  # DX
-    image.SOPInstanceUID = meta.MediaStorageSOPInstanceUID = f'{root}.1.{number}'
+    image.SOPClassUID = meta.MediaStorageSOPClassUID = UID('1.2.840.10008.5.1.4.1.1.1.1')  # DX
+    image.SOPInstanceUID = meta.MediaStorageSOPInstanceUID = UID(f'{root}.1.{number}')
     image.SeriesInstanceUID, image.StudyInstanceUID = f'{root}.2.{number}', f'{root}.3.{number}'
     image.PatientID, image.PatientName = patient, f'Synthetic^{patient}'
     image.PatientBirthDate, image.StudyDate = '19000101', '20260302'

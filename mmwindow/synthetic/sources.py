@@ -97,7 +97,7 @@ def write_label_studio(folder: str | Path, number: int, seed: int = 0, side: int
     for place, record in enumerate(records):
         path = folder / 'pictures' / record.image['file_name']
         stem = f'IM{record.image["id"]:04d}'
-        write_dicom(folder / 'dicom' / f'{stem}.dcm', cv2.imread(str(path), cv2.IMREAD_GRAYSCALE),
+        write_dicom(folder / 'dicom' / f'{stem}.dcm', _read_grey(path),
                     record.image['group'], record.image['id'], inverted=place % 2 == 1)
         annotation = dict(id=place + 1, completed_by=1, was_cancelled=place == number - 2,
                           created_at='2026-03-02T09:00:00Z', updated_at='2026-03-02T09:00:00Z',
@@ -110,6 +110,11 @@ def write_label_studio(folder: str | Path, number: int, seed: int = 0, side: int
     path = folder / 'label_studio.json'
     write_json(path, tasks)
     return path
+
+
+def _read_grey(path: Path) -> np.ndarray:
+    """Return a picture that was just written, ``(H, W)``."""
+    return np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
 
 
 def _region(image: dict[str, Any], point: dict[str, Any], index: int) -> dict[str, Any]:
@@ -144,8 +149,7 @@ def write_fracatlas(folder: str | Path, number: int, seed: int = 0, side: int = 
     path = arrange_fracatlas(folder, images, annotations)
     for record, image in zip(records, images, strict=True):
         source = folder / 'pictures' / record.image['file_name']
-        pixels = cv2.imread(str(source), cv2.IMREAD_GRAYSCALE)
-        cv2.imwrite(str(place_of(folder, image, bool(record.points))), pixels)
+        cv2.imwrite(str(place_of(folder, image, bool(record.points))), _read_grey(source))
     shutil.rmtree(folder / 'pictures')
     negative = [place_of(folder, image, False) for record, image in zip(records, images, strict=True)
                 if not record.points]
@@ -241,7 +245,7 @@ def write_faulty_clicks(folder: str | Path, number: int, seed: int = 0, side: in
     cut = table.parent / 'images' / rows[0][0]
     cut.write_bytes(cut.read_bytes()[:cut.stat().st_size // 2])
     positive = list(dict.fromkeys(row[0] for row in rows if row[1] and row[0] != rows[0][0]))
-    height, width = cv2.imread(str(table.parent / 'images' / positive[0]), 0).shape
+    height, width = _read_grey(table.parent / 'images' / positive[0]).shape
     for row in rows:
         if row[0] == positive[0]:
             row[1:3] = [f'{float(row[1]) / width:.4f}', f'{float(row[2]) / height:.4f}']

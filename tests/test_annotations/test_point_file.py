@@ -97,7 +97,7 @@ def test_a_missing_file(tmp_path):
         read_point_file(path)
     assert str(caught.value) == (f'{path}: the point file cannot be read (No such file or '
                                  'directory); check the path')
-    with pytest.raises(ValueError, match='Is a directory'):
+    with pytest.raises(ValueError, match='it is a folder'):
         read_point_file(tmp_path)
 
 

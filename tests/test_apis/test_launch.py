@@ -19,6 +19,7 @@ from mmwindow.apis.runner import check_checkpoint
 from mmwindow.apis.train import use_mixed_precision
 from mmwindow.engine.run_file import read_run
 from mmwindow.utils.config_pipelines import find_steps, input_size_of
+from tests.forks import Fork, run_program
 
 ROOT = Path(__file__).parents[2]
 PAPER_CONFIGS = ['windowloss/wl_kld_r50_fpn.py', 'windowloss/wl_mse_r50_fpn.py']
@@ -61,6 +62,30 @@ def run_tool(*command, env=None):
                           **(env or {})})
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     return result.stdout + result.stderr
+
+
+def run_here(monkeypatch, capsys, *command):
+    """Run a tool in this process; return what it writes."""
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, 'argv', sys.argv)
+        status = run_program(command)
+    output = ''.join(capsys.readouterr())
+    assert status == 0, output[-3000:]
+    return output
+
+
+def run_ranks(number, folder, *command):
+    """Run a tool as torchrun does, in forks of this process, with nothing that launches them."""
+    place = dict(WORLD_SIZE=str(number), MASTER_ADDR='127.0.0.1', MASTER_PORT=free_port())
+    logs = [folder / f'rank{rank}.txt' for rank in range(number)]
+    ranks = []
+    for rank, log in enumerate(logs):
+        with open(log, 'w') as stream:
+            ranks.append(Fork(command, stdout=stream, env=dict(
+                place, RANK=str(rank), LOCAL_RANK=str(rank))))
+    statuses = [rank.wait() for rank in ranks]
+    assert statuses == [0] * number, ''.join(log.read_text()[-3000:] for log in logs)
 
 
 def read_logs(work_dir):
@@ -154,19 +179,20 @@ def test_two_cpu_ranks_give_the_metric_of_one_process(tiny_dataset, tmp_path):
     one_process = evaluate(config, checkpoint, work_dir=tmp_path / 'one', cfg_options=on_val)
     assert len(two_ranks) >= 7
     assert two_ranks == pytest.approx(one_process, abs=1e-12, nan_ok=True)
-    run_tool(ROOT / 'tools/dist_test.sh', config, checkpoint, 2, '--work-dir', tmp_path / 'two',
-             '--cfg-options', *as_arguments(on_val), env={'PORT': free_port()})
+    # What dist_test.sh calls is in tests/test_mmdet/test_launchers.py.
+    run_ranks(2, tmp_path, sys.executable, ROOT / 'tools/test.py', config, checkpoint, '--launcher',
+              'pytorch', '--work-dir', tmp_path / 'two', '--cfg-options', *as_arguments(on_val))
     assert read_metrics(tmp_path / 'two') == pytest.approx(one_process, abs=1e-12, nan_ok=True)
 
 
 @pytest.mark.smoke
-def test_resume_goes_on_after_a_cut(tiny_dataset, tmp_path):
+def test_resume_goes_on_after_a_cut(tiny_dataset, tmp_path, monkeypatch, capsys):
     config = ROOT / 'configs' / PAPER_CONFIGS[0]
     options = shrunk(tiny_dataset)
     train(config, work_dir=tmp_path, cfg_options=options)
     longer = {**options, 'train_cfg.max_epochs': 2}
-    output = run_tool(sys.executable, ROOT / 'tools/train.py', config, '--work-dir', tmp_path,
-                      '--resume', '--cfg-options', *as_arguments(longer))
+    output = run_here(monkeypatch, capsys, sys.executable, ROOT / 'tools/train.py', config,
+                      '--work-dir', tmp_path, '--resume', '--cfg-options', *as_arguments(longer))
     assert 'resumed epoch: 1, iter: 2' in read_logs(tmp_path)
     assert len(output.splitlines()) < 20 and '6 images to train, 5 images to validate' in output
     run = read_run(tmp_path)
@@ -255,8 +281,9 @@ def test_amp_switches_the_optimizer_wrapper(monkeypatch):
 
 
 @pytest.mark.smoke
-def test_amp_trains_in_bfloat16_without_a_gpu(tiny_dataset, tmp_path):
-    run_tool(sys.executable, ROOT / 'tools/train.py', ROOT / 'configs' / PAPER_CONFIGS[0],
+def test_amp_trains_in_bfloat16_without_a_gpu(tiny_dataset, tmp_path, monkeypatch, capsys):
+    run_here(monkeypatch, capsys, sys.executable, ROOT / 'tools/train.py',
+             ROOT / 'configs' / PAPER_CONFIGS[0],
              '--work-dir', tmp_path, '--amp', '--cfg-options', *as_arguments(shrunk(tiny_dataset)))
     losses = [float(value) for value in re.findall(r'  loss: ([0-9.a-z]+)', read_logs(tmp_path))]
     assert 'BFloat16OptimWrapper' in next(tmp_path.glob('*.py')).read_text()

@@ -9,7 +9,7 @@ import torch
 
 from mmwindow.apis import test as evaluate  # pytest would collect it under its own name
 from mmwindow.apis import train
-from mmwindow.apis.model_files import find_model
+from mmwindow.apis.model_places import find_model
 from mmwindow.apis.run_numbers import ReportSettings
 from mmwindow.apis.validation_watch import Choice, ValidationWatch
 from mmwindow.cli import main

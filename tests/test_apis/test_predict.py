@@ -261,7 +261,7 @@ def test_bad_models_and_outputs_are_one_line(tiny_model, tiny_dataset, tmp_path,
     (tmp_path / 'noise.pth').write_bytes(b'no model')
     for arguments, words, status in [
             ([str(tmp_path / 'empty'), image], 'there is no best_', 1),
-            ([str(tmp_path / 'none.pth'), image], 'there is no such model', 1),
+            ([str(tmp_path / 'none.pth'), image], 'there is no such file or folder', 1),
             (['fracatlas2', image], 'the zoo', 1),
             ([str(tmp_path / 'noise.pth'), image], 'noise.pth', 1),
             ([str(tmp_path / 'noise.onnx'), image], 'noise.onnx', 1),

@@ -74,7 +74,7 @@ def test_boxes_left_out_stand_above_the_numbers(tmp_path):
                            'without area.\n\n| number |')
 
 
-def test_the_report(tmp_path):
+def test_the_report(tmp_path, full_figures):
     curves, predictions = write_run(tmp_path)
     out = tmp_path / 'out'
     out.mkdir()

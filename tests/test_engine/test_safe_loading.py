@@ -11,6 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+import yaml
 from mmdet.apis import DetInferencer
 from mmengine.config import Config
 from mmengine.hooks import EMAHook
@@ -23,6 +24,7 @@ from torch import nn
 from mmwindow.apis import load_config, train
 from mmwindow.apis import test as evaluate  # pytest would collect it under its own name
 from mmwindow.apis.inference import PointInferencer
+from mmwindow.engine import file_backends
 from mmwindow.engine.checkpoint import find_newest_checkpoint, fix_last_checkpoint
 from mmwindow.engine.hooks import RunFileHook
 from mmwindow.engine.hooks.checkpoint_content_hook import check_resumable, keep_in_folder
@@ -154,6 +156,21 @@ def test_no_tag_of_a_yaml_config_runs(tmp_path, touched):
         with pytest.raises(ValueError, match='no YAML of plain data'):
             load_config(tmp_path / 'inherits.py')
     assert not touched.exists()
+
+
+@pytest.mark.parametrize('text', [
+    '[' * 100_000, '- ' * 100_000 + 'a', 'a: \0', 'a: 1979-99-99', '\t\t{'],
+    ids=['brackets', 'levels', 'zero', 'date', 'tabs'])
+def test_yaml_that_is_none_is_an_error_in_words(text, tmp_path):
+    (tmp_path / 'config.yml').write_text(text)
+    with pytest.raises(ValueError, match='no YAML of plain data'):
+        Config.fromfile(str(tmp_path / 'config.yml'))
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason='PyYAML is here without libyaml')
+def test_yaml_is_read_by_libyaml():
+    """A config on one of MMDetection's reads a hundred such files."""
+    assert issubclass(file_backends.PLAIN_LOADER, yaml.CSafeLoader)
 
 
 def test_a_model_is_built_from_the_data_of_its_checkpoint_alone(training, tiny_dataset):

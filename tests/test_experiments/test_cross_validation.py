@@ -15,7 +15,7 @@ from mmwindow.engine.checkpoint import load_own_checkpoint
 from mmwindow.engine.hooks import ValidateOnResumeHook
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments import cross_validation as folds_api
-from mmwindow.experiments import run_folders
+from mmwindow.experiments import job_queue, run_folders
 from mmwindow.experiments import worker as run_worker
 from mmwindow.experiments.cross_validation import run_folds, worker_command
 from mmwindow.experiments.devices import Devices, choose_devices
@@ -25,6 +25,7 @@ from mmwindow.experiments.run_folders import lock_folders
 from mmwindow.experiments.worker import note_start, train_in_processes
 from mmwindow.utils.files import read_json
 from mmwindow.utils.progress import ProgressDisplay
+from tests.forks import FORKS
 
 ROOT = Path(__file__).parents[2]
 
@@ -446,8 +447,11 @@ def test_resumed_epoch_is_validated_where_it_is_due(epoch, validates):
 
 
 @pytest.mark.smoke
-def test_real_training_is_cut_and_goes_on(tmp_path, data):
-    """One epoch of two steps, cut in its validation: the second call judges that epoch."""
+def test_real_training_is_cut_and_goes_on(tmp_path, data, monkeypatch):
+    """One epoch of two steps, cut in its validation: the second call judges that epoch.
+
+    The first call starts a process as always; those after it run in forks of this one.
+    """
     options = {
         'train_dataloader.batch_size': 2, 'train_cfg.max_epochs': 1,
         'model.backbone.depth': 18, 'model.backbone.base_channels': 8,
@@ -477,6 +481,7 @@ def test_real_training_is_cut_and_goes_on(tmp_path, data):
     torch.save(checkpoint, folder / 'training/epoch_1.pth')
     state = read_json(folder / 'run.json')
     (folder / 'run.json').write_text(json.dumps({**state, 'trained': False}))
+    monkeypatch.setattr(job_queue, 'subprocess', FORKS)
     assert call([config], tmp_path, data, only=[1], cfg_options=options) == [
         'wl_kld_r50_fpn fold 1']
     logs = [path.read_text() for path in (folder / 'training').rglob('*.log')]

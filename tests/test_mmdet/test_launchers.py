@@ -59,6 +59,22 @@ def test_slurm_scripts_give_srun_its_resources_and_the_tool_its_arguments(
     assert {key: parsed[key] for key in expected} == expected
 
 
+@pytest.mark.parametrize('tool, own', [('train', []), ('test', ['best.pth'])])
+def test_scripts_give_the_launcher_its_processes_and_the_tool_its_arguments(tool, own, tmp_path):
+    (tmp_path / 'python').write_text(STUB_PYTHON)
+    (tmp_path / 'python').chmod(0o755)
+    record = tmp_path / 'record'
+    start(f'dist_{tool}.sh', 'my config.py', *own, '2', '--work-dir', 'my runs/a', path=tmp_path,
+          RECORD=str(record), PORT='29777', NNODES='3', NODE_RANK='1', MASTER_ADDR='10.0.0.1')
+    arguments = Path(f'{record}.python').read_text().splitlines()
+    assert arguments[:7] == [
+        '-m', 'mmwindow.utils.launcher', '--nnodes=3', '--node_rank=1', '--master_addr=10.0.0.1',
+        '--master_port=29777', '--nproc_per_node=2']
+    assert Path(arguments[7]).resolve() == ROOT / f'tools/{tool}.py'
+    assert arguments[8:] == [
+        'my config.py', *own, '--launcher', 'pytorch', '--work-dir', 'my runs/a']
+
+
 @pytest.mark.parametrize('script', ['dist_train', 'dist_test', 'slurm_train', 'slurm_test'])
 def test_a_script_without_its_arguments_says_what_it_wants(script):
     result = subprocess.run([str(ROOT / f'tools/{script}.sh')], capture_output=True, text=True,

@@ -146,7 +146,7 @@ def test_the_command_says_what_is_wrong(tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_committed_files_are_what_the_script_writes(tmp_path):
+def test_committed_files_are_what_the_script_writes(tmp_path, full_figures):
     spec = importlib.util.spec_from_file_location('example', ROOT / 'docs/make_evaluation_example.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -187,7 +187,7 @@ def judge_message(reader: Reader, case: Case, error: ValueError) -> Outcome:
         if isinstance(chain, MemoryError):
             reasons.append('memory')
         chain = chain.__cause__ or chain.__context__  # type: ignore[assignment]
-    if type(error) is not ValueError:
+    if type(error) is not ValueError and not type(error).__module__.startswith('mmwindow.'):
         reasons.append(type(error).__name__)
     if len(text.splitlines()) != 1 or not text.strip():
         reasons.append('lines')

@@ -374,7 +374,8 @@ def label_studio(path: Path, options: Mapping[str, Any]) -> Iterator[Marked]:
                 raise TypeError('two sizes')
             size = height, width
             corners = percent_shape(shape, value, height / 100, width / 100)
-            labels = value.get(kind, by_id.get(region.get('id'), []))
+            key = region.get('id')
+            labels = value.get(kind, by_id.get(key, []) if isinstance(key, str) else [])
             if not isinstance(labels, list):
                 raise TypeError('no labels')
             findings += [(named(label), corners) for label in labels or ['finding']]

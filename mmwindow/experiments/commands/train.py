@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--data', metavar='DIR', help='folder with points.json, or a point file; or '
                         'one with annotations/{train,val,test}.json, divided by you')
     parser.add_argument('--from', metavar='CHECKPOINT', dest='checkpoint',
-                        help="begin with these weights: a .pth file or a run's folder; its classes "
-                             'may be others')
+                        help="begin with these weights: a .pth file, a run's folder or a name of the "
+                             'zoo, such as fracatlas; its classes may be others')
     parser.add_argument('--division', choices=('auto', 'single', 'folds'),
                         help='with --data: one division, or five folds; default: folds below 200 '
                              'images')

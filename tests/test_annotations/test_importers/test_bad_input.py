@@ -10,7 +10,7 @@ from PIL import Image
 from mmwindow.annotations.importers.assemble import AssemblySettings
 from mmwindow.annotations.importers.formats import FORMATS, read_source
 from mmwindow.annotations.importers.options import ImportOptions
-from mmwindow.annotations.importers.values import portable_name
+from mmwindow.annotations.importers.values import portable_name, read_bytes
 from mmwindow.annotations.point_file import read_point_file
 from mmwindow.apis.annotation_files import import_annotations
 
@@ -244,3 +244,11 @@ def test_any_content_is_read_or_rejected_in_one_line(tmp_path, name, content):
         read_source(folder if name in ('yolo', 'masks') else path, format_name=name)
     except ValueError as error:
         assert len(str(error).splitlines()) == 1 and len(str(error)) <= 900
+
+
+def test_a_file_of_a_size_that_memory_may_not_hold_is_rejected_unread(tmp_path):
+    path = tmp_path / 'points.csv'
+    with open(path, 'wb') as stream:
+        stream.truncate(600 * 2 ** 20)  # a hole: it takes no space
+    with pytest.raises(ValueError, match=r'points.csv: the table has 629 MB; at most 537 MB'):
+        read_bytes(path, 'table')

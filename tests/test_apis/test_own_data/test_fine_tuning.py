@@ -82,7 +82,7 @@ def test_a_checkpoint_names_its_config(checkpoint):
 def test_a_folder_without_a_model_is_one_line(tmp_path):
     with pytest.raises(ValueError, match='--from .*there is no best_'):
         find_source(tmp_path)
-    with pytest.raises(ValueError, match='--from none.pth: there is no such file'):
+    with pytest.raises(ValueError, match='--from none.pth: there is no such file or folder'):
         find_source('none.pth')
     (tmp_path / 'a.pth').write_bytes(b'PK')
     with pytest.raises(ValueError, match='--from .*a.pth: it is incomplete'):
@@ -92,7 +92,7 @@ def test_a_folder_without_a_model_is_one_line(tmp_path):
 def test_the_best_run_of_folds_is_asked_for(tmp_path):
     (tmp_path / 'wl/fold0/training').mkdir(parents=True)
     (tmp_path / 'wl/fold0/training/best_x.pth').write_bytes(b'')
-    with pytest.raises(ValueError, match='name one of its runs, such as .*wl/fold0'):
+    with pytest.raises(ValueError, match='name one of them, such as .*wl/fold0'):
         find_source(tmp_path)
 
 

@@ -7,6 +7,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmwindow.models import EfficientNetLite
+from mmwindow.models.backbones import efficientnet_lite
 from mmwindow.models.backbones.efficientnet_lite import ConvNorm
 
 # The last block of each output's group: 1, 2, 2, 3, 3, 4 and 1 blocks make the groups.
@@ -53,6 +54,50 @@ def test_features_equal_the_reference(pretrained, reference, size):
                                         strict=True):
         assert output.shape[2:] == (size[0] // stride, size[1] // stride)
         torch.testing.assert_close(output, expected, atol=1e-11, rtol=1e-11)
+
+
+@torch.no_grad()
+def test_the_last_layer_equals_the_references_features(reference):
+    backbone = EfficientNetLite(last_layer=True)
+    backbone.init_weights()
+    imgs = torch.randn(1, 3, 96, 64, generator=torch.Generator().manual_seed(0)).double()
+    ours = backbone.eval().double()(imgs)
+    assert [output.shape[1] for output in ours] == [24, 40, 112, 1280]
+    torch.testing.assert_close(ours[3], copy.deepcopy(reference).double().extract_features(imgs),
+                               atol=1e-11, rtol=1e-11)
+
+
+def test_frozen_layers_give_the_same_on_few_images_at_a_time(monkeypatch):
+    torch.manual_seed(0)
+    backbone = EfficientNetLite(pretrained=False, frozen_stages=2, norm_eval=True).train()
+    imgs = torch.randn(5, 3, 64, 64)
+    found = []
+    for _ in range(2):
+        backbone.zero_grad()
+        outputs = backbone(imgs)
+        sum(output.square().mean() for output in outputs).backward()
+        found.append((outputs, [value.grad.clone() for value in backbone.parameters()
+                                if value.grad is not None]))
+        monkeypatch.setattr(efficientnet_lite, 'FROZEN_BATCH', 10)
+    (parts, slopes), (whole, expected) = found
+    assert [output.requires_grad for output in parts] == [False, True, True, True]
+    for ours, reference in zip([*parts, *slopes], [*whole, *expected], strict=True):
+        torch.testing.assert_close(ours, reference, atol=1e-6, rtol=1e-4)
+    with torch.no_grad():
+        for ours, reference in zip(backbone(imgs), whole, strict=True):
+            torch.testing.assert_close(ours, reference, atol=1e-6, rtol=1e-4)
+
+
+def test_images_that_share_statistics_stay_together(monkeypatch):
+    """Batch normalisation that learns its statistics sees the batch, not two images of it."""
+    torch.manual_seed(0)
+    backbone = EfficientNetLite(pretrained=False).train()
+    sizes = []
+    backbone.stem.register_forward_hook(lambda module, inputs, output: sizes.append(len(output)))
+    with torch.no_grad():
+        backbone(torch.randn(5, 3, 32, 32))
+        backbone.eval()(torch.randn(5, 3, 32, 32))
+    assert sizes == [5, 2, 2, 1]
 
 
 @torch.no_grad()
@@ -137,6 +182,7 @@ def test_checkpoint_of_ours_goes_before_the_package(tmp_path, monkeypatch):
     (dict(frozen_stages=-2), 'frozen_stages is -2'),
     (dict(out_indices=(0, 4)), r'out_indices is \(0, 4\)'),
     (dict(out_indices=()), r'out_indices is \(\)'),
+    (dict(out_indices=(0, 1), last_layer=True), 'last_layer is for the output of stride 32'),
 ])
 def test_impossible_options(options, message):
     with pytest.raises(ValueError, match=message):

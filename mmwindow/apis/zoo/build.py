@@ -1,0 +1,203 @@
+"""From finished trainings to the zoo inside the package: files, numbers, cards, index."""
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mmwindow.annotations.point_file import read_point_file
+from mmwindow.apis.zoo.cards import render_card
+from mmwindow.apis.zoo.evidence import FIELD, areas_by_body_part
+from mmwindow.apis.zoo.files import (
+    check_rounding,
+    finished_run,
+    last_checkpoint,
+    write_checkpoint,
+    write_half,
+)
+from mmwindow.apis.zoo.recipes import ALIAS, POINTS, PREFERRED, RECIPES, Recipe, find_recipe
+from mmwindow.datasets.folds import file_checksum
+from mmwindow.engine.model_description import preprocessing_digest
+from mmwindow.engine.run_file import TrainingRun
+from mmwindow.evaluation.files.records import read_record
+from mmwindow.runtime import RuntimeModel
+from mmwindow.synthetic.radiograph import generate_radiograph
+from mmwindow.utils.environment import describe_machine, describe_versions
+from mmwindow.utils.files import load_json, read_json, write_json
+from mmwindow.utils.operating_points import ModelOperatingPoints
+from mmwindow.zoo import FOLDER, FORMAT, VERSION
+
+CHECK_IMAGES = 24  # compared with torch before and after rounding
+ROUNDED_IMAGES = 64
+NUM_REFERENCES = 3
+REFERENCE_SEEDS = range(24)  # the highest scores of these: low ones would tell little
+# What a training may have had, by the names of point files in annotations/: the number of the part.
+PARTS = {Path(POINTS).name: 'development', 'train.json': 'fold 0'}
+OWN_SPLIT = 'validation of fold 0, which its training did not see'
+
+
+@dataclass(frozen=True)
+class ZooPlaces:
+    """Where things are.
+
+    Attributes:
+        data: Folder with ``annotations/points.json``, ``train.json`` and ``test.json``.
+        images: Folder of the images.
+        results: ``results`` of the repository.
+        zoo: Folder of the package's zoo.
+    """
+
+    data: Path
+    images: Path
+    results: Path
+    zoo: Path = FOLDER
+
+
+def build_model(recipe: Recipe, work_dir: Path, places: ZooPlaces, command: str = ''
+                ) -> dict[str, Any]:
+    """Write the files of a model and what is known of it; return the latter.
+
+    Args:
+        recipe: Of the model.
+        work_dir: Of its finished training.
+        places: Where things are.
+        command: Is noted.
+
+    Raises:
+        ValueError: The training is not finished, was on other images or prepared them otherwise than
+            the training that the threshold comes from, or the files differ from it by more than
+            rounding.
+    """
+    run, trained = finished_run(work_dir), last_checkpoint(work_dir)
+    part, num_images = training_part(run, places.data)
+    points = find_points(recipe, run, part, places.results)
+    checkpoint = write_checkpoint(recipe, trained, points, places.zoo / f'{recipe.name}.pth')
+    exported = write_half(recipe, checkpoint, places.zoo / f'{recipe.name}.onnx', places.images,
+                          CHECK_IMAGES, run.data)
+    rounding = check_rounding(recipe, trained, exported.path, places.images, ROUNDED_IMAGES)
+    record = read_record(places.results / 'fracatlas' / 'events' / f'{recipe.result}.json')
+    content = dict(
+        system=recipe.title, command=command, machine=describe_machine(),
+        versions=describe_versions(), training=dict(
+            part=part, images=num_images, data=run.data, epochs=run.epoch, seconds=run.seconds,
+            seed=run.seed, machine=run.machine, versions=run.versions),
+        operating_points=None if points is None else points.to_json(), check=exported.check,
+        rounding=rounding.to_json(), by_body_part=areas_by_body_part(
+            record, body_parts(places.data / 'annotations' / 'test.json')),
+        files={path.suffix[1:]: describe_file(path) for path in (exported.path, checkpoint)},
+        references=reference_scores(exported.path))
+    write_json(places.results / 'zoo' / f'{recipe.name}.json', content)
+    return content
+
+
+def training_part(run: TrainingRun, data: Path) -> tuple[str, int]:
+    """Return which part of the data a training had, 'development' or 'fold 0', and its images.
+
+    Raises:
+        ValueError: None of these.
+    """
+    for name, part in PARTS.items():
+        path = data / 'annotations' / name
+        if path.is_file() and file_checksum(path) == run.data.get('train'):
+            return part, len(read_point_file(path).records)
+    raise ValueError(f'{data}: the training had none of annotations/{", ".join(PARTS)} in it; is it '
+                     'another data set, or were they made anew?')
+
+
+def find_points(recipe: Recipe, run: TrainingRun, part: str, results: Path
+                ) -> ModelOperatingPoints | None:
+    """Return the thresholds of a recipe that fold 0 chose; None where it did not.
+
+    Those that the training itself chose are on images that it was trained on: they are no use.
+
+    Args:
+        recipe: Of the model.
+        run: Its training.
+        part: That it was trained on.
+        results: Of the repository.
+
+    Raises:
+        ValueError: The two trainings prepared images differently.
+    """
+    evidence = read_json(results / 'zoo' / 'fold0' / f'{recipe.name}.json')
+    if evidence is None:
+        return None
+    points = ModelOperatingPoints.from_json(evidence['operating_points'])
+    prepared = preprocessing_digest(run.preprocessing.get('pipeline'),
+                                    run.preprocessing.get('data_preprocessor'))
+    if (points.input_size, points.preprocessing) != (run.input_size, prepared):
+        raise ValueError(f'{recipe.name}: the threshold is of images prepared otherwise (input '
+                         f'{points.input_size}, digest {points.preprocessing}) than in the training '
+                         f'({run.input_size}, {prepared})')
+    return replace(points, split=OWN_SPLIT) if part == 'fold 0' else points
+
+
+def body_parts(points: Path) -> dict[Any, str]:
+    """Return the body part of each image of a point file by its id."""
+    return {img['id']: str(img[FIELD]) for img in load_json(points, 'point file')['images']}
+
+
+def describe_file(path: Path) -> dict[str, Any]:
+    """Return name, size and check sum of a file."""
+    content = path.read_bytes()
+    return dict(name=path.name, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def reference_scores(exported: Path) -> list[dict[str, float]]:
+    """Return the synthetic radiographs that score highest, by seed, and their scores."""
+    model = RuntimeModel(exported)
+    scores = {seed: model.predict(generate_radiograph(seed).img)[0].image_score
+              for seed in REFERENCE_SEEDS}
+    best = sorted(scores, key=lambda seed: -scores[seed])[:NUM_REFERENCES]
+    return [dict(seed=seed, score=round(scores[seed], 7)) for seed in best]
+
+
+def known_models(results: Path) -> dict[str, dict[str, Any]]:
+    """Return what is known of each model that was built, by name, in the order of the recipes."""
+    found = {recipe.name: read_json(results / 'zoo' / f'{recipe.name}.json') for recipe in RECIPES}
+    return {name: content for name, content in found.items() if content is not None}
+
+
+def make_index(models: dict[str, dict[str, Any]], results: Path) -> dict[str, Any]:
+    """Return the content of ``index.json``.
+
+    Args:
+        models: From :func:`known_models`.
+        results: Of the repository.
+    """
+    entries = {name: dict(description=content['system'], exported=content['files']['onnx'],
+                          checkpoint=content['files']['pth'], card=f'{name}.md',
+                          references=content['references'])
+               for name, content in models.items()}
+    best = recommend(models, results)
+    aliases = {} if best is None else {ALIAS: dict(model=best[0], reason=best[1])}
+    return dict(format=FORMAT, version=VERSION, models=entries, aliases=aliases)
+
+
+def recommend(models: Iterable[str], results: Path) -> tuple[str, str] | None:
+    """Return the recommended model and why, by the committed results; None without models.
+
+    Args:
+        models: Names of those that are there.
+        results: Of the repository.
+    """
+    names = list(models)
+    best = next((name for name in PREFERRED if name in names), None)
+    if best is None:
+        return None
+    scores = {folder: [load_json(results / folder / f'{find_recipe(name).result}.json')['metrics'][
+        'froc/froc_score'] for name in PREFERRED]
+        for folder in ('fracatlas', 'fracatlas_distance')}
+    same, centre = ['{:.3f} and {:.3f}'.format(*pair) for pair in scores.values()]
+    why = ('on the test images of fold 0 RetinaNet and WL-KLD are level by the hit rule of the '
+           f'paper (FROC score {same}), and RetinaNet is ahead where the centre of a finding must '
+           f'lie within 50 pixels of the point ({centre}); of one fold, not significant')
+    if best != PREFERRED[0]:
+        why = f'{PREFERRED[0]} would be preferred, but is not in this version: {why}'
+    return best, why
+
+
+def render_cards(places: ZooPlaces) -> dict[Path, str]:
+    """Return the card of each model by its path."""
+    return {places.zoo / f'{name}.md': render_card(find_recipe(name), content, places.results)
+            for name, content in known_models(places.results).items()}
