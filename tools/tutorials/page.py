@@ -246,6 +246,6 @@ def named_files(page: Page) -> tuple[list[str], list[str]]:
     text = re.sub(r'^```.*?^```', '', page.path.read_text(encoding='utf-8'), flags=re.M | re.S)
     links = [link for link in LINK.findall(text) if '://' not in link]
     spans = [span for span in CODE_SPAN.findall(text)
-             if FILE_NAME.match(span) and span != span.upper()
+             if FILE_NAME.match(span) and not Path(span).stem.isupper()
              and (span.endswith(ENDINGS) or '/' in span) and not span.startswith(('-', '/'))]
     return links, list(dict.fromkeys(spans))
