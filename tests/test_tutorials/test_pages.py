@@ -1,4 +1,7 @@
-"""The tutorials' commands, on small data: what they print, and the files that the pages name."""
+"""The tutorials' commands, on small data: what they print, and the files that the pages name.
+
+About a minute of processor time: a part of its own in tools/run_tests.sh.
+"""
 import sys
 from pathlib import Path
 
@@ -10,6 +13,7 @@ sys.path.insert(0, str(ROOT / 'tools'))
 from tutorials.page import read_page  # noqa: E402
 from tutorials.run import find_faults, run_in_process, run_page  # noqa: E402
 
+pytestmark = pytest.mark.long
 PAGES = ROOT / 'docs/tutorials'
 
 
