@@ -83,7 +83,7 @@ def test_a_failure_stops_nothing_and_is_told_at_the_end(run, failing, named, las
 
 def test_a_set_up_that_fails_leaves_out_its_own_tests_alone(run):
     found = run(FAILING='openmmlab')
-    assert found['lines'] == [BOTH[0], *BOTH[6:]] and found['status'] == 1
+    assert found['lines'] == [BOTH[0], *BOTH[7:]] and found['status'] == 1
     assert found['output'][-2:] == ['run_tests: failed: set-up (openmmlab)', '5 passed in 1s']
     assert run('onedl', FAILING='setup')['output'][-1] == 'run_tests: 1 failed'
 
