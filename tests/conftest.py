@@ -88,6 +88,17 @@ def quick_figures():
         yield
 
 
+@pytest.fixture(scope='module')
+def without_run_figures():
+    """Leave the figures out of the reports of trainings and tests: two fifths of a tiny one.
+
+    An error in them would not be seen anyway: a report that fails costs no training.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmwindow.apis.run_report.draw_run_figures', lambda *_: {})
+        yield
+
+
 @pytest.fixture
 def full_figures(monkeypatch):
     """Draw figures as a user has them."""

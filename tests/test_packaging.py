@@ -3,6 +3,7 @@ import email
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -99,6 +100,24 @@ def test_wheel_carries_every_module(wheel):
     for path in (ROOT / 'mmwindow').rglob('*.py'):
         if '.mim' not in path.parts:
             assert str(path.relative_to(ROOT)) in names
+
+
+def test_wheel_and_sdist_carry_the_zoo(wheel, source, tmp_path):
+    """Models, cards and check sums: `mmwindow predict fracatlas` needs no network."""
+    sdist = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', 'import sys\n'
+         'from setuptools.build_meta import build_sdist\nbuild_sdist(sys.argv[1])', str(tmp_path)],
+        cwd=source, capture_output=True, text=True, check=False)
+    assert sdist.returncode == 0, sdist.stderr
+    with tarfile.open(next(tmp_path.glob('*.tar.gz'))) as archive:
+        packed = {name.partition('/')[2] for name in archive.getnames()}
+    files = [path for path in (ROOT / 'mmwindow/zoo').iterdir() if path.suffix in (
+        '.json', '.md', '.onnx', '.pth')]
+    assert {path.suffix for path in files} == {'.json', '.md', '.onnx', '.pth'}
+    for path in files:
+        name = str(path.relative_to(ROOT))
+        assert wheel.read(name) == path.read_bytes() and name in packed
+    assert sum(info.compress_size for info in wheel.infolist()) < 32_000_000
 
 
 def test_wheel_says_version_and_licence(wheel):

@@ -55,7 +55,7 @@ def main():
     command = shlex.join(['tools/train_zoo.py', *sys.argv[1:]])
     for recipe in [] if args.cards else recipes:
         if args.fold0 is not None:
-            collect(recipe, args.fold0 / recipe.result / 'single', places, command)
+            collect(recipe, args.fold0, places, command)
         work_dir = args.work_dir / recipe.run
         if not args.no_train:
             train_recipe(recipe, work_dir, args.data)
@@ -70,9 +70,11 @@ def main():
     write_pages(places, args.check)
 
 
-def collect(recipe, run, places, command):
+def collect(recipe, folder, places, command):
     """Read threshold and numbers of fold 0, where its run is finished."""
     from mmwindow.apis.zoo.evidence import collect_evidence
+    names = [recipe.result, Path(recipe.config).stem]  # by the old path of the config and the new one
+    run = folder / next((name for name in names if (folder / name).is_dir()), names[-1]) / 'single'
     try:
         print(collect_evidence(recipe, run, places.data, places.images,
                                places.results / 'zoo' / 'fold0', command), flush=True)

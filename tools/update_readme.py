@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmwindow.apis.zoo.cards import model_table
 from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name
 from mmwindow.utils.files import load_json
 from mmwindow.utils.generated_files import run_generator
@@ -92,7 +93,8 @@ def kill_rows(folder: Path) -> str:
         code_block(dict.fromkeys(result['command'] for result in results))])
 
 
-MAKERS = {'results': result_rows, 'choices': choice_rows, 'resuming': kill_rows}
+MAKERS = {'results': result_rows, 'choices': choice_rows, 'resuming': kill_rows,
+          'models': lambda folder: model_table(folder.parent)}
 
 
 def render(text: str) -> str:

@@ -2,7 +2,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmwindow.engine.run_file import BestCheckpoint, read_run
+from mmwindow.engine.run_file import RUN_FILE, BestCheckpoint, read_run
 
 TRAINING = 'training'  # where a run of folds has its work dir
 FINAL = 'final'  # where the final model is trained, next to the folds' runs
@@ -32,6 +32,8 @@ def find_folds(folder: Path) -> FoldsFolder | None:
         folder: The work dir of ``mmwindow train --data``, ``--out`` of ``mmwindow folds``, or the
             folder of one of its configs.
     """
+    if (folder / RUN_FILE).is_file() or any(folder.glob('best_*.pth')):
+        return None  # a training's own; start_*.pth of --from may lie with folds, too
     found = [path for pattern in ('fold*', '*/fold*') for path in folder.glob(pattern)
              if path.name[4:].isdecimal() and (path / TRAINING).is_dir()]
     if not found:

@@ -89,7 +89,8 @@ def find_model(model: str | Path, checkpoint: str | Path | None = None,
         zoo_model = find_zoo_model(name, shown)
         if not needs_weights and config is None:
             return ModelPlace(name, exported=zoo_model.exported.check())
-        return ModelPlace(name, None, zoo_model.checkpoint.check(), config and Path(config),
+        return ModelPlace(name, None, zoo_model.checkpoint.check(),
+                          None if config is None else Path(config),
                           is_config_given=config is not None)
     if path.suffix.lower() in EXPORTED and path.is_file():
         if config is not None or checkpoint is not None:
@@ -167,7 +168,7 @@ def find_run(path: Path, config: str | Path | None, shown: str) -> ModelPlace:
     from mmwindow.engine.run_file import RUN_FILE, read_run
     inner = path / TRAINING
     folder = inner if (inner / RUN_FILE).is_file() or any(inner.glob('best_*.pth')) else path
-    folds = None if folder == inner or any(path.glob('*.pth')) else find_folds(path)
+    folds = None if folder == inner else find_folds(path)
     if folds is not None:
         if folds.final is None:
             raise ValueError(

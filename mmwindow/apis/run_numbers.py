@@ -78,6 +78,8 @@ class ClassNumbers:
         calibration: Of the image scores.
         strata: The other numbers, by field.
         notes: Why a part is missing.
+        folds: Number -> the same of each fold; then ``result`` holds means over folds and mean curves
+            (:mod:`mmwindow.apis.fold_numbers`). Empty of one test.
     """
 
     name: str
@@ -88,6 +90,12 @@ class ClassNumbers:
     calibration: Calibration | None
     strata: list[StratifiedResult]
     notes: list[str]
+    folds: Mapping[int, 'ClassNumbers'] = field(default_factory=dict)
+
+    @property
+    def tests(self) -> list['ClassNumbers']:
+        """Each test that was done with a model of its own: the folds, or this one alone."""
+        return list(self.folds.values()) or [self]
 
 
 def measure_classes(result: EvaluationResult, points: Mapping[str, ClassOperatingPoints],
@@ -217,7 +225,13 @@ def plain_numbers(numbers: Sequence[ClassNumbers]) -> list[dict[str, Any]]:
             num_points=each.num_points, num_patients=each.num_units, metrics=_finite(each.estimates),
             intervals={key: interval_dict(value) for key, value in each.intervals.items()},
             reasons=each.reasons) for each in part.strata] for part in entry.strata},
-        notes=[*entry.result.notes, *entry.notes]) for entry in numbers]
+        notes=[*entry.result.notes, *entry.notes],
+        folds={str(number): dict(
+            metrics=_finite(part.result.metrics), num_images=len(part.result.events),
+            operating_points={level: None if (point := part.points.at(level)) is None else
+                              point.to_json() for level in LEVELS},
+            at_threshold=None if part.at_threshold is None else plain_point(part.at_threshold))
+            for number, part in entry.folds.items()}) for entry in numbers]
 
 
 def plain_point(part: AtThreshold) -> dict[str, Any]:

@@ -5,13 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from mmwindow.apis.evaluation_outputs import one_writer
 from mmwindow.apis.evaluation_report import metric_lines, settings_lines, strata_table, table
-from mmwindow.apis.report_examples import KeptImages
 from mmwindow.apis.run_numbers import (
     AtThreshold,
     ClassNumbers,
@@ -23,7 +22,9 @@ from mmwindow.apis.training_log import TrainingLog
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.finding_counts import describe_counts
 from mmwindow.evaluation.files.image_table import image_rows, write_image_table
+from mmwindow.evaluation.files.records import plain
 from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.hit_rules import HitRule
 from mmwindow.evaluation.results import EvaluationResult
 from mmwindow.evaluation.statistics.bands import froc_band, roc_band
 from mmwindow.evaluation.statistics.calibration import Calibration
@@ -34,10 +35,16 @@ from mmwindow.utils.messages import shorten
 from mmwindow.utils.operating_points import ModelOperatingPoints, OperatingPoint
 from mmwindow.utils.progress import describe_seconds
 
+if TYPE_CHECKING:
+    from mmwindow.visualization.examples import Example
+
 FORMAT, VERSION = 'mmwindow-test', 1
 FALLBACK_BUDGET = 0.1  # of pictures, where there is no stored threshold
 TITLES = dict(sensitivity='sensitivity of images', specificity='specificity of images',
               recall='recall of points', fp_rate='false positives per image')
+FOLDS_TEXT = ('Each image was tested once, by the model of a fold that has not seen its patient. '
+              'Numbers and curves are **means over {number} folds**: scores of different models are '
+              'not pooled. What other training images would change is not in the intervals.')
 CHOOSE_HINT = '`mmwindow test MODEL --choose-threshold fp_budget` chooses one on validation images'
 
 
@@ -56,18 +63,31 @@ class ReportInputs:
         image_settings: How images are read.
         training: How the training went, in its own report.
         best_epoch: Of the training.
+        numbers: Of each class, where they are measured already.
     """
 
     title: str
     result: EvaluationResult
     points: ModelOperatingPoints | None = None
-    images: KeptImages | None = None
+    images: 'ReportImages | None' = None
     facts: Mapping[str, object] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     chosen_here: bool = False
     image_settings: ImageSettings | None = None
     training: TrainingLog | None = None
     best_epoch: int | None = None
+    numbers: Sequence[ClassNumbers] | None = None
+
+
+class ReportImages(Protocol):
+    """Images that a report can show."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def examples(self, label: int, threshold: float, rule: HitRule,
+                 settings: ImageSettings | None = None) -> 'list[Example]':
+        """Return examples of each outcome of a class at a threshold, with their pixels."""
 
 
 @dataclass(frozen=True)
@@ -102,28 +122,35 @@ def write_run_report(folder: str | Path, inputs: ReportInputs,
     """
     folder, started = Path(folder), time.monotonic()
     points = inputs.points.classes if inputs.points is not None else {}
-    numbers = measure_classes(inputs.result, points, settings)
+    numbers = measure_classes(inputs.result, points, settings) if inputs.numbers is None else list(
+        inputs.numbers)
     problems: list[str] = []
     with one_writer(folder):
-        inputs.result.write(folder / 'record.json', source=dict(
-            name=inputs.title, **{key.replace(' ', '_'): str(value)
-                                  for key, value in inputs.facts.items()}))
+        if not has_folds(numbers):  # else it would rank scores of different models
+            inputs.result.write(folder / 'record.json', source=dict(
+                name=inputs.title, **{key.replace(' ', '_'): str(value)
+                                      for key, value in inputs.facts.items()}))
         write_json(folder / 'result.json', dict(
             format=FORMAT, version=VERSION, title=inputs.title,
             facts={key: str(value) for key, value in inputs.facts.items()},
             warnings=list(inputs.warnings), chosen_on_these_images=inputs.chosen_here,
             origin=None if inputs.points is None else {
                 key: value for key, value in inputs.points.to_json().items() if key != 'classes'},
-            classes=plain_numbers(numbers)))
+            metrics=plain(inputs.result.metrics), classes=plain_numbers(numbers)))
         write_image_table(folder / 'images.csv', [
-            row for entry in numbers for row in image_rows(
-                entry.result.events, shown_point(entry)[0], entry.name,
-                reaches_down(entry.result.events, shown_point(entry)[0]))])
+            row for entry in numbers for part in entry.tests for row in image_rows(
+                part.result.events, shown_point(part)[0], entry.name,
+                reaches_down(part.result.events, shown_point(part)[0]))])
         figures = draw_run_figures(folder, inputs, numbers, settings, problems)
         path = folder / 'report.md'
         seconds = time.monotonic() - started
         write_text(path, '\n'.join(report_lines(inputs, numbers, figures, problems, seconds)))
     return ReportOutcome(path, seconds, tuple(problems))
+
+
+def has_folds(numbers: Sequence[ClassNumbers]) -> bool:
+    """Return whether numbers are means over folds."""
+    return any(entry.folds for entry in numbers)
 
 
 def reaches_down(events: Sequence[ImageEvents], threshold: float) -> bool:
@@ -206,6 +233,8 @@ def class_figures(label: int, entry: ClassNumbers, inputs: ReportInputs, setting
         band = None
         for end in (right, max(how.budgets)):  # events may not be kept as far down as the axis goes
             with suppress(ValueError):  # also of one patient
+                if entry.folds:  # a band of pooled scores would not belong to the mean curve
+                    break
                 band = froc_band(entry.result.events, how, end, num_rates=26, **drawn)
                 break
         plot_froc(entry.result.froc, path, how.budgets, right, band, how.convention,
@@ -213,7 +242,7 @@ def class_figures(label: int, entry: ClassNumbers, inputs: ReportInputs, setting
 
     def draw_roc(path: Path) -> None:
         try:
-            band = roc_band(entry.result.events, **drawn)
+            band = None if entry.folds else roc_band(entry.result.events, **drawn)
         except ValueError:
             band = None
         if entry.result.roc is not None:
@@ -224,7 +253,9 @@ def class_figures(label: int, entry: ClassNumbers, inputs: ReportInputs, setting
         if inputs.images is not None:
             examples = inputs.images.examples(label, threshold, how.rule, inputs.image_settings)
             save_overlays(examples, path, rule=how.rule,
-                          title=f'{entry.name}: findings at a score of {threshold:.3f}')
+                          title=f'{entry.name}: findings at ' + (
+                              "each fold's own threshold" if entry.folds else
+                              f'a score of {threshold:.3f}'))
 
     figures: dict[str, Callable[[Path], Any]] = {}
     if entry.result.froc.num_points:
@@ -249,12 +280,15 @@ def report_lines(inputs: ReportInputs, numbers: Sequence[ClassNumbers],
              *[''] * bool(warnings)]
     if inputs.facts:
         lines += table(['', ''], list(inputs.facts.items()))
+    if has_folds(numbers):
+        lines += [FOLDS_TEXT.format(number=len(numbers[0].folds)), '']
     for entry in numbers:
         positives = sum(bool(img.is_positive) for img in entry.result.events)
         lines += [f'## {entry.name}', '',
                   f'{len(entry.result.events)} images, {positives} with a finding, '
                   f'{len(entry.result.events) - positives} without; '
                   f'{entry.result.froc.num_points} points.', '', *metric_lines(entry.result),
+                  *fold_table(entry),
                   *[f'- {note}' for note in entry.notes], *[''] * bool(entry.notes),
                   *point_section(entry, inputs), *figure_lines(figures.get(entry.name, ())),
                   *calibration_section(entry.calibration),
@@ -263,15 +297,28 @@ def report_lines(inputs: ReportInputs, numbers: Sequence[ClassNumbers],
                   *by_field_section(entry)]
         if any(name.startswith('overlays') for name in figures.get(entry.name, ())):
             threshold, meaning = shown_point(entry)
-            lines += [f'Pictures show findings at a score of {threshold:.3f}, {meaning}; hit rule '
+            at = (f'a score of {threshold:.3f}, {meaning}' if not entry.folds else
+                  "the threshold of the fold that tested the image (images.csv), by its model")
+            lines += [f'Pictures show findings at {at}; hit rule '
                       f'{FROCSettings.from_record(inputs.result.settings).rule.name}. They are the '
                       'first of each outcome among the first images, none is chosen.', '']
     if figures.get(''):
         lines += ['## Training', '', *figure_lines(figures[''])]
     lines += settings_lines(inputs.result)
+    record = ('each fold has a record of its own, test.json' if has_folds(numbers) else
+              'record.json is for `mmwindow evaluate --compare` and `--operating-point`')
     return [*lines, f'This report took {describe_seconds(seconds)}. All numbers: result.json; what '
-            'is annotated and found in each image: images.csv; record.json is for `mmwindow '
-            'evaluate --compare` and `--operating-point`.', '']
+            f'is annotated and found in each image: images.csv; {record}.', '']
+
+
+def fold_table(entry: ClassNumbers) -> list[str]:
+    """Return the numbers of each fold next to each other; nothing of one test."""
+    if not entry.folds:
+        return []
+    return table(['', *(f'fold {number}' for number in entry.folds)], [
+        ['images', *(len(part.result.events) for part in entry.folds.values())],
+        *([key, *(format_number(part.result.metrics[key]) for part in entry.folds.values())]
+          for key in entry.result.metrics)])
 
 
 def figure_lines(names: Sequence[str]) -> list[str]:
@@ -282,6 +329,8 @@ def figure_lines(names: Sequence[str]) -> list[str]:
 def point_section(entry: ClassNumbers, inputs: ReportInputs) -> list[str]:
     """Return what the stored thresholds of a class are and do."""
     lines = ['### Operating point', '']
+    if entry.folds:
+        return lines + fold_points(entry)
     if entry.at_threshold is None or inputs.points is None:
         why = entry.points.reasons.get('findings') or entry.points.reasons.get('images')
         return [*lines, f'No stored threshold{": " + why if why else ""}. {CHOOSE_HINT}.', '']
@@ -294,16 +343,39 @@ def point_section(entry: ClassNumbers, inputs: ReportInputs) -> list[str]:
     else:
         lines += [line for name, point in (('Images', images), ('Findings', findings))
                   for line in (point_sentence(name, point, where), '')]
-    found = entry.at_threshold
-    lines += table(['', 'value (95 % interval)'], [
+    return [*lines, *threshold_tables(entry.at_threshold),
+            'Intervals of the numbers are over patients; that the threshold was chosen on '
+            'finitely many images is in the interval of the threshold alone.', '']
+
+
+def threshold_tables(found: AtThreshold) -> list[str]:
+    """Return what thresholds do on images, and the confusion."""
+    lines = table(['', 'value (95 % interval)'], [
         [TITLES[key], value_or_reason(found, key)] for key in TITLES])
     counts = found.counts
     if counts.get('true_positives') is not None:
         lines += table(['images', 'called', 'not called'], [
             ['with a finding', counts['true_positives'], counts['false_negatives']],
             ['without', counts['false_positives'], counts['true_negatives']]])
-    return [*lines, 'Intervals of the numbers are over patients; that the threshold was chosen on '
-            'finitely many images is in the interval of the threshold alone.', '']
+    return lines
+
+
+def fold_points(entry: ClassNumbers) -> list[str]:
+    """Return the thresholds of folds and what they do together."""
+    rows = []
+    for number, part in entry.folds.items():
+        images, findings = part.points.images, part.points.findings
+        chosen = findings or images
+        rows.append([number, *('none' if point is None else f'{point.threshold:.4g}'
+                               for point in (images, findings)),
+                     '' if chosen is None else f'{chosen.describe()}, on {chosen.num_images} images '
+                                               'of its validation'])
+    lines = table(['fold', 'images', 'findings', 'chosen by'], rows)
+    if entry.at_threshold is None:
+        return [*lines, 'No fold has a stored threshold.', '']
+    return [*lines, 'Each image is called or not at the threshold of its own fold, which was chosen '
+            'on other images. These decisions, not the scores, are counted together:', '',
+            *threshold_tables(entry.at_threshold), 'Intervals are over patients.', '']
 
 
 def point_sentence(name: str, point: OperatingPoint | None, where: str) -> str:

@@ -22,6 +22,7 @@ from mmwindow.apis.external_data import (
     shared_warnings,
     use_data,
 )
+from mmwindow.apis.folds_folder import FoldsFolder, find_folds, is_of_folds
 from mmwindow.apis.model_files import describe_config, read_checkpoint
 from mmwindow.apis.model_places import ModelPlace, find_model
 from mmwindow.apis.report_examples import KeepImagesHook
@@ -81,7 +82,8 @@ def test(config: str | Path, checkpoint: str | Path | None = None,
 
     Args:
         config: The config file of ``checkpoint``; or without one a model: a run folder, or a
-            checkpoint that describes its model.
+            checkpoint that describes its model. Of a folder of folds the means that their training
+            tested are shown; with ``data`` their final model is tested.
         checkpoint: The weights; 'best' for the best checkpoint of the config's work dir.
         work_dir: Where the log and the report go; the run folder if None.
         cfg_options: Overrides of the config.
@@ -103,10 +105,18 @@ def test(config: str | Path, checkpoint: str | Path | None = None,
     """
     if out is not None and Path(out).suffix not in ('.npz', '.pkl', '.pickle'):
         raise ValueError(f'--out {out}: the file must end in .npz, .pkl or .pickle')
+    if data is None and checkpoint is None and Path(config).is_dir():
+        folds = find_folds(Path(config))
+        if folds is not None:
+            return show_fold_means(folds, dict(
+                out=out, show_dir=show_dir, tta=tta, choose=choose,
+                by=report.by if report is not None else ()))
     with quiet_mmengine(not verbose):
         files = find_model(config, checkpoint, model_config, work_dir, needs_weights=True)
         place = None if data is None else find_data(data)
         cfg = load_model_config(files, place, work_dir, cfg_options, launcher)
+        if place is None:
+            check_is_unseen(files, cfg)
         job = prepare_job(cfg, files, place, data, choose, report)
     cfg.load_from = str(files.weights)
     if tta:
@@ -129,6 +139,45 @@ def test(config: str | Path, checkpoint: str | Path | None = None,
             job = replace(job, warnings=(*job.warnings, *use_data(
                 cfg, place, job.classes, job.folder)))
         return _test(cfg, files, out, verbose, job)
+
+
+def show_fold_means(folds: FoldsFolder, options: Mapping[str, Any]) -> dict[str, float]:
+    """Print the means over folds, which their training has tested; return them, after ``folds/``.
+
+    Args:
+        folds: Of the model.
+        options: Of a test that predicts, which none is done here; all are to be empty.
+
+    Raises:
+        ValueError: An option is given, or the report of the folds is missing.
+    """
+    name = shorten(str(folds.folder))
+    for option, value in options.items():
+        if value:
+            raise ValueError(f'--{option.replace("_", "-").replace("choose", "choose-threshold")}: '
+                             f'{name} holds folds, which their training has tested; give --data '
+                             'OTHER, which tests the final model, or one of the runs, such as '
+                             f'{folds.runs[0]}')
+    from mmwindow.apis.fold_report import read_fold_means
+    means = read_fold_means(folds.folder / TRAINING_FOLDER)
+    print(f'{means.text}report: {folds.folder / TRAINING_FOLDER / "report.md"}', flush=True)
+    return means.metrics
+
+
+def check_is_unseen(files: ModelPlace, cfg: Config) -> None:
+    """Reject to test the final model of folds on the images that it was trained on.
+
+    Raises:
+        ValueError: The images are those of the config that trained it.
+    """
+    if files.run is None or not is_of_folds(files.run.best):
+        return
+    seen, tested = (set(annotation_files(cfg, split)) for split in ('train', 'test'))
+    if seen & tested:
+        raise ValueError(f'{shorten(files.name)}: this final model was trained on all images, so '
+                         'that none is left to test it on; "mmwindow test" on the folder of its '
+                         'folds shows what to expect of it, and --data OTHER tests it on other '
+                         'images')
 
 
 @dataclass(frozen=True)

@@ -144,8 +144,8 @@ def _train(cfg: Config, config: str | Path, launcher: str, amp: bool, resume: st
         register_once(runner, hook)
     with config_errors(cfg):  # the loaders are built when they are asked for
         sizes = [f'{len(loader.dataset)} images to {verb}' for loader, verb in (
-            (runner.train_dataloader, 'train'), (runner.val_dataloader, 'validate'))
-            if loader is not None]
+            (runner.train_dataloader, 'train'),
+            (runner.val_loop and runner.val_loop.dataloader, 'validate')) if loader is not None]
         check_batches(runner.train_dataloader, 'train_dataloader')
     if not verbose:
         say(runner, dict(train=f'{config} ({cfg.model.type})', data=', '.join(sizes),

@@ -82,7 +82,7 @@ def check_training_data(runner: Any) -> None:
         announce(runner, f'{describe_files(runner.train_dataloader.dataset)}: none of the '
                          f'{len(labels)} images has a point; a model that is trained on them alone '
                          'learns to find nothing')
-    if runner.val_dataloader is None:
+    if runner.val_loop is None:  # mmengine's own property for its loader would fail
         return
     check_batches(runner.val_dataloader, 'val_dataloader')
     metrics = froc_metrics(runner.val_evaluator)

@@ -72,7 +72,7 @@ def test_validation_images_show_their_points_where_they_are(tiny_dataset, tmp_pa
     assert not has_colour(negative.picture, 'found')
 
 
-def test_the_sheet_is_a_picture(tiny_dataset, tmp_path):
+def test_the_sheet_is_a_picture(tiny_dataset, tmp_path, full_figures):
     path = browse(CONFIGS / 'fcos/fcos_lite0_fpn.py', tmp_path / 'sheet.png', 5,
                   cfg_options=options_of(tiny_dataset))
     height, width = cv2.imread(str(path)).shape[:2]

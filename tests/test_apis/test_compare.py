@@ -46,7 +46,8 @@ def test_names_of_systems():
         name_systems(['W=a', 'W=b'])
 
 
-def test_each_system_is_at_its_own_threshold(tiny_model, tiny_dataset, tmp_path, capsys):
+def test_each_system_is_at_its_own_threshold(
+        tiny_model, tiny_dataset, tmp_path, capsys, full_figures):
     """One system calls the complete frame everywhere, the other nothing: outcomes by hand."""
     points = tiny_dataset / 'annotations' / 'train.json'
     model = tiny_model('windowloss/wl_kld')

@@ -22,6 +22,7 @@ from mmwindow.utils.config_pipelines import find_steps, input_size_of
 from tests.forks import Fork, run_program
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures('without_run_figures')
 PAPER_CONFIGS = ['windowloss/wl_kld_r50_fpn.py', 'windowloss/wl_mse_r50_fpn.py']
 # The paper's model and schedule at a size for tests: input 128, no download, one epoch.
 SHRINK = {

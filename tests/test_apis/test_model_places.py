@@ -29,6 +29,7 @@ def make_folds(folder, final=True):
     for number in range(5):
         save(folder / f'wl/fold{number}/training/best_x.pth')
     (folder / 'annotations/fold0').mkdir(parents=True)
+    save(folder / 'start_1a2b.pth')  # as --from leaves it
     if final:
         save(folder / 'final/epoch_3.pth')
         write_run(folder / 'final', TrainingRun(is_finished=True, epoch=3, best=BestCheckpoint(
@@ -63,7 +64,8 @@ def models(tmp_path):
         tmp_path / 'empty': 'there is no best_',
         tmp_path / 'folds': 'it holds the runs of 5 folds and no final model; name one of them, such '
                             f'as {tmp_path}/folds/wl/fold0',
-        tmp_path / 'model.onnx': 'an exported model predicts and compares, no more; give the run folder',
+        tmp_path / 'model.onnx': 'an exported model predicts and compares, no more; give the run '
+                                 'folder',
         tmp_path / 'none.pth': 'there is no such file or folder; a run folder',
         tmp_path / 'cut.pth': 'it is incomplete', CONFIG: 'a config alone is no model',
         Path('nomodel'): 'there is no such file or folder, and the zoo'}
@@ -93,7 +95,8 @@ def find_error(function, model):
 
 def plain(line):
     """Return an error without the verb and the option before it."""
-    return re.sub(r'^(mmwindow )?(test: |export: |predict: )?(checkpoint |--from )?', '', line.strip())
+    return re.sub(r'^(mmwindow )?(test: |export: |predict: )?(checkpoint |--from )?', '',
+                  line.strip())
 
 
 def test_an_exported_model_takes_no_config(models, tmp_path):

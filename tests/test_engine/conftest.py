@@ -21,6 +21,11 @@ from mmwindow.engine.checkpoint import load_own_checkpoint
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(scope='module', autouse=True)
+def no_figures(without_run_figures):
+    """Of every test here."""
+
+
 @MODELS.register_module()
 class NoisyModel(BaseModel):
     """Score an image by its mean grey level, with dropout and noise of numpy and torch.
@@ -165,10 +170,9 @@ def run_training(monkeypatch):
     """Return a function that trains, and is cut after a step or in a validation (:class:`Cutter`)."""
     module = sys.modules['mmwindow.apis.train']
     build = module.build_runner
-    # What takes longer than these trainings: writing the config for each checkpoint, and pictures.
+    # What takes longer than these trainings: writing the config for each checkpoint.
     monkeypatch.setattr(Config, 'pretty_text', property(lambda cfg: repr(cfg._cfg_dict)))
     monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
-    monkeypatch.setattr('mmwindow.apis.run_report.draw_run_figures', lambda *_: {})
 
     def run(config, work_dir, cut=None, resume=None, **options):
         def build_with_hook(*args, **kwargs):

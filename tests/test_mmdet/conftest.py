@@ -51,6 +51,11 @@ def write_config(path, data, base='windowloss/wl_kld_lite0_fpn.py', options=None
     return path
 
 
+@pytest.fixture(scope='module', autouse=True)
+def no_figures(without_run_figures):
+    """Of every test here."""
+
+
 class TinyRun(NamedTuple):
     """A training of two steps with its files."""
 
@@ -64,7 +69,7 @@ def tiny_run(tiny_dataset, tmp_path_factory):
     """WL-KLD, trained for one epoch of two steps on the tiny data set."""
     folder = tmp_path_factory.mktemp('tiny_run')
     config = write_config(folder / 'tiny.py', tiny_dataset)
-    train(config)
+    train(config, report=False)
     return TinyRun(config, folder / 'work/epoch_1.pth', folder / 'work')
 
 

@@ -18,6 +18,7 @@ PATHS = sorted(CONFIGS.glob('*.py'))
 # Not 64: torch's bfloat16 gradient of a stride-2 convolution over a single cell (RetinaNet's and
 # FCOS's P6 to P7 then) reads uninitialised memory on CPUs. Nor is any input so small in use.
 SIDE = 128
+pytestmark = pytest.mark.usefixtures('without_run_figures')
 CLASSIFIERS = ('chexnet', 'wspl', 'ufdet')
 BOX_DETECTORS = ('faster_rcnn', 'retinanet', 'fcos')
 

@@ -94,7 +94,8 @@ def test_a_damaged_file_is_one_line(copied_zoo):
 @pytest.mark.parametrize(('change', 'words'), [
     (lambda content: content.update(format='other'), '"format" is not "mmwindow-zoo"'),
     (lambda content: content.update(version=99), 'format 99'),
-    (lambda content: content['aliases'].update(fracatlas=dict(model='x', reason='')), '"x"'),
+    (lambda content: content['aliases'].update(fracatlas=dict(model='x', reason='')),
+     "stands for 'x'"),
     (lambda content: content['models']['fracatlas-wl'].pop('card'), 'has no "card"'),
     (lambda content: content['models']['fracatlas-wl']['exported'].update(bytes='1'), '"bytes"')])
 def test_a_damaged_index_is_one_line(copied_zoo, change, words):

@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Test, and show the numbers."""
     options = prepare_process(args)
+    from mmwindow.apis.folds_folder import OF_FOLDS
     from mmwindow.apis.run_numbers import ReportSettings
     from mmwindow.apis.test import Choice, describe_metrics, describe_outputs, test
     by, is_wanted = tuple(options.pop('by')), options.pop('report')
@@ -48,5 +49,8 @@ def run(args: argparse.Namespace) -> None:
                          '--no-report out')
     options['choose'] = None if args.choose is None else Choice.parse(args.choose)
     options['report'] = ReportSettings(by=by) if is_wanted else None
-    print(describe_metrics(test(**options)) + describe_outputs(args.out, args.show_dir), end='')
+    metrics = test(**options)
+    if any(name.startswith(OF_FOLDS) for name in metrics):  # they are shown, with intervals
+        return
+    print(describe_metrics(metrics) + describe_outputs(args.out, args.show_dir), end='')
     end_rank()

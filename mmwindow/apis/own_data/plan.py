@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from mmwindow.apis.config import load_config
 from mmwindow.apis.fine_tuning import find_source, find_trained_config, prepare_fine_tuning
+from mmwindow.apis.folds_folder import FINAL, is_final
 from mmwindow.apis.own_data.choice import (
     Machine,
     choose_length,
@@ -202,13 +203,19 @@ def find_finished(training: OwnTraining) -> TrainingRun | None:
     return run if run is not None and run.is_finished else None
 
 
-def describe_time(training: OwnTraining) -> str:
+def describe_time(training: OwnTraining, with_final: bool = True) -> str:
     """Return in one line how long a training will take, or that it resumes.
 
     Where nothing of it is there yet, a few steps are trained and timed, which takes seconds.
+
+    Args:
+        training: From :func:`plan_training`.
+        with_final: After folds a final model is trained on all images.
     """
     if find_finished(training) is not None:
         return 'time: none, an earlier call has finished this training'
+    if training.is_folded and with_final and is_final(training.work_dir / FINAL):
+        return 'time: none, an earlier call has finished the folds and the final model'
     done = find_started(training)
     if done:
         return f'time: resumes what an earlier call began ({done})'
@@ -223,10 +230,18 @@ def describe_time(training: OwnTraining) -> str:
     folds = len(training.division.parts)
     each = (f'{work.epochs * work.steps} steps of {timing.step:.2f} s and {work.validations} '
             f'validations of {work.num_val} images at {timing.testing:.2f} s')
-    idle = (f', about {describe_seconds(folds * seconds / timing.busy)} where nothing else runs'
+    last = 0.
+    if folds > 1 and with_final:
+        records = training.data.records
+        last = estimate_seconds(timing, replace(describe_work(
+            training.cfg, count_epoch_images(records) if balanced else len(records), 0),
+            validations=0))
+    total = folds * seconds + last
+    idle = (f', about {describe_seconds(total / timing.busy)} where nothing else runs'
             if timing.busy > BUSY else '')
     a_fold = f', {describe_seconds(seconds)} a fold' if folds > 1 else ''
-    return (f'time: about {describe_seconds(folds * seconds)} on this machine as it is now{a_fold}'
+    a_fold += f', then at most {describe_seconds(last)} for the final model' if last else ''
+    return (f'time: about {describe_seconds(total)} on this machine as it is now{a_fold}'
             f'{idle}: {each}')
 
 

@@ -1,6 +1,6 @@
 """From finished trainings to the zoo inside the package: files, numbers, cards, index."""
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -174,17 +174,19 @@ def make_index(models: dict[str, dict[str, Any]], results: Path) -> dict[str, An
     return dict(format=FORMAT, version=VERSION, models=entries, aliases=aliases)
 
 
-def recommend(models: Iterable[str], results: Path) -> tuple[str, str] | None:
+def recommend(models: Mapping[str, dict[str, Any]], results: Path) -> tuple[str, str] | None:
     """Return the recommended model and why, by the committed results; None without models.
 
+    One that has a threshold comes first: without, nobody knows what it calls.
+
     Args:
-        models: Names of those that are there.
+        models: From :func:`known_models`.
         results: Of the repository.
     """
-    names = list(models)
-    best = next((name for name in PREFERRED if name in names), None)
-    if best is None:
+    if not models:
         return None
+    best = min(models, key=lambda name: (models[name]['operating_points'] is None,
+                                         PREFERRED.index(name)))
     scores = {folder: [load_json(results / folder / f'{find_recipe(name).result}.json')['metrics'][
         'froc/froc_score'] for name in PREFERRED]
         for folder in ('fracatlas', 'fracatlas_distance')}
@@ -193,7 +195,8 @@ def recommend(models: Iterable[str], results: Path) -> tuple[str, str] | None:
            f'paper (FROC score {same}), and RetinaNet is ahead where the centre of a finding must '
            f'lie within 50 pixels of the point ({centre}); of one fold, not significant')
     if best != PREFERRED[0]:
-        why = f'{PREFERRED[0]} would be preferred, but is not in this version: {why}'
+        lacks = 'has no threshold yet' if PREFERRED[0] in models else 'is not in this version'
+        why = f'{PREFERRED[0]} would be preferred, but {lacks}: {why}'
     return best, why
 
 

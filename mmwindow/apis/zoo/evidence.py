@@ -17,6 +17,8 @@ from mmwindow.engine.run_file import TrainingRun
 from mmwindow.evaluation.events.floor import cut_events, find_floor
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import Record, read_record, write_record
+from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.statistics.bootstrap import bootstrap
 from mmwindow.evaluation.statistics.delong import delong_interval
 from mmwindow.evaluation.statistics.model_points import choose_model_points
 from mmwindow.runtime import RuntimeModel
@@ -60,7 +62,8 @@ def collect_evidence(recipe: Recipe, run: Path, data: Path, images: Path, out: P
         versions=describe_versions(), training=dict(
             data=training.data, seed=training.seed, machine=training.machine,
             versions=training.versions, checkpoint=find_best_checkpoint(run / 'training').name),
-        metrics={split: record.metrics for split, record in records.items()},
+        metrics=records['test'].metrics, validation_metrics=records['val'].metrics,
+        intervals=test_intervals(records['test']),
         operating_points=points.to_json(), at_threshold=test_threshold(points, records['test']),
         rounding=measure_rounding(recipe, run / 'training', data / 'annotations' / 'test.json',
                                   images)))
@@ -80,6 +83,17 @@ def choose_points(record: Record, training: TrainingRun) -> ModelOperatingPoints
         data=training.data.get('val', ''), training_data=training.data.get('train', ''),
         input_size=training.input_size, versions=describe_versions(),
         preprocessing=preprocessing_digest(parts.get('pipeline'), parts.get('data_preprocessor')))
+
+
+def test_intervals(record: Record) -> dict[str, dict[str, Any]]:
+    """Return 95 % intervals over patients of the numbers of a record, as result files have them.
+
+    Args:
+        record: Of the test images.
+    """
+    result = bootstrap(record.events(), FROCSettings.from_record(record.settings))
+    return {f'froc/{name}': dict(low=interval.low, high=interval.high, method=interval.method)
+            for name, interval in result.intervals.items() if interval is not None}
 
 
 def test_threshold(points: ModelOperatingPoints, record: Record) -> list[dict[str, Any]]:

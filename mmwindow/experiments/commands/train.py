@@ -2,7 +2,8 @@
 
     --data DIR             divides DIR/points.json (of mmwindow import) by patient, chooses a config
                            by the machine, says what it chose, why and how long it will take; below
-                           200 images trains and tests five folds. The same command resumes.
+                           200 images trains and tests five folds, then a final model on all
+                           images. The same command resumes.
     CONFIG                 what the config says
     --from CHECKPOINT      with either: begin with the weights of another training
 
@@ -21,7 +22,7 @@ from mmwindow.utils.processes import end_rank
 
 STOPPED = ('stopped; with --data the same command resumes from the last epoch, else add --resume to '
            'it')
-OF_DATA = ('division', 'dry_run')  # arguments that need --data
+OF_DATA = ('division', 'dry_run', 'no_final')  # arguments that need --data
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              'images')
     parser.add_argument('--dry-run', action='store_true',
                         help='with --data: say what would be trained and write its config, no more')
+    parser.add_argument('--no-final', action='store_true',
+                        help='after five folds: train no final model on all images')
     parser.add_argument('--work-dir', metavar='DIR', help='folder for logs and checkpoints')
     parser.add_argument('--amp', action='store_true',
                         help='mixed precision (float16 on GPUs, bfloat16 on CPUs)')
@@ -86,20 +89,22 @@ def _train_config(args: argparse.Namespace, checkpoint: str | None, options: dic
 
 
 def _train_on_data(args: argparse.Namespace, data: str, checkpoint: str | None,
-                   options: dict[str, Any], division: str | None, dry_run: bool) -> None:
+                   options: dict[str, Any], division: str | None, dry_run: bool,
+                   no_final: bool) -> None:
     from mmwindow.apis.own_data.plan import describe_time, find_finished, plan_training
     training = plan_training(data, args.config, args.work_dir, args.cfg_options, checkpoint,
                              division or 'auto')
     if training.is_folded and (args.auto_scale_lr or args.resume not in (None, 'auto')):
         raise ValueError('five folds take neither --auto-scale-lr nor a checkpoint to resume from; '
                          'give --division single')
-    print('\n'.join([*training.lines, f'config: {training.config}', describe_time(training)]),
-          flush=True)
+    print('\n'.join([*training.lines, f'config: {training.config}',
+                     describe_time(training, not no_final)]), flush=True)
     if dry_run:
         print('nothing was trained (--dry-run)')
     elif training.is_folded:
-        from mmwindow.experiments.own_folds import train_folds
-        print(train_folds(training, args.cfg_options, args.amp, args.command_line), end='')
+        from mmwindow.experiments.own_folds import finish_folds, train_folds
+        train_folds(training, args.cfg_options, args.amp, args.command_line)
+        print(finish_folds(training, args.amp, not no_final, args.report), end='')
     else:
         from mmwindow.apis.train import describe_run_file, describe_training, train
         if find_finished(training) is None:

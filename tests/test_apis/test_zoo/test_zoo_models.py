@@ -13,10 +13,18 @@ from mmwindow import zoo
 from mmwindow.apis.config import load_config
 from mmwindow.apis.fine_tuning import find_source, find_trained_config, prepare_fine_tuning
 from mmwindow.apis.inference import PointInferencer
-from mmwindow.apis.model_files import find_model, read_checkpoint
+from mmwindow.apis.model_files import read_checkpoint
+from mmwindow.apis.model_places import find_model
 from mmwindow.apis.predict import predict
 from mmwindow.apis.zoo import build
-from mmwindow.apis.zoo.build import ZooPlaces, build_model, known_models, make_index, render_cards
+from mmwindow.apis.zoo.build import (
+    ZooPlaces,
+    build_model,
+    known_models,
+    make_index,
+    recommend,
+    render_cards,
+)
 from mmwindow.apis.zoo.evidence import SPLIT, choose_points, test_threshold
 from mmwindow.apis.zoo.files import last_checkpoint
 from mmwindow.apis.zoo.recipes import RECIPES, Recipe, find_recipe
@@ -37,7 +45,7 @@ del test_threshold
 @pytest.mark.parametrize('name', NAMES)
 def test_checkpoint_and_exported_file_are_one_model(name):
     """Both are rounded, each its own weights: the file's have the normalisation folded in."""
-    checkpoint = find_model(name).checkpoint
+    checkpoint = find_model(name, needs_weights=True).checkpoint
     images = [generate_radiograph(seed).img for seed in zoo.read_zoo()[name].references]
     theirs = PointInferencer(checkpoint)(images)
     ours = load_model(name).predict(images)
@@ -143,8 +151,7 @@ class TestMaking:
                   for index, img in enumerate(test['images'])]
         (results / 'fracatlas' / 'events').mkdir(parents=True)
         write_record(results / 'fracatlas' / 'events' / 'tiny.json', {'fracture': events},
-                     FROCSettings().to_record() if hasattr(FROCSettings, 'to_record')
-                     else FROCSettings())
+                     FROCSettings())
         recipe = Recipe('tiny', 'a tiny model', str(tiny.config), 'work', 'tiny', 'a map')
         zoo_folder = tmp_path / 'zoo'
         zoo_folder.mkdir()
@@ -152,7 +159,8 @@ class TestMaking:
 
     def test_a_training_becomes_files_and_numbers(self, made, monkeypatch):
         recipe, work_dir, _, places = made
-        monkeypatch.setattr(build, 'REFERENCE_SEEDS', range(3))
+        for name, value in dict(REFERENCE_SEEDS=range(1), CHECK_IMAGES=1, ROUNDED_IMAGES=2).items():
+            monkeypatch.setattr(build, name, value)
         content = build_model(recipe, work_dir, places, 'command')
         assert content['training']['part'] == 'development' and content['operating_points'] is None
         assert content['training']['images'] == 6 and content['rounding']['largest'] < .02
@@ -195,9 +203,21 @@ class TestMaking:
                    dict(operating_points=points.to_json()))
         with pytest.raises(ValueError, match=r'prepared otherwise \(input \(32, 32\)'):
             build_model(recipe, work_dir, places)
-        rows = threshold_on_test(points, record)
-        assert [row['name'] for row in rows] == ['all']
-        assert rows[0]['recall'][1] <= rows[0]['recall'][2]
+        [row] = threshold_on_test(points, record)
+        assert row['name'] == 'all' and row['recall'][1] <= row['recall'][0] <= row['recall'][2]
+
+
+@pytest.mark.parametrize(('there', 'best', 'words'), [
+    ({}, None, ''),
+    ({'fracatlas-wl': None}, 'fracatlas-wl', 'not in this version'),
+    ({'fracatlas-wl': {}, 'fracatlas-retinanet': None}, 'fracatlas-wl', 'no threshold yet'),
+    ({'fracatlas-wl': {}, 'fracatlas-retinanet': {}}, 'fracatlas-retinanet', '0.669 and 0.579'),
+    ({'fracatlas-wl': None, 'fracatlas-retinanet': None}, 'fracatlas-retinanet', 'level')])
+def test_the_recommended_model_is_the_preferred_one_that_has_a_threshold(there, best, words):
+    chosen = recommend({name: dict(operating_points=points) for name, points in there.items()},
+                       ROOT / 'results')
+    assert (None if chosen is None else chosen[0]) == best
+    assert chosen is None or words in chosen[1]
 
 
 def test_recipes_are_known_by_name():
