@@ -7,6 +7,7 @@
 #   tools/run_tests.sh openmmlab  the default stack alone (or onedl; MMWINDOW_STACK says the same)
 #
 # MMWINDOW_WORKERS: test processes at a time (default 2).
+# MMWINDOW_TUTORIALS=off: without the commands of docs/tutorials, a minute of processor time.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 stacks=${1:-${MMWINDOW_STACK:-openmmlab onedl}}
@@ -54,6 +55,9 @@ for stack in $stacks; do
       part 'ruff' .venv/bin/python -m ruff check .
       part 'mypy' .venv/bin/python -m mypy mmwindow
       part "tests ($stack)" .venv/bin/python "${pytest[@]}" --durations=10
+      if [ "${MMWINDOW_TUTORIALS:-on}" != off ]; then
+        part "commands of docs/tutorials" .venv/bin/python -m pytest -m long tests/test_tutorials
+      fi
       part 'mutated files for every reader' .venv/bin/python tools/fuzz.py --seconds 50 --seed 0
       part "numeric tests on another processor's instructions ($stack)" env "${other_processor[@]}" \
         .venv/bin/python "${pytest[@]}" -m 'numeric and not long' ;;

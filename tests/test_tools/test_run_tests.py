@@ -8,8 +8,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PYTEST = '-m pytest -n 2 --dist worksteal'
+TUTORIALS = '.venv -m pytest -m long tests/test_tutorials'
 BOTH = ['setup openmmlab []', '.venv -m ruff check .', '.venv -m mypy mmwindow',
-        f'.venv {PYTEST} --durations=10', '.venv tools/fuzz.py --seconds 50 --seed 0',
+        f'.venv {PYTEST} --durations=10', TUTORIALS, '.venv tools/fuzz.py --seconds 50 --seed 0',
         f'.venv {PYTEST} -m numeric and not long',
         'setup onedl []', f'.venv-onedl {PYTEST} -m smoke and not long']
 # What a stub says at the end, and where it fails if a test asks it to.
@@ -55,9 +56,10 @@ def test_both_stacks_by_default_each_in_its_own_environment(run):
     assert found['lines'] == BOTH and found['status'] == 0
     assert found['output'][-1] == 'run_tests: all passed (openmmlab onedl)'
     assert run(MMWINDOW_VENV='elsewhere')['lines'] == BOTH
+    assert run(MMWINDOW_TUTORIALS='off')['lines'] == [line for line in BOTH if line != TUTORIALS]
 
 
-@pytest.mark.parametrize('stack, lines', [('openmmlab', BOTH[:6]), ('onedl', BOTH[6:])])
+@pytest.mark.parametrize('stack, lines', [('openmmlab', BOTH[:7]), ('onedl', BOTH[7:])])
 def test_one_stack_by_argument_or_variable(run, stack, lines):
     assert run(stack)['lines'] == lines
     assert run(MMWINDOW_STACK=stack)['lines'] == lines
@@ -81,7 +83,7 @@ def test_a_failure_stops_nothing_and_is_told_at_the_end(run, failing, named, las
 
 def test_a_set_up_that_fails_leaves_out_its_own_tests_alone(run):
     found = run(FAILING='openmmlab')
-    assert found['lines'] == [BOTH[0], *BOTH[6:]] and found['status'] == 1
+    assert found['lines'] == [BOTH[0], *BOTH[7:]] and found['status'] == 1
     assert found['output'][-2:] == ['run_tests: failed: set-up (openmmlab)', '5 passed in 1s']
     assert run('onedl', FAILING='setup')['output'][-1] == 'run_tests: 1 failed'
 

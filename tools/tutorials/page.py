@@ -6,9 +6,9 @@ everything else must be printed as it is shown. ``[exit status 1]`` says that a 
 
 A paragraph that begins with *The test of this page* says what makes it short, in spans of code:
 ``N=24`` is another value of a variable of the page, ``mmwindow train ... --no-report`` is what is
-added to such a command. A comment ``<!-- full run only: WORDS | WORDS -->`` before a block names
-lines of it that small data do not print; ``<!-- not in the test -->`` a block that a test leaves
-out. What commands took stands between ``<!-- times -->`` and ``<!-- end -->``.
+added to such a command. Comments: ``<!-- full run only: WORDS | WORDS -->`` before a block names
+lines of it that small data do not print, ``<!-- not in the test -->`` a block that a test leaves out.
+What commands took stands between ``<!-- times -->`` and ``<!-- end -->``.
 """
 import re
 from dataclasses import dataclass, field
@@ -246,6 +246,6 @@ def named_files(page: Page) -> tuple[list[str], list[str]]:
     text = re.sub(r'^```.*?^```', '', page.path.read_text(encoding='utf-8'), flags=re.M | re.S)
     links = [link for link in LINK.findall(text) if '://' not in link]
     spans = [span for span in CODE_SPAN.findall(text)
-             if FILE_NAME.match(span) and span != span.upper()
+             if FILE_NAME.match(span) and not Path(span).stem.isupper()
              and (span.endswith(ENDINGS) or '/' in span) and not span.startswith(('-', '/'))]
     return links, list(dict.fromkeys(spans))

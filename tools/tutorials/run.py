@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 from mmwindow.utils.files import load_json, write_json
 from tutorials.page import Command, Outcome, Page, find_difference, named_files
@@ -40,16 +41,16 @@ def run_in_process(text: str, environment: dict[str, str]) -> tuple[int, str]:
 
     A process of its own imports torch and mmdet: seconds for each command.
     """
-    words = text if any(sign in text for sign in '|><;&') else VARIABLE.sub(
-        lambda match: environment.get(match[1], ''), text)
-    parts = shlex.split(words)
-    if words is text or parts[0] not in ('mmwindow', 'python') or (
-            parts[0] == 'python' and not parts[2].startswith('mmwindow')):
+    parts = shlex.split(VARIABLE.sub(lambda match: environment.get(match[1], ''), text))
+    is_ours = parts[0] == 'mmwindow' or (parts[:2] == ['python', '-m']
+                                         and parts[2].startswith('mmwindow'))
+    if not is_ours or any(sign in text for sign in '|><;&'):
         return run_in_shell(text, environment)
     module = 'mmwindow.cli' if parts[0] == 'mmwindow' else f'{parts[2]}.__main__'
     arguments = parts[1:] if parts[0] == 'mmwindow' else parts[3:]
     output, status = io.StringIO(), 0
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+    with (contextlib.redirect_stdout(output), contextlib.redirect_stderr(output),
+          mock.patch.dict(os.environ, environment, clear=True)):
         try:
             importlib.import_module(module).main(arguments)
         except SystemExit as end:

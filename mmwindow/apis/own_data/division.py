@@ -49,9 +49,9 @@ class Division:
             return f'{counts}, as they are divided in {self.files["train"].parent}'
         seed = self.content.get('seed', 'unknown')
         named = any(record.group is not None for part in first.values() for record in part)
-        patients = ('divided by patient' if named else 'divided image by image, since no patients '
-                    'are named (views of one patient may be in training and test)'
-                    ) + f', seed {seed}: {self.folds}'
+        how = 'by patient' if named else ('image by image, since no patients are named (views of one '
+                                          'patient may be in training and test)')
+        patients = f'divided {how}, seed {seed}: {self.folds}'
         if len(self.parts) == 1:
             return f'{counts}; {patients}'
         return f'{len(self.parts)} folds, each image tested once; the first: {counts}; {patients}'
