@@ -298,7 +298,9 @@ def report_lines(inputs: ReportInputs, numbers: Sequence[ClassNumbers],
         if any(name.startswith('overlays') for name in figures.get(entry.name, ())):
             threshold, meaning = shown_point(entry)
             at = (f'a score of {threshold:.3f}, {meaning}' if not entry.folds else
-                  "the threshold of the fold that tested the image (images.csv), by its model")
+                  'the threshold of the fold that tested the image (images.csv), by its model'
+                  + (', of a fold without one at a threshold chosen for the pictures on its very '
+                     'images' if any(part.points.findings is None for part in entry.tests) else ''))
             lines += [f'Pictures show findings at {at}; hit rule '
                       f'{FROCSettings.from_record(inputs.result.settings).rule.name}. They are the '
                       'first of each outcome among the first images, none is chosen.', '']

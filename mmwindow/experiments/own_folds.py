@@ -113,5 +113,5 @@ def make_facts(training: OwnTraining, plan: FinalPlan | None) -> dict[str, objec
     return dict(
         config=training.config, data=training.data.source,
         images=f'{len(training.data.records)}, each held out by one fold',
-        **({} if plan is None else {'final model': plan.describe()}),
+        **({} if plan is None else {'final model': plan.describe().partition(': ')[2]}),
         machine=describe_machine(), **version_facts())
