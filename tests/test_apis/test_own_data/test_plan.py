@@ -38,8 +38,8 @@ def test_one_command_divides_chooses_says_and_trains(own_run):
     text = own_run.output
     for words in ('40 images, 20 with points, no patients named; classes nodule, mass',
                   '28 images to train (14 with points), 4 images to choose the epoch (2 with '
-                  'points), 8 images to test (4 with points); divided image by image, since no patients '
-                  'are named (views of one patient may be in training and test), seed 0',
+                  'points), 8 images to test (4 with points); divided image by image, since no '
+                  'patients are named (views of one patient may be in training and test), seed 0',
                   'config windowloss/wl_kld_lite0_fpn.py: no GPU is seen',
                   'time: about', 'best epoch by froc/auroc: 1 of 1',
                   f'mmwindow test {own_run.work_dir}'):
@@ -169,7 +169,8 @@ def test_the_time_of_all_folds_is_told(own_data, tmp_path, monkeypatch):
     final = epochs * 3 * 2  # the final model: 24 images in 3 steps an epoch, no validation
     text = describe_time(training)
     assert f'about {round((5 * fold + final) / 60)} min' in text
-    assert f'{round(fold / 60)} min a fold, then at most {round(final / 60)} min for the final' in text
+    assert (f'{round(fold / 60)} min a fold, then at most {round(final / 60)} min for the '
+            'final') in text
     assert f'{epochs * steps} steps of 2.00 s and 8 validations' in text
     assert f'about {round((5 * fold + final) / 4 / 60)} min where nothing else runs' in text
     monkeypatch.setattr(plan, 'time_training', lambda cfg: Timing(2., .01, .1, busy=1.2))
