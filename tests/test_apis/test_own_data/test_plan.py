@@ -38,7 +38,8 @@ def test_one_command_divides_chooses_says_and_trains(own_run):
     text = own_run.output
     for words in ('40 images, 20 with points, no patients named; classes nodule, mass',
                   '28 images to train (14 with points), 4 images to choose the epoch (2 with '
-                  'points), 8 images to test (4 with points); divided by patient, seed 0',
+                  'points), 8 images to test (4 with points); divided image by image, since no '
+                  'patients are named (views of one patient may be in training and test), seed 0',
                   'config windowloss/wl_kld_lite0_fpn.py: no GPU is seen',
                   'time: about', 'best epoch by froc/auroc: 1 of 1',
                   f'mmwindow test {own_run.work_dir}'):
