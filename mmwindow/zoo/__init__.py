@@ -69,8 +69,8 @@ class ZooModel:
         exported: What predicts without torch.
         checkpoint: What a training begins with.
         card: The model card.
-        references: Seed of a synthetic radiograph
-            (:func:`~mmwindow.synthetic.radiograph.generate_radiograph`) -> image score that the
+        references: Seed of a generated image
+            (:func:`~mmwindow.apis.zoo.reference_images.make_reference_image`) -> image score that the
             exported file gives it.
     """
 

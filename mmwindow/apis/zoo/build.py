@@ -16,12 +16,12 @@ from mmwindow.apis.zoo.files import (
     write_half,
 )
 from mmwindow.apis.zoo.recipes import ALIAS, POINTS, PREFERRED, RECIPES, Recipe, find_recipe
+from mmwindow.apis.zoo.reference_images import make_reference_image
 from mmwindow.datasets.folds import file_checksum
 from mmwindow.engine.model_description import preprocessing_digest
 from mmwindow.engine.run_file import TrainingRun
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.runtime import RuntimeModel
-from mmwindow.synthetic.radiograph import generate_radiograph
 from mmwindow.utils.environment import describe_machine, describe_versions
 from mmwindow.utils.files import load_json, read_json, write_json
 from mmwindow.utils.operating_points import ModelOperatingPoints
@@ -144,9 +144,9 @@ def describe_file(path: Path) -> dict[str, Any]:
 
 
 def reference_scores(exported: Path) -> list[dict[str, float]]:
-    """Return the synthetic radiographs that score highest, by seed, and their scores."""
+    """Return the reference images that score highest, by seed, and their scores."""
     model = RuntimeModel(exported)
-    scores = {seed: model.predict(generate_radiograph(seed).img)[0].image_score
+    scores = {seed: model.predict(make_reference_image(seed))[0].image_score
               for seed in REFERENCE_SEEDS}
     best = sorted(scores, key=lambda seed: -scores[seed])[:NUM_REFERENCES]
     return [dict(seed=seed, score=round(scores[seed], 7)) for seed in best]

@@ -28,12 +28,12 @@ from mmwindow.apis.zoo.build import (
 from mmwindow.apis.zoo.evidence import SPLIT, choose_points, test_threshold
 from mmwindow.apis.zoo.files import last_checkpoint
 from mmwindow.apis.zoo.recipes import RECIPES, Recipe, find_recipe
+from mmwindow.apis.zoo.reference_images import make_reference_image
 from mmwindow.datasets.folds import file_checksum
 from mmwindow.engine.run_file import TrainingRun, write_run
 from mmwindow.engine.safe_loading import load_own_checkpoint
 from mmwindow.evaluation import FROCSettings, box_events, read_record, write_record
 from mmwindow.runtime import load_model
-from mmwindow.synthetic.radiograph import generate_radiograph
 from mmwindow.utils.files import write_json
 
 ROOT = Path(__file__).parents[3]
@@ -46,7 +46,7 @@ del test_threshold
 def test_checkpoint_and_exported_file_are_one_model(name):
     """Both are rounded, each its own weights: the file's have the normalisation folded in."""
     checkpoint = find_model(name, needs_weights=True).checkpoint
-    images = [generate_radiograph(seed).img for seed in zoo.read_zoo()[name].references]
+    images = [make_reference_image(seed) for seed in zoo.read_zoo()[name].references]
     theirs = PointInferencer(checkpoint)(images)
     ours = load_model(name).predict(images)
     for our, their in zip(ours, theirs, strict=True):
@@ -81,7 +81,7 @@ def source_stem(name):
 
 def test_predict_takes_a_name_of_the_zoo(tmp_path):
     image = tmp_path / 'image.png'
-    cv2.imwrite(str(image), generate_radiograph(1).img)
+    cv2.imwrite(str(image), make_reference_image(1))
     result = predict('fracatlas', image, tmp_path / 'out')
     assert result.num_images == 1
     kept = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
