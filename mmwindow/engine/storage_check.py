@@ -7,6 +7,7 @@ import copy
 import io
 import math
 import pickle
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,7 +87,9 @@ class TensorChecker(pickle._Unpickler):  # type: ignore[name-defined]
     def persistent_load(self, pid: Any) -> Any:
         """Return the length of a storage."""
         _, kind, key, *_ = pid
-        itemsize = getattr(getattr(kind, 'dtype', None), 'itemsize', 1)
+        with warnings.catch_warnings():  # torch warns that its own format will be another one
+            warnings.simplefilter('ignore')
+            itemsize = getattr(getattr(kind, 'dtype', None), 'itemsize', 1)
         name = f'{self.root}/data/{key}'
         return Storage(name, self.sizes.get(name, 0) // itemsize)
 

@@ -73,3 +73,9 @@ def test_an_empty_file_or_a_text_is_no_checkpoint(content, tmp_path):
     with pytest.raises(ValueError, match='a.pth: ') as error:
         load_own_checkpoint(tmp_path / 'a.pth')
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_the_check_says_nothing_of_torchs_own_formats(tmp_path, recwarn):
+    path = write(tmp_path / 'a.pth')
+    check_storages(path)
+    assert not [warning for warning in recwarn if 'TypedStorage' in str(warning.message)]
