@@ -164,7 +164,7 @@ def test_locked_versions_lie_within_the_bounds(stack):
     lines = (ROOT / f'requirements/locked/{stack}.txt').read_text().splitlines()
     locked = {canonicalize_name(line.split('==')[0]): line.split('==')[1]
               for line in lines if not line.startswith('#')}
-    for name in (stack, 'core', 'train', 'plots', 'dicom', 'export', 'tests'):
+    for name in (stack, 'core', 'train', 'plots', 'dicom', 'export', 'reports', 'tests'):
         for line in (ROOT / f'requirements/{name}.txt').read_text().splitlines():
             if line.split('#')[0].strip():
                 requirement = Requirement(line.split('#')[0].strip())

@@ -53,7 +53,7 @@ def test_parts_of_a_point_file_find_the_images_that_it_notes(tmp_path, write_own
     (lambda folder: folder, 'neither points.json nor annotations/train.json.*it is empty'),
     (lambda folder: (folder / 'a.csv').write_text('image,x,y\n') and folder, "it holds 'a.csv'"),
     (lambda folder: (folder / 'a.csv').write_text('image,x,y\n') and folder / 'a.csv',
-     'import it first: mmwindow import .*a.csv'),
+     'import it first: mmwindow import '),
     (lambda folder: (folder / 'a.json').write_text('{"shapes": []}') and folder / 'a.json',
      'no list "images".*imported first: mmwindow import'),
     (lambda folder: (folder / 'points.json').write_text('{"im') and folder, 'points.json: .*JSON')])
