@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from mmwindow.models.backbones.efficientnet_lite import ConvNorm
 from mmwindow.models.heads.map_head import MapHead
-from mmwindow.models.utils.linear_pyramid import is_linear
+from mmwindow.models.utils.linear_pyramid import is_linear, multiply_kernels
 from mmwindow.utils.messages import shorten
 
 OPSET = 17
@@ -91,16 +91,15 @@ def fold_pyramid(model: Any) -> None:
     head = model.bbox_head
     if not (is_linear(neck) and getattr(head, 'takes_pending_levels', False)):
         return
-    outer = head.convolution
+    outer = deepcopy(head.convolution).double()
     for level in neck.fpn_convs:
-        inner = level.conv
-        product = nn.Conv2d(inner.in_channels, outer.out_channels, inner.kernel_size,
-                            inner.stride, inner.padding)
-        weight = outer.weight[..., 0, 0].double()
-        product.weight.data = torch.einsum('ck,kjyx->cjyx', weight, inner.weight.double()).float()
-        product.bias = nn.Parameter((outer.bias.double() + (
-            0. if inner.bias is None else weight @ inner.bias.double())).float())
-        level.conv = product
+        inner = level.conv.double()
+        weight, bias = multiply_kernels(inner, outer)
+        level.conv = nn.Conv2d(inner.in_channels, outer.out_channels, inner.kernel_size,
+                               inner.stride, inner.padding, bias=bias is not None)
+        level.conv.weight.data = weight.float()
+        if bias is not None:
+            level.conv.bias = nn.Parameter(bias.float())
     head.convolution = nn.Identity()
 
 

@@ -109,7 +109,7 @@ class FoldSpread(NamedTuple):
     num_runs: int | None
 
 
-def spread_over_folds(reference: Candidate, other: Candidate, metric: str) -> FoldSpread:
+def spread_of_difference(reference: Candidate, other: Candidate, metric: str) -> FoldSpread:
     """Return how the difference of two settings varies over folds, and how many runs would tell.
 
     A fold's difference varies with its images and with the chances of both trainings. With s their

@@ -15,7 +15,7 @@ from mmwindow.experiments.candidates import (
     Candidate,
     compare_candidates,
     read_candidate,
-    spread_over_folds,
+    spread_of_difference,
 )
 from mmwindow.experiments.cross_validation import place_folds, run_plans
 from mmwindow.experiments.devices import choose_devices
@@ -94,22 +94,26 @@ def choose_shared(candidates: Sequence[Candidate], settings: Settings) -> str | 
     return None if means[best] == -math.inf else best
 
 
-def compare_with_chosen(candidates: Sequence[Candidate]
-                        ) -> dict[str, dict[str, dict[str, Difference]]]:
-    """Return system -> setting -> metric -> the chosen setting's number minus that setting's."""
-    found = {}
-    for system, chosen in choose_each(candidates).items():
-        others = [candidate for candidate in candidates
-                  if candidate.system == system and candidate is not chosen]
-        found[system] = compare_candidates(chosen, others)
-    return found
+def compare_settings(references: Mapping[str, Candidate], candidates: Sequence[Candidate]
+                     ) -> dict[str, dict[str, dict[str, Difference]]]:
+    """Return system -> setting -> metric -> the reference's number minus that setting's.
+
+    Args:
+        references: One candidate of each system, by its name.
+        candidates: Of all settings.
+    """
+    return {system: compare_candidates(reference, [
+        candidate for candidate in candidates
+        if candidate.system == system and candidate is not reference])
+        for system, reference in references.items()}
 
 
 def describe_choice(candidates: Sequence[Candidate], settings: Settings) -> str:
     """Return the Markdown table of all candidates; each system's chosen setting is marked."""
     tests = [f'p, {display_name(metric)}' for metric in COMPARED]
     rows = [['system', 'setting', *SHOWN.values(), 'mean of AUROC and FROC score', 'chosen', *tests]]
-    chosen, differences = choose_each(candidates), compare_with_chosen(candidates)
+    chosen = choose_each(candidates)
+    differences = compare_settings(chosen, candidates)
     for candidate in candidates:
         compared = differences[candidate.system].get(candidate.setting, {})
         rows.append([candidate.system, candidate.setting,
@@ -192,27 +196,15 @@ def choose_settings(configs: Sequence[str | Path], settings: Settings, out: str 
     return candidates
 
 
-def compare_with_reference(candidates: Sequence[Candidate], reference: str
-                           ) -> dict[str, dict[str, dict[str, Difference]]]:
-    """Return system -> setting -> metric -> the reference's number minus that setting's."""
-    found = {}
-    for system in dict.fromkeys(candidate.system for candidate in candidates):
-        own = {candidate.setting: candidate for candidate in candidates
-               if candidate.system == system}
-        found[system] = compare_candidates(
-            own[reference], [one for name, one in own.items() if name != reference])
-    return found
-
-
 def describe_differences(candidates: Sequence[Candidate], reference: str) -> list[dict[str, Any]]:
     """Return what the file says of each setting minus the reference: signs are turned here."""
     by_name = {(one.system, one.setting): one for one in candidates}
+    references = {one.system: one for one in candidates if one.setting == reference}
     rows = []
-    for system, settings in compare_with_reference(candidates, reference).items():
+    for system, settings in compare_settings(references, candidates).items():
         for setting, metrics in settings.items():
             for metric, (interval, p_value, p_holm) in metrics.items():
-                spread = spread_over_folds(by_name[system, reference], by_name[system, setting],
-                                           metric)
+                spread = spread_of_difference(references[system], by_name[system, setting], metric)
                 rows.append(dict(
                     system=system, setting=setting, metric=metric,
                     difference=None if interval is None else -interval.estimate,
@@ -244,10 +236,11 @@ def describe_tuning(candidates: Sequence[Candidate], reference: str) -> str:
 def describe_candidates(candidates: Sequence[Candidate], settings: Settings, command_line: str,
                         split: str = 'val') -> dict[str, Any]:
     """Return what the file of a choice holds: rule, settings, numbers and where they come from."""
-    differences = compare_with_chosen(candidates)
+    chosen = choose_each(candidates)
+    differences = compare_settings(chosen, candidates)
     return dict(
         command=command_line, rule=RULE, split=split, settings=dict(settings),
-        chosen={system: candidate.setting for system, candidate in choose_each(candidates).items()},
+        chosen={system: candidate.setting for system, candidate in chosen.items()},
         chosen_for_all=choose_shared(candidates, settings),
         candidates=[dict(
             system=candidate.system, setting=candidate.setting,

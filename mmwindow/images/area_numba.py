@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from mmwindow.utils.compiled import compile_function
 
 SMALLEST_PART = 1e-3  # of a pixel, below which OpenCV leaves it out
 
@@ -73,15 +74,7 @@ def shrink(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     return out
 
 
-def _compile(function):  # type: ignore[no-untyped-def]
-    """Compile at the first call and keep the result on disk where a place can be written."""
-    try:
-        return njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # no writable cache folder
-        return njit(nogil=True)(function)
-
-
-@_compile
+@compile_function(nogil=True)
 def _shrink(  # type: ignore[no-untyped-def]
         pixels, x_starts, x_weights, y_starts, y_weights, y_counts, out):
     length, width = x_weights.shape

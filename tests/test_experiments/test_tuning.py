@@ -13,7 +13,7 @@ import pytest
 from mmwindow.datasets.folds import make_folds, write_folds
 from mmwindow.evaluation import FROCSettings, ImageEvents
 from mmwindow.experiments import cross_validation as folds_api
-from mmwindow.experiments.candidates import Candidate, compare_candidates, spread_over_folds
+from mmwindow.experiments.candidates import Candidate, compare_candidates, spread_of_difference
 from mmwindow.experiments.commands.run_arguments import parse_gpus
 from mmwindow.experiments.devices import choose_devices
 from mmwindow.experiments.results import load_systems
@@ -237,11 +237,11 @@ def test_runs_to_see_a_hundredth_by_hand():
     reference, other = (replace(candidate('x', name, .9, .9), froc_settings=FROCSettings(),
                                 events={0: images(lowered), 1: images(False)})
                         for name, lowered in (('a', False), ('b', True)))
-    spread = spread_over_folds(reference, other, 'froc_score')
+    spread = spread_of_difference(reference, other, 'froc_score')
     assert spread.deviation == pytest.approx(.4 / math.sqrt(2))
     assert spread.num_runs == math.ceil((2.8 * .4 / math.sqrt(2) / .01) ** 2)
     single = replace(reference, events={None: images(False)})
-    assert spread_over_folds(single, single, 'auroc') == (None, None)
+    assert spread_of_difference(single, single, 'auroc') == (None, None)
 
 
 def test_folds_named_without_a_folds_file_are_rejected(tmp_path, own_tiny_dataset, fake_worker):

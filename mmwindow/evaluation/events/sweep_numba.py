@@ -2,29 +2,20 @@
 
 Only :func:`sweep_components` is called from Python; numba infers the types of the others.
 """
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mmwindow.evaluation.events.grid import Cells
 from mmwindow.evaluation.events.neighbourhood import REPRESENTATIVES, STEPS
 from mmwindow.evaluation.events.states import States
+from mmwindow.utils.compiled import compile_function
 
 Array = NDArray[Any]
 
 
-def compile_function(function: Callable[..., Any]) -> Any:
-    """Compile at the first call and keep the result on disk where a place can be written."""
-    try:
-        return njit(cache=True)(function)
-    except RuntimeError:  # no writable cache folder
-        return njit(function)
-
-
-@compile_function
+@compile_function()
 def find_root(parent: Array, cell: int) -> int:
     """Return the root of a cell's component, halving the path on the way."""
     while parent[cell] != cell:
@@ -33,7 +24,7 @@ def find_root(parent: Array, cell: int) -> int:
     return cell
 
 
-@compile_function
+@compile_function()
 def extend(boxes: Array, root: int, row0: int, row1: int, column0: int, column1: int) -> Any:
     """Make a component's box hold another one; tell whether it grew."""
     grew = (row0 < boxes[root, 0] or row1 > boxes[root, 1] or column0 < boxes[root, 2]
@@ -46,7 +37,7 @@ def extend(boxes: Array, root: int, row0: int, row1: int, column0: int, column1:
     return grew
 
 
-@compile_function
+@compile_function()
 def merge(one: int, other: int, level: float, parent: Array, boxes: Array, states: Array,
           ends: Array) -> int:
     """Merge two components; the older one stays, and is returned. The other's state is over."""
@@ -58,7 +49,7 @@ def merge(one: int, other: int, level: float, parent: Array, boxes: Array, state
     return one
 
 
-@compile_function
+@compile_function()
 def begin_states(touched: Array, parent: Array, boxes: Array, states: Array, level: float,
                  found: Array, firsts: Array, ends: Array, previous: Array, num: int) -> int:
     """Begin a state of each component that has grown in a level, now that all of it is in.
@@ -81,7 +72,7 @@ def begin_states(touched: Array, parent: Array, boxes: Array, states: Array, lev
     return num
 
 
-@compile_function
+@compile_function()
 def sweep(levels: Array, order: Array, rows: int, columns: int, steps: Array,
           representatives: Array) -> tuple[Array, Array, Array, Array]:
     """Add cells from the highest score down; see :func:`sweep_components`.

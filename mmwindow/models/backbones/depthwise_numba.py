@@ -1,29 +1,18 @@
 """The gradient of a depthwise 5 x 5 convolution's weights, compiled: its inputs are read once."""
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from mmwindow.utils.compiled import compile_function
 
 Array = NDArray[Any]
 SIDE = 5     # of the kernel
 BLOCK = 256  # channels at a time: their 26 sums stay in a processor's first cache (26 kB)
 
 
-def compile_function(function: Callable[..., Any]) -> Any:
-    """Compile at the first call and keep the result on disk where a place can be written.
-
-    ``fastmath`` lets sums run in vectors; the order of a sum is fixed on one kind of processor.
-    """
-    options = dict(fastmath=True, nogil=True, error_model='numpy')
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:  # no writable cache folder
-        return njit(**options)(function)
-
-
-@compile_function
+# With fastmath sums run in vectors; their order is fixed on one kind of processor.
+@compile_function(fastmath=True, nogil=True, error_model='numpy')
 def sum_gradients(features: Array, gradient: Array, first: int, last: int, weight: Array,
                   bias: Array) -> None:
     """Write the gradients of weights and bias of some channels; padding 2, stride 1.

@@ -18,6 +18,8 @@ BLOCK_GROUPS = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 
                 (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1))
 STEM_CHANNELS = 32
 LAST_CHANNELS = 1280
+# Beginnings of the names of the packaged weights: of the block groups, and of the last layer.
+PACKAGED, PACKAGED_LAST = ('_conv_stem', '_bn0', '_blocks'), ('_conv_head', '_bn1')
 # Images that frozen layers take at once on a CPU: their features, 14 MB an image, stay in a cache.
 FROZEN_BATCH = 2
 # The last group of each stride from 4 to 32.
@@ -166,11 +168,10 @@ class EfficientNetLite(BaseModule):
                                                stride if repeat == 0 else 1, expansion))
                 channels = out_channels
             self.groups.append(nn.Sequential(*blocks))
-        if last_layer:
-            if max(out_indices) < len(OUTPUT_GROUPS) - 1:
-                raise ValueError(f'EfficientNetLite: last_layer is for the output of stride 32, and '
-                                 f'out_indices is {out_indices}, without 3')
-            self.last_layer = ConvNorm(channels, LAST_CHANNELS, 1)
+        if last_layer and max(out_indices) < len(OUTPUT_GROUPS) - 1:
+            raise ValueError(f'EfficientNetLite: last_layer is for the output of stride 32, and '
+                             f'out_indices is {out_indices}, without 3')
+        self.last_layer = ConvNorm(channels, LAST_CHANNELS, 1) if last_layer else None
         self._freeze()
 
     def init_weights(self) -> None:
@@ -179,9 +180,9 @@ class EfficientNetLite(BaseModule):
             super().init_weights()
             return
         ours = self.state_dict()
+        names = PACKAGED + (() if self.last_layer is None else PACKAGED_LAST)
         theirs = [(name, value) for name, value in load_packaged_weights().items()
-                  if name.startswith(('_conv_stem', '_bn0', '_blocks', '_conv_head', '_bn1')[
-                      :5 if 'last_layer' in self._modules else 3])]
+                  if name.startswith(names)]
         # Same layers in the same order under other names; the shapes show it.
         for (name, value), (source, weights) in zip(ours.items(), theirs, strict=True):
             if value.shape != weights.shape:
@@ -254,6 +255,7 @@ class EfficientNetLite(BaseModule):
         for index in range(first, last):
             features = self.groups[index](features)
             if index in self.output_groups:
-                is_last = index == len(self.groups) - 1 and 'last_layer' in self._modules
-                outputs.append(self.last_layer(features) if is_last else features)
+                is_last = index == len(self.groups) - 1
+                outputs.append(features if self.last_layer is None or not is_last
+                               else self.last_layer(features))
         return features, tuple(outputs)

@@ -59,9 +59,8 @@ class DensePointHead(MapHead):
         self.strides = tuple(strides)
         self.prior_probability = prior_probability
         self.loss_module = MODELS.build(loss or dict(type='WindowLoss'))
-        if num_convs:
-            self.tower = nn.Sequential(*(
-                ConvModule(in_channels, in_channels, 3, padding=1) for _ in range(num_convs)))
+        self.tower = nn.Sequential(*(ConvModule(in_channels, in_channels, 3, padding=1)
+                                     for _ in range(num_convs))) if num_convs else None
         self.convolution = nn.Conv2d(in_channels, num_classes, kernel_size=1)
         self.image_window = None if image_window is None else MODELS.build(image_window)
         self.maximum_window = None if maximum_window is None else MODELS.build(maximum_window)
@@ -71,7 +70,7 @@ class DensePointHead(MapHead):
     @property
     def takes_pending_levels(self) -> bool:
         """Whether nothing but the last convolution reads the features."""
-        return 'tower' not in self._modules and self.image_window is None
+        return self.tower is None and self.image_window is None
 
     def init_weights(self) -> None:
         """Draw normal weights; set a bias that makes every score the prior probability."""
@@ -98,7 +97,7 @@ class DensePointHead(MapHead):
         if len(features) != len(self.strides):
             raise ValueError(f'DensePointHead: the neck gives {len(features)} levels, strides '
                              f'names {len(self.strides)}; set num_outs of the neck or strides')
-        levels = [self.tower(level) for level in features] if 'tower' in self._modules else features
+        levels = features if self.tower is None else [self.tower(level) for level in features]
         logits = tuple(level.then(self.convolution) if isinstance(level, PendingConvolution)
                        else self.convolution(level) for level in levels)
         if self.image_window is None:
@@ -129,18 +128,18 @@ class DensePointHead(MapHead):
             upper = torch.stack([bound.upper for bound in bounds]).to(level.device)
             # (paper, eq. 6): mmdet adds up what is named loss_*
             losses[f'loss_p{int(math.log2(stride))}'] = self.loss_module(level, lower, upper)
-        labels = [sample.gt_instances.labels for sample in batch_data_samples
-                  if self.image_window is not None or self.maximum_window is not None]
         if self.image_window is not None:
             image = logits[-1]
-            bound = image_labels(labels, self.num_classes).to(image)[..., None, None]
+            bound = image_labels(_labels_of(batch_data_samples), self.num_classes).to(
+                image)[..., None, None]
             losses['loss_image'] = self.image_window(image, bound, bound)
         if self.maximum_window is not None:
             finest = [self._bounds_of(sample, self.strides[0]).upper
                       for sample in batch_data_samples]
             losses['loss_maximum'] = self.maximum_window(
                 mean_logits(logits[:len(self.strides)]), torch.stack(finest).to(logits[0].device),
-                [_points_of(sample) for sample in batch_data_samples], labels, self.strides[0])
+                [_points_of(sample) for sample in batch_data_samples],
+                _labels_of(batch_data_samples), self.strides[0])
         return losses
 
     @staticmethod
@@ -154,6 +153,11 @@ class DensePointHead(MapHead):
                 f'stride {stride} (found: {known}); the training pipeline needs '
                 'PointToBoundTransform with these strides, then PackPointInputs')
         return level
+
+
+def _labels_of(samples: Sequence[DetDataSample]) -> list[Tensor]:
+    """Return the labels of the points of each training image, ``(N_i,)``."""
+    return [sample.gt_instances.labels for sample in samples]
 
 
 def _points_of(sample: DetDataSample) -> Tensor:

@@ -15,6 +15,22 @@ from mmdet.models.necks import FPN
 from torch import Tensor, nn
 
 
+def multiply_kernels(inner: nn.Conv2d, pointwise: nn.Conv2d) -> tuple[Tensor, Tensor | None]:
+    """Return kernel and bias of the one convolution that two are, in their precision.
+
+    Args:
+        inner: ``(K', K, y, x)``, the first.
+        pointwise: ``(C, K', 1, 1)``, applied to its output.
+
+    Returns:
+        ``(C, K, y, x)``, and ``(C,)``; None where neither has a bias.
+    """
+    outer, bias = pointwise.weight[..., 0, 0], pointwise.bias
+    if inner.bias is not None:
+        bias = outer @ inner.bias + (0. if bias is None else bias)
+    return torch.einsum('ck,kjyx->cjyx', outer, inner.weight), bias
+
+
 @dataclass(frozen=True)
 class PendingConvolution:
     """Features before a convolution, and the convolution.
@@ -45,12 +61,9 @@ class PendingConvolution:
         Returns:
             ``(B, C, h, w)``.
         """
-        inner, outer = self.convolution, pointwise.weight[..., 0, 0]
+        inner = self.convolution
         with torch.autocast(self.device.type, enabled=False):  # kernels are small: in their precision
-            weight = torch.einsum('ck,kjyx->cjyx', outer, inner.weight)
-            bias = pointwise.bias
-            if inner.bias is not None:
-                bias = outer @ inner.bias + (0. if bias is None else bias)
+            weight, bias = multiply_kernels(inner, pointwise)
         return F.conv2d(self.features, weight.to(self.features.dtype),
                         None if bias is None else bias.to(self.features.dtype), inner.stride,
                         inner.padding, inner.dilation)
