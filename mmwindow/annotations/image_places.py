@@ -1,10 +1,11 @@
 """Where a point file says that its images lie."""
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmwindow.annotations.point_file import load_point_json
+from mmwindow.utils.messages import name_some, shorten
 
 IMAGES_KEY = 'images_folder'  # of the point file's info: relative to the point file
 
@@ -38,6 +39,30 @@ def images_folder(points: str | Path, content: Mapping[str, Any] | None = None) 
         return noted
     beside = points.parent / 'images'
     return beside if beside.is_dir() else points.parent
+
+
+def find_image_folder(points: str | Path, names: Sequence[str], folder: str | Path | None,
+                      option: str) -> Path:
+    """Return the folder in which some images of a point file are.
+
+    Args:
+        points: The point file. Looked through are the folder that an import noted, its own, and
+            ``images`` in it or next to it.
+        names: Of the images that are needed, as the file has them.
+        folder: The user's; None to look.
+        option: By which the user names it, for the message.
+
+    Raises:
+        ValueError: An image is in none of them.
+    """
+    near = Path(points).absolute().parent
+    places = [Path(folder)] if folder is not None else [
+        images_folder(points), near, near / 'images', near.parent / 'images', near.parent]
+    for place in places:
+        if all((place / name).is_file() for name in names):
+            return place
+    raise ValueError(f'{shorten(str(points))}: {shorten(names[0])} is not in '
+                     f'{name_some(list(map(str, places)))}; {option} names the folder')
 
 
 def moved_content(content: Mapping[str, Any], points: str | Path, folder: str | Path

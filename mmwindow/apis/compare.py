@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from mmwindow.annotations.image_places import find_image_folder
 from mmwindow.annotations.point_file import read_point_file
 from mmwindow.annotations.records import ImageRecord
-from mmwindow.apis.annotation_files import images_folder
 from mmwindow.apis.model_places import find_model
 from mmwindow.apis.predictors import Predictor, UnreadImage, iterate_predictions, load_predictor
 from mmwindow.apis.thresholds import Findings, Thresholds, choose_thresholds, find_findings
@@ -78,28 +78,6 @@ def draw_images(records: Sequence[ImageRecord], num_images: int, seed: int = 0
     return chosen[True][:num_positive] + chosen[False][:num_negative], rule
 
 
-def find_image_folder(point_file: Path, folder: str | Path | None, records: Sequence[ImageRecord]
-                      ) -> Path:
-    """Return the folder in which the images of a point file lie.
-
-    Args:
-        point_file: The folder that an import noted, its own, ``images`` in it or next to it.
-        folder: The user's; None to look.
-        records: Of the images that are needed.
-
-    Raises:
-        ValueError: An image is in none of them.
-    """
-    near = point_file.absolute().parent
-    places = [Path(folder)] if folder is not None else [
-        images_folder(point_file), near, near / 'images', near.parent / 'images', near.parent]
-    for place in places:
-        if all((place / record.file_name).is_file() for record in records):
-            return place
-    raise ValueError(f'{shorten(str(point_file))}: {shorten(records[0].file_name)} is not in '
-                     f'{name_some(list(map(str, places)))}; --image-folder names the folder')
-
-
 def name_systems(models: Sequence[str]) -> dict[str, str]:
     """Return names of models, given as ``NAME=MODEL`` or by the last part of the path that differs.
 
@@ -156,7 +134,8 @@ def compare(models: Sequence[str], images: str | Path, out: str | Path, num_imag
                          'compared; take disk_overlap or distance')
     points = read_point_file(str(images))
     records, how = draw_images(points.records, num_images, seed)
-    folder = find_image_folder(Path(images), image_folder, records)
+    folder = find_image_folder(images, [record.file_name for record in records], image_folder,
+                               '--image-folder')
     inputs = [InputImage(str(folder / record.file_name), folder / record.file_name, record.file_name)
               for record in records]
     thresholds: dict[str, Thresholds] = {}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from mmwindow.annotations.image_places import find_image_folder
 from mmwindow.annotations.point_file import read_point_file
 from mmwindow.evaluation.files.ground_truth import read_annotations
 from mmwindow.evaluation.files.predictions import Prediction
@@ -66,7 +67,8 @@ def export_int8(path: str | Path, calibration: str | Path, points: str | Path,
         path: The exported model, ``.onnx``; the new one is ``<name>_int8.onnx``.
         calibration: Folder of radiographs by which the ranges of values are chosen.
         points: Point file on whose images both are scored.
-        images: Their folder; None: ``images`` next to the point file or next to its folder.
+        images: Their folder; None: as
+            :func:`~mmwindow.annotations.image_places.find_image_folder` finds it.
 
     Raises:
         ValueError: The model has two stages, there are fewer than 600 images, or some are missing.
@@ -78,7 +80,7 @@ def export_int8(path: str | Path, calibration: str | Path, points: str | Path,
     if len(records) < MIN_IMAGES:
         raise ValueError(f'{shorten(str(points))}: {len(records)} images are too few to say that '
                          f'8-bit weights score as well; at least {MIN_IMAGES} are expected')
-    folder = find_image_folder(points, records[0].file_name, images)
+    folder = find_image_folder(points, [records[0].file_name], images, '--verify-images')
     model = RuntimeModel(path)
     settings = model.info.evaluation
     before = score_model(model, points, folder, settings)
@@ -95,23 +97,6 @@ def export_int8(path: str | Path, calibration: str | Path, points: str | Path,
             with atomic_file(out) as part:
                 part.write_bytes(candidate.read_bytes())
     return Int8Result(out if is_kept else None, before, after, len(records), sizes)
-
-
-def find_image_folder(points: str | Path, first: str, images: str | Path | None) -> Path:
-    """Return the folder of a point file's images.
-
-    Raises:
-        ValueError: The first image is not there.
-    """
-    place = Path(points).parent
-    folders = [Path(images)] if images is not None else [place / 'images', place.parent / 'images',
-                                                         place]
-    for folder in folders:
-        if (folder / first).is_file():
-            return folder
-    raise ValueError(f'{shorten(str(points))}: its image {shorten(first)} is not in '
-                     f'{" or ".join(shorten(str(folder)) for folder in folders)}; name the folder by '
-                     '--verify-images')
 
 
 def score_model(model: RuntimeModel, points: str | Path, folder: Path, settings: dict[str, Any]

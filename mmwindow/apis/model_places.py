@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmwindow.utils.messages import name_some, shorten
-from mmwindow.zoo import ZooModel, read_zoo
+from mmwindow.utils.messages import shorten
+from mmwindow.zoo import ZooModel, describe_zoo, read_zoo
 
 if TYPE_CHECKING:
     from mmwindow.engine.run_file import TrainingRun
@@ -129,9 +129,8 @@ def find_zoo_model(name: str, shown: str) -> ZooModel:
     models = read_zoo()
     if name in models:
         return models[name]
-    known = f'the zoo has {name_some(list(models), 20)}' if models else (
-        'the zoo of this version is empty')
-    raise ValueError(f'{shown}: there is no such file or folder, and {known}; {KINDS} is expected')
+    raise ValueError(f'{shown}: there is no such file or folder, and {describe_zoo(models)}; {KINDS} '
+                     'is expected')
 
 
 def find_configured(path: Path, checkpoint: str | Path, config: str | Path | None,

@@ -4,6 +4,7 @@ A model is an exported file, which predicts without torch, a checkpoint to fine-
 ``tools/train_zoo.py`` makes them and ``index.json``, which names them; docs/zoo.md.
 """
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -141,6 +142,11 @@ def is_zoo_name(name: object) -> bool:
     return isinstance(name, str) and name in read_zoo() and not Path(name).exists()
 
 
+def describe_zoo(zoo: Mapping[str, ZooModel]) -> str:
+    """Return which names the zoo has, for a message."""
+    return f'the zoo has {name_some(list(zoo), 20)}' if zoo else 'the zoo of this version is empty'
+
+
 def find_zoo_model(name: str, folder: Path = FOLDER) -> ZooModel:
     """Return a model of the zoo.
 
@@ -154,5 +160,4 @@ def find_zoo_model(name: str, folder: Path = FOLDER) -> ZooModel:
     zoo = read_zoo(folder)
     if name in zoo:
         return zoo[name]
-    known = (f'the zoo has {name_some(list(zoo), 20)}' if zoo else 'the zoo of this version is empty')
-    raise ValueError(f'{shorten(name)}: there is no such model; {known}')
+    raise ValueError(f'{shorten(name)}: there is no such model; {describe_zoo(zoo)}')
