@@ -29,5 +29,5 @@ def test_images_are_found_where_an_import_noted_them_or_near_the_file(tmp_path, 
 def test_a_named_folder_alone_is_looked_into(tmp_path):
     points = write_points(tmp_path / 'points.json')
     (tmp_path / 'a.png').touch()
-    with pytest.raises(ValueError, match='a.png is not in .*other.*; --verify-images names the folder'):
+    with pytest.raises(ValueError, match='a.png is not in .*other.*; --verify-images names'):
         find_image_folder(points, ['a.png'], tmp_path / 'other', '--verify-images')
