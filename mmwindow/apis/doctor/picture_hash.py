@@ -4,7 +4,7 @@ The hash (Zauner, Implementation and Benchmarking of Perceptual Image Hash Funct
 hash") finds candidates quickly; alone it gives thousands of false pairs among radiographs, so that a
 pair counts only where the thumbnails are correlated as well.
 """
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -38,11 +38,17 @@ def perceptual_hash(picture: np.ndarray) -> int:
 
     A bit says whether one of the 8 x 8 lowest frequencies lies above their median.
     """
-    small = cv2.resize(picture, (HASH_SIDE, HASH_SIDE), interpolation=cv2.INTER_AREA)
+    return perceptual_hashes([picture])[0]
+
+
+def perceptual_hashes(pictures: Sequence[np.ndarray]) -> list[int]:
+    """Return the hash of each picture, as :func:`perceptual_hash`."""
+    small = np.stack([cv2.resize(picture, (HASH_SIDE, HASH_SIDE), interpolation=cv2.INTER_AREA)
+                      for picture in pictures])
     matrix = cosine_matrix()
-    frequencies = matrix @ small.astype(np.float64) @ matrix.T
-    bits = (frequencies > np.median(frequencies)).reshape(-1)
-    return int.from_bytes(np.packbits(bits).tobytes(), 'big')
+    frequencies = (matrix @ small.astype(np.float64) @ matrix.T).reshape(len(small), -1)
+    bits = frequencies > np.median(frequencies, axis=1, keepdims=True)
+    return [int.from_bytes(row.tobytes(), 'big') for row in np.packbits(bits, axis=1)]
 
 
 def count_bits(values: np.ndarray) -> np.ndarray:

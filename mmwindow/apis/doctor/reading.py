@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmwindow.apis.doctor.image_facts import THUMBNAIL_SIDE, ImageFacts, measure_image
+from mmwindow.apis.doctor.image_facts import THUMBNAIL_SIDE, ImageFacts, measure_images
 from mmwindow.images.decode import ImageSettings
 from mmwindow.utils.progress import ProgressDisplay, track
 
@@ -75,8 +75,8 @@ def available_processors() -> int:
 
 
 def _read_here(paths: Sequence[Path], settings: ImageSettings) -> Iterator[tuple[int, ImageFacts]]:
-    for index, path in enumerate(paths):
-        yield index, measure_image(path, settings)
+    for start in range(0, len(paths), CHUNK):
+        yield from enumerate(measure_images(paths[start:start + CHUNK], settings), start)
 
 
 def _prepare_process() -> None:
@@ -86,8 +86,7 @@ def _prepare_process() -> None:
 
 def _read_chunk(indices: Sequence[int], paths: Sequence[str], settings: ImageSettings
                 ) -> list[tuple[int, ImageFacts]]:
-    return [(index, measure_image(path, settings))
-            for index, path in zip(indices, paths, strict=True)]
+    return list(zip(indices, measure_images(paths, settings), strict=True))
 
 
 def _read_in_processes(paths: Sequence[Path], settings: ImageSettings, num_processes: int
