@@ -6,6 +6,7 @@ once here, from one Gram matrix.
 """
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -15,7 +16,7 @@ from mmwindow.evaluation.roc import auroc
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.)  # inverse strength of the regularisation
 NUM_BINS = 8  # of one number, at its quantiles: the label need not rise with it
-TOLERANCE = 1e-3  # of the last step, relative to the weights, where a fit ends
+TOLERANCE = 3e-3  # of the last step, relative to the weights, where a fit ends
 MAX_STEPS = 300
 
 
@@ -58,7 +59,8 @@ def fit_cue(train: np.ndarray, train_labels: np.ndarray, val: np.ndarray, val_la
 
 
 def fit_logistic(values: np.ndarray, labels: np.ndarray, strengths: Sequence[float],
-                 tolerance: float = TOLERANCE) -> np.ndarray:
+                 tolerance: float = TOLERANCE, precision: type[np.floating[Any]] = np.float32
+                 ) -> np.ndarray:
     """Return the weights of logistic regressions without their constants, which rank no image.
 
     Minimised is ``|w|^2 / 2 + C sum(s log(1 + exp(-y (x w + b))))``, with s such that both labels
@@ -73,6 +75,7 @@ def fit_logistic(values: np.ndarray, labels: np.ndarray, strengths: Sequence[flo
         labels: ``(N,)`` bool.
         strengths: C of each fit.
         tolerance: Of the last step, relative to the weights.
+        precision: Of products with all images; weights are float64.
 
     Returns:
         ``(F, S)``, a column for each strength.
@@ -85,16 +88,17 @@ def fit_logistic(values: np.ndarray, labels: np.ndarray, strengths: Sequence[flo
         raise ValueError(f'{num_positives} of {len(labels)} training images have a finding; a fit '
                          'needs both kinds')
     shares = np.where(labels, len(labels) / (2 * num_positives),
-                      len(labels) / (2 * (len(labels) - num_positives)))[:, None]
-    columns = np.column_stack([values, np.ones(len(values))])
-    gram = columns.T @ (columns * (shares / 4))
+                      len(labels) / (2 * (len(labels) - num_positives)))[:, None].astype(precision)
+    columns = np.column_stack([values, np.ones(len(values))]).astype(precision)
+    gram = (columns.T @ (columns * (shares / 4))).astype(np.float64)
     penalties = np.array([[1 / strength] * values.shape[1] + [0.] for strength in strengths]).T
     factors = [cho_factor(gram + np.diag(penalty)) for penalty in penalties.T]
-    targets = labels[:, None].astype(float)
+    targets = labels[:, None].astype(precision)
     weights = ahead = np.zeros_like(penalties)
     momentum = np.ones(len(strengths))
     for _ in range(MAX_STEPS):
-        slopes = columns.T @ (shares * (expit(columns @ ahead) - targets)) + penalties * ahead
+        errors = shares * (expit(columns @ ahead.astype(precision)) - targets)
+        slopes = columns.T @ errors + penalties * ahead
         new = ahead - np.column_stack([cho_solve(factor, slope, check_finite=False)
                                        for factor, slope in zip(factors, slopes.T, strict=True)])
         step = new - weights

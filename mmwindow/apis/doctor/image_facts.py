@@ -3,7 +3,6 @@
 Grey pixels of 8 bits are what is measured: one file in colour and one in grey with the same picture
 have the same pixels.
 """
-import hashlib
 import struct
 import time
 import zlib
@@ -40,7 +39,7 @@ class ImageFacts:
         bits: Of a grey level.
         orientation: Tag, 1 to 8; not applied.
         num_bytes: Of the file.
-        file_digest: Of its bytes.
+        file_checksum: CRC-32 of its bytes.
         pixel_digest: Of its grey pixels and their shape.
         hash: 64-bit perceptual hash.
         thumbnail: ``(128, 128)`` uint8, the picture squeezed into a square.
@@ -58,7 +57,7 @@ class ImageFacts:
     bits: int = 8
     orientation: int = 1
     num_bytes: int = 0
-    file_digest: bytes = b''
+    file_checksum: int = 0
     pixel_digest: bytes = b''
     hash: int = 0
     thumbnail: np.ndarray | None = None
@@ -74,7 +73,7 @@ class _Picture:
 
     Attributes:
         facts: Without what is measured of several images at once.
-        reduced: ``(256, 256)`` uint8.
+        even_lines: ``(2, 256)`` bool, from :func:`find_even_lines`.
         thumbnail: ``(128, 128)`` uint8.
         counts: ``(256,)`` of grey levels.
         edges: Mean level of the outermost pixels.
@@ -82,7 +81,7 @@ class _Picture:
     """
 
     facts: ImageFacts
-    reduced: np.ndarray
+    even_lines: np.ndarray
     thumbnail: np.ndarray
     counts: np.ndarray
     edges: float
@@ -131,9 +130,9 @@ def _look_at(name: str, settings: ImageSettings) -> ImageFacts | _Picture:
     thumbnail = cv2.resize(reduced, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
     facts = ImageFacts(
         '', header.kind, *image.shape, header.channels, image.bit_depth, image.orientation, num_bytes,
-        hashlib.blake2b(content, digest_size=16).digest(), digest_pixels(pixels, thumbnail),
+        zlib.crc32(content), digest_pixels(pixels, thumbnail),
         decode_seconds=decoded - start)
-    return _Picture(facts, reduced, thumbnail, count_levels(pixels), edge_level(pixels),
+    return _Picture(facts, find_even_lines(reduced), thumbnail, count_levels(pixels), edge_level(pixels),
                     time.process_time() - start)
 
 
@@ -141,7 +140,7 @@ def _finish(pictures: Sequence[_Picture]) -> list[ImageFacts]:
     start = time.process_time()
     hashes = perceptual_hashes([picture.thumbnail for picture in pictures])
     levels = describe_levels(np.stack([picture.counts for picture in pictures]))
-    margins = measure_margins(np.stack([picture.reduced for picture in pictures]))
+    margins = measure_margins(np.stack([picture.even_lines for picture in pictures]))
     borders = np.column_stack([margins, [picture.edges for picture in pictures]])
     rest = (time.process_time() - start) / len(pictures)
     return [replace(picture.facts, hash=found, thumbnail=picture.thumbnail, levels=described,
@@ -215,24 +214,32 @@ def describe_levels(counts: np.ndarray) -> np.ndarray:
                             shares[:, :3].sum(axis=1), shares[:, 253:].sum(axis=1)])
 
 
-def measure_margins(reduced: np.ndarray) -> np.ndarray:
+def find_even_lines(reduced: np.ndarray) -> np.ndarray:
+    """Return which rows, and which columns, hold nearly one level: ``(2, 256)`` bool.
+
+    Args:
+        reduced: ``(256, 256)`` uint8, a picture by :func:`reduce_picture`.
+    """
+    turned = cv2.transpose(reduced)  # down is faster than across
+    return np.stack([lines.max(axis=0) - lines.min(axis=0) <= FLAT for lines in (turned, reduced)])
+
+
+def measure_margins(even_lines: np.ndarray) -> np.ndarray:
     """Return how wide the even margin of each side is, ``(N, 4)``, see :data:`BORDER_NAMES`.
 
     Args:
-        reduced: ``(N, 256, 256)`` uint8, pictures by :func:`reduce_picture`; widths are measured in
-            them, in steps of 1 / 256. A picture that is even everywhere has margins of 1.
+        even_lines: ``(N, 2, 256)``, from :func:`find_even_lines`; widths are measured in steps of
+            1 / 256. A picture that is even everywhere has margins of 1.
 
     >>> picture = np.zeros((256, 256), np.uint8)
     >>> picture[64:, :128] = np.arange(0, 192)[:, None] + np.arange(0, 128) // 3
-    >>> measure_margins(picture[None]).tolist()
+    >>> measure_margins(find_even_lines(picture)[None]).tolist()
     [[0.25, 0.0, 0.0, 0.5]]
     """
-    widths = []
-    turned = np.stack([cv2.transpose(picture) for picture in reduced])  # down is faster than across
-    for pictures in (turned, reduced):
-        is_even = pictures.max(axis=1) - pictures.min(axis=1) <= FLAT
-        for lines in (is_even, is_even[:, ::-1]):
-            widths.append(np.where(lines.all(axis=1), 1., lines.argmin(axis=1) / lines.shape[1]))
+    size = even_lines.shape[-1]
+    widths = [np.where(lines.all(axis=1), 1., lines.argmin(axis=1) / size)
+              for number in (0, 1)
+              for lines in (even_lines[:, number], even_lines[:, number, ::-1])]
     return np.column_stack(widths)
 
 

@@ -85,33 +85,32 @@ def correlate(thumbnails: np.ndarray, first: np.ndarray, second: np.ndarray) -> 
         first, second: ``(K,)`` indices.
     """
     found = np.zeros(len(first))
-    for start in range(0, len(first), BLOCK):
-        part = slice(start, start + BLOCK)
-        one, other = (_standardise(thumbnails[index[part]]) for index in (first, second))
-        found[part] = np.einsum('ij,ij->i', one, other)
+    for number, pair in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
+        one, other = (_centre(thumbnails[index]) for index in pair)  # both stay in the fast memory
+        found[number] = one @ other / max(np.sqrt((one @ one) * (other @ other)), 1e-6)
     return found
 
 
-def _standardise(pictures: np.ndarray) -> np.ndarray:
-    values = pictures.reshape(len(pictures), -1).astype(np.float32)
-    values -= values.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(values, axis=1, keepdims=True)
-    return values / np.maximum(length, 1e-6)
+def _centre(picture: np.ndarray) -> np.ndarray:
+    values = picture.reshape(-1).astype(np.float32)
+    return values - values.mean()
 
 
-def similar_pairs(hashes: np.ndarray, thumbnails: np.ndarray,
+def similar_pairs(hashes: np.ndarray, thumbnails: np.ndarray, places: np.ndarray | None = None,
                   min_correlation: float = MIN_CORRELATION) -> tuple[list[SimilarPair], int]:
     """Return the pairs of pictures that look alike, the most alike first, and the candidates' number.
 
     Args:
         hashes: ``(N,)`` uint64.
-        thumbnails: ``(N, S, S)`` uint8.
+        thumbnails: ``(M, S, S)`` uint8.
+        places: ``(N,)``, the thumbnail of each picture; in their order if None.
         min_correlation: Of their thumbnails.
     """
     pairs, num_candidates = [], 0
     for first, second in close_hashes(hashes):
         num_candidates += len(first)
-        values = correlate(thumbnails, first, second)
+        values = correlate(thumbnails, *((first, second) if places is None else
+                                         (places[first], places[second])))
         kept = np.flatnonzero(values >= min_correlation)
         pairs += [SimilarPair(int(first[index]), int(second[index]), float(values[index]))
                   for index in kept]

@@ -8,6 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from mmwindow.apis.doctor.image_facts import THUMBNAIL_SIDE, ImageFacts, measure_images
@@ -75,12 +76,17 @@ def available_processors() -> int:
 
 
 def _read_here(paths: Sequence[Path], settings: ImageSettings) -> Iterator[tuple[int, ImageFacts]]:
+    num_threads = cv2.getNumThreads()
     for start in range(0, len(paths), CHUNK):
-        yield from enumerate(measure_images(paths[start:start + CHUNK], settings), start)
+        cv2.setNumThreads(1)  # several take longer than one for pictures of this size
+        try:
+            facts = measure_images(paths[start:start + CHUNK], settings)
+        finally:
+            cv2.setNumThreads(num_threads)
+        yield from enumerate(facts, start)
 
 
 def _prepare_process() -> None:
-    import cv2
     cv2.setNumThreads(1)  # a process for each processor, not a thread pool in each
 
 

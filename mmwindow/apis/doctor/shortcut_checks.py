@@ -13,10 +13,7 @@ from mmwindow.apis.doctor.cue_models import encode_bins, fit_cue
 from mmwindow.apis.doctor.image_facts import THUMBNAIL_SIDE
 from mmwindow.apis.doctor.problems import NOTE, WARNING, Problem
 from mmwindow.datasets.splits import Split, split_folds
-from mmwindow.evaluation.events.image_events import ImageEvents
-from mmwindow.evaluation.froc_settings import FROCSettings
-from mmwindow.evaluation.statistics.fold_areas import mean_area_interval
-from mmwindow.evaluation.statistics.folded_events import FoldedEvents, check_folds
+from mmwindow.evaluation.statistics.fold_areas import ScoredFold, scored_area_interval
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.utils.markdown import format_with_interval
 
@@ -118,21 +115,15 @@ def cross_validate(values: np.ndarray, labels: np.ndarray, groups: list[int], sp
         splits: Training, validation and test images of each fold.
         has_bins: Whether numbers are put into bins first.
     """
-    folds: dict[int, list[ImageEvents]] = {}
-    for fold, split in enumerate(splits):
+    folds = []
+    for split in splits:
         parts = [values[split[name]] for name in ('train', 'val', 'test')]
         if has_bins:
             parts = encode_bins(*parts)
         fit = fit_cue(parts[0], labels[split['train']], parts[1], labels[split['val']], parts[2])
-        folds[fold] = [_as_event(float(score), bool(labels[index]), index, groups[index])
-                       for score, index in zip(fit.scores, split['test'], strict=True)]
-    return mean_area_interval(FoldedEvents(check_folds(folds), FROCSettings()), .95)
-
-
-def _as_event(score: float, is_positive: bool, index: int, group: int) -> ImageEvents:
-    nothing = np.zeros(0)
-    return ImageEvents(score, np.full(int(is_positive), -np.inf), nothing, np.zeros(0, np.int32),
-                       is_positive, image_id=index, group=str(group))
+        folds.append(ScoredFold(labels[split['test']], fit.scores,
+                                [groups[index] for index in split['test']]))
+    return scored_area_interval(folds, .95)
 
 
 def size_values(checkup: Checkup, indices: list[int]) -> np.ndarray:

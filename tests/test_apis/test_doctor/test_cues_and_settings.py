@@ -99,7 +99,7 @@ def test_fits_are_scikit_learns(num_images, num_columns, signal):
     generator = np.random.default_rng(0)
     values = generator.normal(size=(num_images, num_columns)) + generator.normal(size=(num_images, 1))
     labels = signal * values[:, 0] + generator.normal(size=num_images) > 1
-    fits = fit_logistic(values, labels, STRENGTHS, 1e-7)
+    fits = fit_logistic(values, labels, STRENGTHS, 1e-7, np.float64)
     for strength, weights in zip(STRENGTHS, fits.T, strict=True):
         model = linear_model.LogisticRegression(
             C=strength, class_weight='balanced', solver='newton-cholesky', tol=1e-12)

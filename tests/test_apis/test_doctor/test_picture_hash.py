@@ -113,7 +113,7 @@ def test_images_are_measured_alike_alone_and_together(tmp_path):
     together, alone = measure_images(paths), [measure_image(path) for path in paths]
     assert [bool(facts.problem) for facts in together] == [False, False, True, False, False]
     for one, other in zip(together, alone, strict=True):
-        for name in ('problem', 'height', 'width', 'file_digest', 'pixel_digest', 'hash'):
+        for name in ('problem', 'height', 'width', 'file_checksum', 'pixel_digest', 'hash'):
             assert getattr(one, name) == getattr(other, name)
         if not one.problem:
             assert one.levels == pytest.approx(other.levels, abs=1e-9)
