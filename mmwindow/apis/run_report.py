@@ -31,7 +31,7 @@ from mmwindow.evaluation.statistics.calibration import Calibration
 from mmwindow.images.decode import ImageSettings
 from mmwindow.utils.files import write_json, write_text
 from mmwindow.utils.markdown import format_number, format_with_interval
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 from mmwindow.utils.operating_points import ModelOperatingPoints, OperatingPoint
 from mmwindow.utils.progress import describe_seconds
 
@@ -285,9 +285,10 @@ def report_lines(inputs: ReportInputs, numbers: Sequence[ClassNumbers],
     for entry in numbers:
         positives = sum(bool(img.is_positive) for img in entry.result.events)
         lines += [f'## {entry.name}', '',
-                  f'{len(entry.result.events)} images, {positives} with a finding, '
+                  f'{count_words(len(entry.result.events), "image")}, {positives} with a finding, '
                   f'{len(entry.result.events) - positives} without; '
-                  f'{entry.result.froc.num_points} points.', '', *metric_lines(entry.result),
+                  f'{count_words(entry.result.froc.num_points, "point")}.', '',
+                  *metric_lines(entry.result),
                   *fold_table(entry),
                   *[f'- {note}' for note in entry.notes], *[''] * bool(entry.notes),
                   *point_section(entry, inputs), *figure_lines(figures.get(entry.name, ())),
@@ -337,7 +338,8 @@ def point_section(entry: ClassNumbers, inputs: ReportInputs) -> list[str]:
         why = entry.points.reasons.get('findings') or entry.points.reasons.get('images')
         return [*lines, f'No stored threshold{": " + why if why else ""}. {CHOOSE_HINT}.', '']
     where = ('on these very images: the numbers at it flatter' if inputs.chosen_here else
-             f'on {inputs.points.num_images} images of {inputs.points.num_patients} patients '
+             f'on {count_words(inputs.points.num_images, "image")} of '
+             f'{count_words(inputs.points.num_patients, "patient")} '
              f'({inputs.points.split})')
     images, findings = entry.points.images, entry.points.findings
     if images == findings:
@@ -370,7 +372,8 @@ def fold_points(entry: ClassNumbers) -> list[str]:
         chosen = findings or images
         rows.append([number, *('none' if point is None else f'{point.threshold:.4g}'
                                for point in (images, findings)),
-                     '' if chosen is None else f'{chosen.describe()}, on {chosen.num_images} images '
+                     '' if chosen is None else f'{chosen.describe()}, on '
+                                               f'{count_words(chosen.num_images, "image")} '
                                                'of its validation'])
     lines = table(['fold', 'images', 'findings', 'chosen by'], rows)
     if entry.at_threshold is None:

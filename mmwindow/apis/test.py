@@ -46,7 +46,7 @@ from mmwindow.evaluation.files.finding_counts import describe_counts
 from mmwindow.evaluation.statistics.model_points import choose_model_points
 from mmwindow.utils.locks import hold_file, hold_folder
 from mmwindow.utils.markdown import format_number
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 from mmwindow.utils.operating_points import LEVELS, ModelOperatingPoints
 from mmwindow.utils.outputs import check_output_file, check_output_folder
 
@@ -291,7 +291,7 @@ def _test(cfg: Config, files: ModelPlace, out: str | Path | None, verbose: bool,
         check_batches(runner.test_dataloader, 'test_dataloader')
     if not verbose:
         say(runner, dict(test=f'{name} ({cfg.model.type}), weights {files.weights}',
-                         data=f'{num_images} images',
+                         data=count_words(num_images, 'image'),
                          **describe_place(runner)))
     check_fields_to_report(cfg, job)
     announce_missing_numbers(runner)

@@ -82,7 +82,7 @@ CASES = {
     'outside its image': (coco(dict(bbox=[45, 2, 30, 4])), 'annotation 0 reaches .75.*outside'),
     'many findings': (coco(*[dict(bbox=[1, 2, 3, 4])] * 10_001), '10001 findings on one image'),
     'an image that is missing': (coco(images=[dict(COCO['images'][0], file_name='b.png')]),
-                                 "image 1: 'b.png' is not among the 1 images"),
+                                 "image 1: 'b.png' is not among the 1 image"),
     'a path that leaves the folder': (coco(images=[dict(COCO['images'][0],
                                                         file_name='../../etc/passwd')]),
                                       'passwd.* is not among'),
