@@ -86,10 +86,8 @@ def fit_logistic(values: np.ndarray, labels: np.ndarray, strengths: Sequence[flo
     """
     num_positives = int(labels.sum())
     if num_positives in (0, len(labels)):
-        raise ValueError(f'{num_positives} of '
-                         f'{count_words(len(labels), "training image has", "training images have")} '
-                         f'a finding; a fit '
-                         'needs both kinds')
+        number = count_words(len(labels), 'training image has', 'training images have')
+        raise ValueError(f'{num_positives} of {number} a finding; a fit needs both kinds')
     shares = np.where(labels, len(labels) / (2 * num_positives),
                       len(labels) / (2 * (len(labels) - num_positives)))[:, None].astype(precision)
     columns = np.column_stack([values, np.ones(len(values))]).astype(precision)
