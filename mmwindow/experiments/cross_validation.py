@@ -67,7 +67,7 @@ def run_folds(configs: Sequence[str | Path], out: str | Path, folds: str | Path 
               points: str | Path | None = None, only: Sequence[int] | None = None,
               gpus: Sequence[int] | None = None, all_gpus: bool = False,
               cfg_options: dict[str, Any] | None = None, seed: int | None = None,
-              amp: bool = False, **how: Any) -> list[Outcome]:
+              amp: bool = False, weights: str = 'best', **how: Any) -> list[Outcome]:
     """Train and test every config on every fold; resume where a cut stopped an earlier call.
 
     Args:
@@ -82,6 +82,7 @@ def run_folds(configs: Sequence[str | Path], out: str | Path, folds: str | Path 
         cfg_options: Overrides of every config.
         seed: Of the trainings; the config's if None.
         amp: Train in mixed precision.
+        weights: Which are tested, as :mod:`.weights` reads it.
         **how: ``command_line``, ``overwrite``, ``accept`` and ``display`` of :func:`run_plans`.
 
     Returns:
@@ -92,7 +93,7 @@ def run_folds(configs: Sequence[str | Path], out: str | Path, folds: str | Path 
     """
     devices = choose_devices(gpus, all_gpus)
     placed = place_folds(folds, out, points, only)
-    settings = RunSettings(cfg_options, seed, amp, devices.num_processes)
+    settings = RunSettings(cfg_options, seed, amp, devices.num_processes, weights=weights)
     return run_plans(plan_runs(configs, out, settings, placed), devices, amp=amp, **how)
 
 

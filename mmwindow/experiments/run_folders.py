@@ -16,6 +16,7 @@ from mmwindow.engine.checkpoint import find_newest_checkpoint, fix_last_checkpoi
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments.plan import RunPlan, describe_system
 from mmwindow.experiments.run_state import read_result, read_state
+from mmwindow.experiments.weights import parse_weights
 from mmwindow.experiments.worker import RECORDS, STATE_HEAD
 from mmwindow.utils.environment import scoring_code, training_code
 from mmwindow.utils.files import PART, write_json, write_text
@@ -33,8 +34,9 @@ def is_finished(plan: RunPlan) -> bool:
     """
     try:
         result = read_result(plan.folder)
-        if not result or (result.get('mark'), result.get('scoring_code'), result.get(
-                'weights', 'best')) != (plan.mark, scoring_code(), plan.weights):
+        if not result or (
+                result.get('mark'), result.get('scoring_code'), result.get('weights') or 'best',
+                result.get('views')) != (plan.mark, scoring_code(), plan.weights, plan.views):
             return False
         for split in plan.splits:
             read_record(plan.folder / RECORDS[split])
@@ -103,9 +105,10 @@ def complete_config(plan: RunPlan) -> Config:
     """Return the config that is written into a run's folder and trained from."""
     cfg = Config(plan.cfg._cfg_dict.to_dict())
     cfg.work_dir = str(plan.folder / 'training')
-    # While one checkpoint is written the one before must still be there.
+    # While one checkpoint is written the one before must still be there, and all that are averaged.
     keep = cfg.default_hooks.checkpoint.get('max_keep_ckpts', -1)
-    cfg.default_hooks.checkpoint.max_keep_ckpts = keep if keep < 1 else max(keep, 2)
+    needed = max(2, parse_weights(plan.weights).num_epochs)
+    cfg.default_hooks.checkpoint.max_keep_ckpts = keep if keep < 1 else max(keep, needed)
     return cfg
 
 

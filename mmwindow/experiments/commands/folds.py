@@ -17,6 +17,7 @@ from mmwindow.experiments.commands.run_arguments import (
     add_folds_arguments,
     add_gpus_argument,
     add_run_arguments,
+    add_weights_argument,
     do_runs,
 )
 from mmwindow.utils.outputs import check_output_folder
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of runs over folds."""
     add_run_arguments(parser)
     add_folds_arguments(parser)
+    add_weights_argument(parser)
     devices = parser.add_mutually_exclusive_group()
     add_gpus_argument(devices)
     devices.add_argument('--all-gpus', action='store_true', help='one run at a time, on all GPUs')

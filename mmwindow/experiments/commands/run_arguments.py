@@ -49,6 +49,13 @@ def add_gpus_argument(group: Any) -> None:
                        help='one run at a time on each of these; default: on each there is')
 
 
+def add_weights_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--weights`` of trainings."""
+    parser.add_argument('--weights', default='best', metavar='RULE',
+                        help='what is tested: the best epoch by validation, last, or meanN, the mean '
+                        'of the weights of the last N epochs (default: best)')
+
+
 def do_runs(command: Callable[..., Iterable], args: argparse.Namespace) -> None:
     """Call what a command does, and name the runs that failed.
 

@@ -27,6 +27,7 @@ from mmwindow.experiments.commands.run_arguments import (
     add_folds_arguments,
     add_gpus_argument,
     add_run_arguments,
+    add_weights_argument,
 )
 from mmwindow.utils.command_line import OptionsAction
 from mmwindow.utils.outputs import check_output_file, check_output_folder
@@ -61,8 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--judge', choices=('val', 'test'), default='val',
                         help='images that judge: the validation part, or the test part of each fold, '
                              'where the folds divide development images (default: val)')
-    parser.add_argument('--weights', choices=('best', 'last'), default='best',
-                        help='test the best epoch by validation, or the last (default: best)')
+    add_weights_argument(parser)
     parser.add_argument('--reference', metavar='NAME',
                         help='the setting that all others are compared with; default: the chosen one')
     add_folds_arguments(parser)
@@ -77,10 +77,11 @@ def run(args: argparse.Namespace) -> None:
     check_output_folder(args.out, '--out')
     if args.results:
         check_output_file(args.results, '--results')
-    from mmwindow.experiments.tuning import choose_settings, describe_choice, describe_tuning
-    candidates = choose_settings(**vars(args))
-    if candidates is None:
+    from mmwindow.experiments.tuning import choose_settings
+    from mmwindow.experiments.tuning_report import describe_choice, describe_tuning
+    tuning = choose_settings(**vars(args))
+    if tuning is None:
         raise ValueError('a run failed; see the log that the line above names')
-    print(describe_choice(candidates, args.settings))
+    print(describe_choice(tuning))
     if args.reference is not None:
-        print(f'\n{describe_tuning(candidates, args.reference)}')
+        print(f'\n{describe_tuning(tuning)}')
