@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
 from scipy import stats
 
 from mmwindow.evaluation.events.image_events import ImageEvents
@@ -129,6 +130,16 @@ class CandidateTests:
                 other for other in self.candidates
                 if other.system == reference.system and other.setting != reference.setting])
         return self._found[key]
+
+
+def has_same_predictions(first: Candidate, second: Candidate) -> bool:
+    """Return whether two candidates give each image the same score and find its points alike."""
+    return bool(first.events) and all(
+        len(events) == len(second.events[fold]) and all(
+            ours.image_id == theirs.image_id and ours.score == theirs.score
+            and np.array_equal(ours.recall_levels, theirs.recall_levels)
+            for ours, theirs in zip(events, second.events[fold], strict=True))
+        for fold, events in first.events.items())
 
 
 class FoldSpread(NamedTuple):

@@ -15,7 +15,7 @@ from mmwindow.apis.config_parts import files_digest, find_froc_metric
 from mmwindow.apis.test import VIEWS, use_test_time_augmentation
 from mmwindow.datasets.folds import file_checksum
 from mmwindow.experiments.cross_validation import run_plans
-from mmwindow.experiments.devices import choose_devices
+from mmwindow.experiments.devices import Devices, choose_devices
 from mmwindow.experiments.job_queue import Outcome
 from mmwindow.experiments.plan import SINGLE, RunPlan
 from mmwindow.experiments.results import Runs, find_run_folders, read_runs
@@ -196,6 +196,7 @@ def plan_retest(system: str, folder: Path, source: Path, result: Mapping[str, An
 def retest_runs(folders: Sequence[str | Path], out: str | Path,
                 cfg_options: Mapping[str, Any] | None = None, gpus: Sequence[int] | None = None,
                 weights: Sequence[str] | None = None, views: Sequence[str] | None = None,
+                jobs: int | None = None, slurm: Mapping[str, str] | None = None,
                 **how: Any) -> list[Outcome]:
     """Test every finished run again, in one way or in several; reuse what is done.
 
@@ -203,7 +204,7 @@ def retest_runs(folders: Sequence[str | Path], out: str | Path,
         folders: As in :func:`plan_retests`.
         out: As in :func:`plan_retests`; where there are several variants, each has a folder in it.
         cfg_options: As in :func:`plan_retests`.
-        gpus: As in :func:`~mmwindow.experiments.devices.choose_devices`.
+        gpus, jobs, slurm: As in :func:`~mmwindow.experiments.devices.choose_devices`.
         weights, views: As in :func:`list_variants`.
         **how: ``command_line``, ``overwrite`` and ``display`` of
             :func:`~mmwindow.experiments.cross_validation.run_plans`.
@@ -215,8 +216,8 @@ def retest_runs(folders: Sequence[str | Path], out: str | Path,
     Raises:
         ValueError: As :func:`plan_retests`, or a folder holds a test of other settings.
     """
-    return run_retests(plan_variants(folders, out, cfg_options or {}, list_variants(weights, views)),
-                       gpus, **how)
+    plans = plan_variants(folders, out, cfg_options or {}, list_variants(weights, views))
+    return run_retests(plans, choose_devices(gpus, jobs=jobs, slurm=slurm, out=out), **how)
 
 
 def plan_variants(folders: Sequence[str | Path], out: str | Path, cfg_options: Mapping[str, Any],
@@ -233,8 +234,8 @@ def plan_variants(folders: Sequence[str | Path], out: str | Path, cfg_options: M
             for variant in variants}
 
 
-def run_retests(plans: Mapping[str, Sequence[tuple[RunPlan, Path]]],
-                gpus: Sequence[int] | None = None, **how: Any) -> list[Outcome]:
+def run_retests(plans: Mapping[str, Sequence[tuple[RunPlan, Path]]], devices: Devices, **how: Any
+                ) -> list[Outcome]:
     """Do the tests of :func:`plan_variants`, run by run, so that those of one run come together."""
     every = [entry for entries in zip(*plans.values(), strict=True) for entry in entries]
     sources = {plan.folder: source for plan, source in every}
@@ -242,7 +243,7 @@ def run_retests(plans: Mapping[str, Sequence[tuple[RunPlan, Path]]],
     def prepare(plan: RunPlan, command_line: str, overwrite: bool) -> None:
         prepare_retest(plan, sources[plan.folder], command_line, overwrite)
 
-    return run_plans([plan for plan, _ in every], choose_devices(gpus), prepare=prepare, **how)
+    return run_plans([plan for plan, _ in every], devices, prepare=prepare, **how)
 
 
 def prepare_retest(plan: RunPlan, source: Path, command_line: str, overwrite: bool = False) -> None:
@@ -254,7 +255,7 @@ def prepare_retest(plan: RunPlan, source: Path, command_line: str, overwrite: bo
         command_line: Is noted in the result.
         overwrite: Delete a test of other settings.
     """
-    prepare_folder(plan, plan.cfg.pretty_text, overwrite)
+    prepare_folder(plan, overwrite)
     training = plan.folder / 'training'
     training.unlink(missing_ok=True)  # a link, and the runs may have moved
     training.symlink_to((source / 'training').resolve(), target_is_directory=True)

@@ -112,36 +112,55 @@ def complete_config(plan: RunPlan) -> Config:
     return cfg
 
 
-def prepare_folder(plan: RunPlan, text: str, overwrite: bool = False) -> dict[str, Any] | None:
+def config_text(plan: RunPlan) -> str:
+    """Return the config that is written into a run's folder."""
+    text: str = (complete_config(plan) if plan.trains else plan.cfg).pretty_text
+    return text
+
+
+def check_folder(plan: RunPlan, overwrite: bool = False) -> dict[str, Any] | None:
+    """Return ``run.json`` of a plan's folder; None where the run begins. Nothing is changed.
+
+    Args:
+        plan: Of the run.
+        overwrite: A run of other settings may be deleted.
+
+    Raises:
+        ValueError: It holds a run of other settings, or what is no run; the message says which.
+    """
+    state = read_state(plan.folder)
+    if not plan.folder.exists() or state and state.get('mark') == plan.mark:
+        return state
+    foreign = {path.name for path in plan.folder.iterdir() if path.suffix != PART} - CUT_START
+    if not state and foreign:
+        raise ValueError(f'{plan.folder}: there is no run.json, so it is no run of this command, '
+                         f'but there is {name_some(foreign)}; move it away, or choose another --out')
+    if state and not overwrite:
+        raise ValueError(f'{plan.folder} holds a run of other settings: '
+                         f'{describe_difference(plan.folder, config_text(plan))}. Choose another '
+                         '--out, or delete it with --overwrite')
+    return None
+
+
+def prepare_folder(plan: RunPlan, overwrite: bool = False) -> dict[str, Any] | None:
     """Make a run's folder, empty or as it was left, and write its config.
 
     Args:
         plan: Of the run.
-        text: The config that is written into the folder.
         overwrite: Delete a run of other settings.
 
     Returns:
         Content of ``run.json``; None where the run begins.
 
     Raises:
-        ValueError: It holds a run of other settings, or what is no run; the message says which.
+        ValueError: As :func:`check_folder`.
     """
-    state = read_state(plan.folder)
-    if plan.folder.exists() and (not state or state.get('mark') != plan.mark):
-        foreign = {path.name for path in plan.folder.iterdir() if path.suffix != PART} - CUT_START
-        if not state and foreign:
-            raise ValueError(f'{plan.folder}: there is no run.json, so it is no run of this command, '
-                             f'but there is {name_some(foreign)}; move it away, or choose another '
-                             '--out')
-        if state and not overwrite:
-            raise ValueError(f'{plan.folder} holds a run of other settings: '
-                             f'{describe_difference(plan.folder, text)}. Choose another --out, or '
-                             'delete it with --overwrite')
+    state = check_folder(plan, overwrite)
+    if state is None and plan.folder.exists():
         shutil.rmtree(plan.folder)
-        state = None
     plan.folder.mkdir(parents=True, exist_ok=True)
     (plan.folder / 'result.json').unlink(missing_ok=True)  # of records that are gone
-    write_text(plan.folder / 'config.py', text)
+    write_text(plan.folder / 'config.py', config_text(plan))
     return state
 
 
@@ -154,7 +173,7 @@ def prepare_run(plan: RunPlan, command_line: str, overwrite: bool = False) -> No
     tested = None
     with contextlib.suppress(ValueError):  # an incomplete one is made again
         tested = read_result(plan.folder)
-    state = prepare_folder(plan, complete_config(plan).pretty_text, overwrite)
+    state = prepare_folder(plan, overwrite)
     is_trained = bool(state and state.get('trained'))
     # Which code and machines trained it so far; the worker adds its own.
     noted = {name: value for name, value in {**(tested or {}), **state}.items()
@@ -190,7 +209,7 @@ def lock_folders(folders: Sequence[Path]) -> Iterator[None]:
     """Hold the folders of runs, so that no second command works in them.
 
     Raises:
-        ValueError: Another one does.
+        InUseError: Another one does.
     """
     with contextlib.ExitStack() as stack:
         for folder in folders:

@@ -46,7 +46,8 @@ def choose_settings(configs: Sequence[str | Path], settings: Settings, out: str 
                     seed: int | None = None, gpus: Sequence[int] | None = None,
                     folds: str | Path | None = None, points: str | Path | None = None,
                     only: Sequence[int] | None = None, judge: str = 'val', weights: str = 'best',
-                    reference: str | None = None, **how: Any) -> Tuning | None:
+                    reference: str | None = None, jobs: int | None = None,
+                    slurm: Mapping[str, str] | None = None, **how: Any) -> Tuning | None:
     """Train every config with every setting, judge each, and say which setting is best.
 
     One split has few validation images: with folds each setting is judged by the mean over them.
@@ -59,7 +60,7 @@ def choose_settings(configs: Sequence[str | Path], settings: Settings, out: str 
         results: JSON file that receives the numbers.
         cfg_options: Overrides of every run, such as a shorter training.
         seed: Of the trainings; the config's if None.
-        gpus: As in :func:`~mmwindow.experiments.devices.choose_devices`.
+        gpus, jobs, slurm: As in :func:`~mmwindow.experiments.devices.choose_devices`.
         folds, points, only: As in :func:`~mmwindow.experiments.cross_validation.run_folds`.
         judge: The split whose images judge, 'val' or 'test'.
         weights: Which are tested, as :mod:`.weights` reads it: 'best', 'last', 'mean4' ...
@@ -81,7 +82,7 @@ def choose_settings(configs: Sequence[str | Path], settings: Settings, out: str 
     if judge == 'test' and folds is None:
         raise ValueError('--judge test: without --folds the test images are those of the result; '
                          'give the folds of the development images (mmwindow splits --without)')
-    devices = choose_devices(gpus)
+    devices = choose_devices(gpus, jobs=jobs, slurm=slurm, out=out)
     placed = place_folds(folds, out, points, only)
     plans = {name: plan_runs(configs, Path(out) / name, RunSettings(
         {**(cfg_options or {}), **overrides}, seed, splits=tuple(dict.fromkeys(('val', judge))),

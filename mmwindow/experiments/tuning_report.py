@@ -13,6 +13,7 @@ from mmwindow.experiments.candidates import (
     Candidate,
     CandidateTests,
     factors_of_count,
+    has_same_predictions,
     spread_of_difference,
 )
 from mmwindow.experiments.result_files import describe_interval
@@ -104,6 +105,7 @@ class SettingDifference:
         fold_differences: Of each fold.
         deviation_over_folds, low_over_folds, high_over_folds, runs_to_see_a_hundredth: As in
             :class:`~mmwindow.experiments.candidates.FoldSpread`.
+        has_same_predictions: Both find the same on every image, as where they are the same weights.
     """
 
     system: str
@@ -119,6 +121,7 @@ class SettingDifference:
     low_over_folds: float | None
     high_over_folds: float | None
     runs_to_see_a_hundredth: int | None
+    has_same_predictions: bool = False
 
 
 def compare_with_reference(tests: CandidateTests, reference: str) -> list[SettingDifference]:
@@ -132,6 +135,7 @@ def compare_with_reference(tests: CandidateTests, reference: str) -> list[Settin
     rows = []
     for own in (one for one in tests.candidates if one.setting == reference):
         for setting, metrics in tests.against(own).items():
+            is_same = has_same_predictions(own, by_name[own.system, setting])
             for metric, (interval, p_value, p_holm) in metrics.items():
                 spread = spread_of_difference(own, by_name[own.system, setting], metric)
                 rows.append(SettingDifference(
@@ -139,7 +143,7 @@ def compare_with_reference(tests: CandidateTests, reference: str) -> list[Settin
                     *(None, None, None) if interval is None else (
                         0. - interval.estimate, 0. - interval.high, 0. - interval.low),
                     p_value, p_holm,
-                    *spread))
+                    *spread, is_same))
     return rows
 
 
@@ -197,6 +201,10 @@ def describe_differences(differences: Sequence[SettingDifference], reference: st
     rows = [['system', what, 'number', f'minus {reference}', 'p (Holm)', 'over folds',
              'deviation over folds', f'folds to see {VISIBLE:g}']]
     for row in differences:
+        if row.has_same_predictions:
+            rows.append([row.system, row.setting, display_name(row.metric),
+                         'none: the same predictions', *[''] * 4])
+            continue
         over_folds = 'none' if row.low_over_folds is None else (
             f'{format_number(row.low_over_folds, signed=True)} to '
             f'{format_number(row.high_over_folds, signed=True)}')

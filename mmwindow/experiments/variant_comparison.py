@@ -8,6 +8,7 @@ from typing import Any
 
 from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name
 from mmwindow.experiments.candidates import Candidate, CandidateTests, read_candidate
+from mmwindow.experiments.devices import choose_devices
 from mmwindow.experiments.retest import TestVariant, list_variants, plan_variants, run_retests
 from mmwindow.experiments.run_folders import is_finished
 from mmwindow.experiments.tuning_report import (
@@ -27,11 +28,12 @@ def compare_variants(folders: Sequence[str | Path], out: str | Path, reference: 
                      weights: Sequence[str] | None = None, views: Sequence[str] | None = None,
                      cfg_options: Mapping[str, Any] | None = None,
                      gpus: Sequence[int] | None = None, results: str | Path | None = None,
-                     command_line: str = '', **how: Any) -> str:
+                     command_line: str = '', jobs: int | None = None,
+                     slurm: Mapping[str, str] | None = None, **how: Any) -> str:
     """Test finished runs in several ways and compare each way with a reference, in pairs over folds.
 
     Args:
-        folders, out, cfg_options, gpus, weights, views: As in
+        folders, out, cfg_options, gpus, weights, views, jobs, slurm: As in
             :func:`~mmwindow.experiments.retest.retest_runs`.
         reference: Name of a variant, such as 'last' or 'mean4_mirror'.
         results: JSON file that receives the numbers.
@@ -52,7 +54,8 @@ def compare_variants(folders: Sequence[str | Path], out: str | Path, reference: 
         raise ValueError(f'--reference {reference}: the variants are {", ".join(names)}; the '
                          'reference is one of two or more')
     plans = plan_variants(folders, out, cfg_options or {}, variants)
-    run_retests(plans, gpus, command_line=command_line, **how)
+    devices = choose_devices(gpus, jobs=jobs, slurm=slurm, out=out)
+    run_retests(plans, devices, command_line=command_line, **how)
     every = {name: [plan for plan, _ in entries] for name, entries in plans.items()}
     if not all(is_finished(plan) for entries in every.values() for plan in entries):
         raise ValueError('a test failed; see the log that the line above names')

@@ -49,7 +49,7 @@ def runs(tmp_path, monkeypatch):
     monkeypatch.setattr(folds_api, 'worker_command', lambda plan, *rest: (
         sys.executable, '-W', 'ignore', '-c', WORKER, str(plan.folder)))
     monkeypatch.setattr('mmwindow.experiments.retest.choose_devices',
-                        lambda *rest: Devices([{}]))
+                        lambda *rest, **more: Devices([{}]))
     (tmp_path / 'test.json').write_text('images')
     for fold in (0, 1):
         folder = tmp_path / f'runs/wl_kld/fold{fold}'

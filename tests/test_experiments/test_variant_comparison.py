@@ -1,5 +1,6 @@
 """How much a rule varies with the epoch at which a training ends, by hand."""
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,11 +55,19 @@ def test_tables_of_variants_say_what_they_are():
     assert 'share epochs' in text and 'not corrected' in text
 
 
+def test_the_same_weights_under_two_names_are_said_to_be_the_same():
+    """Where the last epoch is the best one, an interval around 0 would look like noise."""
+    text = describe_variants(CandidateTests([variant('last', 1, 2), variant('best', 1, 2)]), 'last')
+    assert text.count('none: the same predictions') == 3 and '+0.000' not in text
+
+
 def test_negative_images_alone_have_no_number():
     negatives = {0: images(0, 0)[10:], 1: images(0, 1)[10:]}
     nothing = dict.fromkeys(METRICS)
-    variants = [Candidate('wl', name, nothing, {}, negatives, FROCSettings())
-                for name in ('last', 'last@7')]
+    others = {fold: [replace(event, score=.2) for event in events]
+              for fold, events in negatives.items()}
+    variants = [Candidate('wl', name, nothing, {}, events, FROCSettings())
+                for name, events in (('last', negatives), ('last@7', others))]
     row, = deviations_over_ends(variants)
     assert row['auroc'] is row['froc_score'] is None
     assert '| wl | last@7 | AUROC | none |' in describe_variants(CandidateTests(variants), 'last')

@@ -18,8 +18,9 @@ import argparse
 from mmwindow.experiments.commands.run_arguments import (
     STOPPED,
     add_folder_arguments,
-    add_gpus_argument,
+    add_place_arguments,
     do_runs,
+    read_place,
 )
 from mmwindow.utils.outputs import check_output_file, check_output_folder
 
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of tests of finished runs."""
     parser.add_argument('folders', nargs='+', metavar='DIR')
     add_folder_arguments(parser)
-    add_gpus_argument(parser)
+    add_place_arguments(parser)
     parser.add_argument('--weights', nargs='+', metavar='RULE',
                         help='best, last, meanN, last@E, meanN@E; default: those of the run\'s test')
     parser.add_argument('--tta', nargs='+', dest='views', metavar='VIEWS',
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> None:
             :func:`~mmwindow.experiments.variant_comparison.compare_variants`.
     """
     check_output_folder(args.out, '--out')
+    read_place(args)
     if args.results and not args.reference:
         raise ValueError('--results: a comparison is written; name its --reference')
     if args.results:

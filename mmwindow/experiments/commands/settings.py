@@ -25,9 +25,10 @@ from typing import Any
 from mmwindow.experiments.commands.run_arguments import (
     STOPPED,
     add_folds_arguments,
-    add_gpus_argument,
+    add_place_arguments,
     add_run_arguments,
     add_weights_argument,
+    read_place,
 )
 from mmwindow.utils.command_line import OptionsAction
 from mmwindow.utils.outputs import check_output_file, check_output_folder
@@ -55,7 +56,7 @@ class SettingAction(argparse.Action):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a choice."""
     add_run_arguments(parser)
-    add_gpus_argument(parser)
+    add_place_arguments(parser)
     parser.add_argument('--setting', nargs='+', action=SettingAction, required=True, dest='settings',
                         metavar=('NAME', 'KEY=VALUE'), help='give two or more')
     parser.add_argument('--results', metavar='FILE.json', help='where the numbers go')
@@ -75,6 +76,7 @@ def run(args: argparse.Namespace) -> None:
         ValueError: A run failed.
     """
     check_output_folder(args.out, '--out')
+    read_place(args)
     if args.results:
         check_output_file(args.results, '--results')
     from mmwindow.experiments.tuning import choose_settings
