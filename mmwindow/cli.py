@@ -43,6 +43,8 @@ VERBS = {
                       'compare settings on images kept aside, over folds'),
     'retest': VerbEntry('mmwindow.experiments.commands.retest',
                         'test finished runs again: other weights, views, rules or images'),
+    'ledger': VerbEntry('mmwindow.experiments.commands.ledger',
+                        'what was tried for each system: settings and trainings'),
     'tables': VerbEntry('mmwindow.experiments.commands.tables',
                         "the paper's tables and figures from finished runs"),
     'quickstart': VerbEntry('mmwindow.experiments.commands.quickstart',

@@ -36,6 +36,7 @@ class Candidate:
         setting: Name of the setting.
         metrics: Of the held-out images, over folds their mean; None where there is no number.
         result: Content of ``result.json``, of the first fold.
+        runs: Of each fold: ``fold``, ``mark``, ``seed`` and ``training_seconds``.
         events: Fold -> held-out images; empty where they are of several classes.
         froc_settings: How their FROC is read.
         intervals: By metric, by patient, over folds within each; None where there is none.
@@ -48,6 +49,7 @@ class Candidate:
     events: Mapping[int | None, Sequence[ImageEvents]] = field(default_factory=dict)
     froc_settings: FROCSettings | None = None
     intervals: Mapping[str, Interval | None] = field(default_factory=dict)
+    runs: Sequence[Mapping[str, Any]] = ()
 
     @property
     def fold_numbers(self) -> dict[str, dict[str, float | None]]:
@@ -83,15 +85,17 @@ def read_candidate(setting: str, plans: Sequence[RunPlan], split: str = 'val') -
         values = [result[numbers][name] for result in results]
         known = [value for value in values if value is not None]
         metrics[name] = sum(known) / len(known) if known else None
+    runs = [{name: result.get(name) for name in ('fold', 'mark', 'seed', 'training_seconds')}
+            for result in results]
     records = {plan.fold: read_record(plan.folder / RECORDS[split]) for plan in plans}
     first = next(iter(records.values()))
     if len(first.classes) > 1:
-        return Candidate(plans[0].system, setting, metrics, results[0])
+        return Candidate(plans[0].system, setting, metrics, results[0], runs=runs)
     events = {fold: record.events() for fold, record in records.items()}
     settings = FROCSettings.from_record(first.settings)
     found = mean_over_folds(events, settings)
     return Candidate(plans[0].system, setting, metrics, results[0], events, settings,
-                     {f'froc/{name}': found.intervals.get(name) for name in PAPER_METRICS})
+                     {f'froc/{name}': found.intervals.get(name) for name in PAPER_METRICS}, runs)
 
 
 def compare_candidates(chosen: Candidate, others: Sequence[Candidate],

@@ -138,12 +138,12 @@ def compare_with_reference(tests: CandidateTests, reference: str) -> list[Settin
             is_same = has_same_predictions(own, by_name[own.system, setting])
             for metric, (interval, p_value, p_holm) in metrics.items():
                 spread = spread_of_difference(own, by_name[own.system, setting], metric)
+                mean, low, high = (None, None, None) if interval is None else (
+                    0. - interval.estimate, 0. - interval.high, 0. - interval.low)
                 rows.append(SettingDifference(
-                    own.system, setting, metric,
-                    *(None, None, None) if interval is None else (
-                        0. - interval.estimate, 0. - interval.high, 0. - interval.low),
-                    p_value, p_holm,
-                    *spread, is_same))
+                    own.system, setting, metric, mean, low, high, p_value, p_holm,
+                    spread.differences, spread.deviation, spread.low, spread.high, spread.num_runs,
+                    is_same))
     return rows
 
 
@@ -281,4 +281,5 @@ def describe_candidate(candidate: Candidate, split: str) -> dict[str, Any]:
         folds=candidate.fold_numbers, num_folds=max(len(candidate.events), 1),
         **{name: candidate.result[name] for name in (
             'config', 'seed', 'checkpoint', 'training_seconds', 'machine', 'versions')},
+        runs=list(candidate.runs),
         num_images=sum(map(len, candidate.events.values())) or candidate.result['num_images'][split])
