@@ -41,7 +41,8 @@ def strata_table(field: str, strata: Strata, labels: Mapping[str, str], referenc
             if name not in parts:
                 continue
             result, differences = parts[name].result, parts[name].differences
-            cells = [value, result.num_images, result.num_positives, result.num_points, labels[name]]
+            cells = [value, result.num_images, result.num_positives, result.num_points,
+                     labels[name]]
             row, numbers = list(cells), list(cells)
             for metric in METRICS:
                 interval = result.intervals[metric]
@@ -66,6 +67,6 @@ def describe_strata(field: str, num_comparisons: int) -> list[str]:
     """Return what stands below the table of a field."""
     what = ('Each part is the images with so many points and all negative images. '
             if field == POINTS else 'False positives are counted on the images of the part. ')
-    return [what + 'Means over the folds that have such images. In brackets: 95 % intervals, patients '
-            f'resampled within folds. p: paired, corrected for the {num_comparisons} comparisons of '
-            'one part, and not for the number of parts.', '']
+    return [what + 'Means over the folds that have such images. In brackets: 95 % intervals, '
+            f'patients resampled within folds. p: paired, corrected for the {num_comparisons} '
+            'comparisons of one part, and not for the number of parts.', '']
