@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
 
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.froc_settings import FROCSettings
@@ -26,8 +27,7 @@ from mmwindow.evaluation.statistics.delong import (
     compare_areas,
     delong_covariance,
 )
-from mmwindow.evaluation.statistics.differences import studentised_p
-from mmwindow.evaluation.statistics.intervals import Interval, t_quantile
+from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.resampling import (
     Units,
     check_events,
@@ -156,13 +156,13 @@ def compare_over_seeds(first: Seeds, second: Seeds, settings: FROCSettings | Non
              for table in tables]  # the same seed, so the same resamples
     replicates = {name: drawn[0][name] - drawn[1][name] for name in settings.names}
     estimates = [table.estimates() for table in tables]
-    test = mean_area_test(*tables, level)
+    test = mean_area_test(tables[0], tables[1], level)
     differences = {}
     for name in settings.names:
         values = tuple(estimates[0][key][name] - estimates[1][key][name] for key in first)
         differences[name] = find_difference(name, values, replicates[name], tables[0], level, test)
-    return SeedComparison(*estimates, differences, replicates, tuple(units.names), num_resamples,
-                          seed)
+    return SeedComparison(estimates[0], estimates[1], differences, replicates, tuple(units.names),
+                          num_resamples, seed)
 
 
 def find_difference(name: str, values: Sequence[float], replicates: NDArray[Any],
@@ -208,9 +208,9 @@ def total_interval(values: Sequence[float], variance: float, num_units: int, lev
     if total <= 0:
         return Interval(estimate, estimate, estimate, level, 'satterthwaite'), float(estimate == 0)
     free = total ** 2 / (variance ** 2 / (num_units - 1) + of_seeds ** 2 / (len(values) - 1))
-    half = t_quantile(level, free + 1) * total ** .5
-    return Interval(estimate, max(estimate - half, -1.), min(estimate + half, 1.), level,
-                    'satterthwaite'), studentised_p(estimate / total ** .5, free + 1)
+    half = -float(stdtrit(free, (1 - level) / 2)) * total ** .5
+    return (Interval(estimate, max(estimate - half, -1.), min(estimate + half, 1.), level,
+                     'satterthwaite'), float(2 * stdtr(free, -abs(estimate) / total ** .5)))
 
 
 def mean_area_test(first: RepeatedEvents, second: RepeatedEvents, level: float) -> DeLongTest | None:
