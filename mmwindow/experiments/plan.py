@@ -144,7 +144,8 @@ def describe_system(cfg: Config, config: str | Path) -> dict[str, Any]:
 
     Returns:
         dict: ``window`` (lengths in pixels of a frame of side 1024), ``divergence`` (None for
-        other losses) and ``is_ablation``.
+        other losses and for a Window Loss with steps beyond the paper's, which are no rows of its
+        Tables 2 and 3) and ``is_ablation``.
     """
     head = cfg.model.get('bbox_head') or {}
     loss = head.get('loss') or {}
@@ -152,7 +153,9 @@ def describe_system(cfg: Config, config: str | Path) -> dict[str, Any]:
     bounds = next((step for _, step in find_steps(cfg, 'PointToBoundTransform')), None)
     window = bounds and {name: value for name, value in bounds.items()
                          if name in ('lower_radius', 'upper_radius', 'softness')}
-    return dict(divergence=loss.get('divergence', 'kld') if is_window_loss else None,
+    is_papers = is_window_loss and not loss.get('focus') and not any(
+        head.get(part) for part in ('num_convs', 'image_window', 'maximum_window'))
+    return dict(divergence=loss.get('divergence', 'kld') if is_papers else None,
                 window=dict(window) if is_window_loss and window else None,
                 is_ablation=Path(config).parent.name.startswith('ablation'))
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 SETTINGS = {
     'input_size': 'pipeline.ResizeToInput.input_size',
     'window': 'pipeline.PointToBoundTransform',
+    'random_scale': 'pipeline.RandomScale.factors',
     'bit_depth': 'pipeline.LoadImageFromFile.backend_args.bit_depth',
     'max_pixels': 'pipeline.LoadImageFromFile.backend_args.max_pixels',
     'cache': 'pipeline.LoadImageFromFile.backend_args.cache',
