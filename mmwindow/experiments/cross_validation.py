@@ -100,7 +100,7 @@ def run_plans(plans: Sequence[RunPlan], devices: Devices, command_line: str = ''
               amp: bool = False, overwrite: bool = False, accept: bool = False,
               display: ProgressDisplay | None = None,
               prepare: Callable[[RunPlan, str, bool], None] = prepare_run,
-              after: Callable[[RunPlan], None] | None = None) -> list[Outcome]:
+              measure: Callable[[RunPlan], float] = read_seconds) -> list[Outcome]:
     """Do what is missing of each plan, in this order; reuse what is finished.
 
     Args:
@@ -112,7 +112,7 @@ def run_plans(plans: Sequence[RunPlan], devices: Devices, command_line: str = ''
         accept: Keep runs of other training code.
         display: Where progress is shown.
         prepare: Makes a folder ready.
-        after: Is called with each plan that is finished, at once: before, or when its run has ended.
+        measure: Returns how long a run took, when it has just ended.
 
     Returns:
         Of the runs that had to be done.
@@ -129,22 +129,13 @@ def run_plans(plans: Sequence[RunPlan], devices: Devices, command_line: str = ''
             finished = is_finished(plan)
             if finished:
                 display.say(f'{plan.name}: finished before, reused')
-                if after is not None:
-                    after(plan)
             else:
                 prepare(plan, command_line, overwrite)
             jobs.append(Job(
                 plan.name, plan.system, worker_command(plan, devices.num_processes, amp),
                 plan.folder / 'log.txt', read_seconds(plan) if finished else None,
-                measure=partial(_end, plan, after)))
+                measure=partial(measure, plan)))
         return run_jobs(jobs, devices.environments, display)
-
-
-def _end(plan: RunPlan, after: Callable[[RunPlan], None] | None) -> float:
-    """Return how long a run took that has just succeeded, and call what comes after it."""
-    if after is not None:
-        after(plan)
-    return read_seconds(plan)
 
 
 def run_here(plan: RunPlan, command_line: str = '', overwrite: bool = False, accept: bool = False,

@@ -36,8 +36,8 @@ def write_sets(sets: Iterable[ImageSet], sizes: Sizes, folder: Path, workers: in
     for images in sets:
         # Of a set whose test images nobody reads one is written: a data set has three splits.
         num_val, num_test = (sizes.num_val, sizes.num_test) if images.has_own_test else (1, 1)
-        write_dataset(folder / images.name, sizes.seed, images.num_train, num_val, num_test, sizes.side,
-                      workers=workers, variation=images.variation,
+        write_dataset(folder / images.name, sizes.seed, images.num_train, num_val, num_test,
+                      sizes.side, workers=workers, variation=images.variation,
                       annotators={name: ANNOTATORS[name] for name in images.annotators})
 
 

@@ -117,7 +117,7 @@ FACTORS: Mapping[str, Factor] = {factor.letter: factor for factor in (
     Factor('C', 'click jitter (pixels of 1024, root mean square)', (
         Level(BASE, '0', LEVEL), Level('jitter25', '25', LEVEL), Level('jitter50', '50', LEVEL),
         Level('jitter100', '100', BEHIND)),
-        'a tie up to 50; at 100 a finding lies outside its lower radius, and plain Window Loss loses'),
+        'a tie up to 50; at 100 findings lie outside their lower radius, and Window Loss loses'),
     Factor('D', 'scale of the anatomy (largest to smallest)', (
         Level('scale1', '1', LEVEL), Level('scale2', '2', AHEAD), Level('scale25', '2.5', AHEAD)),
         'Window Loss gains a little'),
@@ -127,7 +127,8 @@ FACTORS: Mapping[str, Factor] = {factor.letter: factor for factor in (
         'a tie of Window Loss and boxes; classifiers fall first as images become fewer',
         classifiers=True),
     Factor('F', 'findings that nobody clicked', (
-        Level(BASE, '0 %', LEVEL), Level('missed25', '25 %', LEVEL), Level('missed50', '50 %', LEVEL)),
+        Level(BASE, '0 %', LEVEL), Level('missed25', '25 %', LEVEL),
+        Level('missed50', '50 %', LEVEL)),
         'a tie'))}
 CORE = (BASE, 'B', 'C', 'E')
 PARTS = (BASE, *FACTORS)

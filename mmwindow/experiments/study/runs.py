@@ -1,10 +1,13 @@
-"""The trainings of the study: what is to be done, what has been filed, and the filing of each result."""
+"""The trainings of the study: what is to be done, and the filing of each result."""
 import gzip
 import hashlib
 import json
+import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from mmwindow.experiments.devices import Devices, choose_devices
 from mmwindow.experiments.job_queue import Outcome
 from mmwindow.experiments.plan import RunPlan, RunSettings, plan_run
 from mmwindow.experiments.result_files import CODE_ENTRIES, RUN_ENTRIES
+from mmwindow.experiments.run_folders import is_finished, read_seconds
 from mmwindow.experiments.run_state import read_result
 from mmwindow.experiments.short_events import shorten_events
 from mmwindow.experiments.study.data import data_options, describe_data
@@ -22,6 +26,7 @@ from mmwindow.experiments.study.design import FACTORS, Cell, Sizes
 from mmwindow.experiments.systems import System, paper_key
 from mmwindow.experiments.worker import RECORDS
 from mmwindow.utils.files import atomic_file
+from mmwindow.utils.messages import shorten
 
 CLASSIFIERS = ('chexnet', 'wspl', 'ufdet')
 FILED = 'runs'  # folder of the results
@@ -64,10 +69,16 @@ class StudyRun:
 
     def design(self) -> str:
         """Return a mark of all that decides its result but code, versions and places of files."""
-        cfg = load_config(self.config, cfg_options={**self.options, **data_options(self.cell, 'DATA'),
-                                                    'randomness.seed': self.seed})
-        data = json.dumps(describe_data(self.cell, self.sizes), sort_keys=True)
-        return hashlib.sha256((cfg.pretty_text + data).encode()).hexdigest()
+        rest = dict(options=self.options, seed=self.seed, files=data_options(self.cell, 'DATA'),
+                    data=describe_data(self.cell, self.sizes))
+        return hashlib.sha256((config_text(self.config) + json.dumps(rest, sort_keys=True)).encode()
+                              ).hexdigest()
+
+
+@lru_cache
+def config_text(config: Path) -> str:
+    """Return a config, complete; the folder of the data in it is replaced by the study's."""
+    return load_config(config, cfg_options={'dataset.data_root': 'DATA/'}).pretty_text
 
 
 def list_runs(cells: Sequence[Cell], configs: Sequence[str | Path], seeds: Sequence[int], sizes: Sizes
@@ -139,19 +150,36 @@ def read_filed_run(run: StudyRun, results: Path) -> Record | None:
     path = run.filed_at(results)
     if not path.is_file():
         return None
+    record = read_filed_file(path)
+    return record if record.source['design'] == run.design() else None
+
+
+def read_filed_file(path: Path) -> Record:
+    """Return the record of a filed result, of whatever design.
+
+    Raises:
+        ValueError: It is damaged, or no filed result.
+    """
+    return _read_filed_file(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _read_filed_file(path: Path, _: int) -> Record:
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name) / 'record.json'
         try:
             copy.write_bytes(gzip.decompress(path.read_bytes()))
             record = read_record(copy)
-        except (OSError, EOFError, ValueError) as error:
-            raise ValueError(f'{path}: it is no complete result ({str(error)[:150]}); delete it, and '
-                             'the command files or trains it again') from error
-    return record if record.source.get('design') == run.design() else None
+            if not {'design', 'config', 'run'} <= set(record.source):
+                raise ValueError('it does not say of which training')
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise ValueError(f'{path}: it is no complete result ({shorten(str(error))}); delete it, '
+                             'and the command files or trains it again') from error
+    return record
 
 
 def study_devices(num_jobs: int, gpus: Sequence[int] | None = None) -> Devices:
-    """Return the devices of the runs: on a machine without a GPU several run at once.
+    """Return the devices of the runs: without a GPU several at once, each with its share of cores.
 
     Args:
         num_jobs: Runs at a time on the CPU.
@@ -163,8 +191,11 @@ def study_devices(num_jobs: int, gpus: Sequence[int] | None = None) -> Devices:
     if num_jobs < 1:
         raise ValueError(f'--jobs is {num_jobs}; at least one run at a time is expected')
     devices = choose_devices(gpus)
-    return devices if len(devices.environments) > 1 else replace(
-        devices, environments=[*devices.environments] * num_jobs)
+    if num_jobs == 1 or len(devices.environments) > 1:
+        return devices
+    threads = max(1, (os.cpu_count() or 1) // num_jobs)
+    return replace(devices, environments=[
+        dict(devices.environments[0], OMP_NUM_THREADS=str(threads))] * num_jobs)
 
 
 def run_study(runs: Sequence[StudyRun], out: Path, results: Path, devices: Devices,
@@ -186,8 +217,12 @@ def run_study(runs: Sequence[StudyRun], out: Path, results: Path, devices: Devic
     plans = {run: plan_study_run(run, out) for run in runs}
     by_folder: Mapping[Path, StudyRun] = {plan.folder: run for run, plan in plans.items()}
 
-    def file(plan: RunPlan) -> None:
+    def file_and_measure(plan: RunPlan) -> float:
         file_run(by_folder[plan.folder], plan, results)
+        return read_seconds(plan)
 
-    after: Callable[[RunPlan], None] = file
-    return run_plans(list(plans.values()), devices, overwrite=overwrite, after=after, **how)
+    for run, plan in plans.items():  # a command that was stopped may not have filed its last run
+        if is_finished(plan):
+            file_run(run, plan, results)
+    return run_plans([plan for run, plan in plans.items() if read_filed_run(run, results) is None],
+                     devices, overwrite=overwrite, measure=file_and_measure, **how)
