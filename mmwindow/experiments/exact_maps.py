@@ -28,6 +28,7 @@ STRIDE = 4  # of the maps that are scored, frame pixels at the paper's input of 
 RULES: dict[str, HitRule] = {
     'paper': DiskOverlap(), 'overlap 4 %': DiskOverlap(max_overlap=.04), 'distance': Distance()}
 MAPS = ('lower', 'middle', 'slope', 'upper')
+READ_FROM, READ_TO = .05, .95  # scores beyond are not told apart: no network is as exact
 LEAST_CONFIDENCE = .5  # of an image, where they differ in confidence
 NUM_DRAWS = 20
 METRICS = (recall_name(.1), FROC_SCORE)
@@ -52,8 +53,7 @@ class ExactScore:
         box_side: Of the box around a lone point at a threshold of .5, frame pixels.
         false_positives: Per image at a threshold of .5.
         recall: At a threshold of .5.
-        exact: The metrics of the maps as they are: every threshold may be taken, and at .9999 a soft
-            disk is smaller than at .5.
+        exact: The metrics of the maps as they are: all findings come in at one threshold.
         unequal: Mean metrics where each image's map is multiplied by a chance factor from
             :data:`LEAST_CONFIDENCE` to 1: a network that finds everything in the shape that the
             window asks for, but is not equally sure on all images.
@@ -106,6 +106,9 @@ def exact_events(target: Target, windows: Sequence[Window], rules: Mapping[str, 
                  ) -> dict[tuple[Window, str, str], ImageEvents]:
     """Return the events of the exact maps of one image, by window, kind and rule.
 
+    A score below :data:`READ_FROM` counts as 0, one above :data:`READ_TO` as that. At a threshold of
+    1e-9 a soft disk is half as wide again, at .999999 it is narrow; neither is a way to read a map.
+
     Args:
         target: The image's points, of one class.
         windows: Those of the maps.
@@ -121,8 +124,9 @@ def exact_events(target: Target, windows: Sequence[Window], rules: Mapping[str, 
             if not len(points) and (windows[0], MAPS[0], name) in found:  # all maps are 0
                 found[window, kind, name] = found[windows[0], MAPS[0], name]
             else:
+                scores = exact_map(distance, window, kind)
                 found[window, kind, name] = map_events(
-                    exact_map(distance, window, kind), points, rule=rule,
+                    np.where(scores < READ_FROM, 0., scores.clip(max=READ_TO)), points, rule=rule,
                     cells_along=(FRAME_SIDE / STRIDE,) * 2, image_id=target.image_id,
                     group=target.group)
     return found
@@ -215,6 +219,7 @@ def describe_exact_maps(path: str | Path, paper: Mapping[str, Any], show_progres
         data=dict(file=Path(path).name, num_images=len(truth.targets), num_positives=len(positives),
                   num_points=sum(len(np.asarray(target.points)) for target in positives)),
         stride=STRIDE, num_draws=NUM_DRAWS, least_confidence=LEAST_CONFIDENCE,
+        read_from=READ_FROM, read_to=READ_TO,
         rules={name: rule.settings for name, rule in RULES.items()},
         scores=[dict(window=score.window._asdict(), map=score.kind, rule=score.rule,
                      box_side=score.box_side, false_positives=round(score.false_positives, 6),

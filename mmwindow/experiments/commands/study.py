@@ -19,6 +19,7 @@ from mmwindow.experiments.commands.run_arguments import (
     add_accept_argument,
     add_gpus_argument,
 )
+from mmwindow.experiments.commands.tables import PAPER
 from mmwindow.utils.outputs import check_output_folder
 
 __all__ = ['STOPPED', 'add_arguments', 'run']
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
     study = Study(
         Path(args.out), Path(args.results), [*args.systems, *args.add], args.only, args.seeds,
         Sizes(args.num_train, args.num_val, args.num_test, args.side, args.epochs), args.baseline,
-        args.num_resamples)
+        args.num_resamples, PAPER if PAPER.exists() else None)
     if not do_study(study, args.jobs, args.gpus, args.dry_run, args.report_only,
                     overwrite=args.overwrite, accept=args.accept, command_line=args.command_line):
         if not args.dry_run:

@@ -40,6 +40,7 @@ class Study:
         sizes: Of the study.
         baseline: Name of the config that each other system is compared with.
         num_resamples: Of the bootstrap.
+        paper: The paper's numbers, for the labels.
     """
 
     out: Path
@@ -50,6 +51,7 @@ class Study:
     sizes: Sizes = Sizes()
     baseline: str = BASELINE
     num_resamples: int = 2000
+    paper: Path | None = None
 
     def runs(self) -> list[StudyRun]:
         """Return the runs that are asked for; the base level is always among them."""
@@ -68,10 +70,14 @@ def filed_configs(results: Path) -> dict[str, Path]:
 
 
 def reported_runs(study: Study) -> list[StudyRun]:
-    """Return the runs that are asked for, and those of any level and system of which one is filed."""
+    """Return the runs that are asked for, and those of any level and system of which one is filed.
+
+    Where any system is filed, the baseline is wanted too.
+    """
     asked = study.runs()
     filed = {(path.parent.name, path.name.rpartition('_seed')[0])
              for path in study.results.glob(FILES)}
+    filed |= {(cell, study.baseline) for cell, _ in filed}
     own = {Path(config).stem: Path(config) for config in study.configs}
     configs = {**{system: config for system, config in filed_configs(study.results).items()
                   if config.is_file()}, **own}
@@ -124,7 +130,7 @@ def do_study(study: Study, num_jobs: int = 1, gpus: Sequence[int] | None = None,
                          'any level yet; there is nothing to report')
     systems = list(dict.fromkeys(run.system for run in reported_runs(study)))
     table = write_report(found, study.results, systems, study.baseline, study.sizes, study.seeds,
-                         how.get('command_line', ''), num_resamples=study.num_resamples)
+                         how.get('command_line', ''), study.paper, study.num_resamples)
     for line in describe_missing(found):
         say(line)
     say(f'table and figure: {table}')
