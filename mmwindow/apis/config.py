@@ -9,8 +9,15 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmwindow.apis.box_fitting import fit_boxes
 from mmwindow.apis.config_bases import check_bases
-from mmwindow.utils.config_pipelines import SETTINGS, find_datasets, find_steps, input_size_of
+from mmwindow.utils.config_pipelines import (
+    SETTINGS,
+    SWITCHES,
+    find_datasets,
+    find_steps,
+    input_size_of,
+)
 from mmwindow.utils.files import check_ordinary_file
 from mmwindow.utils.messages import shorten
 
@@ -36,13 +43,14 @@ def check_options(options: Mapping[str, Any]) -> None:
     Raises:
         ValueError: Such a key is among them.
     """
-    read = {*inspect.signature(Runner).parameters, *ALSO_READ, *SETTINGS, 'pipeline', 'dataset'}
+    short = (*SETTINGS, *SWITCHES)
+    read = {*inspect.signature(Runner).parameters, *ALSO_READ, *short, 'pipeline', 'dataset'}
     for key in options:
         name = key.partition('.')[0]
         if name not in read:
             raise ValueError(
                 f'--cfg-options {key}: nothing reads {name} after the config file, so that nothing '
-                f'would change; set {", ".join(SETTINGS)}, pipeline.<type>.<argument> or '
+                f'would change; set {", ".join(short)}, pipeline.<type>.<argument> or '
                 'dataset.<argument> (both in training, validation and test), the full key of another '
                 'place, or write a config of a few lines (docs/configs.md)')
 
@@ -193,7 +201,8 @@ def load_config(config: str | Path, work_dir: str | Path | None = None,
     Args:
         config: The config file. Its variables ``input_size``, ``window``, ``random_scale``,
             ``bit_depth``, ``max_pixels``, ``cache`` and ``data_root`` are applied to every pipeline
-            or data set, so that a config which inherits another changes them by one line.
+            or data set, so that a config which inherits another changes them by one line;
+            ``fit_boxes`` is applied to the model.
         work_dir: Overrides the config's; without either it is ``work_dirs/<name of the config>``.
         cfg_options: Overrides, keys dotted as in mmengine or short (:func:`expand_options`).
         launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
@@ -230,6 +239,8 @@ def load_config(config: str | Path, work_dir: str | Path | None = None,
         merge_options(cfg, cfg_options)
     try:
         input_size_of(cfg)
+        if cfg.pop('fit_boxes', False):
+            fit_boxes(cfg)
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f'config {shorten(str(config))}: {shorten(str(error), 450)}') from error
     if work_dir is not None:

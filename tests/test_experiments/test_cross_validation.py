@@ -66,7 +66,7 @@ def fake_worker(monkeypatch):
     monkeypatch.setattr(folds_api, 'worker_command', lambda plan, *rest: (
         sys.executable, '-c', WORKER, str(plan.folder)))
     monkeypatch.setattr(folds_api, 'choose_devices',
-                        lambda *rest: Devices([{}]))
+                        lambda *rest, **more: Devices([{}]))
 
 
 @pytest.fixture

@@ -189,9 +189,9 @@ def digest_pixels(pixels: np.ndarray, thumbnail: np.ndarray) -> bytes:
 def count_levels(pixels: np.ndarray) -> np.ndarray:
     """Return how many of ``(H, W)`` uint8 pixels have each of the 256 grey levels, float32.
 
-    Rows that are evenly spread are looked at, at most 128 of them.
+    Rows that are evenly spread are looked at, about 128 of them.
     """
-    rows = pixels[::-(-len(pixels) // SAMPLED_ROWS)]
+    rows = pixels[::max(1, len(pixels) // SAMPLED_ROWS)]
     return cv2.calcHist([rows], [0], None, [256], [0, 256]).reshape(-1)
 
 

@@ -63,7 +63,8 @@ class RandomScale(BaseTransform):
 
     @cache_randomness
     def _draw(self) -> float:
-        return math.exp(np.random.uniform(*map(math.log, self.factors)))
+        smallest, largest = self.factors
+        return math.exp(np.random.uniform(math.log(smallest), math.log(largest)))
 
     def transform(self, results: dict) -> dict:
         """Zoom.

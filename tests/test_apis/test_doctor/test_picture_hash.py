@@ -120,7 +120,7 @@ def test_images_are_measured_alike_alone_and_together(tmp_path):
             assert (one.border == other.border).all() and (one.thumbnail == other.thumbnail).all()
             assert 0 <= one.decode_seconds <= one.seconds
     levels = together[3].levels
-    # All rows are looked at: there are at most 128 of them.
+    # All rows are looked at: below 256 of them, none is passed over.
     assert levels[:2] == pytest.approx([pictures[2].mean(), pictures[2].std()])
     assert levels[4] == np.quantile(pictures[2], .25, method='inverted_cdf')
     edges = np.mean([line.mean() for line in (pictures[2][0], pictures[2][-1], pictures[2][:, 0],
