@@ -16,7 +16,8 @@ from pathlib import Path
 from mmwindow.experiments.commands.run_arguments import (
     STOPPED,
     add_accept_argument,
-    add_gpus_argument,
+    add_place_arguments,
+    read_place,
 )
 from mmwindow.experiments.commands.tables import PAPER
 from mmwindow.utils.command_line import add_options_argument
@@ -39,8 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--paper', default=PAPER, help="the paper's numbers")
     parser.add_argument('--seed', type=int, help="of the trainings; default: the configs'")
     parser.add_argument('--num-resamples', type=int, default=2000, help='of the bootstrap')
-    parser.add_argument('--jobs', type=int, default=1, help='runs at a time without a GPU')
-    add_gpus_argument(parser)
+    add_place_arguments(parser)
     parser.add_argument('--report-only', action='store_true', help='train nothing, report')
     parser.add_argument('--overwrite', action='store_true',
                         help='delete runs of other settings that are in the way')
@@ -58,15 +58,17 @@ def run(args: argparse.Namespace) -> None:
     check_output_folder(args.results, '--results')
     from mmwindow.experiments.ablation_report import report_ablations
     from mmwindow.experiments.ablations import list_ablations, run_ablations
+    from mmwindow.experiments.devices import choose_devices
     from mmwindow.experiments.paper_report import read_paper
     from mmwindow.experiments.plan import RunSettings
-    from mmwindow.experiments.study.runs import study_devices
+    read_place(args)
     results = Path(args.results)
     rows = list_ablations(read_paper(args.paper), args.data, args.divergences)
     missing = []
     if not args.report_only:
         missing = run_ablations(
-            rows, Path(args.out), results, study_devices(args.jobs, args.gpus),
+            rows, Path(args.out), results, choose_devices(
+                args.gpus, jobs=args.jobs, slurm=args.slurm, out=args.out),
             RunSettings(args.cfg_options, args.seed), args.command_line,
             num_resamples=args.num_resamples, overwrite=args.overwrite, accept=args.accept)
     print(report_ablations(rows, results, args.paper, args.command_line, Path(args.exact),

@@ -17,7 +17,8 @@ from pathlib import Path
 from mmwindow.experiments.commands.run_arguments import (
     STOPPED,
     add_accept_argument,
-    add_gpus_argument,
+    add_place_arguments,
+    read_place,
 )
 from mmwindow.experiments.commands.tables import PAPER
 from mmwindow.utils.outputs import check_output_folder
@@ -50,8 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f'--{name}', type=int, metavar='N', help=f'{help_text}; default: '
                             '%(default)s', default=getattr(sizes, name.replace('-', '_')))
     parser.add_argument('--num-resamples', type=int, default=2000, help='of the bootstrap')
-    parser.add_argument('--jobs', type=int, default=1, help='runs at a time without a GPU')
-    add_gpus_argument(parser)
+    add_place_arguments(parser)
     parser.add_argument('--dry-run', action='store_true', help='train nothing, say what is missing')
     parser.add_argument('--report-only', action='store_true', help='train nothing, report')
     parser.add_argument('--overwrite', action='store_true',
@@ -67,14 +67,17 @@ def run(args: argparse.Namespace) -> None:
     """
     check_output_folder(args.out, '--out')
     check_output_folder(args.results, '--results')
+    read_place(args)
+    from mmwindow.experiments.devices import choose_devices
     from mmwindow.experiments.study.design import Sizes
     from mmwindow.experiments.study.study import Study, do_study
+    devices = choose_devices(args.gpus, jobs=args.jobs, slurm=args.slurm, out=args.out)
     study = Study(
         Path(args.out), Path(args.results), [*args.systems, *args.add], args.only, args.seeds,
         Sizes(args.num_train, args.num_val, args.num_test, args.side, args.epochs), args.baseline,
         args.num_resamples, PAPER if PAPER.exists() else None)
-    if not do_study(study, args.jobs, args.gpus, args.dry_run, args.report_only,
-                    overwrite=args.overwrite, accept=args.accept, command_line=args.command_line):
+    if not do_study(study, devices, args.dry_run, args.report_only, overwrite=args.overwrite,
+                    accept=args.accept, command_line=args.command_line):
         if not args.dry_run:
             raise ValueError('the study is not complete; the lines above say what is missing, and '
                              'the same command resumes')

@@ -10,13 +10,8 @@ from mmwindow.synthetic.writing import VERSION
 VALIDATED = ('train', 'val')  # splits that are marked as the training images are
 
 
-def find_sets(cells: Iterable[Cell], sizes: Sizes) -> list[ImageSet]:
-    """Return the image sets that cells read, each once; the base set is always among them.
-
-    Args:
-        cells: From :func:`~.design.make_cells`; the first is the base.
-        sizes: Of the study.
-    """
+def find_sets(cells: Iterable[Cell]) -> list[ImageSet]:
+    """Return the image sets that cells read, each once, from :func:`~.design.make_cells`."""
     return list({cell.images.name: cell.images for cell in cells}.values())
 
 

@@ -22,16 +22,10 @@ HEAD = ['level', 'system', 'FROC score (sd over seeds)', 'AUROC', 'minus {baseli
         'advantage minus that at the base']
 
 
-def short_label(system: str, labels: Mapping[str, str]) -> str:
-    """Return what a table calls a system: the paper's name of it where it has one."""
-    label = labels.get(system, system)
-    return 'WL+' if system.startswith('wl_plus') else label
-
-
 def label_study(systems: Sequence[str], paper: str | Path | None) -> dict[str, str]:
     """Return system -> label, in the order given."""
     found = label_systems(systems, read_paper(paper)).labels
-    return {system: short_label(system, found) for system in systems}
+    return {system: found[system] for system in systems}
 
 
 def format_ends(estimate: float, interval: Interval | None) -> str:

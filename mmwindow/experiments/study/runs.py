@@ -2,7 +2,6 @@
 import gzip
 import hashlib
 import json
-import os
 import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import Any
 from mmwindow.apis.config import load_config
 from mmwindow.evaluation.files.records import Record, plain, read_record, write_record
 from mmwindow.experiments.cross_validation import run_plans
-from mmwindow.experiments.devices import Devices, choose_devices
+from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.job_queue import Outcome
 from mmwindow.experiments.plan import RunPlan, RunSettings, plan_run
 from mmwindow.experiments.result_files import CODE_ENTRIES, RUN_ENTRIES
@@ -178,26 +177,6 @@ def _read_filed_file(path: Path, _: int) -> Record:
     return record
 
 
-def study_devices(num_jobs: int, gpus: Sequence[int] | None = None) -> Devices:
-    """Return the devices of the runs: without a GPU several at once, each with its share of cores.
-
-    Args:
-        num_jobs: Runs at a time on the CPU.
-        gpus: As in :func:`~mmwindow.experiments.devices.choose_devices`.
-
-    Raises:
-        ValueError: ``num_jobs`` is below 1.
-    """
-    if num_jobs < 1:
-        raise ValueError(f'--jobs is {num_jobs}; at least one run at a time is expected')
-    devices = choose_devices(gpus)
-    if num_jobs == 1 or len(devices.environments) > 1:
-        return devices
-    threads = max(1, (os.cpu_count() or 1) // num_jobs)
-    return replace(devices, environments=[
-        dict(devices.environments[0], OMP_NUM_THREADS=str(threads))] * num_jobs)
-
-
 def run_study(runs: Sequence[StudyRun], out: Path, results: Path, devices: Devices,
               overwrite: bool = False, **how: Any) -> list[Outcome]:
     """Train what is missing; file each result as its run ends.
@@ -206,7 +185,7 @@ def run_study(runs: Sequence[StudyRun], out: Path, results: Path, devices: Devic
         runs: Those that are not filed.
         out: Folder of runs and data; a run that was cut resumes there.
         results: Receives the filed results.
-        devices: From :func:`study_devices`.
+        devices: For the runs.
         overwrite: Delete runs of other settings.
         **how: ``command_line``, ``accept`` and ``display`` of
             :func:`~mmwindow.experiments.cross_validation.run_plans`.

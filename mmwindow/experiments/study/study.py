@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.study.analysis import analyse
 from mmwindow.experiments.study.data import find_sets, write_sets
 from mmwindow.experiments.study.design import BASE, CORE, PARTS, Sizes, make_cells
@@ -16,9 +17,7 @@ from mmwindow.experiments.study.runs import (
     read_filed_file,
     read_filed_run,
     run_study,
-    study_devices,
 )
-from mmwindow.utils.locks import hold_folder
 
 CONFIGS = ('configs/windowloss/wl_kld_lite0_fpn_synthetic.py',
            'configs/retinanet/retinanet_lite0_fpn_synthetic.py',
@@ -86,15 +85,13 @@ def reported_runs(study: Study) -> list[StudyRun]:
     return [run for run in every if run in asked or (run.cell.name, run.system) in filed]
 
 
-def do_study(study: Study, num_jobs: int = 1, gpus: Sequence[int] | None = None,
-             dry_run: bool = False, report_only: bool = False, say: Callable[[str], Any] = print,
-             **how: Any) -> bool:
+def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only: bool = False,
+             say: Callable[[str], Any] = print, **how: Any) -> bool:
     """Do what is missing of the study, and report all that is filed.
 
     Args:
         study: What is asked for.
-        num_jobs: Runs at a time on the CPU.
-        gpus: As in :func:`~mmwindow.experiments.devices.choose_devices`.
+        devices: For the runs.
         dry_run: Only say what is missing and how long it will take.
         report_only: Train nothing.
         say: Takes a line for the reader.
@@ -107,7 +104,6 @@ def do_study(study: Study, num_jobs: int = 1, gpus: Sequence[int] | None = None,
         ValueError: A request that makes no sense, or a folder is in use or holds something else.
     """
     runs = study.runs()
-    devices = study_devices(num_jobs, gpus)
     if study.baseline not in {run.system for run in runs}:
         raise ValueError(f'the baseline {study.baseline!r} is none of the systems '
                          + ', '.join(dict.fromkeys(run.system for run in runs)))
@@ -115,13 +111,11 @@ def do_study(study: Study, num_jobs: int = 1, gpus: Sequence[int] | None = None,
     say(f'{len(runs)} runs are asked for; {len(runs) - len(missing)} are filed in {study.results}')
     if missing and not report_only:
         cells = [*make_cells(study.sizes, [BASE]), *(run.cell for run in missing)]
-        with hold_folder(study.out):
-            write_sets(find_sets(cells[:1] if dry_run else cells, study.sizes), study.sizes,
-                       study.out / 'data')
-            say(describe_estimate(estimate_study(missing, study.out, len(devices.environments)),
-                                  len(missing), len(devices.environments)))
-            if not dry_run:
-                run_study(missing, study.out, study.results, devices, **how)
+        write_sets(find_sets(cells[:1] if dry_run else cells), study.sizes, study.out / 'data')
+        num_jobs = len(devices.environments)
+        say(describe_estimate(estimate_study(missing, study.out, num_jobs), len(missing), num_jobs))
+        if not dry_run:
+            run_study(missing, study.out, study.results, devices, **how)
     if dry_run:
         return not missing
     found = analyse(reported_runs(study), study.results, study.baseline, study.num_resamples)

@@ -11,6 +11,7 @@ import pytest
 
 from mmwindow.evaluation import froc_curve
 from mmwindow.evaluation.files.records import read_record
+from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.study.design import Sizes
 from mmwindow.experiments.study.study import Study, do_study, reported_runs
 from mmwindow.utils.files import load_json
@@ -27,10 +28,10 @@ def make_study(tmp_path, configs, **changes):
                            num_resamples=100, paper=PAPER), **changes})
 
 
-def call(study, num_jobs=4, **options):
+def call(study, **options):
     """Do a study; return whether it is complete and what it said."""
     said = []
-    complete = do_study(study, num_jobs, say=said.append, command_line='study',
+    complete = do_study(study, Devices([{}] * 4), say=said.append, command_line='study',
                         display=ProgressDisplay(stream=io.StringIO()), **options)
     return complete, said
 
