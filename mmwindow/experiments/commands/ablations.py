@@ -5,10 +5,11 @@
     --report-only                                tables of what is filed
 
 Each row is the main config with another window, trained and tested by the paper's hit rule, and
-tested again by the distance rule. RESULTS/<data>/ and RESULTS/<data>_distance/ receive a result file
-and the events of each row as it ends, then Tables 2 and 3 next to the paper's, with intervals;
-README.md says what each row loses against the main window by either rule, and what a perfect
-prediction would lose (tools/exact_maps.py). The same command again resumes.
+tested again by the same with 4 % in place of 10 % and by the distance rule. RESULTS/<data>/,
+<data>_overlap4/ and <data>_distance/ receive a result file and the events of each row as it ends,
+then Tables 2 and 3 next to the paper's, with intervals; README.md says what each row loses against
+the main window by each rule, and what a perfect prediction would lose (tools/exact_maps.py). The same
+command again resumes.
 """
 import argparse
 from pathlib import Path
