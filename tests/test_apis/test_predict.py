@@ -229,7 +229,7 @@ def chunk(kind, content):
         kind + content))
 
 
-def test_bad_images_are_one_line_each(tiny_model, tmp_path):
+def test_bad_images_are_one_line_each(tiny_model, tmp_path, capsys):
     """A photograph, too many pixels, a damaged DICOM; an image of one pixel is predicted."""
     model = tiny_model('windowloss/wl_kld')
     generator = np.random.default_rng(0)
@@ -252,6 +252,12 @@ def test_bad_images_are_one_line_each(tiny_model, tmp_path):
     assert all('\n' not in reason for reason in reasons.values()) and len(reasons) == 3
     with pytest.raises(ValueError, match='none of the 1 images can be predicted; .*colour'):
         predict(model.folder, photograph, tmp_path / 'out')
+    # Here is no point file; and what is wrong with the only image is said once.
+    (tmp_path / 'empty.png').write_bytes(b'')
+    capsys.readouterr()
+    with pytest.raises(ValueError, match='empty.png: .*; copy it again, or leave it out$'):
+        predict(model.folder, tmp_path / 'empty.png', tmp_path / 'out')
+    assert 'empty.png' not in capsys.readouterr().err
 
 
 def test_bad_models_and_outputs_are_one_line(tiny_model, tiny_dataset, tmp_path, capsys):
@@ -262,7 +268,7 @@ def test_bad_models_and_outputs_are_one_line(tiny_model, tiny_dataset, tmp_path,
     (tmp_path / 'noise.onnx').write_bytes(b'no model')
     (tmp_path / 'noise.pth').write_bytes(b'no model')
     for arguments, words, status in [
-            ([str(tmp_path / 'empty'), image], 'there is no best_', 1),
+            ([str(tmp_path / 'empty'), image], 'there is no best_*.pth, nor any other', 1),
             ([str(tmp_path / 'none.pth'), image], 'there is no such file or folder', 1),
             (['fracatlas2', image], 'the zoo', 1),
             ([str(tmp_path / 'noise.pth'), image], 'noise.pth', 1),
