@@ -140,7 +140,7 @@ def main() -> None:
             recipe = RECIPES[name]
             path = Path(folder) / f'{len(models)}.onnx'
             quantise(args.model, path, plain.info, spread(calibration, recipe.max_images), recipe,
-                     Path(folder) / f'{recipe.calibration}_{"additions" in recipe.float_parts}.json')
+                     Path(folder) / f'{recipe.calibration}.json')
             models[name] = RuntimeModel(path)
             print(f'{name}: written, {path.stat().st_size / 1e6:.1f} MB', file=sys.stderr, flush=True)
             result['rows'][name] = {'MB': path.stat().st_size / 1e6}

@@ -19,7 +19,7 @@ OPERATORS = ('Conv', 'Add', 'Clip')
 CALIBRATIONS = ('minmax', 'percentile', 'entropy')
 PERCENTILE = 99.99  # of the values of a tensor, both ends together
 CHUNK = 8  # images whose tensors are in memory at once, where histograms are made of them
-FLOAT_PARTS = ('stem', 'depthwise', 'neck', 'additions')
+FLOAT_PARTS = ('stem', 'depthwise', 'neck')
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Int8Recipe:
     Attributes:
         float_parts: What stays float32 besides the last convolutions and all behind them, of
             :data:`FLOAT_PARTS`: the first convolution, convolutions of one channel each, all behind
-            the backbone, sums.
+            the backbone.
+        min_stride: Pixels of the input; what makes maps whose cells are less apart stays float32.
         calibration: Of the ranges of values, of :data:`CALIBRATIONS`: the least and the greatest, all
             but .01 % of them, or least relative entropy.
         per_channel: A scale for each output channel of a convolution's weights; else one for all.
@@ -37,6 +38,7 @@ class Int8Recipe:
     """
 
     float_parts: tuple[str, ...] = ()
+    min_stride: int = 1
     calibration: str = 'minmax'
     per_channel: bool = True
     max_images: int = 200
@@ -46,15 +48,15 @@ DEFAULT = Int8Recipe()
 # Histograms of 200 images would take many minutes.
 RECIPES: Mapping[str, Int8Recipe] = {
     'all': DEFAULT,
-    'one scale for all channels': Int8Recipe(per_channel=False),
-    'percentile': Int8Recipe(calibration='percentile', max_images=48),
-    'entropy': Int8Recipe(calibration='entropy', max_images=48),
-    'without sums': Int8Recipe(('additions',)),
-    'without the first layer': Int8Recipe(('stem',)),
-    'without depthwise': Int8Recipe(('depthwise',)),
+    'all, one scale for all channels': Int8Recipe(per_channel=False),
+    'all, ranges by percentile': Int8Recipe(calibration='percentile', max_images=48),
+    'all, ranges by entropy': Int8Recipe(calibration='entropy', max_images=48),
+    'all but the first layer': Int8Recipe(('stem',)),
+    'all but depthwise layers': Int8Recipe(('depthwise',)),
     'backbone': Int8Recipe(('neck',)),
-    'backbone without sums': Int8Recipe(('neck', 'additions')),
-    'backbone without the first layer and depthwise': Int8Recipe(('neck', 'stem', 'depthwise')),
+    'backbone but first and depthwise layers': Int8Recipe(('neck', 'stem', 'depthwise')),
+    'backbone from stride 16 on': Int8Recipe(('neck',), 16),
+    'backbone from stride 32 on': Int8Recipe(('neck',), 32),
 }
 
 
@@ -104,14 +106,12 @@ def quantise(path: Path, out: Path, info: ModelInfo, sources: Sequence[ImageSour
 
     method = dict(minmax=CalibrationMethod.MinMax, percentile=CalibrationMethod.Percentile,
                   entropy=CalibrationMethod.Entropy)[recipe.calibration]
-    operators = [name for name in OPERATORS
-                 if name != 'Add' or 'additions' not in recipe.float_parts]
     with quiet_root_logger(), contextlib.redirect_stdout(None):
         quantize_static(
             str(path), str(out), Frames(), quant_format=QuantFormat.QDQ,
             per_channel=recipe.per_channel, activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8, op_types_to_quantize=operators,
-            nodes_to_exclude=float_nodes(onnx.load(str(path)), recipe.float_parts),
+            weight_type=QuantType.QInt8, op_types_to_quantize=list(OPERATORS),
+            nodes_to_exclude=float_nodes(onnx.load(str(path)), recipe.float_parts, recipe.min_stride),
             calibrate_method=method, calibration_cache_path=ranges,
             extra_options=dict(CalibPercentile=PERCENTILE, CalibStridedMinMax=chunk))
     model = onnx.load(str(out))
@@ -132,12 +132,14 @@ def quiet_root_logger() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def float_nodes(model: onnx.ModelProto, parts: Sequence[str] = ()) -> list[str]:
+def float_nodes(model: onnx.ModelProto, parts: Sequence[str] = (), min_stride: int = 1
+                ) -> list[str]:
     """Return the names of the nodes that stay float32, in the order of the graph.
 
     Args:
         model: Its nodes have names, those of the backbone begin with ``/backbone/``.
-        parts: Of :data:`FLOAT_PARTS`; ``additions`` are left to the choice of operators.
+        parts: Of :data:`FLOAT_PARTS`.
+        min_stride: As in :class:`Int8Recipe`.
 
     Raises:
         ValueError: A part is none of these.
@@ -147,6 +149,7 @@ def float_nodes(model: onnx.ModelProto, parts: Sequence[str] = ()) -> list[str]:
         raise ValueError(f'float_parts: {", ".join(sorted(unknown))}; some of '
                          f'{", ".join(FLOAT_PARTS)} are expected')
     chosen = set(nodes_behind(model))
+    chosen |= {name for name, stride in find_strides(model).items() if stride < min_stride}
     convolutions = [node for node in model.graph.node if node.op_type == 'Conv']
     if 'stem' in parts:
         chosen |= {node.name for node in convolutions[:1]}
@@ -156,6 +159,21 @@ def float_nodes(model: onnx.ModelProto, parts: Sequence[str] = ()) -> list[str]:
     if 'neck' in parts:
         chosen |= {node.name for node in model.graph.node if not node.name.startswith('/backbone/')}
     return [node.name for node in model.graph.node if node.name in chosen]
+
+
+def find_strides(model: onnx.ModelProto) -> dict[str, int]:
+    """Return for each node how many pixels of the input its cells are apart, by the node's name.
+
+    Args:
+        model: Its nodes have names. What enlarges maps behind a backbone is not looked at.
+    """
+    of_tensor: dict[str, int] = {}
+    strides = {}
+    for node in model.graph.node:
+        step = next((entry.ints[0] for entry in node.attribute if entry.name == 'strides'), 1)
+        strides[node.name] = step * max((of_tensor.get(name, 1) for name in node.input), default=1)
+        of_tensor.update(dict.fromkeys(node.output, strides[node.name]))
+    return strides
 
 
 def nodes_behind(model: onnx.ModelProto) -> list[str]:
