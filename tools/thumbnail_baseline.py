@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import sklearn
+import scipy
 from PIL import Image
 
 from mmwindow.apis.doctor.cue_models import fit_cue
@@ -47,7 +47,7 @@ def main():
     command = shlex.join(['tools/thumbnail_baseline.py', *sys.argv[1:]])
     result = dict(system='logistic fit on 16 x 16 thumbnails', inverse_regularisation=fit.strength,
                   command=command, seed=None, machine=f'{platform.machine()}, a CPU',
-                  versions={'scikit-learn': sklearn.__version__, 'numpy': np.__version__},
+                  versions={'numpy': np.__version__, 'scipy': scipy.__version__},
                   num_images={name: len(labels) for name, (_, labels) in splits.items()},
                   validation_auroc=fit.validation_auroc,
                   metrics={'froc/auroc': auroc(splits['test'][1], fit.scores)})

@@ -1,6 +1,7 @@
 """Testing a checkpoint, as mmdet's tools/test.py does it."""
 import contextlib
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,18 +44,25 @@ from mmwindow.engine.cpu.distributed import close_process_group
 from mmwindow.engine.data_check import announce_missing_numbers, check_batches
 from mmwindow.engine.hooks import CheckpointContentHook, NonFiniteHook
 from mmwindow.utils.locks import hold_file, hold_folder
+from mmwindow.utils.messages import shorten
 from mmwindow.utils.outputs import check_output_file, check_output_folder
 
+VIEWS = ('all', 'mirror')  # of --tta: all of the config's tta_pipeline, or two of them
 
-def use_test_time_augmentation(cfg: ConfigDict) -> None:
+
+def use_test_time_augmentation(cfg: ConfigDict, views: str = 'all') -> None:
     """Make a config test with its ``tta_model`` and ``tta_pipeline``, as mmdet's ``--tta`` does.
 
     Args:
         cfg: Is changed.
+        views: One of :data:`VIEWS`: 'all' of the ``tta_pipeline``, or the image and its 'mirror'
+            image alone.
 
     Raises:
-        ValueError: The config has none of these.
+        ValueError: The config has none of these, or no mirror image among its views.
     """
+    if views not in VIEWS:
+        raise ValueError(f'--tta {shorten(str(views))}: expected is {" or ".join(VIEWS)}')
     missing = [name for name in ('tta_model', 'tta_pipeline') if name not in cfg]
     if missing:
         raise ValueError(f'--tta: the config has no {" and no ".join(missing)}; take '
@@ -63,14 +71,34 @@ def use_test_time_augmentation(cfg: ConfigDict) -> None:
     dataset = cfg.test_dataloader.dataset
     while 'dataset' in dataset:
         dataset = dataset.dataset
-    dataset.pipeline = cfg.tta_pipeline
+    dataset.pipeline = cfg.tta_pipeline if views == 'all' else keep_mirror_images(cfg.tta_pipeline)
+
+
+def keep_mirror_images(pipeline: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return a ``tta_pipeline`` of the image as it is and its mirror image alone.
+
+    Args:
+        pipeline: Ends in ``TestTimeAug``, whose ``transforms`` are lists of alternatives and, last,
+            what packs a view.
+
+    Raises:
+        ValueError: No list of alternatives has flips alone.
+    """
+    *first, views = pipeline
+    *alternatives, pack = views.get('transforms') or [[]]
+    flips = [steps for steps in alternatives if all(
+        isinstance(step, Mapping) and step['type'] == 'RandomFlip' for step in steps)]
+    if not flips:
+        raise ValueError('--tta mirror: the tta_pipeline of the config has no alternatives of '
+                         'RandomFlip; take that of configs/_base_/datasets/points.py')
+    return [*first, {**views, 'transforms': [*flips, pack]}]
 
 
 def test(config: str | Path, checkpoint: str | Path | None = None,
          work_dir: str | Path | None = None,
          cfg_options: dict[str, Any] | None = None, launcher: str = 'none',
          out: str | Path | None = None, show_dir: str | Path | None = None,
-         verbose: bool = False, tta: bool = False, *, data: str | Path | None = None,
+         verbose: bool = False, tta: bool | str = False, *, data: str | Path | None = None,
          model_config: str | Path | None = None, choose: Choice | None = None,
          report: ReportSettings | None = ReportSettings()) -> dict[str, float]:  # noqa: B008
     """Test a model; return the metrics.
@@ -86,7 +114,8 @@ def test(config: str | Path, checkpoint: str | Path | None = None,
         out: An ``.npz`` that receives every prediction, for evaluation offline, with a ``.json``
             next to it that describes it; or a ``.pkl`` as mmdet writes it.
         show_dir: Where the visualizer paints points and findings.
-        tta: Test-time augmentation, by ``tta_model`` and ``tta_pipeline`` of the config.
+        tta: Test-time augmentation, by ``tta_model`` and ``tta_pipeline`` of the config: True or
+            'all' for all its views, 'mirror' for the image and its mirror image.
         verbose: Show mmengine's complete log on the screen, too.
         data: Another place's images: a folder or a point file, as ``mmwindow import`` writes them;
             the test images of the config if None.
@@ -116,7 +145,7 @@ def test(config: str | Path, checkpoint: str | Path | None = None,
         job = prepare_job(cfg, files, place, data, choose, report)
     cfg.load_from = str(files.weights)
     if tta:
-        use_test_time_augmentation(cfg)
+        use_test_time_augmentation(cfg, 'all' if tta is True else tta)
     if show_dir is not None:
         hook = cfg.default_hooks.setdefault('visualization', dict(type='DetVisualizationHook'))
         hook.update(draw=True, test_out_dir=str(show_dir))

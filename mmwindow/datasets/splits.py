@@ -77,13 +77,27 @@ def split_by_group(groups: Sequence[str | int], is_positive: Sequence[bool], fol
     """
     if not 0 <= fold < num_folds:
         raise ValueError(f'fold is {fold}; it must lie between 0 and {num_folds - 1}')
+    return split_folds(groups, is_positive, num_folds, seed)[fold]
+
+
+def split_folds(groups: Sequence[str | int], is_positive: Sequence[bool], num_folds: int = 5,
+                seed: int = 0) -> list[Split]:
+    """Return the split of every fold, each as :func:`split_by_group`; groups are divided once.
+
+    Raises:
+        ValueError: There are too few groups.
+    """
     parts = assign_folds(groups, is_positive, 2 * num_folds, seed)
-    testing = (2 * fold, 2 * fold + 1)
-    validation = (2 * fold + 2) % (2 * num_folds)
-    split: Split = dict(train=[], val=[], test=[])
-    for index, part in enumerate(parts):
-        split['test' if part in testing else 'val' if part == validation else 'train'].append(index)
-    return split
+    splits = []
+    for fold in range(num_folds):
+        testing = (2 * fold, 2 * fold + 1)
+        validation = (2 * fold + 2) % (2 * num_folds)
+        split: Split = dict(train=[], val=[], test=[])
+        for index, part in enumerate(parts):
+            split['test' if part in testing else 'val' if part == validation else 'train'
+                  ].append(index)
+        splits.append(split)
+    return splits
 
 
 def split_records(records: Sequence[ImageRecord], fold: int = 0, num_folds: int = 5, seed: int = 0

@@ -29,6 +29,7 @@ from mmwindow.utils.markdown import markdown_table
 from mmwindow.visualization.curves import PAPER_FIGURE, plot_froc, plot_roc
 
 REFERENCE = 'wl_kld'
+OWN_LABELS = {'wl_plus': 'WL+'}  # systems that are not the paper's, below its rows
 ABLATIONS = {'table2': 'mse', 'table3': 'kld'}
 TITLES = {
     'table1': 'Table 1: classification and localisation',
@@ -97,17 +98,18 @@ class Naming(NamedTuple):
 
 
 def label_systems(systems: Iterable[str], paper: Mapping[str, Any]) -> Naming:
-    """Return name -> label and order of rows: the paper's where it has them, then by name.
+    """Return name -> label and order of rows: the paper's where it has them, ours, then by name.
 
-    Two systems of one paper's name keep their own names, so that each row says which it is.
+    Two systems of one such name keep their own names, so that each row says which it is.
     """
     published = {row['system']: row for row in paper.get('table1', [])}
-    keys = {name: paper_key(name, published) for name in systems}
+    known = {**{key: row['label'] for key, row in published.items()}, **OWN_LABELS}
+    keys = {name: paper_key(name, known) for name in systems}
     labels = {}
     for name in sorted(systems, key=lambda name: (
-            list(published).index(keys[name]) if keys[name] else len(published), name)):
+            list(known).index(keys[name]) if keys[name] else len(known), name)):
         alone = sum(key == keys[name] for key in keys.values()) == 1
-        labels[name] = published[keys[name]]['label'] if keys[name] and alone else name
+        labels[name] = known[keys[name]] if keys[name] and alone else name
     return Naming(labels, {name: pick_metrics(published.get(key, {})) for name, key in keys.items()})
 
 

@@ -94,6 +94,19 @@ def find_shrinking() -> Callable[[np.ndarray, int, int], np.ndarray]:
     return shrink
 
 
+def grey_channel(pixels: np.ndarray) -> np.ndarray | None:
+    """Return the channel ``(H, W)`` of ``(H, W, 3)`` uint8 whose three are equal; else None."""
+    if pixels.shape[0] * pixels.shape[1] >= LARGE:
+        try:
+            from mmwindow.images.area_numba import grey_channel as compiled
+        except ImportError:
+            pass
+        else:
+            return compiled(pixels)
+    first, *others = cv2.split(pixels)
+    return first if all(np.array_equal(first, other) for other in others) else None
+
+
 @dataclass(frozen=True)
 class FittedImage:
     """The pixels of an image of which a network's input takes no more.
@@ -114,6 +127,11 @@ class FittedImage:
         return (cv2.cvtColor(self.pixels, cv2.COLOR_GRAY2BGR) if self.pixels.ndim == 2
                 else self.pixels)
 
+    def view_bgr(self) -> np.ndarray:
+        """Return the same, read only; of a grey image the three channels are one in the memory."""
+        return (np.broadcast_to(self.pixels[..., None], (*self.pixels.shape, 3))
+                if self.pixels.ndim == 2 else self.pixels)
+
 
 def fit_image(image: GrayImage, input_size: int | Sequence[int]) -> FittedImage:
     """Return what a network's input takes of an image.
@@ -130,9 +148,8 @@ def fit_image(image: GrayImage, input_size: int | Sequence[int]) -> FittedImage:
     pixels = image.to_8_bit()
     if height < pixels.shape[0] or width < pixels.shape[1]:
         if pixels.ndim == 3:  # radiographs saved in colour: a third of the work, and of the cache
-            first, *others = cv2.split(pixels)
-            if all(np.array_equal(first, other) for other in others):
-                pixels = first
+            grey = grey_channel(pixels)
+            pixels = pixels if grey is None else grey
         pixels = resize_pixels(pixels, height, width)
     return FittedImage(pixels, image.shape, image.orientation)
 

@@ -34,7 +34,8 @@ from mmwindow.utils.operating_points import (
 
 ROOT = Path(__file__).parents[2]
 SYSTEMS = ['windowloss/wl_kld', 'chexnet/chexnet', 'retinanet/retinanet']
-OTHERS = ['windowloss/wl_mse', 'wspl/wspl', 'ufdet/ufdet', 'faster_rcnn/faster_rcnn', 'fcos/fcos']
+OTHERS = ['windowloss/wl_plus', 'windowloss/wl_mse', 'wspl/wspl', 'ufdet/ufdet',
+          'faster_rcnn/faster_rcnn', 'fcos/fcos']
 BARE = PredictSettings(overlays=False)
 
 
@@ -47,9 +48,10 @@ def numbers_of(metrics):
     return {name.removeprefix('froc/'): value for name, value in metrics.items()}
 
 
-@pytest.mark.parametrize('system', [
-    *SYSTEMS, *(pytest.param(system, marks=pytest.mark.long) for system in OTHERS)])
-@pytest.mark.parametrize('tta', [False, pytest.param(True, marks=pytest.mark.long)])
+@pytest.mark.parametrize('system, tta', [
+    *((system, False) for system in SYSTEMS), ('windowloss/wl_plus', True),
+    *(pytest.param(system, False, marks=pytest.mark.long) for system in OTHERS),
+    *(pytest.param(system, True, marks=pytest.mark.long) for system in (*SYSTEMS, *OTHERS[1:]))])
 def test_predictions_evaluate_to_the_numbers_of_a_test(system, tta, tiny_model, tiny_dataset,
                                                        tmp_path):
     """The same images by mmwindow test, and by predict and evaluate from predictions.json."""

@@ -66,7 +66,7 @@ def fake_worker(monkeypatch):
     monkeypatch.setattr(folds_api, 'worker_command', lambda plan, *rest: (
         sys.executable, '-c', WORKER, str(plan.folder)))
     monkeypatch.setattr(folds_api, 'choose_devices',
-                        lambda *rest: Devices([{}]))
+                        lambda *rest, **more: Devices([{}]))
 
 
 @pytest.fixture
@@ -423,6 +423,8 @@ def test_wrapped_data_sets_are_looked_into():
 @pytest.mark.parametrize('config, expected', [
     ('windowloss/wl_mse_r50_fpn.py', ('mse', 50, False)),
     ('windowloss/ablations/wl_kld_r50_fpn_tau2_lower100_upper200.py', ('kld', 100, True)),
+    ('windowloss/wl_plus_r50_fpn.py', (None, 50, False)),  # no row of the paper's Table 3
+    ('windowloss/ablations/wl_plus_lite0_fpn_without_image_fracatlas.py', (None, 50, True)),
     ('retinanet/retinanet_r50_fpn.py', (None, None, False)),
     ('chexnet/chexnet_r50.py', (None, None, False))])
 def test_system_is_described_for_the_tables(config, expected):

@@ -40,8 +40,8 @@ def calls(monkeypatch, own_tiny_dataset):
         (Path(work_dir) / 'best_froc_auroc_epoch_1.pth').write_text('weights')
         (Path(work_dir) / 'training_seconds.json').write_text('62.5')
 
-    def test(config, checkpoint, work_dir, out, report):
-        assert not report
+    def test(config, checkpoint, work_dir, tta, out, report):
+        assert not report and not tta
         calls.note('test')
         out.write_text('')
         # One of two points is found, above all that is seen on the negative image.

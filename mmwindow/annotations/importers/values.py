@@ -1,4 +1,5 @@
 """Numbers, names and XML of annotation files: read with errors that name the record."""
+import os
 import posixpath
 import re
 from collections.abc import Iterator
@@ -250,11 +251,37 @@ def find_files(folder: Path, suffixes: tuple[str, ...] | None = None) -> Iterato
         folder: Where.
         suffixes: In lower case, with their dots; None: any.
     """
-    root = folder.resolve()
-    for path in sorted(folder.rglob('*')):
-        if ((suffixes is None or path.suffix.lower() in suffixes) and path.is_file()
-                and path.resolve().is_relative_to(root)):
-            yield path
+    yield from (folder / name for name in find_names(folder, suffixes))
+
+
+def find_names(folder: Path, suffixes: tuple[str, ...] | None = None) -> list[str]:
+    """Return the places of the files of :func:`find_files` in the folder, with the system's slashes."""
+    root = os.path.realpath(folder)
+    found: list[tuple[str, ...]] = []
+    waiting: list[tuple[str, ...]] = [()]
+    while waiting:
+        parts = waiting.pop()
+        try:
+            with os.scandir(os.path.join(folder, *parts)) as listed:
+                entries = list(listed)
+        except OSError:  # nobody may look into it, or it is gone
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((*parts, entry.name))
+            elif ((suffixes is None or os.path.splitext(entry.name)[1].lower() in suffixes)
+                  and _is_file_of(entry, root)):
+                found.append((*parts, entry.name))
+    return [os.path.join(*parts) for parts in sorted(found)]
+
+
+def _is_file_of(entry: 'os.DirEntry[str]', root: str) -> bool:
+    """Tell whether an entry is an ordinary file, and if it is a link one of a file below root."""
+    try:
+        return entry.is_file() and (not entry.is_symlink()
+                                    or Path(os.path.realpath(entry)).is_relative_to(root))
+    except OSError:  # links that lead to each other
+        return False
 
 
 def is_other_kind(path: Path) -> bool:

@@ -12,6 +12,14 @@ from mmwindow.apis.commands.runner_arguments import (
 from mmwindow.utils.processes import end_rank
 
 
+def parse_views(text: str) -> str:
+    """Return what ``--tta`` names: 'all' or 'mirror'."""
+    if text not in ('all', 'mirror'):
+        raise argparse.ArgumentTypeError(f'{text[:100]}: mirror, or nothing, is expected; MODEL and '
+                                         'CHECKPOINT stand before --tta')
+    return text
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a test."""
     add = parser.add_argument
@@ -25,8 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--work-dir', metavar='DIR', help='folder for the log, the report and the result file')
     add('--out', metavar='FILE', help='write every prediction to this file')
     add('--show-dir', metavar='DIR', help='draw findings on the images, into DIR')
-    add('--tta', action='store_true',
-        help='test-time augmentation: mirrored and turned views, averaged')
+    add('--tta', nargs='?', const='all', default=False, type=parse_views, metavar='mirror',
+        help='test-time augmentation: mirrored and turned views, averaged; with mirror the image and '
+        'its mirror image alone')
     add('--choose-threshold', metavar='RULE[=TARGET]', dest='choose',
         help='choose the thresholds of the model again, on the validation images or DATA, and store '
         'them with it: fp_budget[=0.1] (false positives per image), sensitivity[=0.9], '

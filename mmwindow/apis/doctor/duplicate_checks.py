@@ -68,17 +68,15 @@ def find_copies(checkup: Checkup) -> Copies:
         if first != index:
             other = checkup.facts[first]
             kind = (SAME_FILE if checkup.places[first] == checkup.places[index] else SAME_BYTES
-                    if other.file_digest == facts.file_digest else SAME_PIXELS)
+                    if (other.num_bytes, other.file_checksum)
+                    == (facts.num_bytes, facts.file_checksum) else SAME_PIXELS)
             pairs.append(CopyPair(first, index, kind))
     # Alike: one image of each exact copy; even pictures are all alike and say nothing.
     compared = [index for index, first in exact.items()
                 if first == index and not _is_even(checkup, index)]
     hashes = np.array([checkup.facts[index].hash for index in compared], dtype=np.uint64)
-    thumbnails = checkup.read.thumbnails
-    places = checkup.places[compared] if compared else np.zeros(0, int)
-    subset = thumbnails if len(places) == len(thumbnails) and (
-        places == np.arange(len(places))).all() else thumbnails[places]
-    found, num_candidates = similar_pairs(hashes, subset)
+    places = checkup.places[np.array(compared, dtype=int)]
+    found, num_candidates = similar_pairs(hashes, checkup.read.thumbnails, places)
     pairs += [CopyPair(compared[pair.first], compared[pair.second], ALIKE, pair.correlation)
               for pair in found]
     return Copies(pairs, num_candidates)

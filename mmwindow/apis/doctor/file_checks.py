@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from mmwindow.annotations.importers.image_index import IMAGE_SUFFIXES
-from mmwindow.annotations.importers.values import find_files
+from mmwindow.annotations.importers.values import find_names
 from mmwindow.apis.doctor.checkup import Checkup
 from mmwindow.apis.doctor.data_source import CheckedImage, listed_names
 from mmwindow.apis.doctor.image_facts import ImageFacts
@@ -108,8 +108,8 @@ def _check_unlisted(checkup: Checkup) -> list[Problem]:
         folders[key] = folder
         listed.setdefault(key, set()).add(posixpath.normpath(name))
     for key, names in listed.items():
-        unlisted = [place for path in find_files(folders[key], IMAGE_SUFFIXES)
-                    if (place := path.relative_to(folders[key]).as_posix()) not in names]
+        unlisted = [place for name in find_names(folders[key], IMAGE_SUFFIXES)
+                    if (place := name.replace(os.sep, '/')) not in names]
         if unlisted:
             problems.append(Problem(
                 NOTE, 'unlisted images', '', f'{count_words(len(unlisted), "image")} in the folder '

@@ -3,16 +3,17 @@
 Grey pixels of 8 bits are what is measured: one file in colour and one in grey with the same picture
 have the same pixels.
 """
-import hashlib
+import struct
 import time
 import zlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from mmwindow.apis.doctor.picture_hash import perceptual_hash
+from mmwindow.apis.doctor.picture_hash import perceptual_hashes
 from mmwindow.images.decode import GrayImage, ImageSettings, decode_image, read_bytes, read_header
 
 THUMBNAIL_SIDE = 128
@@ -38,7 +39,7 @@ class ImageFacts:
         bits: Of a grey level.
         orientation: Tag, 1 to 8; not applied.
         num_bytes: Of the file.
-        file_digest: Of its bytes.
+        file_checksum: CRC-32 of its bytes.
         pixel_digest: Of its grey pixels and their shape.
         hash: 64-bit perceptual hash.
         thumbnail: ``(128, 128)`` uint8, the picture squeezed into a square.
@@ -56,7 +57,7 @@ class ImageFacts:
     bits: int = 8
     orientation: int = 1
     num_bytes: int = 0
-    file_digest: bytes = b''
+    file_checksum: int = 0
     pixel_digest: bytes = b''
     hash: int = 0
     thumbnail: np.ndarray | None = None
@@ -66,6 +67,27 @@ class ImageFacts:
     seconds: float = 0.
 
 
+@dataclass(frozen=True)
+class _Picture:
+    """What is kept of a decoded image until its chunk is measured.
+
+    Attributes:
+        facts: Without what is measured of several images at once.
+        even_lines: ``(2, 256)`` bool, from :func:`find_even_lines`.
+        thumbnail: ``(128, 128)`` uint8.
+        counts: ``(256,)`` of grey levels.
+        edges: Mean level of the outermost pixels.
+        seconds: Processor time up to here.
+    """
+
+    facts: ImageFacts
+    even_lines: np.ndarray
+    thumbnail: np.ndarray
+    counts: np.ndarray
+    edges: float
+    seconds: float
+
+
 def measure_image(path: str | Path, settings: ImageSettings | None = None) -> ImageFacts:
     """Return what is seen in an image file; an error becomes its ``problem``.
 
@@ -73,10 +95,27 @@ def measure_image(path: str | Path, settings: ImageSettings | None = None) -> Im
         path: The file.
         settings: What the file does not say.
     """
-    settings, name, start = settings or ImageSettings(), str(path), time.process_time()
+    return measure_images([path], settings)[0]
+
+
+def measure_images(paths: Sequence[str | Path], settings: ImageSettings | None = None
+                   ) -> list[ImageFacts]:
+    """Return what is seen in image files, see :func:`measure_image`.
+
+    What takes several steps on few numbers is measured of all of them at once: for small images it
+    would take longer than decoding.
+    """
+    seen = [_look_at(str(path), settings or ImageSettings()) for path in paths]
+    pictures = [entry for entry in seen if isinstance(entry, _Picture)]
+    measured = iter(_finish(pictures) if pictures else ())
+    return [next(measured) if isinstance(entry, _Picture) else entry for entry in seen]
+
+
+def _look_at(name: str, settings: ImageSettings) -> ImageFacts | _Picture:
+    start = time.process_time()
     header, num_bytes = None, 0
     try:
-        content = read_bytes(path, settings, name)
+        content = read_bytes(name, settings, name)
         num_bytes = len(content)
         header = read_header(content, settings, name)
         image = decode_image(content, header, settings, name)
@@ -87,14 +126,27 @@ def measure_image(path: str | Path, settings: ImageSettings | None = None) -> Im
         return ImageFacts(words, *shape, num_bytes=num_bytes, decode_seconds=seconds, seconds=seconds)
     decoded = time.process_time()
     pixels = grey_pixels(image)
-    small = reduce_picture(pixels)
-    thumbnail = cv2.resize(small, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
-    return ImageFacts(
+    reduced = reduce_picture(pixels)
+    thumbnail = cv2.resize(reduced, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
+    facts = ImageFacts(
         '', header.kind, *image.shape, header.channels, image.bit_depth, image.orientation, num_bytes,
-        hashlib.blake2b(content, digest_size=16).digest(),
-        digest_pixels(pixels, thumbnail),
-        perceptual_hash(thumbnail), thumbnail, measure_levels(pixels), measure_border(small, pixels),
-        decoded - start, time.process_time() - start)
+        zlib.crc32(content), digest_pixels(pixels, thumbnail),
+        decode_seconds=decoded - start)
+    return _Picture(facts, find_even_lines(reduced), thumbnail, count_levels(pixels), edge_level(pixels),
+                    time.process_time() - start)
+
+
+def _finish(pictures: Sequence[_Picture]) -> list[ImageFacts]:
+    start = time.process_time()
+    hashes = perceptual_hashes([picture.thumbnail for picture in pictures])
+    levels = describe_levels(np.stack([picture.counts for picture in pictures]))
+    margins = measure_margins(np.stack([picture.even_lines for picture in pictures]))
+    borders = np.column_stack([margins, [picture.edges for picture in pictures]])
+    rest = (time.process_time() - start) / len(pictures)
+    return [replace(picture.facts, hash=found, thumbnail=picture.thumbnail, levels=described,
+                    border=border, seconds=picture.seconds + rest)
+            for picture, found, described, border in zip(pictures, hashes, levels, borders,
+                                                         strict=True)]
 
 
 def grey_pixels(image: GrayImage) -> np.ndarray:
@@ -127,49 +179,71 @@ def reduce_picture(pixels: np.ndarray) -> np.ndarray:
 
 
 def digest_pixels(pixels: np.ndarray, thumbnail: np.ndarray) -> bytes:
-    """Return 16 bytes that are equal for equal pixels: of the thumbnail, shape and a checksum of all.
+    """Return 16 bytes that are equal for equal pixels: shape, checksums of all and of the thumbnail.
 
     A cryptographic digest of all pixels would take as long as decoding them.
     """
-    words = b'%d %d %d' % (*pixels.shape, zlib.crc32(pixels.data))
-    return hashlib.blake2b(thumbnail.tobytes() + words, digest_size=16).digest()
+    return struct.pack('<4I', *pixels.shape, zlib.crc32(pixels.data), zlib.crc32(thumbnail.data))
 
 
-def measure_levels(pixels: np.ndarray) -> np.ndarray:
-    """Return brightness and contrast of ``(H, W)`` uint8 pixels, see :data:`LEVEL_NAMES`.
+def count_levels(pixels: np.ndarray) -> np.ndarray:
+    """Return how many of ``(H, W)`` uint8 pixels have each of the 256 grey levels, float32.
 
     Rows that are evenly spread are looked at, about 128 of them.
-
-    >>> measure_levels(np.full((4, 4), 7, np.uint8)).round(2).tolist()
-    [7.0, 0.0, 7.0, 7.0, 7.0, 7.0, 7.0, 7.0, 7.0, 0.0, 0.0]
     """
-    rows = np.ascontiguousarray(pixels[::max(1, len(pixels) // SAMPLED_ROWS)])
-    counts = cv2.calcHist([rows], [0], None, [256], [0, 256]).reshape(-1).astype(np.float64)
-    shares = counts / counts.sum()
-    levels = np.arange(256.)
-    mean = float(shares @ levels)
-    deviation = float(np.sqrt(max(shares @ (levels - mean) ** 2, 0.)))
-    cumulated = shares.cumsum()
-    quantiles = np.searchsorted(cumulated, np.array(QUANTILES) - 1e-9).clip(0, 255)
-    return np.array([mean, deviation, *quantiles, shares[:3].sum(), shares[253:].sum()])
+    rows = pixels[::max(1, len(pixels) // SAMPLED_ROWS)]
+    return cv2.calcHist([rows], [0], None, [256], [0, 256]).reshape(-1)
 
 
-def measure_border(small: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Return how wide the even margin of each side is, see :data:`BORDER_NAMES`.
+def describe_levels(counts: np.ndarray) -> np.ndarray:
+    """Return brightness and contrast of images, ``(N, 11)``, see :data:`LEVEL_NAMES`.
 
     Args:
-        small: ``(256, 256)`` uint8, the picture by :func:`reduce_picture`; widths are measured in
-            it, in steps of 1 / 256. A picture that is even everywhere has margins of 1.
-        pixels: ``(H, W)`` uint8, whose outermost pixels are looked at: a line as thin as a pixel.
+        counts: ``(N, 256)``, from :func:`count_levels`.
+
+    >>> describe_levels(count_levels(np.full((4, 4), 7, np.uint8))[None]).round(2).tolist()
+    [[7.0, 0.0, 7.0, 7.0, 7.0, 7.0, 7.0, 7.0, 7.0, 0.0, 0.0]]
+    """
+    shares = counts.astype(np.float64)
+    shares /= shares.sum(axis=1, keepdims=True)
+    levels = np.arange(256.)
+    mean = shares @ levels
+    deviation = np.sqrt((shares * (levels - mean[:, None]) ** 2).sum(axis=1))
+    below = shares.cumsum(axis=1)[:, :, None] < np.array(QUANTILES) - 1e-9
+    return np.column_stack([mean, deviation, below.sum(axis=1).clip(0, 255),
+                            shares[:, :3].sum(axis=1), shares[:, 253:].sum(axis=1)])
+
+
+def find_even_lines(reduced: np.ndarray) -> np.ndarray:
+    """Return which rows, and which columns, hold nearly one level: ``(2, 256)`` bool.
+
+    Args:
+        reduced: ``(256, 256)`` uint8, a picture by :func:`reduce_picture`.
+    """
+    turned = cv2.transpose(reduced)  # down is faster than across
+    return np.stack([lines.max(axis=0) - lines.min(axis=0) <= FLAT for lines in (turned, reduced)])
+
+
+def measure_margins(even_lines: np.ndarray) -> np.ndarray:
+    """Return how wide the even margin of each side is, ``(N, 4)``, see :data:`BORDER_NAMES`.
+
+    Args:
+        even_lines: ``(N, 2, 256)``, from :func:`find_even_lines`; widths are measured in steps of
+            1 / 256. A picture that is even everywhere has margins of 1.
 
     >>> picture = np.zeros((256, 256), np.uint8)
     >>> picture[64:, :128] = np.arange(0, 192)[:, None] + np.arange(0, 128) // 3
-    >>> measure_border(picture, picture).round(2).tolist()[:4]
-    [0.25, 0.0, 0.0, 0.5]
+    >>> measure_margins(find_even_lines(picture)[None]).tolist()
+    [[0.25, 0.0, 0.0, 0.5]]
     """
-    rows = np.ptp(small, axis=1) <= FLAT
-    columns = np.ptp(small, axis=0) <= FLAT
-    widths = [1. if lines.all() else float(lines.argmin()) / len(lines)
-              for lines in (rows, rows[::-1], columns, columns[::-1])]
-    ring = [float(line.mean()) for line in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])]
-    return np.array([*widths, sum(ring) / 4])
+    size = even_lines.shape[-1]
+    widths = [np.where(lines.all(axis=1), 1., lines.argmin(axis=1) / size)
+              for number in (0, 1)
+              for lines in (even_lines[:, number], even_lines[:, number, ::-1])]
+    return np.column_stack(widths)
+
+
+def edge_level(pixels: np.ndarray) -> float:
+    """Return the mean level of the outermost pixels of ``(H, W)`` uint8: a line as thin as a pixel."""
+    lines = (pixels[:1], pixels[-1:], pixels[:, :1], pixels[:, -1:])
+    return float(sum(cv2.sumElems(line)[0] / line.size for line in lines) / 4)

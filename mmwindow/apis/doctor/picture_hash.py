@@ -4,7 +4,7 @@ The hash (Zauner, Implementation and Benchmarking of Perceptual Image Hash Funct
 hash") finds candidates quickly; alone it gives thousands of false pairs among radiographs, so that a
 pair counts only where the thumbnails are correlated as well.
 """
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -38,11 +38,17 @@ def perceptual_hash(picture: np.ndarray) -> int:
 
     A bit says whether one of the 8 x 8 lowest frequencies lies above their median.
     """
-    small = cv2.resize(picture, (HASH_SIDE, HASH_SIDE), interpolation=cv2.INTER_AREA)
+    return perceptual_hashes([picture])[0]
+
+
+def perceptual_hashes(pictures: Sequence[np.ndarray]) -> list[int]:
+    """Return the hash of each picture, as :func:`perceptual_hash`."""
+    small = np.stack([cv2.resize(picture, (HASH_SIDE, HASH_SIDE), interpolation=cv2.INTER_AREA)
+                      for picture in pictures])
     matrix = cosine_matrix()
-    frequencies = matrix @ small.astype(np.float64) @ matrix.T
-    bits = (frequencies > np.median(frequencies)).reshape(-1)
-    return int.from_bytes(np.packbits(bits).tobytes(), 'big')
+    frequencies = (matrix @ small.astype(np.float64) @ matrix.T).reshape(len(small), -1)
+    bits = frequencies > np.median(frequencies, axis=1, keepdims=True)
+    return [int.from_bytes(row.tobytes(), 'big') for row in np.packbits(bits, axis=1)]
 
 
 def count_bits(values: np.ndarray) -> np.ndarray:
@@ -79,33 +85,32 @@ def correlate(thumbnails: np.ndarray, first: np.ndarray, second: np.ndarray) -> 
         first, second: ``(K,)`` indices.
     """
     found = np.zeros(len(first))
-    for start in range(0, len(first), BLOCK):
-        part = slice(start, start + BLOCK)
-        one, other = (_standardise(thumbnails[index[part]]) for index in (first, second))
-        found[part] = np.einsum('ij,ij->i', one, other)
+    for number, pair in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
+        one, other = (_centre(thumbnails[index]) for index in pair)  # both stay in the fast memory
+        found[number] = one @ other / max(np.sqrt((one @ one) * (other @ other)), 1e-6)
     return found
 
 
-def _standardise(pictures: np.ndarray) -> np.ndarray:
-    values = pictures.reshape(len(pictures), -1).astype(np.float32)
-    values -= values.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(values, axis=1, keepdims=True)
-    return values / np.maximum(length, 1e-6)
+def _centre(picture: np.ndarray) -> np.ndarray:
+    values = picture.reshape(-1).astype(np.float32)
+    return values - values.mean()
 
 
-def similar_pairs(hashes: np.ndarray, thumbnails: np.ndarray,
+def similar_pairs(hashes: np.ndarray, thumbnails: np.ndarray, places: np.ndarray | None = None,
                   min_correlation: float = MIN_CORRELATION) -> tuple[list[SimilarPair], int]:
     """Return the pairs of pictures that look alike, the most alike first, and the candidates' number.
 
     Args:
         hashes: ``(N,)`` uint64.
-        thumbnails: ``(N, S, S)`` uint8.
+        thumbnails: ``(M, S, S)`` uint8.
+        places: ``(N,)``, the thumbnail of each picture; in their order if None.
         min_correlation: Of their thumbnails.
     """
     pairs, num_candidates = [], 0
     for first, second in close_hashes(hashes):
         num_candidates += len(first)
-        values = correlate(thumbnails, first, second)
+        values = correlate(thumbnails, *((first, second) if places is None else
+                                         (places[first], places[second])))
         kept = np.flatnonzero(values >= min_correlation)
         pairs += [SimilarPair(int(first[index]), int(second[index]), float(values[index]))
                   for index in kept]

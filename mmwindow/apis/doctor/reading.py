@@ -8,9 +8,10 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-from mmwindow.apis.doctor.image_facts import THUMBNAIL_SIDE, ImageFacts, measure_image
+from mmwindow.apis.doctor.image_facts import THUMBNAIL_SIDE, ImageFacts, measure_images
 from mmwindow.images.decode import ImageSettings
 from mmwindow.utils.progress import ProgressDisplay, track
 
@@ -75,19 +76,23 @@ def available_processors() -> int:
 
 
 def _read_here(paths: Sequence[Path], settings: ImageSettings) -> Iterator[tuple[int, ImageFacts]]:
-    for index, path in enumerate(paths):
-        yield index, measure_image(path, settings)
+    num_threads = cv2.getNumThreads()
+    for start in range(0, len(paths), CHUNK):
+        cv2.setNumThreads(1)  # several take longer than one for pictures of this size
+        try:
+            facts = measure_images(paths[start:start + CHUNK], settings)
+        finally:
+            cv2.setNumThreads(num_threads)
+        yield from enumerate(facts, start)
 
 
 def _prepare_process() -> None:
-    import cv2
     cv2.setNumThreads(1)  # a process for each processor, not a thread pool in each
 
 
 def _read_chunk(indices: Sequence[int], paths: Sequence[str], settings: ImageSettings
                 ) -> list[tuple[int, ImageFacts]]:
-    return [(index, measure_image(path, settings))
-            for index, path in zip(indices, paths, strict=True)]
+    return list(zip(indices, measure_images(paths, settings), strict=True))
 
 
 def _read_in_processes(paths: Sequence[Path], settings: ImageSettings, num_processes: int

@@ -9,14 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmwindow.apis.doctor.checkup import Checkup
-from mmwindow.apis.doctor.cue_models import MISSING, encode_bins, fit_cue, has_scikit_learn
+from mmwindow.apis.doctor.cue_models import encode_bins, fit_cue
 from mmwindow.apis.doctor.image_facts import THUMBNAIL_SIDE
 from mmwindow.apis.doctor.problems import NOTE, WARNING, Problem
-from mmwindow.datasets.splits import Split, split_by_group
-from mmwindow.evaluation.events.image_events import ImageEvents
-from mmwindow.evaluation.froc_settings import FROCSettings
-from mmwindow.evaluation.statistics.fold_areas import mean_area_interval
-from mmwindow.evaluation.statistics.folded_events import FoldedEvents, check_folds
+from mmwindow.datasets.splits import Split, split_folds
+from mmwindow.evaluation.statistics.fold_areas import ScoredFold, scored_area_interval
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.utils.markdown import format_with_interval
 
@@ -69,8 +66,6 @@ def find_shortcuts(checkup: Checkup, units: list[int], seed: int = 0) -> Shortcu
         units: Number of the unit of each image; no fold divides one.
         seed: Of the folds, and of the images that are drawn.
     """
-    if not has_scikit_learn():
-        return Shortcuts([], MISSING)
     chosen = _choose_images(checkup, units, seed)
     labels = checkup.is_positive[chosen]
     kinds = [len({units[index] for index, label in zip(chosen, labels, strict=True) if label == kind})
@@ -79,7 +74,7 @@ def find_shortcuts(checkup: Checkup, units: list[int], seed: int = 0) -> Shortcu
         return Shortcuts([], f'{kinds[0]} patients with a positive and {kinds[1]} with a negative '
                          f'image; at least {MIN_UNITS} of each are needed')
     groups = [units[index] for index in chosen]
-    splits = make_splits(groups, labels, seed)
+    splits = split_folds(groups, labels.tolist(), NUM_FOLDS, seed)
     cues = []
     for name, (encode, advice) in CUES.items():
         values = encode(checkup, chosen)
@@ -109,12 +104,6 @@ def _choose_images(checkup: Checkup, units: list[int], seed: int) -> list[int]:
     return sorted(drawn)
 
 
-def make_splits(groups: list[int], labels: np.ndarray, seed: int = 0) -> list[Split]:
-    """Return the training, validation and test images of each fold, by unit."""
-    return [split_by_group(groups, labels.tolist(), fold, NUM_FOLDS, seed)
-            for fold in range(NUM_FOLDS)]
-
-
 def cross_validate(values: np.ndarray, labels: np.ndarray, groups: list[int], splits: list[Split],
                    has_bins: bool) -> Interval | None:
     """Return the mean AUROC over folds of linear fits, each image scored by a fit without it.
@@ -123,24 +112,18 @@ def cross_validate(values: np.ndarray, labels: np.ndarray, groups: list[int], sp
         values: ``(N, F)``.
         labels: ``(N,)`` bool.
         groups: ``(N,)``, no fold divides one.
-        splits: Of :func:`make_splits`.
+        splits: Training, validation and test images of each fold.
         has_bins: Whether numbers are put into bins first.
     """
-    folds: dict[int, list[ImageEvents]] = {}
-    for fold, split in enumerate(splits):
+    folds = []
+    for split in splits:
         parts = [values[split[name]] for name in ('train', 'val', 'test')]
         if has_bins:
             parts = encode_bins(*parts)
         fit = fit_cue(parts[0], labels[split['train']], parts[1], labels[split['val']], parts[2])
-        folds[fold] = [_as_event(float(score), bool(labels[index]), index, groups[index])
-                       for score, index in zip(fit.scores, split['test'], strict=True)]
-    return mean_area_interval(FoldedEvents(check_folds(folds), FROCSettings()), .95)
-
-
-def _as_event(score: float, is_positive: bool, index: int, group: int) -> ImageEvents:
-    nothing = np.zeros(0)
-    return ImageEvents(score, np.full(int(is_positive), -np.inf), nothing, np.zeros(0, np.int32),
-                       is_positive, image_id=index, group=str(group))
+        folds.append(ScoredFold(labels[split['test']], fit.scores,
+                                [groups[index] for index in split['test']]))
+    return scored_area_interval(folds, .95)
 
 
 def size_values(checkup: Checkup, indices: list[int]) -> np.ndarray:
@@ -170,9 +153,12 @@ def level_values(checkup: Checkup, indices: list[int]) -> np.ndarray:
 
 def thumbnail_values(checkup: Checkup, indices: list[int]) -> np.ndarray:
     """Return ``(N, 256)``: means of 16 x 16 equal parts of the picture, in [0, 1]."""
+    # One product of matrices each, by which equal parts are summed: exact, since sums are small.
     step = THUMBNAIL_SIDE // CUE_SIDE
-    return np.array([checkup.thumbnail(index).reshape(CUE_SIDE, step, CUE_SIDE, step).mean((1, 3))
-                     for index in indices]).reshape(len(indices), -1) / 255
+    sums = np.kron(np.eye(CUE_SIDE, dtype=np.float32), np.ones(step, np.float32))
+    cells = np.array([sums @ checkup.thumbnail(index).astype(np.float32) @ sums.T
+                      for index in indices], dtype=float)
+    return cells.reshape(len(indices), -1) / (255 * step ** 2)
 
 
 CUES: dict[str, tuple[Encode, str]] = {

@@ -7,6 +7,8 @@ from mmcv.transforms import BaseTransform, LoadAnnotations, LoadImageFromFile
 from mmdet.registry import TRANSFORMS
 from mmengine.fileio import LocalBackend, get, register_backend
 
+from mmwindow.datasets.transforms.pack_point_inputs import PackPointInputs
+from mmwindow.datasets.transforms.pad_to_input import PadToInput
 from mmwindow.datasets.transforms.resize_to_input import ResizeToInput
 from mmwindow.images.decode import MAX_PIXELS, ImageSettings, read_image
 from mmwindow.images.fitted_reader import FittedReader, check_cache_setting, make_cache
@@ -102,11 +104,15 @@ class LoadFitted(BaseTransform):
     Args:
         reader: How images are read.
         storage: ``backend_args`` of the place that holds the files; None for a local disk.
+        is_viewed: Whether no step behind changes pixels in place: the channels of a grey image are
+            then one in the memory.
     """
 
-    def __init__(self, reader: FittedReader, storage: dict | None = None) -> None:
+    def __init__(self, reader: FittedReader, storage: dict | None = None, is_viewed: bool = False
+                 ) -> None:
         self.reader = reader
         self.storage = storage
+        self.is_viewed = is_viewed
 
     def transform(self, results: dict) -> dict:
         """Load.
@@ -119,7 +125,7 @@ class LoadFitted(BaseTransform):
             image = self.reader.read(path)
         else:
             image = self.reader.read_content(get(path, backend_args=self.storage), str(path))
-        pixels = image.to_bgr()
+        pixels = image.view_bgr() if self.is_viewed else image.to_bgr()
         results.update(img=pixels, img_shape=pixels.shape[:2], ori_shape=image.source_shape,
                        source_shape=image.source_shape)
         return results
@@ -161,4 +167,5 @@ def fuse_loading(transforms: Sequence[object]) -> tuple[list, FittedReader | Non
     reader = FittedReader(
         rest[0].input_size, ImageSettings(args.get('bit_depth'), args.get('max_pixels', MAX_PIXELS)),
         make_cache(cache), keeps_all=bool(cache))
-    return [LoadFitted(reader, args.get('storage')), *steps[1:]], reader
+    is_viewed = all(type(step) in (ResizeToInput, PadToInput, PackPointInputs) for step in rest)
+    return [LoadFitted(reader, args.get('storage'), is_viewed), *steps[1:]], reader

@@ -7,6 +7,8 @@ from mmdet.datasets.transforms import PackDetInputs
 from mmdet.registry import TRANSFORMS
 from mmengine.structures import BaseDataElement, PixelData
 
+from mmwindow.images.padding import is_one_channel
+
 POINT_META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
                    'flip_direction', 'homography_matrix', 'input_size', 'group', 'fields',
                    'ori_points', 'ori_point_labels', 'ori_boxes')
@@ -42,7 +44,10 @@ class PackPointInputs(PackDetInputs):
         if isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.shape[2:] == (3, ):
             # Channels apart, in a sixth of the time that torch takes for it.
             planes = np.empty((3, *pixels.shape[:2]), dtype=np.uint8)
-            cv2.split(pixels, mv=list(planes))
+            if is_one_channel(pixels):
+                planes[:] = pixels[..., 0]
+            else:
+                cv2.split(pixels, mv=list(planes))
             results = {**results, 'img': planes.transpose(1, 2, 0)}
         packed = super().transform(results)
         if 'gt_bounds' in results:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mmwindow.evaluation.events.targets import Floats
+from mmwindow.evaluation.roc import auroc
 from mmwindow.evaluation.statistics.delong import (
     DeLongEstimate,
     DeLongTest,
@@ -94,12 +95,64 @@ def mean_area_interval(table: FoldedEvents, level: float) -> Interval | None:
 
     Of one fold it is that of :func:`~mmwindow.evaluation.statistics.delong.delong_interval`.
     """
-    mean = find_mean_area(table)
+    return _mean_interval(find_mean_area(table), table.counted_units(AUROC), level)
+
+
+@dataclass(frozen=True)
+class ScoredFold:
+    """The test images of one fold, of which scores alone are known.
+
+    Attributes:
+        labels: ``(N,)`` bool.
+        scores: ``(N,)``.
+        groups: ``(N,)``, the patient of each image.
+    """
+
+    labels: Floats
+    scores: Floats
+    groups: Sequence[int | str]
+
+
+def scored_area_interval(folds: Sequence[ScoredFold], level: float) -> Interval | None:
+    """Return what :func:`mean_area_interval` does, without events; folds share no patient.
+
+    None also where no fold has images of both kinds.
+    """
+    areas, class_units, variances, carriers, counted_units = [], [], [], [], 0
+    for fold in folds:
+        labels, groups = np.asarray(fold.labels, bool), np.asarray(fold.groups)
+        if labels.all() or not labels.any():
+            continue
+        units = [len(np.unique(groups[side])) for side in (labels, ~labels)]
+        variance, carrier = np.nan, 0.
+        if min(units) > 1:
+            estimate = delong_covariance(labels, [fold.scores], groups.tolist())
+            variance, carrier = float(estimate.covariance[0, 0]), float(estimate.carriers[0])
+        areas.append(auroc(labels, fold.scores))
+        class_units.append(units)
+        variances.append(variance)
+        carriers.append(carrier)
+        counted_units += len(np.unique(groups))
+    if not areas:
+        return None
+    return _mean_interval(MeanArea(float(np.mean(areas)), np.array(class_units, float),
+                                   np.array(variances), np.array(carriers)), counted_units, level)
+
+
+def _mean_interval(mean: MeanArea, counted_units: int, level: float) -> Interval | None:
+    """Return the interval of a mean AUROC.
+
+    Args:
+        mean: Of the folds that have an AUROC.
+        counted_units: Patients of these folds.
+        level: Of the interval.
+    """
     few = int(mean.class_units.sum(axis=0).min())
     if few < 2 or len(mean.variances) == 1 and np.isnan(mean.variances[0]):
         return None
-    quantile = t_quantile(level, table.free_units(AUROC))
-    note = few_units_note(table.counted_units(AUROC), few, 'of one kind')
+    # Each further fold costs a degree of freedom (FoldedEvents.free_units).
+    quantile = t_quantile(level, counted_units - len(mean.variances) + 1)
+    note = few_units_note(counted_units, few, 'of one kind')
     if np.isnan(mean.variances).any():
         note = join_notes(f'{int(np.isnan(mean.variances).sum())} folds have a single patient of a '
                           'kind, and so no variance of their own', note)

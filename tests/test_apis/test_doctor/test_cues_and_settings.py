@@ -3,8 +3,7 @@ import numpy as np
 import pytest
 
 from mmwindow.annotations.records import ImageRecord
-from mmwindow.apis.doctor import cue_models
-from mmwindow.apis.doctor.cue_models import encode_bins
+from mmwindow.apis.doctor.cue_models import STRENGTHS, encode_bins, fit_cue, fit_logistic
 from mmwindow.apis.doctor.data_source import CheckedImage
 from mmwindow.apis.doctor.machine import read_gpus, suggest_model
 from mmwindow.apis.doctor.problems import ERROR, NOTE, WARNING
@@ -87,16 +86,42 @@ def test_copies_are_in_one_fold(single):
     assert areas(single.check())['16 x 16 thumbnail'].estimate < .8
 
 
-def test_few_patients_and_a_missing_library_are_said(single, find, monkeypatch):
+def test_few_patients_are_said(single, find):
     single.fill()
     problem = find(single.check(), 'shortcut cues')
     assert problem.severity == NOTE and '5 patients' in problem.what
-    monkeypatch.setitem(__import__('sys').modules, 'sklearn', None)
-    assert "pip install 'scikit-learn" in find(single.check(), 'shortcut cues').what
-    with pytest.raises(ImportError, match='pip install'):
-        monkeypatch.setitem(__import__('sys').modules, 'sklearn.linear_model', None)
-        cue_models.fit_cue(np.zeros((2, 1)), np.array([True, False]), np.zeros((0, 1)),
-                           np.zeros(0, bool), np.zeros((0, 1)))
+
+
+@pytest.mark.parametrize('num_images, num_columns, signal', [(300, 12, 1.), (90, 150, 4.), (40, 3, 0.)])
+def test_fits_are_scikit_learns(num_images, num_columns, signal):
+    """Its solver of second derivatives, converged: few and many columns, also a separable label."""
+    linear_model = pytest.importorskip('sklearn.linear_model')
+    generator = np.random.default_rng(0)
+    values = generator.normal(size=(num_images, num_columns)) + generator.normal(size=(num_images, 1))
+    labels = signal * values[:, 0] + generator.normal(size=num_images) > 1
+    fits = fit_logistic(values, labels, STRENGTHS, 1e-7, np.float64)
+    for strength, weights in zip(STRENGTHS, fits.T, strict=True):
+        model = linear_model.LogisticRegression(
+            C=strength, class_weight='balanced', solver='newton-cholesky', tol=1e-12)
+        expected = model.fit(values, labels).coef_[0]
+        assert weights == pytest.approx(expected, abs=1e-4 * np.abs(expected).max())
+    # What the check uses is less exact, and ranks images alike.
+    scores = values @ fit_logistic(values, labels, STRENGTHS) - values @ fits
+    assert (np.abs(scores).max(0) < .02 * np.ptp(values @ fits, axis=0)).all()
+
+
+def test_a_fit_needs_both_kinds_of_images():
+    with pytest.raises(ValueError, match='0 of 3 training images'):
+        fit_cue(np.zeros((3, 1)), np.zeros(3, bool), np.zeros((0, 1)), np.zeros(0, bool),
+                np.zeros((0, 1)))
+
+
+def test_without_validation_images_of_both_kinds_the_middle_strength_is_taken():
+    values, labels = np.arange(8.)[:, None], np.arange(8) > 3
+    fit = fit_cue(values, labels, values[:4], labels[:4], values)
+    assert fit.strength == 1e-2 and np.isnan(fit.validation_auroc)
+    assert (np.diff(fit.scores) > 0).all()
+    assert fit_cue(values, labels, values, labels, np.zeros((0, 1))).scores.shape == (0, )
 
 
 def test_bins_are_the_quantiles_of_training_and_repeated_values_have_their_own():

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy.fft import dctn
 
-from mmwindow.apis.doctor.image_facts import THUMBNAIL_SIDE, reduce_picture
+from mmwindow.apis.doctor.image_facts import (
+    THUMBNAIL_SIDE,
+    measure_image,
+    measure_images,
+    reduce_picture,
+)
 from mmwindow.apis.doctor.picture_hash import (
     close_hashes,
     correlate,
@@ -96,3 +101,29 @@ def test_changed_copies_are_found_and_other_patients_are_not(radiographs):
     assert planted <= found  # recall 20 of 20
     assert found == planted  # of 1770 pairs none is false
     assert num_candidates >= len(found)
+
+
+def test_images_are_measured_alike_alone_and_together(tmp_path):
+    """Chunks are measured at once; an unreadable file between them takes nobody's place."""
+    pictures = [generate_radiograph(seed, 128).img if seed else np.full((50, 40), 7, np.uint8)
+                for seed in range(4)]
+    paths = [tmp_path / f'{number}.png' for number in range(5)]
+    for path, picture in zip([*paths[:2], *paths[3:]], pictures, strict=True):
+        cv2.imwrite(str(path), picture)
+    together, alone = measure_images(paths), [measure_image(path) for path in paths]
+    assert [bool(facts.problem) for facts in together] == [False, False, True, False, False]
+    for one, other in zip(together, alone, strict=True):
+        for name in ('problem', 'height', 'width', 'file_checksum', 'pixel_digest', 'hash'):
+            assert getattr(one, name) == getattr(other, name)
+        if not one.problem:
+            assert one.levels == pytest.approx(other.levels, abs=1e-9)
+            assert (one.border == other.border).all() and (one.thumbnail == other.thumbnail).all()
+            assert 0 <= one.decode_seconds <= one.seconds
+    levels = together[3].levels
+    # All rows are looked at: below 256 of them, none is passed over.
+    assert levels[:2] == pytest.approx([pictures[2].mean(), pictures[2].std()])
+    assert levels[4] == np.quantile(pictures[2], .25, method='inverted_cdf')
+    edges = np.mean([line.mean() for line in (pictures[2][0], pictures[2][-1], pictures[2][:, 0],
+                                              pictures[2][:, -1])])
+    assert together[3].border[4] == pytest.approx(edges)
+    assert together[0].border.tolist() == [1, 1, 1, 1, 7] and measure_images([]) == []

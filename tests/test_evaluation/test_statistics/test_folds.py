@@ -11,6 +11,11 @@ from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.statistics.bootstrap import bootstrap
 from mmwindow.evaluation.statistics.compare import compare_systems
 from mmwindow.evaluation.statistics.delong import delong_covariance
+from mmwindow.evaluation.statistics.fold_areas import (
+    ScoredFold,
+    mean_area_interval,
+    scored_area_interval,
+)
 from mmwindow.evaluation.statistics.fold_comparison import compare_over_folds
 from mmwindow.evaluation.statistics.folded_events import FoldedEvents, check_folds
 from mmwindow.evaluation.statistics.folds import (
@@ -318,3 +323,19 @@ def test_a_fold_of_one_patient_has_no_interval_and_a_reason():
     assert "fold 'single' are of one unit" in result.reasons['froc_score']
     with pytest.raises(ValueError, match='at least two patients in each fold'):
         compare_over_folds(folds, folds)
+
+
+def scored(events):
+    return ScoredFold(np.array([event.is_positive for event in events]),
+                      np.array([event.score for event in events]), [event.group for event in events])
+
+
+def test_scores_alone_give_the_interval_of_events():
+    """Of all folds, of one, of one without positive images, and of patients that are few."""
+    folds = {name: make_fold(name, seed=name) for name in range(4)}
+    negative = [event for event in folds[3] if not event.is_positive]
+    for chosen in (folds, {0: folds[0]}, {**folds, 3: negative}, {0: folds[0][:4], 1: folds[1][:4]}):
+        expected = mean_area_interval(FoldedEvents(check_folds(chosen), FROCSettings()), .95)
+        assert scored_area_interval([scored(events) for events in chosen.values()], .95) == expected
+    assert scored_area_interval([scored(negative)], .95) is None
+    assert scored_area_interval([], .95) is None
