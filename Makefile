@@ -7,7 +7,7 @@ help:
 	@echo 'make test        lint, types and tests on both stacks, what CI runs (tools/run_tests.sh)'
 	@echo 'make test-long   the tests that take minutes'
 	@echo 'make fuzz        mutated files for every reader, about 20 minutes (docs/fuzzing.md)'
-	@echo 'make nightly     the eight systems on the synthetic radiographs, with tables and figures'
+	@echo 'make nightly     the nine systems on the synthetic radiographs, with tables and figures'
 	@echo 'make kill        kill and resume trainings, an hour (docs/resuming.md)'
 	@echo 'make lint        ruff check and mypy'
 	@echo 'make format      let ruff fix what it can'

@@ -14,7 +14,7 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).parent.resolve()
 # Two stacks, never both in one environment; torch is not among them, its build is the user's choice.
 EXTRAS = ('openmmlab', 'onedl', 'train', 'plots', 'dicom', 'codecs', 'reports',
-          'export', 'runtime', 'tracking', 'tests')
+          'export', 'runtime', 'tracking', 'cluster', 'tests')
 
 
 def read_requirements(name):

@@ -22,6 +22,8 @@ VERBS = {
                          'find findings on new images with a trained model'),
     'compare': VerbEntry('mmwindow.apis.commands.compare',
                          'draw models next to each other on the same images'),
+    'average': VerbEntry('mmwindow.apis.commands.average',
+                         'average the weights of several epochs of one training'),
     'browse': VerbEntry('mmwindow.apis.commands.browse', 'show what a model is taught, as a picture'),
     'export': VerbEntry('mmwindow.apis.commands.export',
                         'write a trained model for prediction without torch'),
@@ -39,6 +41,10 @@ VERBS = {
                        'train and test many configs over folds'),
     'tune': VerbEntry('mmwindow.experiments.commands.settings',
                       'compare settings on images kept aside, over folds'),
+    'retest': VerbEntry('mmwindow.experiments.commands.retest',
+                        'test finished runs again: other weights, views, rules or images'),
+    'ledger': VerbEntry('mmwindow.experiments.commands.ledger',
+                        'what was tried for each system: settings and trainings'),
     'tables': VerbEntry('mmwindow.experiments.commands.tables',
                         "the paper's tables and figures from finished runs"),
     'quickstart': VerbEntry('mmwindow.experiments.commands.quickstart',
@@ -50,9 +56,9 @@ def describe_verbs() -> str:
     """Return the help of ``mmwindow`` itself."""
     width = max(map(len, VERBS))
     return '\n'.join([
-        'usage: mmwindow VERB [options]', '',
+        'usage: mmwindow VERB [options]',
         'Detectors for radiographs, trained from one point per finding.', '',
-        *(f'  {name:{width}}  {entry.help}' for name, entry in VERBS.items()), '',
+        *(f'  {name:{width}}  {entry.help}' for name, entry in VERBS.items()),
         'mmwindow VERB --help lists the options of a verb.'])
 
 

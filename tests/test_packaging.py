@@ -137,8 +137,8 @@ def test_wheel_without_extras_asks_for_the_core_alone(wheel):
             if 'extra ==' not in line}
     assert core == {'numpy', 'scipy', 'pillow', 'opencv-python', 'defusedxml', 'simplejpeg'}
     assert set(message.get_all('Provides-Extra')) == {
-        'codecs', 'dicom', 'export', 'onedl', 'openmmlab', 'plots', 'reports', 'runtime', 'tests',
-        'tracking', 'train'}
+        'cluster', 'codecs', 'dicom', 'export', 'onedl', 'openmmlab', 'plots', 'reports', 'runtime',
+        'tests', 'tracking', 'train'}
     assert 'mmwindow/py.typed' in wheel.namelist()
 
 

@@ -18,7 +18,7 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
-from mmengine.structures import BaseDataElement, PixelData
+from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
 import mmwindow  # noqa: F401  (registers the models)
 from mmwindow.engine.cpu.memory import keep_freed_memory
@@ -55,14 +55,15 @@ def make_samples(num, side, head, device):
     scale = side / 1024
     for index in range(num):
         points = torch.rand(2 if index % 2 == 0 else 0, 2, generator=generator) * side
+        labels = torch.zeros(len(points), dtype=torch.long)
         levels = {}
         for stride in head.strides:
-            bounds = point_bounds(points, torch.zeros(len(points), dtype=torch.long),
-                                  head.num_classes, side // stride, side // stride, stride,
-                                  50 * scale, 200 * scale, 2 * scale)
+            bounds = point_bounds(points, labels, head.num_classes, side // stride, side // stride,
+                                  stride, 50 * scale, 200 * scale, 2 * scale)
             levels[f'stride{stride}'] = PixelData(lower=bounds.lower, upper=bounds.upper)
         sample = DetDataSample()
         sample.gt_bounds = BaseDataElement(**levels)
+        sample.gt_instances = InstanceData(bboxes=points, labels=labels)
         samples.append(sample.to(device))
     return samples
 

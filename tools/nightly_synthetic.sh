@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The eight systems of the paper's Table 1 on the embedded synthetic radiographs, CPU-sized, and their
-# tables and figures: what runs every night. The same command after a cut resumes.
+# The eight systems of the paper's Table 1 and WL+ on the embedded synthetic radiographs, CPU-sized, and
+# their tables and figures: what runs every night. The same command after a cut resumes.
 #
 #   tools/nightly_synthetic.sh [OUT]     OUT: default work_dirs/nightly_synthetic
 #
@@ -19,7 +19,7 @@ $python tools/make_synthetic.py "${MMWINDOW_SYNTHETIC:-data/synthetic}"
 # slow cores.
 $python tools/run_folds.py configs/{chexnet/chexnet,wspl/wspl,ufdet/ufdet}_lite0_synthetic.py \
   configs/{faster_rcnn/faster_rcnn,retinanet/retinanet,fcos/fcos}_lite0_fpn_synthetic.py \
-  configs/windowloss/{wl_mse,wl_kld}_lite0_fpn_synthetic.py --out "$out/runs" \
+  configs/windowloss/{wl_mse,wl_kld,wl_plus}_lite0_fpn_synthetic.py --out "$out/runs" \
   --cfg-options train_cfg.max_epochs=3 train_cfg.val_interval=3
 $python tools/make_tables.py "$out/runs" --out "$out/tables" --results "$out/results"
 printf 'nightly_synthetic: done in %d min\n' $(((SECONDS + 30) / 60))

@@ -91,7 +91,7 @@ constrained "$wheels"/*.whl
 step "$stack stack, extras and test tools"
 constrained -r "requirements/$stack.txt" -r requirements/core.txt -r requirements/train.txt \
   -r requirements/plots.txt -r requirements/dicom.txt -r requirements/export.txt -r requirements/reports.txt \
-  -r requirements/tests.txt
+  -r requirements/cluster.txt -r requirements/tests.txt
 # opencv-python needs a display library (libGL) that servers lack; its headless twin is the same cv2.
 if ! "$python" -c 'import cv2' 2>/dev/null; then
   opencv=$("$python" -c 'import importlib.metadata as m; print(m.version("opencv-python"))')

@@ -16,8 +16,9 @@ from mmwindow.utils.markdown import format_number, markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
 METRICS = {'AUROC': 'froc/auroc', 'recall@0.1': 'froc/recall@0.1', 'FROC': 'froc/froc_score'}
-LABELS = {'wl_kld': 'WL-KLD', 'wl_mse': 'WL-MSE', 'chexnet': 'CheXNet', 'wspl': 'WSPL',
-          'ufdet': 'UFDet', 'faster_rcnn': 'Faster R-CNN', 'retinanet': 'RetinaNet', 'fcos': 'FCOS'}
+LABELS = {'wl_kld': 'WL-KLD', 'wl_mse': 'WL-MSE', 'wl_plus': 'WL+', 'chexnet': 'CheXNet',
+          'wspl': 'WSPL', 'ufdet': 'UFDet', 'faster_rcnn': 'Faster R-CNN',
+          'retinanet': 'RetinaNet', 'fcos': 'FCOS'}
 PAPER_KEYS = {'AUROC': 'auroc', 'recall@0.1': 'recall@0.1', 'FROC': 'froc_score'}
 # Ending of a config's name -> its data, and the folder of results that its numbers come from.
 DATA = {'_fracatlas': ('FracAtlas', 'fracatlas'), '_synthetic': ('synthetic radiographs', 'nightly')}

@@ -9,8 +9,15 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmwindow.apis.box_fitting import fit_boxes
 from mmwindow.apis.config_bases import check_bases
-from mmwindow.utils.config_pipelines import SETTINGS, find_datasets, find_steps, input_size_of
+from mmwindow.utils.config_pipelines import (
+    SETTINGS,
+    SWITCHES,
+    find_datasets,
+    find_steps,
+    input_size_of,
+)
 from mmwindow.utils.files import check_ordinary_file
 from mmwindow.utils.messages import shorten
 
@@ -36,13 +43,14 @@ def check_options(options: Mapping[str, Any]) -> None:
     Raises:
         ValueError: Such a key is among them.
     """
-    read = {*inspect.signature(Runner).parameters, *ALSO_READ, *SETTINGS, 'pipeline', 'dataset'}
+    short = (*SETTINGS, *SWITCHES)
+    read = {*inspect.signature(Runner).parameters, *ALSO_READ, *short, 'pipeline', 'dataset'}
     for key in options:
         name = key.partition('.')[0]
         if name not in read:
             raise ValueError(
                 f'--cfg-options {key}: nothing reads {name} after the config file, so that nothing '
-                f'would change; set {", ".join(SETTINGS)}, pipeline.<type>.<argument> or '
+                f'would change; set {", ".join(short)}, pipeline.<type>.<argument> or '
                 'dataset.<argument> (both in training, validation and test), the full key of another '
                 'place, or write a config of a few lines (docs/configs.md)')
 
@@ -158,7 +166,32 @@ def adopt_old_settings(cfg: Config) -> None:
 
 def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
     """Merge overrides into a config: their short keys, old keys and items of lists included."""
+    if 'random_scale' in options:
+        add_random_scale(cfg)
     cfg.merge_from_dict(expand_options(cfg, options))
+
+
+def add_random_scale(cfg: Config) -> None:
+    """Put a RandomScale into each training pipeline that has none, before its PadToInput.
+
+    It is no step of the configs themselves: marks of their runs are made of their text, and a step
+    that is off would change them all.
+
+    Raises:
+        ValueError: A pipeline has no PadToInput.
+    """
+    for key, dataset in list(find_datasets({'train_dataloader': cfg.get('train_dataloader')})):
+        pipeline = list(dataset.get('pipeline') or [])
+        types = [str(step.get('type')).rpartition('.')[2] for step in pipeline]
+        if 'RandomScale' in types:
+            continue
+        if 'PadToInput' not in types:
+            raise ValueError(f'random_scale: {key}.pipeline has no PadToInput, before which '
+                             f'RandomScale belongs; its steps are {", ".join(types)}: write the '
+                             "step where it belongs, dict(type='RandomScale', factors=(0.8, 1.3))")
+        place = types.index('PadToInput')
+        cfg.merge_from_dict({f'{key}.pipeline': [
+            *pipeline[:place], dict(type='RandomScale'), *pipeline[place:]]})
 
 
 def load_config(config: str | Path, work_dir: str | Path | None = None,
@@ -166,9 +199,10 @@ def load_config(config: str | Path, work_dir: str | Path | None = None,
     """Read a config file and apply what the command line asks for.
 
     Args:
-        config: The config file. Its variables ``input_size``, ``window``, ``bit_depth``,
-            ``max_pixels``, ``cache`` and ``data_root`` are applied to every pipeline or data set, so
-            that a config which inherits another changes them by one line.
+        config: The config file. Its variables ``input_size``, ``window``, ``random_scale``,
+            ``bit_depth``, ``max_pixels``, ``cache`` and ``data_root`` are applied to every pipeline
+            or data set, so that a config which inherits another changes them by one line;
+            ``fit_boxes`` is applied to the model.
         work_dir: Overrides the config's; without either it is ``work_dirs/<name of the config>``.
         cfg_options: Overrides, keys dotted as in mmengine or short (:func:`expand_options`).
         launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
@@ -205,6 +239,8 @@ def load_config(config: str | Path, work_dir: str | Path | None = None,
         merge_options(cfg, cfg_options)
     try:
         input_size_of(cfg)
+        if cfg.pop('fit_boxes', False):
+            fit_boxes(cfg)
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f'config {shorten(str(config))}: {shorten(str(error), 450)}') from error
     if work_dir is not None:

@@ -16,10 +16,12 @@ from torch import Tensor, nn
 
 from mmwindow.models.backbones.efficientnet_lite import ConvNorm
 from mmwindow.models.heads.map_head import MapHead
+from mmwindow.models.heads.retina_image_head import RetinaImageHead
 from mmwindow.models.utils.linear_pyramid import is_linear, multiply_kernels
 from mmwindow.utils.messages import shorten
 
 OPSET = 17
+DENSE_HEADS = (RetinaHead, RetinaImageHead, FCOSHead)  # of others the outputs are not known
 EXAMPLE_BATCH = 2  # not 1, which a trace could take for a size that never changes
 
 
@@ -194,7 +196,7 @@ def make_graphs(model: nn.Module, input_size: Sequence[int]) -> tuple[Graph, ...
     if isinstance(folded, SingleStageDetector) and isinstance(head, MapHead):
         fold_pyramid(folded)
         return (trace(MapGraph(folded, preprocessor), images, 'images', ('map', 'score')), )
-    if isinstance(folded, SingleStageDetector) and type(head) in (RetinaHead, FCOSHead):
+    if isinstance(folded, SingleStageDetector) and type(head) in DENSE_HEADS:
         kinds = ('class', 'box', 'factor')[:3 if type(head) is FCOSHead else 2]
         num_levels = len(head.prior_generator.strides)
         names = tuple(f'{kind}_{level}' for kind in kinds for level in range(num_levels))

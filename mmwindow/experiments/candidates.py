@@ -3,7 +3,11 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
 
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import read_record
@@ -19,7 +23,8 @@ from mmwindow.experiments.worker import RECORDS
 
 COMPARED = ('auroc', 'froc_score')  # what the choice is made by
 VISIBLE = 0.01  # a difference worth seeing
-POWER_FACTOR = 1.96 + 0.84  # normal quantiles of .975 and .8
+LEVEL, POWER = 0.05, 0.8  # of the test that would see it
+MAX_RUNS = 100_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class Candidate:
         setting: Name of the setting.
         metrics: Of the held-out images, over folds their mean; None where there is no number.
         result: Content of ``result.json``, of the first fold.
+        runs: Of each fold: ``fold``, ``mark``, ``seed`` and ``training_seconds``.
         events: Fold -> held-out images; empty where they are of several classes.
         froc_settings: How their FROC is read.
         intervals: By metric, by patient, over folds within each; None where there is none.
@@ -43,6 +49,16 @@ class Candidate:
     events: Mapping[int | None, Sequence[ImageEvents]] = field(default_factory=dict)
     froc_settings: FROCSettings | None = None
     intervals: Mapping[str, Interval | None] = field(default_factory=dict)
+    runs: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def fold_numbers(self) -> dict[str, dict[str, float | None]]:
+        """Fold -> metric -> number; empty where images are of several classes."""
+        if self.froc_settings is None:
+            return {}
+        return {str(fold): {name: None if math.isnan(value) else value for name, value in
+                            fold_metrics(events, self.froc_settings).items()}
+                for fold, events in self.events.items()}
 
     @property
     def merit(self) -> float:
@@ -69,19 +85,21 @@ def read_candidate(setting: str, plans: Sequence[RunPlan], split: str = 'val') -
         values = [result[numbers][name] for result in results]
         known = [value for value in values if value is not None]
         metrics[name] = sum(known) / len(known) if known else None
+    runs = [{name: result.get(name) for name in ('fold', 'mark', 'seed', 'training_seconds')}
+            for result in results]
     records = {plan.fold: read_record(plan.folder / RECORDS[split]) for plan in plans}
     first = next(iter(records.values()))
     if len(first.classes) > 1:
-        return Candidate(plans[0].system, setting, metrics, results[0])
+        return Candidate(plans[0].system, setting, metrics, results[0], runs=runs)
     events = {fold: record.events() for fold, record in records.items()}
     settings = FROCSettings.from_record(first.settings)
     found = mean_over_folds(events, settings)
     return Candidate(plans[0].system, setting, metrics, results[0], events, settings,
-                     {f'froc/{name}': found.intervals.get(name) for name in PAPER_METRICS})
+                     {f'froc/{name}': found.intervals.get(name) for name in PAPER_METRICS}, runs)
 
 
-def compare_candidates(chosen: Candidate, others: Sequence[Candidate]
-                       ) -> dict[str, dict[str, Difference]]:
+def compare_candidates(chosen: Candidate, others: Sequence[Candidate],
+                       metrics: Sequence[str] = PAPER_METRICS) -> dict[str, dict[str, Difference]]:
     """Return the chosen setting minus each other one of its system, by setting and metric.
 
     p-values are corrected for the number of settings (Holm). Empty where images are of several
@@ -94,40 +112,129 @@ def compare_candidates(chosen: Candidate, others: Sequence[Candidate]
                                                             chosen.froc_settings)
         except ValueError:  # no events, or too few patients: there is no test
             return {}
-    return find_differences(comparisons, COMPARED)
+    return find_differences(comparisons, metrics)
+
+
+class CandidateTests:
+    """Paired comparisons of candidates, each computed once: file and screen ask for the same.
+
+    Args:
+        candidates: Of any systems and settings.
+    """
+
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
+        self.candidates = tuple(candidates)
+        self._found: dict[tuple[str, str], dict[str, dict[str, Difference]]] = {}
+
+    def against(self, reference: Candidate) -> dict[str, dict[str, Difference]]:
+        """Return the reference minus each other candidate of its system, by setting and metric."""
+        key = reference.system, reference.setting
+        if key not in self._found:
+            self._found[key] = compare_candidates(reference, [
+                other for other in self.candidates
+                if other.system == reference.system and other.setting != reference.setting])
+        return self._found[key]
+
+
+def has_same_predictions(first: Candidate, second: Candidate) -> bool:
+    """Return whether two candidates give each image the same score and find its points alike."""
+    return bool(first.events) and all(
+        len(events) == len(second.events[fold]) and all(
+            ours.image_id == theirs.image_id and ours.score == theirs.score
+            and np.array_equal(ours.recall_levels, theirs.recall_levels)
+            for ours, theirs in zip(events, second.events[fold], strict=True))
+        for fold, events in first.events.items())
 
 
 class FoldSpread(NamedTuple):
-    """How a paired difference varies over folds.
+    """How a paired difference varies over folds: with their images and the chances of trainings.
 
     Attributes:
-        deviation: Standard deviation of the folds' differences; None with one fold.
-        num_runs: Trainings of each setting that would show a difference of :data:`VISIBLE`.
+        differences: Of each fold, the other setting minus the reference; empty with one fold.
+        deviation: Their standard deviation; None with one fold.
+        low, high: 95 % interval of their mean by Student's t; None with one fold.
+        num_runs: Folds on which both settings are to be trained to see a difference of
+            :data:`VISIBLE`; None with one fold.
     """
 
-    deviation: float | None
-    num_runs: int | None
+    differences: tuple[float, ...] = ()
+    deviation: float | None = None
+    low: float | None = None
+    high: float | None = None
+    num_runs: int | None = None
 
 
 def spread_of_difference(reference: Candidate, other: Candidate, metric: str) -> FoldSpread:
     """Return how the difference of two settings varies over folds, and how many runs would tell.
 
-    A fold's difference varies with its images and with the chances of both trainings. With s their
-    standard deviation, n runs of each setting show a true difference d with a power of 80 % in a
-    two-sided test at 5 % where ``n = ((1.96 + 0.84) s / d)^2`` (normal approximation). Of few folds s
-    itself is known badly: of three its 95 % interval reaches from half of it to six times as much.
-
     Args:
         reference, other: Over the same folds.
-        metric: 'auroc' or 'froc_score'.
+        metric: One of the paper's.
     """
     if reference.froc_settings is None or len(reference.events) < 2:
-        return FoldSpread(None, None)
-    differences = [
+        return FoldSpread()
+    differences = tuple(
         fold_metrics(other.events[fold], reference.froc_settings)[metric]
         - fold_metrics(events, reference.froc_settings)[metric]
-        for fold, events in reference.events.items()]
+        for fold, events in reference.events.items())
     if any(map(math.isnan, differences)):
-        return FoldSpread(None, None)
-    deviation = statistics.stdev(differences)
-    return FoldSpread(deviation, max(2, math.ceil((POWER_FACTOR * deviation / VISIBLE) ** 2)))
+        return FoldSpread()
+    deviation, count = statistics.stdev(differences), len(differences)
+    half = float(stats.t.ppf(0.975, count - 1)) * deviation / math.sqrt(count)
+    mean = statistics.fmean(differences)
+    return FoldSpread(differences, deviation, mean - half, mean + half,
+                      runs_to_see(VISIBLE, deviation))
+
+
+def detection_power(num_runs: int, effect: float) -> float:
+    """Return how often a paired t-test at :data:`LEVEL` finds a true difference.
+
+    Args:
+        num_runs: Pairs, two or more.
+        effect: True difference over the standard deviation of the pairs' differences.
+
+    Source: the noncentral t distribution; Cohen, *Statistical Power Analysis*, 1988, section 2.
+    """
+    freedom, shift = num_runs - 1, math.sqrt(num_runs) * effect
+    limit = stats.t.ppf(1 - LEVEL / 2, freedom)
+    return float(stats.nct.sf(limit, freedom, shift) + stats.nct.cdf(-limit, freedom, shift))
+
+
+@lru_cache(maxsize=1024)
+def runs_to_see(difference: float, deviation: float) -> int | None:
+    """Return how many runs of each of two settings see a true difference with a power of 80 %.
+
+    Args:
+        difference: The true one.
+        deviation: Standard deviation of the difference from run to run.
+
+    Returns:
+        Two or more; None above :data:`MAX_RUNS`.
+
+    >>> runs_to_see(0.01, 0.01), runs_to_see(0.01, 0.02)
+    (10, 34)
+    """
+    if deviation == 0:
+        return 2
+    effect = difference / deviation
+    # The normal approximation is at most a few below; the exact number follows it upwards.
+    quantiles = stats.norm.ppf(1 - LEVEL / 2) + stats.norm.ppf(POWER)
+    number = max(2, math.floor((quantiles / effect) ** 2))
+    if number > MAX_RUNS:
+        return None
+    while detection_power(number, effect) < POWER:
+        number += 1
+    return number
+
+
+def factors_of_count(num_folds: int) -> tuple[float, float]:
+    """Return by which factors a number of runs may be wrong whose deviation is of so few folds.
+
+    The count goes with the square of the deviation, whose 95 % interval is that of chi-squared.
+
+    >>> [round(factor, 2) for factor in factors_of_count(3)]
+    [0.27, 39.5]
+    """
+    freedom = num_folds - 1
+    return (float(freedom / stats.chi2.ppf(0.975, freedom)),
+            float(freedom / stats.chi2.ppf(0.025, freedom)))

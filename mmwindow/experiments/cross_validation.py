@@ -1,9 +1,10 @@
 """Training and testing a list of configs over folds, one folder for each run."""
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from mmwindow.datasets.folds import check_folds, read_folds, write_fold_files, write_folds
 from mmwindow.experiments import worker
@@ -11,6 +12,7 @@ from mmwindow.experiments.devices import Devices, choose_devices
 from mmwindow.experiments.job_queue import Job, Outcome, run_jobs
 from mmwindow.experiments.plan import PlacedFolds, RunPlan, RunSettings, plan_runs
 from mmwindow.experiments.run_folders import (
+    check_folder,
     check_training_code,
     is_finished,
     lock_folders,
@@ -18,7 +20,10 @@ from mmwindow.experiments.run_folders import (
     read_seconds,
     wait_for_folder,
 )
+from mmwindow.utils.locks import InUseError
 from mmwindow.utils.progress import ProgressDisplay
+
+Preparation: TypeAlias = Callable[[RunPlan, str, bool], None]  # command line, overwrite
 
 
 def worker_command(plan: RunPlan, num_processes: int = 1, amp: bool = False) -> tuple[str, ...]:
@@ -67,7 +72,8 @@ def run_folds(configs: Sequence[str | Path], out: str | Path, folds: str | Path 
               points: str | Path | None = None, only: Sequence[int] | None = None,
               gpus: Sequence[int] | None = None, all_gpus: bool = False,
               cfg_options: dict[str, Any] | None = None, seed: int | None = None,
-              amp: bool = False, **how: Any) -> list[Outcome]:
+              amp: bool = False, weights: str = 'best', jobs: int | None = None,
+              slurm: Mapping[str, str] | None = None, **how: Any) -> list[Outcome]:
     """Train and test every config on every fold; resume where a cut stopped an earlier call.
 
     Args:
@@ -78,10 +84,11 @@ def run_folds(configs: Sequence[str | Path], out: str | Path, folds: str | Path 
         points: The point file that the folds divide; see :func:`place_folds`.
         only: Which folds; all if None.
         gpus: As in :func:`~mmwindow.experiments.devices.choose_devices`.
-        all_gpus: As ``gpus``.
+        all_gpus, jobs, slurm: As ``gpus``.
         cfg_options: Overrides of every config.
         seed: Of the trainings; the config's if None.
         amp: Train in mixed precision.
+        weights: Which are tested, as :mod:`.weights` reads it.
         **how: ``command_line``, ``overwrite``, ``accept`` and ``display`` of :func:`run_plans`.
 
     Returns:
@@ -90,17 +97,20 @@ def run_folds(configs: Sequence[str | Path], out: str | Path, folds: str | Path 
     Raises:
         ValueError: Anything wrong that can be known before the first training.
     """
-    devices = choose_devices(gpus, all_gpus)
+    devices = choose_devices(gpus, all_gpus, jobs, slurm, out)
     placed = place_folds(folds, out, points, only)
-    settings = RunSettings(cfg_options, seed, amp, devices.num_processes)
+    settings = RunSettings(cfg_options, seed, amp, devices.num_processes, weights=weights)
     return run_plans(plan_runs(configs, out, settings, placed), devices, amp=amp, **how)
 
 
 def run_plans(plans: Sequence[RunPlan], devices: Devices, command_line: str = '',
               amp: bool = False, overwrite: bool = False, accept: bool = False,
-              display: ProgressDisplay | None = None,
-              prepare: Callable[[RunPlan, str, bool], None] = prepare_run) -> list[Outcome]:
+              display: ProgressDisplay | None = None, prepare: Preparation = prepare_run,
+              measure: Callable[[RunPlan], float] = read_seconds) -> list[Outcome]:
     """Do what is missing of each plan, in this order; reuse what is finished.
+
+    A run is held from its begin to its end, so that several commands may work in one folder: a run
+    at which another one is at work is passed over, and looked at again until it is free or finished.
 
     Args:
         plans: From :func:`plan_runs`.
@@ -111,29 +121,72 @@ def run_plans(plans: Sequence[RunPlan], devices: Devices, command_line: str = ''
         accept: Keep runs of other training code.
         display: Where progress is shown.
         prepare: Makes a folder ready.
+        measure: Returns how long a run took, when it has just ended.
 
     Returns:
         Of the runs that had to be done.
 
     Raises:
-        ValueError: A folder holds a run of other settings or other code, or another command is at
-            work there.
+        ValueError: A folder holds a run of other settings or other code.
     """
     display = display or ProgressDisplay()
-    with lock_folders([plan.folder for plan in plans]):
-        check_training_code(plans, accept, overwrite)
-        jobs = []
+    finished = check_plans(plans, overwrite, accept)
+    jobs = []
+    for plan in plans:
+        if plan.folder in finished:
+            display.say(f'{plan.name}: finished before, reused')
+        jobs.append(Job(
+            plan.name, plan.system, worker_command(plan, devices.num_processes, amp),
+            plan.folder / 'log.txt', read_seconds(plan) if plan.folder in finished else None,
+            measure=partial(measure, plan),
+            claim=partial(claim_run, plan, command_line, overwrite, accept, prepare)))
+    return run_jobs(jobs, devices.environments, display, start=devices.start)
+
+
+def check_plans(plans: Sequence[RunPlan], overwrite: bool, accept: bool) -> set[Path]:
+    """Reject what stands in the way of any run before the first begins; return finished folders.
+
+    Args:
+        plans: Those at which another command is at work are passed over.
+        overwrite, accept: As in :func:`run_plans`.
+
+    Raises:
+        ValueError: As :func:`run_plans`.
+    """
+    with contextlib.ExitStack() as stack:
+        free = []
         for plan in plans:
-            finished = is_finished(plan)
-            if finished:
-                display.say(f'{plan.name}: finished before, reused')
-            else:
-                prepare(plan, command_line, overwrite)
-            jobs.append(Job(
-                plan.name, plan.system, worker_command(plan, devices.num_processes, amp),
-                plan.folder / 'log.txt', read_seconds(plan) if finished else None,
-                measure=partial(read_seconds, plan)))
-        return run_jobs(jobs, devices.environments, display)
+            with contextlib.suppress(InUseError):
+                stack.enter_context(lock_folders([plan.folder]))
+                free.append(plan)
+        check_training_code(free, accept, overwrite)
+        finished = {plan.folder for plan in free if is_finished(plan)}
+        for plan in free:
+            if plan.folder not in finished:
+                check_folder(plan, overwrite)
+    return finished
+
+
+@contextlib.contextmanager
+def claim_run(plan: RunPlan, command_line: str, overwrite: bool, accept: bool, prepare: Preparation
+              ) -> Iterator[bool]:
+    """Hold the folder of a run and make it ready; yield whether there is anything to do.
+
+    Args:
+        plan: Of the run.
+        command_line, overwrite, accept, prepare: As in :func:`run_plans`.
+
+    Raises:
+        InUseError: Another command holds it.
+        ValueError: As :func:`run_plans`.
+    """
+    with lock_folders([plan.folder]):
+        if is_finished(plan):  # by another command, in the meantime
+            yield False
+            return
+        check_training_code([plan], accept, overwrite)
+        prepare(plan, command_line, overwrite)
+        yield True
 
 
 def run_here(plan: RunPlan, command_line: str = '', overwrite: bool = False, accept: bool = False,

@@ -1,12 +1,15 @@
-"""Which GPUs the jobs of a list run on."""
+"""What the jobs of a list run on: GPUs, shares of the processor, or a cluster."""
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 import mmwindow
+from mmwindow.experiments.job_queue import Job, Running
+
+MANY = 1000  # jobs at once on a cluster, where nobody says how many
 
 
 @dataclass(frozen=True)
@@ -16,23 +19,33 @@ class Devices:
     Attributes:
         environments: Variables added to the environment of a job, one for each device.
         num_processes: Of one job.
+        start: Starts a job; None: a process here.
     """
 
     environments: Sequence[Mapping[str, str]]
     num_processes: int = 1
+    start: Callable[[Job, int, Mapping[str, str]], Running] | None = None
 
 
-def choose_devices(gpus: Sequence[int] | None = None, all_gpus: bool = False) -> Devices:
+def choose_devices(gpus: Sequence[int] | None = None, all_gpus: bool = False,
+                   jobs: int | None = None, slurm: Mapping[str, str] | None = None,
+                   out: str | Path = '.') -> Devices:
     """Return the devices for a list of jobs.
 
     Args:
         gpus: One job on each of these; None: on each there is, or one job at a time on the CPU
             where there is none.
         all_gpus: One job at a time, on all of them.
+        jobs: So many at once on the CPU, each with its share of the cores; on a cluster: at most so
+            many submitted at once.
+        slurm: Submit each job to Slurm with these parameters; None: run it here.
+        out: Folder for what the cluster notes.
 
     Raises:
-        ValueError: A GPU was asked for that is not there, or one twice.
+        ValueError: A GPU was asked for that is not there, or one twice, or more jobs than cores.
     """
+    if jobs is not None and jobs < 1:
+        raise ValueError(f'--jobs {jobs}: 1 or more is expected')
     if gpus is not None and len(set(gpus)) < len(gpus):
         raise ValueError(f'--gpus {",".join(map(str, gpus))} names a GPU twice; its memory would '
                          'hold two trainings')
@@ -43,9 +56,34 @@ def choose_devices(gpus: Sequence[int] | None = None, all_gpus: bool = False) ->
     # This package is found where it was imported from, installed or not.
     root = str(Path(mmwindow.__file__).parents[1])
     common = dict(PYTHONPATH=os.pathsep.join(filter(None, [root, os.environ.get('PYTHONPATH')])))
+    if slurm is not None:
+        from mmwindow.experiments.slurm_queue import SlurmStarter
+        if gpus is not None or all_gpus:
+            raise ValueError('--gpus is of this machine; with --queue slurm say --slurm gpus=1')
+        return Devices([common] * (jobs or MANY), 1, SlurmStarter(Path(out) / 'slurm', slurm))
+    if jobs is not None and (count or all_gpus):
+        raise ValueError(f'--jobs {jobs} is for machines without a GPU; this one shows {count}, and '
+                         '--gpus says which are used, one run on each')
+    if jobs is not None:
+        return Devices([dict(common, **share_of_cores(jobs))] * jobs)
     if not count or all_gpus:
         return Devices([common], max(1, count))
     visible = os.environ.get('CUDA_VISIBLE_DEVICES')
     names = visible.split(',') if visible else [str(gpu) for gpu in range(count)]
     return Devices([dict(common, CUDA_VISIBLE_DEVICES=names[gpu])
                     for gpu in (range(count) if gpus is None else gpus)])
+
+
+def share_of_cores(num_jobs: int) -> dict[str, str]:
+    """Return the variables that give a job its share of the cores.
+
+    Raises:
+        ValueError: There are more jobs than cores.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+    if num_jobs > cores:
+        raise ValueError(f'--jobs {num_jobs}: this machine gives {cores} cores; give at most so many')
+    threads = cores // num_jobs
+    limit = os.environ.get('OMP_NUM_THREADS', '')  # what the user asks for is not exceeded
+    return dict(OMP_NUM_THREADS=str(min(threads, int(limit)) if limit.isdigit() and int(limit)
+                                    else threads))

@@ -5,10 +5,12 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from mmwindow.utils.locks import InUseError
 from mmwindow.utils.messages import count_words
 from mmwindow.utils.progress import ProgressDisplay, describe_seconds
 
@@ -30,6 +32,9 @@ class Job:
         seconds: How long it took where it is done already.
         measure: Returns how long all of it took, once it has succeeded: more than its process's
             time where that resumed after a cut.
+        claim: Holds what the job works in as long as it runs, and makes it ready. It yields whether
+            there is anything to do, and raises :class:`~mmwindow.utils.locks.InUseError` where
+            another command is at work there.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Job:
     log: Path
     seconds: float | None = None
     measure: Callable[[], float] | None = None
+    claim: Callable[[], AbstractContextManager[bool]] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,24 @@ class Outcome:
     seconds: float
 
 
+class Process(Protocol):
+    """What a job at work is asked and told; ``subprocess.Popen`` of one here is such."""
+
+    returncode: int | None
+
+    def poll(self) -> int | None:
+        """Return the exit status; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit status."""
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
 @dataclass
 class Running:
     """A job at work.
@@ -67,15 +91,17 @@ class Running:
         log_start: Length of its log then: a job may resume after a cut.
         base: The fraction done that it began with.
         fraction: The fraction done now.
+        held: Is closed when it has ended.
     """
 
     job: Job
-    process: subprocess.Popen
+    process: Process
     device: int
     started: float
     log_start: int = 0
     base: float | None = None
     fraction: float = 0.
+    held: ExitStack = field(default_factory=ExitStack)
 
     def look(self) -> None:
         """Read from the log how far the job is."""
@@ -184,41 +210,96 @@ def describe_progress(done: int, failed: int, running: Sequence[tuple[str, float
 
 
 def run_jobs(jobs: Sequence[Job], devices: Sequence[Mapping[str, str]],
-             display: ProgressDisplay | None = None, poll_seconds: float = 0.5) -> list[Outcome]:
+             display: ProgressDisplay | None = None, poll_seconds: float = 0.5,
+             start: Callable[[Job, int, Mapping[str, str]], Running] | None = None
+             ) -> list[Outcome]:
     """Run every job in a subprocess, as many at once as there are devices.
 
     A job that fails does not stop the others. A child sees the end of its standard input
-    when this process dies, whatever the cause (:mod:`.worker` then ends).
+    when this process dies, whatever the cause (:mod:`.worker` then ends). A job at which another
+    command is at work is passed over until it is free or done.
 
     Args:
         jobs: In this order; those with ``seconds`` are done and only counted.
         devices: Variables added to the environment of a job on each device.
         display: Where progress is shown.
         poll_seconds: How often the processes are looked at.
+        start: Starts a job; :func:`start_job` if None.
 
     Returns:
         Of the jobs that were run, in the order of their ends.
     """
     display = display or ProgressDisplay()
-    known = [(job.kind, job.seconds) for job in jobs if job.seconds is not None]
-    waiting = [job for job in jobs if job.seconds is None]
+    queue = JobQueue([job for job in jobs if job.seconds is None],
+                     [(job.kind, job.seconds) for job in jobs if job.seconds is not None], display)
     running: list[Running] = []
-    outcomes: list[Outcome] = []
     try:
-        while waiting or running:
+        while queue.waiting or running:
             free = set(range(len(devices))) - {work.device for work in running}
-            for device in sorted(free)[:len(waiting)]:
-                running.append(start_job(waiting.pop(0), device, devices[device]))
-                display.say(f'{running[-1].job.name}: started, log in {running[-1].job.log}')
+            for device in sorted(free):
+                claimed = queue.claim_next()
+                if claimed is None:
+                    break
+                job, held = claimed
+                with held:  # is closed where the start fails
+                    running.append((start or start_job)(job, device, devices[device]))
+                    running[-1].held = held.pop_all()
+                display.say(f'{job.name}: started, log in {job.log}')
+            if not queue.waiting and not running:
+                break
             time.sleep(poll_seconds)
             for work in [work for work in running if work.process.poll() is not None]:
                 running.remove(work)
-                outcomes.append(finish_job(work, display))
-            show_progress(display, known, outcomes, running, waiting, len(devices))
+                queue.outcomes.append(finish_job(work, display))
+            show_progress(display, queue.known, queue.outcomes, running, queue.waiting, len(devices))
     finally:  # also on Ctrl-C: no orphan trains on
         for work in running:
             stop_job(work)
-    return outcomes
+    return queue.outcomes
+
+
+class JobQueue:
+    """The jobs that wait.
+
+    Args:
+        waiting: In this order.
+        known: Kind and seconds of those that are done.
+        display: Where is said what happens to them.
+
+    Attributes:
+        outcomes: Of those that were run.
+    """
+
+    def __init__(self, waiting: Sequence[Job], known: Sequence[tuple[str, float]],
+                 display: ProgressDisplay) -> None:
+        self.waiting, self.known, self.display = list(waiting), list(known), display
+        self.outcomes: list[Outcome] = []
+        self._said: set[str] = set()  # names of jobs of which was said that another works on them
+
+    def claim_next(self) -> tuple[Job, ExitStack] | None:
+        """Take the first job that is free, and what it holds; None where none is."""
+        for job in tuple(self.waiting):
+            held = ExitStack()
+            try:
+                is_needed = job.claim is None or held.enter_context(job.claim())
+            except InUseError as error:
+                if job.name not in self._said:
+                    self.display.say(f'{job.name}: another command is at work on it, it is looked at '
+                                     f'again later ({error})')
+                    self._said.add(job.name)
+                continue
+            except ValueError as error:
+                self.display.say(f'{job.name}: FAILED to begin: {error}')
+                self.outcomes.append(Outcome(job, 1, 0.))
+                self.waiting.remove(job)
+                continue
+            self.waiting.remove(job)
+            if is_needed:
+                return job, held
+            held.close()
+            self.known.append((job.kind, job.measure() if job.measure else 0.))
+            self.display.say(f'{job.name}: finished by another command, reused')
+        return None
 
 
 def start_job(job: Job, device: int, variables: Mapping[str, str]) -> Running:
@@ -235,9 +316,11 @@ def start_job(job: Job, device: int, variables: Mapping[str, str]) -> Running:
 def finish_job(work: Running, display: ProgressDisplay) -> Outcome:
     """Say how a job ended and return its outcome."""
     close_input(work.process)
+    work.held.close()
     seconds = time.monotonic() - work.started
-    complete = work.job.measure() if work.job.measure and not work.process.returncode else None
-    outcome = Outcome(work.job, work.process.returncode, seconds if complete is None else complete)
+    status = work.process.wait()
+    complete = work.job.measure() if work.job.measure and not status else None
+    outcome = Outcome(work.job, status, seconds if complete is None else complete)
     if outcome.returncode:
         last = [text for text in read_tail(work.job.log).splitlines() if text.strip()][-1:]
         display.say(f'{work.job.name}: FAILED with status {outcome.returncode}; see {work.job.log}: '
@@ -247,10 +330,11 @@ def finish_job(work: Running, display: ProgressDisplay) -> Outcome:
     return outcome
 
 
-def close_input(process: subprocess.Popen[bytes]) -> None:
+def close_input(process: Process) -> None:
     """Close our end of a process's standard input, where it is a pipe."""
-    if process.stdin is not None:
-        process.stdin.close()
+    stream = getattr(process, 'stdin', None)
+    if stream is not None:
+        stream.close()
 
 
 def stop_job(work: Running, patience: float = 10.) -> None:
@@ -263,6 +347,7 @@ def stop_job(work: Running, patience: float = 10.) -> None:
     except subprocess.TimeoutExpired:
         work.process.kill()
         work.process.wait()
+    work.held.close()
 
 
 def show_progress(display: ProgressDisplay, known: Sequence[tuple[str, float]],

@@ -11,11 +11,11 @@ from mmwindow.apis.config_parts import files_digest, find_froc_metric, innermost
 from mmwindow.datasets.folds import SPLITS, file_checksum
 from mmwindow.engine.checkpoint import check_checkpoint
 from mmwindow.evaluation.froc import DEFAULT_BUDGETS
+from mmwindow.experiments.weights import parse_weights
 from mmwindow.utils.config_pipelines import find_steps
 from mmwindow.utils.environment import fingerprint
 
 SINGLE = 'single'  # folder of a run on the config's own split
-WEIGHTS = ('best', 'last')  # what a run tests: the best epoch by validation, or the last one
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class RunPlan:
         seed: Of the training.
         splits: What the best checkpoint is tested on.
         trains: Whether the run is trained, too.
-        weights: Which checkpoint is tested, one of :data:`WEIGHTS`; not part of the mark.
+        weights: Which are tested (:mod:`.weights`); not part of the mark.
+        views: That a test averages, as :func:`mmwindow.apis.test.test` names them; None: the image.
     """
 
     system: str
@@ -48,6 +49,7 @@ class RunPlan:
     splits: tuple[str, ...] = ('test', 'val')
     trains: bool = True
     weights: str = 'best'
+    views: str | None = None
 
     @property
     def name(self) -> str:
@@ -78,10 +80,10 @@ class RunSettings:
         amp: Train in mixed precision.
         num_processes: Of each run; the global batch grows with it.
         splits: What the checkpoint is tested on; not part of the mark.
-        weights: Which checkpoint is tested, one of :data:`WEIGHTS`.
+        weights: Which are tested, as :func:`~mmwindow.experiments.weights.parse_weights` reads it.
 
     Raises:
-        ValueError: ``weights`` is another word.
+        ValueError: ``weights`` names no rule, or another end than that of the training.
     """
 
     cfg_options: Mapping[str, Any] | None = None
@@ -92,8 +94,9 @@ class RunSettings:
     weights: str = 'best'
 
     def __post_init__(self) -> None:
-        if self.weights not in WEIGHTS:
-            raise ValueError(f'weights is {self.weights!r}; expected {" or ".join(WEIGHTS)}')
+        if parse_weights(self.weights).end is not None:
+            raise ValueError(f'--weights {self.weights}: a training is tested at its end; mmwindow '
+                             'retest tests earlier epochs')
 
 
 def set_annotation_files(cfg: Config, files: Mapping[str, Path]) -> None:
@@ -144,7 +147,8 @@ def describe_system(cfg: Config, config: str | Path) -> dict[str, Any]:
 
     Returns:
         dict: ``window`` (lengths in pixels of a frame of side 1024), ``divergence`` (None for
-        other losses) and ``is_ablation``.
+        other losses and for a Window Loss with steps beyond the paper's, which are no rows of its
+        Tables 2 and 3) and ``is_ablation``.
     """
     head = cfg.model.get('bbox_head') or {}
     loss = head.get('loss') or {}
@@ -152,9 +156,12 @@ def describe_system(cfg: Config, config: str | Path) -> dict[str, Any]:
     bounds = next((step for _, step in find_steps(cfg, 'PointToBoundTransform')), None)
     window = bounds and {name: value for name, value in bounds.items()
                          if name in ('lower_radius', 'upper_radius', 'softness')}
-    return dict(divergence=loss.get('divergence', 'kld') if is_window_loss else None,
+    is_papers = is_window_loss and not loss.get('focus') and not any(
+        head.get(part) for part in ('num_convs', 'image_window', 'maximum_window'))
+    return dict(divergence=loss.get('divergence', 'kld') if is_papers else None,
                 window=dict(window) if is_window_loss and window else None,
-                is_ablation=Path(config).parent.name.startswith('ablation'))
+                is_ablation=Path(config).parent.name.startswith('ablation')
+                or bool(cfg.get('is_ablation')))
 
 
 def plan_runs(configs: Sequence[str | Path], out: str | Path, settings: RunSettings = RunSettings(),

@@ -16,6 +16,7 @@ from mmwindow.engine.checkpoint import find_newest_checkpoint, fix_last_checkpoi
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments.plan import RunPlan, describe_system
 from mmwindow.experiments.run_state import read_result, read_state
+from mmwindow.experiments.weights import parse_weights
 from mmwindow.experiments.worker import RECORDS, STATE_HEAD
 from mmwindow.utils.environment import scoring_code, training_code
 from mmwindow.utils.files import PART, write_json, write_text
@@ -33,8 +34,9 @@ def is_finished(plan: RunPlan) -> bool:
     """
     try:
         result = read_result(plan.folder)
-        if not result or (result.get('mark'), result.get('scoring_code'), result.get(
-                'weights', 'best')) != (plan.mark, scoring_code(), plan.weights):
+        if not result or (
+                result.get('mark'), result.get('scoring_code'), result.get('weights') or 'best',
+                result.get('views')) != (plan.mark, scoring_code(), plan.weights, plan.views):
             return False
         for split in plan.splits:
             read_record(plan.folder / RECORDS[split])
@@ -103,42 +105,62 @@ def complete_config(plan: RunPlan) -> Config:
     """Return the config that is written into a run's folder and trained from."""
     cfg = Config(plan.cfg._cfg_dict.to_dict())
     cfg.work_dir = str(plan.folder / 'training')
-    # While one checkpoint is written the one before must still be there.
+    # While one checkpoint is written the one before must still be there, and all that are averaged.
     keep = cfg.default_hooks.checkpoint.get('max_keep_ckpts', -1)
-    cfg.default_hooks.checkpoint.max_keep_ckpts = keep if keep < 1 else max(keep, 2)
+    needed = max(2, parse_weights(plan.weights).num_epochs)
+    cfg.default_hooks.checkpoint.max_keep_ckpts = keep if keep < 1 else max(keep, needed)
     return cfg
 
 
-def prepare_folder(plan: RunPlan, text: str, overwrite: bool = False) -> dict[str, Any] | None:
+def config_text(plan: RunPlan) -> str:
+    """Return the config that is written into a run's folder."""
+    text: str = (complete_config(plan) if plan.trains else plan.cfg).pretty_text
+    return text
+
+
+def check_folder(plan: RunPlan, overwrite: bool = False) -> dict[str, Any] | None:
+    """Return ``run.json`` of a plan's folder; None where the run begins. Nothing is changed.
+
+    Args:
+        plan: Of the run.
+        overwrite: A run of other settings may be deleted.
+
+    Raises:
+        ValueError: It holds a run of other settings, or what is no run; the message says which.
+    """
+    state = read_state(plan.folder)
+    if not plan.folder.exists() or state and state.get('mark') == plan.mark:
+        return state
+    foreign = {path.name for path in plan.folder.iterdir() if path.suffix != PART} - CUT_START
+    if not state and foreign:
+        raise ValueError(f'{plan.folder}: there is no run.json, so it is no run of this command, '
+                         f'but there is {name_some(foreign)}; move it away, or choose another --out')
+    if state and not overwrite:
+        raise ValueError(f'{plan.folder} holds a run of other settings: '
+                         f'{describe_difference(plan.folder, config_text(plan))}. Choose another '
+                         '--out, or delete it with --overwrite')
+    return None
+
+
+def prepare_folder(plan: RunPlan, overwrite: bool = False) -> dict[str, Any] | None:
     """Make a run's folder, empty or as it was left, and write its config.
 
     Args:
         plan: Of the run.
-        text: The config that is written into the folder.
         overwrite: Delete a run of other settings.
 
     Returns:
         Content of ``run.json``; None where the run begins.
 
     Raises:
-        ValueError: It holds a run of other settings, or what is no run; the message says which.
+        ValueError: As :func:`check_folder`.
     """
-    state = read_state(plan.folder)
-    if plan.folder.exists() and (not state or state.get('mark') != plan.mark):
-        foreign = {path.name for path in plan.folder.iterdir() if path.suffix != PART} - CUT_START
-        if not state and foreign:
-            raise ValueError(f'{plan.folder}: there is no run.json, so it is no run of this command, '
-                             f'but there is {name_some(foreign)}; move it away, or choose another '
-                             '--out')
-        if state and not overwrite:
-            raise ValueError(f'{plan.folder} holds a run of other settings: '
-                             f'{describe_difference(plan.folder, text)}. Choose another --out, or '
-                             'delete it with --overwrite')
+    state = check_folder(plan, overwrite)
+    if state is None and plan.folder.exists():
         shutil.rmtree(plan.folder)
-        state = None
     plan.folder.mkdir(parents=True, exist_ok=True)
     (plan.folder / 'result.json').unlink(missing_ok=True)  # of records that are gone
-    write_text(plan.folder / 'config.py', text)
+    write_text(plan.folder / 'config.py', config_text(plan))
     return state
 
 
@@ -151,7 +173,7 @@ def prepare_run(plan: RunPlan, command_line: str, overwrite: bool = False) -> No
     tested = None
     with contextlib.suppress(ValueError):  # an incomplete one is made again
         tested = read_result(plan.folder)
-    state = prepare_folder(plan, complete_config(plan).pretty_text, overwrite)
+    state = prepare_folder(plan, overwrite)
     is_trained = bool(state and state.get('trained'))
     # Which code and machines trained it so far; the worker adds its own.
     noted = {name: value for name, value in {**(tested or {}), **state}.items()
@@ -187,7 +209,7 @@ def lock_folders(folders: Sequence[Path]) -> Iterator[None]:
     """Hold the folders of runs, so that no second command works in them.
 
     Raises:
-        ValueError: Another one does.
+        InUseError: Another one does.
     """
     with contextlib.ExitStack() as stack:
         for folder in folders:

@@ -22,7 +22,8 @@ COMMON = dict(
     training_code=TEXT.optional, accepted_code=LIST.optional, versions=OBJECT.optional,
     machine=TEXT.optional, earlier_starts=LIST.optional, divergence=TEXT.optional,
     window=OBJECT.optional, is_ablation=FLAG.optional, command=TEXT.optional,
-    training_seconds=NUMBER.optional, weights=TEXT.optional, points_digest=TEXT.optional)
+    training_seconds=NUMBER.optional, weights=TEXT.optional, views=TEXT.optional,
+    points_digest=TEXT.optional)
 STATE = {**COMMON, 'trained': FLAG.optional, 'starts': WHOLE.optional, 'splits': LIST.optional}
 WORK = {**STATE, 'trained': FLAG, 'splits': LIST, 'mark': TEXT}  # what a worker begins with
 RESULT = {**COMMON, 'records': OBJECT.optional, 'test_seconds': NUMBER.optional}

@@ -21,10 +21,10 @@ from mmwindow.annotations.point_file import points_digest
 from mmwindow.apis.config_parts import annotation_rules, find_froc_metric
 from mmwindow.apis.test import test
 from mmwindow.apis.train import train
-from mmwindow.engine.checkpoint import find_best_checkpoint, find_newest_checkpoint
 from mmwindow.engine.run_file import read_training_seconds
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments.run_state import read_work
+from mmwindow.experiments.weights import parse_weights, place_weights
 from mmwindow.utils.command_line import one_line_errors
 from mmwindow.utils.environment import describe_machine, describe_versions, scoring_code
 from mmwindow.utils.files import replace_nan, write_json
@@ -131,33 +131,17 @@ def run(folder: Path, num_processes: int = 1, amp: bool = False,
         state = {**state, 'trained': True,
                  'training_seconds': read_training_seconds(folder / 'training')}
         write_json(folder / 'run.json', state)
-    checkpoint = find_tested_checkpoint(folder / 'training', state.get('weights', 'best'))
+    checkpoint = place_weights(folder / 'training', parse_weights(state.get('weights') or 'best'),
+                               folder)
     started = time.monotonic()
     for split in state['splits']:
         test(write_split_config(folder / 'config.py', split, folder / split), checkpoint,
-             work_dir=folder / split,
+             work_dir=folder / split, tta=state.get('views') or False,
              out=folder / predictions if predictions and split == 'test' else None, report=None)
     write_json(folder / 'result.json', describe_result(
         folder, state, checkpoint, round(time.monotonic() - started, 1)))
-
-
-def find_tested_checkpoint(folder: Path, weights: str) -> Path:
-    """Return the checkpoint of a finished training that is tested.
-
-    Args:
-        folder: The work dir.
-        weights: 'best' or 'last'.
-
-    Raises:
-        ValueError: It is not there.
-    """
-    if weights == 'best':
-        return find_best_checkpoint(folder)
-    newest = find_newest_checkpoint(folder)
-    if newest is None:
-        raise ValueError(f'{folder}: the checkpoint of the last epoch is not there; train the run '
-                         'again')
-    return newest
+    if 'training_command' in state and checkpoint.parent == folder:
+        checkpoint.unlink()  # a mean, of a test of another folder's weights: that keeps none
 
 
 def note_start(state: dict[str, Any]) -> dict[str, Any]:

@@ -7,10 +7,13 @@ from typing import NamedTuple
 SETTINGS = {
     'input_size': 'pipeline.ResizeToInput.input_size',
     'window': 'pipeline.PointToBoundTransform',
+    'random_scale': 'pipeline.RandomScale.factors',
     'bit_depth': 'pipeline.LoadImageFromFile.backend_args.bit_depth',
     'max_pixels': 'pipeline.LoadImageFromFile.backend_args.max_pixels',
     'cache': 'pipeline.LoadImageFromFile.backend_args.cache',
     'data_root': 'dataset.data_root'}
+# Short names that are computed from the others, when these are final.
+SWITCHES = ('fit_boxes', )
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -83,9 +86,11 @@ def check_applied(cfg: Mapping) -> None:
     Raises:
         ValueError: The message names what is wrong.
     """
-    left = [name for name in SETTINGS if name in cfg]
+    left = [name for name in (*SETTINGS, *SWITCHES) if name in cfg]
     if left:
+        places = [SETTINGS[name] for name in left if name in SETTINGS]
         raise ValueError(f'the config sets {", ".join(left)}, which only the tools of mmwindow apply '
-                         f'(tools/train.py, tools/test.py, mmwindow.apis); with others set '
-                         f'{", ".join(SETTINGS[name] for name in left)} in each data loader')
+                         '(tools/train.py, tools/test.py, mmwindow.apis); with others '
+                         + (f'set {", ".join(places)} in each data loader' if places else
+                            'take the complete config that these write into the work dir'))
     input_size_of(cfg)

@@ -17,6 +17,10 @@ from mmwindow.utils.messages import shorten
 LOCK = '.lock'
 # What a file system without locks answers, as NFS without its lock service.
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
+class InUseError(ValueError):
+    """Another command holds the lock; the message says which."""
+
+
 _held: set[int] = set()  # descriptors; a forked child must not keep the lock of a dead parent
 
 
@@ -44,7 +48,7 @@ def hold(path: str | Path, what: str, way_out: str, wait: bool = False) -> Itera
         wait: Until it is free; else another command's lock is an error.
 
     Raises:
-        ValueError: Another command holds it; the message says which.
+        InUseError: Another command holds it; the message says which.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +76,7 @@ def _lock(descriptor: int, what: str, way_out: str, wait: bool) -> None:
     except BlockingIOError as error:
         holder = f'{what}: in use by {_read_holder(descriptor)}'
         if not wait:
-            raise ValueError(f'{holder}; wait for it, {way_out}') from error
+            raise InUseError(f'{holder}; wait for it, {way_out}') from error
         print(f'{holder}; this one waits', file=sys.stderr, flush=True)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
 

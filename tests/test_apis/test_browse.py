@@ -1,4 +1,4 @@
-"""A sheet of what each of the eight systems is taught."""
+"""A sheet of what each of the nine systems is taught."""
 from pathlib import Path
 
 import cv2
@@ -10,6 +10,7 @@ from mmwindow.visualization.overlay import COLOURS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SYSTEMS = {'windowloss/wl_kld_lite0_fpn': 'bounds', 'windowloss/wl_mse_lite0_fpn': 'bounds',
+           'windowloss/wl_plus_lite0_fpn': 'bounds',
            'faster_rcnn/faster_rcnn_lite0_fpn': 'boxes', 'retinanet/retinanet_lite0_fpn': 'boxes',
            'fcos/fcos_lite0_fpn': 'boxes', 'chexnet/chexnet_lite0': 'labels',
            'wspl/wspl_lite0': 'labels', 'ufdet/ufdet_lite0': 'labels'}

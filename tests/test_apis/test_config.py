@@ -51,6 +51,28 @@ def test_one_edit_changes_the_window_the_bit_depth_and_the_place_of_the_data(tmp
         assert not {'window', 'bit_depth', 'data_root'} & set(cfg)  # applied, and gone
 
 
+def test_random_scale_is_a_step_of_training_alone_and_none_where_nobody_asks(tmp_path):
+    plain = load_config(CONFIG)
+    assert steps(plain, 'RandomScale') == []
+    text = 'random_scale = (0.8, 1.3)'
+    for cfg in (load_config(write_config(tmp_path, text)),
+                load_config(CONFIG, cfg_options=dict(random_scale=(0.8, 1.3))),
+                load_config(write_config(tmp_path, 'random_scale = (0.9, 1.1)'),
+                            cfg_options=dict(random_scale=(0.8, 1.3)))):
+        pipeline = cfg.train_dataloader.dataset.pipeline
+        assert [step.type for step in pipeline[5:8]] == ['Rotate', 'RandomScale', 'PadToInput']
+        assert steps(cfg, 'RandomScale') == [dict(type='RandomScale', factors=(0.8, 1.3))]
+        pipeline.pop(6)
+        assert cfg.train_dataloader == plain.train_dataloader
+        assert cfg.test_dataloader == plain.test_dataloader and 'random_scale' not in cfg
+
+
+def test_random_scale_names_a_pipeline_that_has_no_place_for_it(tmp_path):
+    text = "train_dataloader = dict(dataset=dict(pipeline=[dict(type='LoadRadiograph')]))\n"
+    with pytest.raises(ValueError, match='train_dataloader.dataset.pipeline has no PadToInput'):
+        load_config(write_config(tmp_path, text), cfg_options=dict(random_scale=(0.8, 1.3)))
+
+
 @pytest.mark.parametrize('option', [
     'train_dataloader.dataset.pipeline.ResizeToInput.input_size',
     'test_dataloader.dataset.pipeline.1.input_size'])

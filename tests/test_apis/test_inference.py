@@ -19,8 +19,8 @@ from mmwindow.images.sources import list_images
 from mmwindow.structures.image_prediction import ImagePrediction
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
-SYSTEMS = ['windowloss/wl_kld', 'windowloss/wl_mse', 'chexnet/chexnet', 'wspl/wspl', 'ufdet/ufdet',
-           'faster_rcnn/faster_rcnn', 'retinanet/retinanet', 'fcos/fcos']
+SYSTEMS = ['windowloss/wl_kld', 'windowloss/wl_mse', 'windowloss/wl_plus', 'chexnet/chexnet',
+           'wspl/wspl', 'ufdet/ufdet', 'faster_rcnn/faster_rcnn', 'retinanet/retinanet', 'fcos/fcos']
 BOX_DETECTORS = ('faster_rcnn', 'retinanet', 'fcos')
 SIDE = 128
 

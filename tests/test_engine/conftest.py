@@ -113,7 +113,7 @@ def noisy_config(tiny_dataset, tmp_path):
     """Return a function that writes a config of the noisy model: 6 images in 3 steps, 3 epochs."""
     def write(workers=0, **options):
         cfg = load_config(ROOT / 'configs/windowloss/wl_kld_lite0_fpn.py',
-                          cfg_options=dict(input_size=64))
+                          cfg_options=dict(input_size=64, random_scale=(0.8, 1.3)))
         cfg.model = dict(type='NoisyModel', data_preprocessor=dict(
             type='DetDataPreprocessor', mean=[127.] * 3, std=[128.] * 3))
         cfg.custom_hooks = []

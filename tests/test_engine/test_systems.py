@@ -33,8 +33,9 @@ def test_a_box_detector_whose_weights_are_nan_has_no_numbers(system_config, run_
 
 @pytest.mark.long
 @pytest.mark.parametrize('cut', [dict(step=5), dict(validation=6)], ids=['step', 'validation'])
-@pytest.mark.parametrize('base', [MAPS, BOXES, 'chexnet/chexnet_lite0.py',
-                                  'retinanet/retinanet_lite0_fpn.py'])
+@pytest.mark.parametrize('base', [
+    MAPS, BOXES, 'chexnet/chexnet_lite0.py', 'retinanet/retinanet_lite0_fpn.py',
+    'windowloss/wl_plus_lite0_fpn.py'])
 def test_a_cut_system_ends_as_the_uncut_one(
         system_config, run_training, find_differences, tmp_path, base, cut):
     config = system_config(base)

@@ -1,12 +1,15 @@
-"""Subprocesses over devices: progress, estimate, failures, no orphans."""
+"""Subprocesses over devices: progress, estimate, failures, no orphans, shares of the processor."""
+import contextlib
 import io
 import os
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
 
 from mmwindow.engine.hooks import ProgressHook
+from mmwindow.experiments.devices import choose_devices, share_of_cores
 from mmwindow.experiments.job_queue import (
     Job,
     Pace,
@@ -17,12 +20,13 @@ from mmwindow.experiments.job_queue import (
     read_tail,
     run_jobs,
 )
+from mmwindow.utils.locks import InUseError, hold_file
 from mmwindow.utils.progress import ProgressDisplay
 
 
-def python_job(tmp_path, name, code, kind='a', seconds=None, measure=None):
+def python_job(tmp_path, name, code, kind='a', seconds=None, measure=None, claim=None):
     return Job(name, kind, (sys.executable, '-c', code), tmp_path / name / 'log.txt', seconds,
-               measure)
+               measure, claim)
 
 
 def test_fraction_is_read_from_what_the_hook_writes():
@@ -157,3 +161,126 @@ def test_no_orphan_after_an_interruption(tmp_path):
 
 def test_nothing_to_do():
     assert run_jobs([], [{}], ProgressDisplay(stream=io.StringIO())) == []
+
+
+def claim_of(path, done=lambda: False):
+    """Hold a file as a run's folder is held; there is nothing to do once ``done`` says so."""
+    @contextlib.contextmanager
+    def claim():
+        with hold_file(path):
+            yield not done()
+    return claim
+
+
+def test_a_job_of_another_command_is_passed_over_until_it_is_free(tmp_path):
+    """The first is held elsewhere until the second has run; it is then done here, and free again."""
+    stream, names = io.StringIO(), ('held', 'free')
+    jobs = [python_job(tmp_path, name, '', claim=claim_of(tmp_path / f'run {name}'))
+            for name in names]
+    other = contextlib.ExitStack()
+    other.enter_context(hold_file(tmp_path / 'run held'))
+
+    class Display(ProgressDisplay):
+        def say(self, text):
+            super().say(text)
+            if text.startswith('free: done'):
+                other.close()
+    outcomes = run_jobs(jobs, [{}], Display(stream=stream), poll_seconds=0.02)
+    assert [outcome.job.name for outcome in outcomes] == ['free', 'held']
+    assert stream.getvalue().count('held: another command is at work on it') == 1
+    assert 'run held: in use by' in stream.getvalue()
+    for name in names:
+        with hold_file(tmp_path / f'run {name}'):
+            pass
+
+
+def test_a_job_that_another_command_finishes_is_reused(tmp_path):
+    other = contextlib.ExitStack()
+    other.enter_context(hold_file(tmp_path / 'run'))
+    threading.Timer(0.3, other.close).start()
+    stream = io.StringIO()
+    job = python_job(tmp_path, 'a', '', measure=lambda: 7., claim=claim_of(
+        tmp_path / 'run', done=lambda: True))
+    assert run_jobs([job], [{}], ProgressDisplay(stream=stream), poll_seconds=0.02) == []
+    assert 'a: finished by another command, reused' in stream.getvalue()
+    assert not (tmp_path / 'a').exists()
+
+
+def test_two_commands_share_a_list_and_do_each_job_once(tmp_path):
+    """Six jobs, two commands in two threads; a job that is done leaves a mark."""
+    marks = [tmp_path / f'mark {number}' for number in range(6)]
+    jobs = [python_job(tmp_path, str(number), f'open({str(mark)!r}, "x")', claim=claim_of(
+        tmp_path / f'run {number}', done=mark.exists)) for number, mark in enumerate(marks)]
+    outcomes = []
+
+    def command():
+        outcomes.extend(run_jobs(jobs, [{}], ProgressDisplay(stream=io.StringIO()), 0.02))
+    threads = [threading.Thread(target=command) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert all(mark.exists() for mark in marks)
+    assert sorted(outcome.job.name for outcome in outcomes) == list('012345')
+    assert all(outcome.returncode == 0 for outcome in outcomes)
+
+
+def test_a_job_that_cannot_begin_fails_alone(tmp_path):
+    @contextlib.contextmanager
+    def reject():
+        raise ValueError('holds a run of other settings')
+        yield True
+    stream = io.StringIO()
+    outcomes = run_jobs([python_job(tmp_path, 'a', '', claim=reject), python_job(tmp_path, 'b', '')],
+                        [{}], ProgressDisplay(stream=stream), poll_seconds=0.02)
+    assert [(outcome.job.name, outcome.returncode) for outcome in outcomes] == [('a', 1), ('b', 0)]
+    assert 'a: FAILED to begin: holds a run of other settings' in stream.getvalue()
+
+
+def test_what_a_job_holds_is_free_after_an_interruption(tmp_path):
+    class Interrupted(ProgressDisplay):
+        def show(self, text):
+            raise KeyboardInterrupt
+    job = python_job(tmp_path, 'a', 'import time; time.sleep(60)', claim=claim_of(tmp_path / 'run'))
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs([job], [{}], Interrupted(stream=io.StringIO()), poll_seconds=0.02)
+    with hold_file(tmp_path / 'run'):
+        with pytest.raises(InUseError, match='run: in use by'):
+            with hold_file(tmp_path / 'run'):
+                pass
+
+
+def test_jobs_share_the_cores(monkeypatch):
+    """Seven cores: one job has all, two have three each, seven one each; eight are too many."""
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda pid: set(range(7)))
+    monkeypatch.setattr('torch.cuda.device_count', lambda: 0)
+    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
+    for number, threads in ((1, '7'), (2, '3'), (3, '2'), (7, '1')):
+        devices = choose_devices(jobs=number).environments
+        assert [device['OMP_NUM_THREADS'] for device in devices] == [threads] * number
+        assert all('PYTHONPATH' in device for device in devices)
+    with pytest.raises(ValueError, match='--jobs 8: this machine gives 7 cores'):
+        choose_devices(jobs=8)
+    with pytest.raises(ValueError, match='--jobs 0: 1 or more'):
+        choose_devices(jobs=0)
+    monkeypatch.setenv('OMP_NUM_THREADS', '2')  # what the user allows is not exceeded
+    assert share_of_cores(1) == share_of_cores(2) == dict(OMP_NUM_THREADS='2')
+    assert share_of_cores(7) == dict(OMP_NUM_THREADS='1')
+    monkeypatch.setattr('torch.cuda.device_count', lambda: 2)
+    with pytest.raises(ValueError, match='--jobs 2 is for machines without a GPU; this one shows 2'):
+        choose_devices(jobs=2)
+
+
+def test_jobs_side_by_side_are_counted_and_estimated(tmp_path):
+    """Two at once: both are in the progress line, and four jobs take as long as two rounds."""
+    lines = []
+
+    class Display(ProgressDisplay):
+        def show(self, text):
+            lines.append(text)
+    code = 'import time; time.sleep(.4)'
+    jobs = [python_job(tmp_path, name, code, measure=lambda: 10.) for name in 'abcd']
+    assert len(run_jobs(jobs, [{}, {}], Display(stream=io.StringIO()), poll_seconds=0.02)) == 4
+    assert '0 of 4 runs done, a 0%, b 0%; no estimate yet' in lines
+    # Two of four are done in 10 s each, by what they say; two are at work: 20 s on two places.
+    assert '2 of 4 runs done, c 0%, d 0%; about 10 s left' in lines

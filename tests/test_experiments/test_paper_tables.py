@@ -404,6 +404,7 @@ def test_resamples_of_few_patients_know_all_that_they_need_of_shortened_events()
 
 def test_events_too_large_to_commit_are_left_out_aloud(two_systems, tmp_path, monkeypatch):
     monkeypatch.setattr('mmwindow.experiments.result_files.MAX_EVENTS_BYTES', 100)
+    monkeypatch.setattr('mmwindow.experiments.result_files.MAX_IMAGE_BYTES', 1)
     said = []
     options = dict(num_resamples=100, results=tmp_path / 'results', say=said.append)
     make_report([two_systems], tmp_path / 'out', **options)
@@ -476,7 +477,7 @@ def test_papers_numbers_agree_with_the_ablation_configs():
     paper = read_paper(ROOT / 'results/paper.json')
     pattern = re.compile(r'Table ([23]): AUROC (\.\d+), recall@0\.1 ([\d.]+), FROC ([\d.]+)')
     found = 0
-    for path in sorted((ROOT / 'configs/windowloss/ablations').glob('*.py')):
+    for path in sorted((ROOT / 'configs/windowloss/ablations').glob('*_tau*.py')):
         table, *numbers = pattern.search(path.read_text()).groups()
         tau, lower, upper = re.search(r'tau([\dp]+)_lower(\d+)_upper(\d+)', path.stem).groups()
         window = dict(softness=float(tau.replace('p', '.')), lower_radius=float(lower),
@@ -533,6 +534,10 @@ def test_a_config_is_named_after_the_papers_system():
     both = label_systems(dict(fcos_small={}, fcos_large={}), paper)
     assert both.labels == dict(fcos_large='fcos_large', fcos_small='fcos_small')
     assert both.paper['fcos_small'] == dict(auroc=0.9)
+    ours = label_systems(dict(wl_plus_lite0_fpn={}, aaa={}, fcos={}), paper)
+    assert list(ours.labels.items()) == [('fcos', 'FCOS'), ('wl_plus_lite0_fpn', 'WL+'),
+                                         ('aaa', 'aaa')]
+    assert ours.paper['wl_plus_lite0_fpn'] == {}
 
 
 def test_reference_is_wl_kld_or_what_is_asked_for():

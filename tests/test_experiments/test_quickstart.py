@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmwindow.apis import quickstart
+from mmwindow.apis.run_report import ReportOutcome
 from mmwindow.evaluation import ImageEvents
 from mmwindow.evaluation.files.records import write_record
 from mmwindow.experiments import worker
@@ -39,8 +40,8 @@ def calls(monkeypatch, own_tiny_dataset):
         (Path(work_dir) / 'best_froc_auroc_epoch_1.pth').write_text('weights')
         (Path(work_dir) / 'training_seconds.json').write_text('62.5')
 
-    def test(config, checkpoint, work_dir, out, report):
-        assert not report
+    def test(config, checkpoint, work_dir, tta, out, report):
+        assert not report and not tta
         calls.note('test')
         out.write_text('')
         # One of two points is found, above all that is seen on the negative image.
@@ -52,8 +53,13 @@ def calls(monkeypatch, own_tiny_dataset):
     names = quickstart.__globals__
     monkeypatch.setattr(worker, 'train', train)
     monkeypatch.setattr(worker, 'test', test)
-    monkeypatch.setitem(names, 'draw_report', lambda out, *rest: (
-        calls.note('draw'), (out / 'report.md').write_text(''), (out / 'overlays.png').touch()))
+    def draw(out, record, predictions, checkpoint):
+        assert checkpoint.name == 'best_froc_auroc_epoch_1.pth'
+        calls.note('draw')
+        for name in ('report.md', 'overlays.png'):
+            (out / name).touch()
+        return ReportOutcome(out / 'report.md', 1., ())
+    monkeypatch.setitem(names, 'draw_report', draw)
     monkeypatch.setitem(names, 'write_dataset', lambda folder, seed: calls.note('data'))
     return calls
 

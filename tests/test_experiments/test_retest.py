@@ -5,13 +5,16 @@ import shutil
 import sys
 
 import pytest
-from mmengine.config import Config
+import torch
+from mmengine.config import Config, ConfigDict
 
+from mmwindow import cli
+from mmwindow.apis.test import use_test_time_augmentation
 from mmwindow.engine.checkpoint import find_best_checkpoint
 from mmwindow.experiments import cross_validation as folds_api
 from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.results import load_systems
-from mmwindow.experiments.retest import retest_runs
+from mmwindow.experiments.retest import TestVariant, list_variants, retest_runs
 from mmwindow.experiments.worker import RESULT_ENTRIES
 from mmwindow.utils.files import read_json
 from mmwindow.utils.progress import ProgressDisplay
@@ -46,7 +49,7 @@ def runs(tmp_path, monkeypatch):
     monkeypatch.setattr(folds_api, 'worker_command', lambda plan, *rest: (
         sys.executable, '-W', 'ignore', '-c', WORKER, str(plan.folder)))
     monkeypatch.setattr('mmwindow.experiments.retest.choose_devices',
-                        lambda *rest: Devices([{}]))
+                        lambda *rest, **more: Devices([{}]))
     (tmp_path / 'test.json').write_text('images')
     for fold in (0, 1):
         folder = tmp_path / f'runs/wl_kld/fold{fold}'
@@ -171,3 +174,141 @@ def test_runs_of_version_0_1_are_tested_with_the_settings_they_were_trained_with
     cfg = Config.fromfile(str(tmp_path / 'other/wl_kld/fold0/config.py'))
     dataset = cfg.test_dataloader.dataset
     assert 'input_side' not in dataset and dataset.pipeline[0].input_size == 512
+
+
+# A stand-in that finds half of the points on 24 images where it tests the mean of epochs 3 and 4 or
+# averages views, all of them else.
+JUDGING_WORKER = """
+import json, sys
+from pathlib import Path
+folder = Path(sys.argv[1])
+state = json.loads((folder / 'run.json').read_text())
+assert state['trained'] and state['splits'] == ['test'] and (folder / 'training').is_symlink()
+def level(number):
+    return .1 if (state['weights'] == 'mean2' or state['views']) and number % 4 == 1 else .9
+images = [dict(image_id=f'{state["fold"]}/{number}', score=level(number) if number % 2 else .5,
+               recall_levels=[level(number)] * (number % 2), fp_levels=[.5] * (1 - number % 2),
+               fp_changes=[1] * (1 - number % 2), is_positive=number % 2 == 1)
+          for number in range(24)]
+(folder / 'test.json').write_text(json.dumps(dict(
+    format='mmwindow-evaluation', version=1, metrics={},
+    settings=dict(budgets=[.1, .2, .3, .4, .5], convention='first_crossing'),
+    classes=[dict(name='fracture', images=images)])))
+metrics = {'froc/auroc': .75, 'froc/recall@0.1': .5, 'froc/froc_score': .6}
+(folder / 'result.json').write_text(json.dumps({
+    **state, 'checkpoint': state['weights'] + '.pth', 'records': dict(test='test.json'),
+    'test_seconds': 2., 'machine': 'x86_64', 'num_images': dict(test=24), 'validation_metrics': None,
+    'metrics': metrics}))
+"""
+
+
+@pytest.fixture
+def trained(runs, monkeypatch):
+    """The runs with four epochs each, and a worker whose numbers depend on weights and views."""
+    monkeypatch.setattr(folds_api, 'worker_command', lambda plan, *rest: (
+        sys.executable, '-W', 'ignore', '-c', JUDGING_WORKER, str(plan.folder)))
+    for folder in runs.glob('wl_kld/fold*'):
+        for epoch in range(1, 5):
+            torch.save(dict(meta=dict(epoch=epoch), state_dict=dict(weight=torch.ones(1) * epoch)),
+                       folder / f'training/epoch_{epoch}.pth')
+        cfg = Config.fromfile(str(folder / 'config.py'))
+        cfg.tta_model = dict(type='PointTTAModel')
+        cfg.tta_pipeline = VIEWS
+        cfg.test_dataloader.dataset.pipeline = []
+        cfg.dump(folder / 'config.py')
+    return runs
+
+
+VIEWS = [dict(type='Load'), dict(type='TestTimeAug', transforms=[
+    [dict(type='RandomFlip', prob=0.), dict(type='RandomFlip', prob=1.)],
+    [dict(type='Rotate', min_mag=0.), dict(type='Rotate', min_mag=5.)], [dict(type='Pack')]])]
+
+
+def test_variants_are_each_rule_with_each_choice_of_views():
+    assert list_variants(None, None) == [TestVariant('own', None)]
+    assert [one.name for one in list_variants(['last', 'mean4'], ['none', 'mirror'])] == [
+        'last', 'last_mirror', 'mean4', 'mean4_mirror']
+    for weights, views, words in ((['last', 'last'], None, 'names last twice'),
+                                  (['first'], None, 'best'),
+                                  (None, ['six'], '--tta six: expected are none, all and mirror')):
+        with pytest.raises(ValueError, match=words):
+            list_variants(weights, views)
+
+
+def test_mirror_images_are_the_flips_of_all_views():
+    cfg = ConfigDict(model=dict(type='Any'), tta_model=dict(type='PointTTAModel'), tta_pipeline=VIEWS,
+                     test_dataloader=dict(dataset=dict(pipeline=[])))
+    use_test_time_augmentation(cfg, 'mirror')
+    load, views = cfg.test_dataloader.dataset.pipeline
+    assert load == VIEWS[0]
+    assert views['transforms'] == [VIEWS[1]['transforms'][index] for index in (0, 2)]
+    assert cfg.tta_pipeline == VIEWS and cfg.model.module.type == 'Any'
+    cfg.tta_pipeline = [VIEWS[0], dict(VIEWS[1], transforms=VIEWS[1]['transforms'][1:])]
+    with pytest.raises(ValueError, match='--tta mirror: .* no alternatives of RandomFlip'):
+        use_test_time_augmentation(cfg, 'mirror')
+    with pytest.raises(ValueError, match='--tta six: expected is all or mirror'):
+        use_test_time_augmentation(cfg, 'six')
+
+
+def test_weights_and_views_of_the_same_trainings_are_compared(trained, tmp_path, capsys):
+    """Two folds of 24 images: half of 12 points come after all negatives. AUROC 1 and .5, and the
+    FROC score 1 and (4 * .5 + 1) / 5 = .6."""
+    command = ['retest', trained, '--out', tmp_path / 'other', '--weights', 'last', 'mean2', '--tta',
+               'none', 'mirror', '--reference', 'last', '--results', tmp_path / 'variants.json']
+    cli.main([str(word) for word in command])
+    text = capsys.readouterr().out
+    assert '| wl_kld | mean2 | AUROC | -0.500 (' in text and 'minus last' in text
+    assert 'Each variant is a test of the same trainings' in text
+    content = read_json(tmp_path / 'variants.json')
+    found = {(row['setting'], row['metric']): row['difference'] for row in content['differences']}
+    assert len(found) == 9 and found['last_mirror', 'froc_score'] == pytest.approx(-.4)
+    assert content['reference'] == 'last' and content['command'].startswith('mmwindow retest')
+    result = read_json(tmp_path / 'other/mean2_mirror/wl_kld/fold1/result.json')
+    assert (result['weights'], result['views']) == ('mean2', 'mirror')
+    assert result['training_seconds'] == 3600.
+    assert read_json(tmp_path / 'other/mean2/wl_kld/fold1/result.json')['views'] is None
+    results = list((tmp_path / 'other').rglob('result.json'))
+    before = [path.stat().st_mtime_ns for path in results]
+    assert len(before) == 8
+    cli.main([str(word) for word in command])  # all is reused
+    assert before == [path.stat().st_mtime_ns for path in results]
+
+
+def test_other_epochs_are_another_test(trained, tmp_path):
+    """Trained again: the name of the rule stays, the checkpoints behind it do not."""
+    assert len(call([trained], tmp_path / 'other', {}, weights=['mean2'])) == 2
+    assert call([trained], tmp_path / 'other', {}, weights=['mean2']) == []
+    torch.save(dict(meta=dict(epoch=4), state_dict=dict(weight=torch.ones(1) * 9)),
+               trained / 'wl_kld/fold1/training/epoch_4.pth')
+    with pytest.raises(ValueError, match='fold1 holds a run of other settings'):
+        call([trained], tmp_path / 'other', {}, weights=['mean2'])
+    assert call([trained], tmp_path / 'other', {}, weights=['mean2'], overwrite=True) == [
+        'wl_kld fold 1']
+
+
+def test_runs_that_tested_their_last_epoch_are_tested_again_with_it_and_once(trained, tmp_path):
+    for path in trained.glob('wl_kld/fold*/r*.json'):
+        path.write_text(json.dumps({**read_json(path), 'weights': 'last',
+                                    'checkpoint': 'epoch_4.pth'}))
+    assert len(call([trained], tmp_path / 'other', DISTANCE)) == 2
+    assert read_json(tmp_path / 'other/wl_kld/fold0/result.json')['weights'] == 'last'
+    assert call([trained], tmp_path / 'other', DISTANCE) == []
+
+
+@pytest.mark.parametrize('arguments, words', [
+    (['--weights', 'mean9'], 'mean9 need 9 checkpoints in a row'),
+    (['--weights', 'last', '--reference', 'last'], 'one of two or more'),
+    (['--weights', 'last', 'best', '--reference', 'mean2'], 'the variants are last, best'),
+    (['--weights', 'last', 'best', '--results', 'a.json'], 'name its --reference'),
+    ([], 'or --weights, or --tta')])
+def test_comparisons_that_are_none_are_rejected_before_any_test(arguments, words, trained, tmp_path,
+                                                                capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(['retest', str(trained), '--out', str(tmp_path / 'other'), *arguments])
+    assert ended.value.code == 1 and words in capsys.readouterr().err
+    assert not (tmp_path / 'other').exists()
+
+
+def test_views_that_a_config_lacks_are_said_before_the_first_test(runs, tmp_path):
+    with pytest.raises(ValueError, match='--tta: the config has no tta_model and no tta_pipeline'):
+        call([runs], tmp_path / 'other', {}, views=['mirror'])

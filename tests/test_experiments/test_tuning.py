@@ -9,22 +9,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from mmwindow.datasets.folds import make_folds, write_folds
 from mmwindow.evaluation import FROCSettings, ImageEvents
+from mmwindow.evaluation.statistics.fold_comparison import compare_over_folds
+from mmwindow.experiments import candidates
 from mmwindow.experiments import cross_validation as folds_api
-from mmwindow.experiments.candidates import Candidate, compare_candidates, spread_of_difference
+from mmwindow.experiments.candidates import (
+    Candidate,
+    compare_candidates,
+    detection_power,
+    factors_of_count,
+    runs_to_see,
+    spread_of_difference,
+)
 from mmwindow.experiments.commands.run_arguments import parse_gpus
 from mmwindow.experiments.devices import choose_devices
 from mmwindow.experiments.results import load_systems
-from mmwindow.experiments.tuning import (
-    check_settings,
-    choose,
-    choose_settings,
-    choose_shared,
-    describe_choice,
-    describe_tuning,
-)
+from mmwindow.experiments.tuning import check_settings, choose_settings
+from mmwindow.experiments.tuning_report import Tuning, choose, describe_choice, describe_tuning
 from mmwindow.utils.files import read_json
 from mmwindow.utils.progress import ProgressDisplay
 
@@ -114,20 +118,20 @@ def test_the_rule_by_hand():
     assert choose(first).setting == 'b'  # the first of equals
     assert choose(second).setting == 'a'
     # Over both: (.7 + .9) / 2 = .8 against .675 and .775.
-    assert choose_shared(first + second, settings) == 'a'
-    text = describe_choice(first + second, settings)
+    assert Tuning(first + second, settings).chosen_for_all == 'a'
+    text = describe_choice(Tuning(first + second, settings))
     assert '| x | b | 0.900 | 0.500 | 0.600 | 0.750 | yes |' in text
     assert '| x | c | 0.700 | 0.500 | 0.800 | 0.750 |  |' in text
     assert text.endswith('by the mean over systems: a')
-    assert 'over systems' not in describe_choice(first, settings)
+    assert 'over systems' not in describe_choice(Tuning(first, settings))
 
 
 def test_no_setting_is_shared_where_each_lacks_a_number():
     settings = [('a', {}), ('b', {})]
-    candidates = [candidate('x', 'a', None, .6), candidate('x', 'b', .5, .5),
-                  candidate('y', 'a', .5, .5), candidate('y', 'b', None, .6)]
-    assert choose_shared(candidates, settings) is None
-    assert describe_choice(candidates, settings).endswith('over systems: none, since each lacks a '
+    both = [candidate('x', 'a', None, .6), candidate('x', 'b', .5, .5),
+            candidate('y', 'a', .5, .5), candidate('y', 'b', None, .6)]
+    assert Tuning(both, settings).chosen_for_all is None
+    assert describe_choice(Tuning(both, settings)).endswith('over systems: none, since each lacks a '
                                                           'number for one of them')
 
 
@@ -158,7 +162,7 @@ def test_settings_that_are_no_choice_are_refused(settings, message):
 def test_runs_are_validated_alone_kept_and_reused(tmp_path, own_tiny_dataset, fake_worker):
     config = write_config(tmp_path, 'a', own_tiny_dataset)
     found = call([config], tmp_path, results=tmp_path / 'new/choice.json')
-    assert [(one.setting, one.merit) for one in found] == [
+    assert [(one.setting, one.merit) for one in found.candidates] == [
         ('low', pytest.approx(0.3)), ('high', pytest.approx(0.65))]
     content = read_json(tmp_path / 'new/choice.json')
     assert content['chosen'] == {'a': 'high'} and content['chosen_for_all'] == 'high'
@@ -180,7 +184,8 @@ def test_settings_are_judged_by_the_mean_over_folds(tmp_path, own_tiny_dataset, 
     images: (4 * .5 + 1) / 5 = .6."""
     folds = make_two_folds(own_tiny_dataset / 'annotations')
     config = write_config(tmp_path, 'a', own_tiny_dataset)
-    low, high = call([config], tmp_path, folds=folds, results=tmp_path / 'choice.json')
+    tuning = call([config], tmp_path, folds=folds, results=tmp_path / 'choice.json')
+    low, high = tuning.candidates
     assert sorted(low.events) == [0, 1] and low.intervals['froc/froc_score'].estimate == 0.6
     assert high.intervals['froc/froc_score'].estimate == 1
     assert (tmp_path / 'runs/high/a/fold1/val.json').exists()
@@ -188,7 +193,8 @@ def test_settings_are_judged_by_the_mean_over_folds(tmp_path, own_tiny_dataset, 
     assert differences['auroc'].interval.estimate == pytest.approx(0.5)
     assert differences['froc_score'].interval.estimate == pytest.approx(0.4)
     assert differences['froc_score'].p_holm < 0.01
-    text = describe_choice([low, high], SETTINGS)
+    text = describe_choice(tuning)
+    assert 'Judged on 48 validation images of 2 folds' in text and 'tested: best.' in text
     assert '| a | low | 0.100 (' in text and '| < 0.001 |' in text
     content = read_json(tmp_path / 'choice.json')['candidates'][0]
     assert content['num_folds'] == 2 and content['num_images'] == 48
@@ -207,14 +213,18 @@ def test_settings_are_compared_with_a_reference_on_what_the_folds_keep_aside(
     assert (state['splits'], state['weights']) == (['val', 'test'], 'last')
     content = read_json(tmp_path / 'choice.json')
     assert (content['split'], content['weights'], content['reference']) == ('test', 'last', 'high')
-    auroc, score = content['differences']
+    auroc, recall, score = content['differences']
     assert (auroc['system'], auroc['setting'], auroc['metric']) == ('a', 'low', 'auroc')
     assert auroc['difference'] == pytest.approx(-.5) and auroc['low'] < -.5 < auroc['high'] < 0
     assert score['difference'] == pytest.approx(-.4) and score['p_holm'] < .01
     # Both folds have the same images: no spread, and two runs are the fewest that have one.
     assert score['deviation_over_folds'] == 0 and score['runs_to_see_a_hundredth'] == 2
-    text = describe_tuning(found, 'high')
+    assert score['fold_differences'] == pytest.approx([-.4, -.4])
+    text = describe_tuning(found)
     assert '| a | low | AUROC | -0.500 (' in text and 'minus high' in text
+    assert 'on the same images; above 0 the setting is ahead' in text
+    assert 'Judged on 48 test images of 2 folds' in text
+    assert 'low in FROC score of a (-0.400)' in text and 'known to a factor of 0.2 to 1018' in text
     # The other checkpoint is another test, not another training.
     call([config], tmp_path, folds=folds, judge='test')
     state = read_json(tmp_path / 'runs/high/a/fold1/run.json')
@@ -239,9 +249,60 @@ def test_runs_to_see_a_hundredth_by_hand():
                         for name, lowered in (('a', False), ('b', True)))
     spread = spread_of_difference(reference, other, 'froc_score')
     assert spread.deviation == pytest.approx(.4 / math.sqrt(2))
-    assert spread.num_runs == math.ceil((2.8 * .4 / math.sqrt(2) / .01) ** 2)
+    # 2.801585 is the sum of the normal quantiles of .975 and .8; t asks for two runs more.
+    assert spread.num_runs == math.ceil((2.801585 * .4 / math.sqrt(2) / .01) ** 2) + 2
+    # Of two folds Student's t at .975 is 12.706.
+    assert (spread.low, spread.high) == pytest.approx((-.2 - 12.706 * .2, -.2 + 12.706 * .2), 1e-4)
     single = replace(reference, events={None: images(False)})
-    assert spread_of_difference(single, single, 'auroc') == (None, None)
+    assert spread_of_difference(single, single, 'auroc') == ((), None, None, None, None)
+
+
+@pytest.mark.parametrize('effect', [.5, 1., 2.])
+def test_the_number_of_runs_sees_the_difference_in_four_of_five_studies(effect):
+    """By brute force: 20,000 studies of that many runs, each with scipy's paired t-test."""
+    number = runs_to_see(.01, .01 / effect)
+    studies = np.random.default_rng(0).normal(effect, 1., (20_000, number))
+    found = (stats.ttest_1samp(studies, 0., axis=1).pvalue < .05).mean()
+    assert found == pytest.approx(detection_power(number, effect), abs=.01) and found > .79
+    assert detection_power(number - 1, effect) < .8 <= detection_power(number, effect)
+
+
+def test_a_spread_of_nothing_and_one_beyond_every_study():
+    assert runs_to_see(.01, 0.) == 2 and runs_to_see(.01, 5.) is None
+
+
+def test_how_well_few_folds_tell_the_number_of_runs():
+    """By brute force: of 20,000 spreads of three folds 95 % are within the factors."""
+    variances = np.random.default_rng(0).normal(size=(20_000, 3)).var(axis=1, ddof=1)
+    low, high = factors_of_count(3)
+    assert np.mean((variances * low <= 1) & (1 <= variances * high)) == pytest.approx(.95, abs=.01)
+
+
+def test_the_difference_of_settings_is_the_mean_of_the_folds_differences(
+        tmp_path, own_tiny_dataset, fake_worker):
+    """By brute force from the records: AUROC by counting pairs, the FROC score by its curve."""
+    folds = make_two_folds(own_tiny_dataset / 'annotations')
+    tuning = call([write_config(tmp_path, 'a', own_tiny_dataset)], tmp_path, folds=folds,
+                  reference='high')
+
+    def pairs(events):
+        scores = [[one.score for one in events if one.is_positive == sign] for sign in (True, False)]
+        return np.mean([(high > low) + .5 * (high == low) for high in scores[0] for low in scores[1]])
+    low, high = tuning.candidates
+    expected = np.mean([pairs(low.events[fold]) - pairs(high.events[fold]) for fold in (0, 1)])
+    assert tuning.differences[0].difference == pytest.approx(expected) == pytest.approx(-.5)
+
+
+def test_file_and_screen_share_one_computation(tmp_path, own_tiny_dataset, fake_worker, monkeypatch):
+    """Two settings, the reference is the chosen one: one paired comparison, whatever asks for it."""
+    compared = []
+    monkeypatch.setattr(candidates, 'compare_over_folds', lambda *args: (
+        compared.append(1), compare_over_folds(*args))[1])
+    folds = make_two_folds(own_tiny_dataset / 'annotations')
+    tuning = call([write_config(tmp_path, 'a', own_tiny_dataset)], tmp_path, folds=folds,
+                  results=tmp_path / 'choice.json', reference='high')
+    describe_choice(tuning), describe_tuning(tuning)
+    assert len(compared) == 1
 
 
 def test_folds_named_without_a_folds_file_are_rejected(tmp_path, own_tiny_dataset, fake_worker):

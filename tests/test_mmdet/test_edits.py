@@ -26,6 +26,7 @@ EDITS = {
         "    neck=dict(in_channels=[96, 192, 384, 768]))"),
     'pafpn': "model = dict(neck=dict(type='PAFPN'))",
     'size': 'input_size = 192',
+    'scale': 'random_scale = (0.8, 1.3)',
     'rectangle': 'input_size = (64, 128)  # height, width',
 }
 

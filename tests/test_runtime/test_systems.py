@@ -7,11 +7,12 @@ from mmwindow.runtime import load_model
 from mmwindow.runtime.frames import make_frame
 from mmwindow.structures.image_prediction import ImagePrediction
 
-EVERYDAY = ['windowloss/wl_kld_lite0_fpn', 'faster_rcnn/faster_rcnn_lite0_fpn']
-OTHERS = ['windowloss/wl_kld_lite0_fpn+', 'windowloss/wl_mse_lite0_fpn', 'chexnet/chexnet_lite0',
-          'wspl/wspl_lite0',
-          'ufdet/ufdet_lite0', 'retinanet/retinanet_lite0_fpn', 'fcos/fcos_lite0_fpn',
-          'windowloss/wl_kld_r50_fpn', 'retinanet/retinanet_r50_fpn', 'fcos/fcos_r50_fpn']
+EVERYDAY = ['windowloss/wl_kld_lite0_fpn', 'windowloss/wl_plus_lite0_fpn',
+            'faster_rcnn/faster_rcnn_lite0_fpn']
+OTHERS = ['retinanet/ablations/retinanet_lite0_fpn_image_fracatlas', 'windowloss/wl_mse_lite0_fpn',
+          'chexnet/chexnet_lite0', 'wspl/wspl_lite0', 'ufdet/ufdet_lite0',
+          'retinanet/retinanet_lite0_fpn', 'fcos/fcos_lite0_fpn', 'windowloss/wl_kld_r50_fpn',
+          'windowloss/wl_plus_r50_fpn', 'retinanet/retinanet_r50_fpn', 'fcos/fcos_r50_fpn']
 SYSTEMS = [*EVERYDAY, *(pytest.param(name, marks=pytest.mark.long) for name in OTHERS)]
 
 

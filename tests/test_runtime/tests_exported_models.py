@@ -44,10 +44,7 @@ def make_exported_model(system: str, folder: Path, side: int, seed: int = 0) -> 
     if '_r50' in system:
         options |= {'model.backbone.depth': 18, 'model.backbone.init_cfg': None,
                     'model.neck.in_channels': [64, 128, 256, 512]}
-    if system.endswith('+'):  # what goes beyond the paper's head
-        options |= {'model.bbox_head.num_convs': 1,
-                    'model.bbox_head.image_window': dict(type='WindowLoss')}
-    cfg = load_config(CONFIGS / f'{system.rstrip("+")}.py', cfg_options=options)
+    cfg = load_config(CONFIGS / f'{system}.py', cfg_options=options)
     if '_lite0' in system:
         cfg.model.backbone.pretrained = False
     cfg.dump(str(folder / 'config.py'))

@@ -223,6 +223,13 @@ def test_eight_systems_have_a_colour_and_a_marker_each_in_the_order_given(shown)
     assert [handle.get_label().split(',')[0] for handle in handles] == list(curves)
 
 
+def test_a_ninth_system_shares_a_colour_but_neither_dashes_nor_marker(shown):
+    curves = {f'system {number}': make_froc([0., .2], [.4, .5]) for number in range(9)}
+    handles = shown(plot_froc(curves, 'unused')).get_legend().legend_handles
+    looks = [(handle.get_color(), handle.get_marker()) for handle in handles]
+    assert len(set(looks)) == 9 and looks[8][0] == looks[0][0] and looks[8][1] != looks[0][1]
+
+
 def test_without_matplotlib_a_plot_names_the_extra(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, 'matplotlib.figure', None)
     with pytest.raises(ImportError, match=r"matplotlib.*pip install 'mmwindow\[plots\]'"):

@@ -12,6 +12,14 @@ from mmwindow.apis.commands.runner_arguments import (
 from mmwindow.utils.processes import end_rank
 
 
+def parse_views(text: str) -> str:
+    """Return what ``--tta`` names: 'all' or 'mirror'."""
+    if text not in ('all', 'mirror'):
+        raise argparse.ArgumentTypeError(f'{text[:100]}: mirror, or nothing, is expected; MODEL and '
+                                         'CHECKPOINT stand before --tta')
+    return text
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a test."""
     add = parser.add_argument
@@ -25,8 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--work-dir', metavar='DIR', help='folder for the log, the report and the result file')
     add('--out', metavar='FILE', help='write every prediction to this file')
     add('--show-dir', metavar='DIR', help='draw findings on the images, into DIR')
-    add('--tta', action='store_true',
-        help='test-time augmentation: mirrored and turned views, averaged')
+    add('--tta', nargs='?', const='all', default=False, type=parse_views, metavar='mirror',
+        help='test-time augmentation: mirrored and turned views, averaged; with mirror the image and '
+        'its mirror image alone')
     add('--choose-threshold', metavar='RULE[=TARGET]', dest='choose',
         help='choose the thresholds of the model again, on the validation images or DATA, and store '
         'them with it: fp_budget[=0.1] (false positives per image), sensitivity[=0.9], '
@@ -42,7 +51,9 @@ def run(args: argparse.Namespace) -> None:
     options = prepare_process(args)
     from mmwindow.apis.folds_folder import OF_FOLDS
     from mmwindow.apis.run_numbers import ReportSettings
-    from mmwindow.apis.test import Choice, describe_metrics, describe_outputs, test
+    from mmwindow.apis.test import test
+    from mmwindow.apis.test_outputs import describe_metrics, describe_outputs
+    from mmwindow.apis.validation_watch import Choice
     by, is_wanted = tuple(options.pop('by')), options.pop('report')
     if by and not is_wanted:
         raise ValueError(f'--by {" ".join(by)}: the numbers by field are in the report; leave '

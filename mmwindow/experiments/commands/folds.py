@@ -15,9 +15,11 @@ import argparse
 from mmwindow.experiments.commands.run_arguments import (
     STOPPED,
     add_folds_arguments,
-    add_gpus_argument,
+    add_place_arguments,
     add_run_arguments,
+    add_weights_argument,
     do_runs,
+    read_place,
 )
 from mmwindow.utils.outputs import check_output_folder
 
@@ -28,8 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of runs over folds."""
     add_run_arguments(parser)
     add_folds_arguments(parser)
+    add_weights_argument(parser)
     devices = parser.add_mutually_exclusive_group()
-    add_gpus_argument(devices)
+    add_place_arguments(parser, devices)
     devices.add_argument('--all-gpus', action='store_true', help='one run at a time, on all GPUs')
     parser.add_argument('--amp', action='store_true', help='train in mixed precision')
 
@@ -37,5 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train and test."""
     check_output_folder(args.out, '--out')
+    read_place(args)
     from mmwindow.experiments.cross_validation import run_folds
     do_runs(run_folds, args)

@@ -50,6 +50,49 @@ def add_gpus_argument(group: Any) -> None:
                        help='one run at a time on each of these; default: on each there is')
 
 
+def add_weights_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--weights`` of trainings."""
+    parser.add_argument('--weights', default='best', metavar='RULE',
+                        help='what is tested: the best epoch by validation, last, or meanN, the mean '
+                        'of the weights of the last N epochs (default: best)')
+
+
+def add_place_arguments(parser: argparse.ArgumentParser, group: Any = None) -> None:
+    """Add where runs are done: on which GPUs, how many at once on the CPU, or by a cluster.
+
+    Args:
+        parser: Of the command.
+        group: Receives ``--gpus``, where other arguments exclude it.
+    """
+    add_gpus_argument(group or parser)
+    parser.add_argument('--jobs', type=int, metavar='N',
+                        help='on a CPU: so many runs at once, each with its share of the cores; '
+                        'with --queue slurm: at most so many submitted at once')
+    parser.add_argument('--queue', choices=('local', 'slurm'), default='local',
+                        help='run on this machine, or one Slurm task a run (default: local)')
+    parser.add_argument('--slurm', metavar='NAME=VALUE,..',
+                        help='of --queue slurm: time=H:MM:SS of one task, and partition, account, '
+                        'gpus, cpus, mem (GB) ...')
+
+
+def read_place(args: argparse.Namespace) -> None:
+    """Turn ``--queue`` and ``--slurm`` into the argument ``slurm`` of the functions behind a command.
+
+    Raises:
+        ValueError: One stands without the other, or ``--slurm`` cannot be read.
+    """
+    queue = args.__dict__.pop('queue')
+    if queue == 'local':
+        if args.slurm:
+            raise ValueError('--slurm is read with --queue slurm alone; give that, too')
+        return
+    from mmwindow.experiments.slurm_queue import parse_slurm
+    if not args.slurm:
+        raise ValueError('--queue slurm: --slurm is missing, such as --slurm '
+                         'partition=gpu,time=4:00:00,gpus=1,cpus=8,mem=32')
+    args.slurm = parse_slurm(args.slurm)
+
+
 def do_runs(command: Callable[..., Iterable], args: argparse.Namespace) -> None:
     """Call what a command does, and name the runs that failed.
 

@@ -25,8 +25,10 @@ from typing import Any
 from mmwindow.experiments.commands.run_arguments import (
     STOPPED,
     add_folds_arguments,
-    add_gpus_argument,
+    add_place_arguments,
     add_run_arguments,
+    add_weights_argument,
+    read_place,
 )
 from mmwindow.utils.command_line import OptionsAction
 from mmwindow.utils.outputs import check_output_file, check_output_folder
@@ -54,15 +56,14 @@ class SettingAction(argparse.Action):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a choice."""
     add_run_arguments(parser)
-    add_gpus_argument(parser)
+    add_place_arguments(parser)
     parser.add_argument('--setting', nargs='+', action=SettingAction, required=True, dest='settings',
                         metavar=('NAME', 'KEY=VALUE'), help='give two or more')
     parser.add_argument('--results', metavar='FILE.json', help='where the numbers go')
     parser.add_argument('--judge', choices=('val', 'test'), default='val',
                         help='images that judge: the validation part, or the test part of each fold, '
                              'where the folds divide development images (default: val)')
-    parser.add_argument('--weights', choices=('best', 'last'), default='best',
-                        help='test the best epoch by validation, or the last (default: best)')
+    add_weights_argument(parser)
     parser.add_argument('--reference', metavar='NAME',
                         help='the setting that all others are compared with; default: the chosen one')
     add_folds_arguments(parser)
@@ -75,12 +76,14 @@ def run(args: argparse.Namespace) -> None:
         ValueError: A run failed.
     """
     check_output_folder(args.out, '--out')
+    read_place(args)
     if args.results:
         check_output_file(args.results, '--results')
-    from mmwindow.experiments.tuning import choose_settings, describe_choice, describe_tuning
-    candidates = choose_settings(**vars(args))
-    if candidates is None:
+    from mmwindow.experiments.tuning import choose_settings
+    from mmwindow.experiments.tuning_report import describe_choice, describe_tuning
+    tuning = choose_settings(**vars(args))
+    if tuning is None:
         raise ValueError('a run failed; see the log that the line above names')
-    print(describe_choice(candidates, args.settings))
+    print(describe_choice(tuning))
     if args.reference is not None:
-        print(f'\n{describe_tuning(candidates, args.reference)}')
+        print(f'\n{describe_tuning(tuning)}')

@@ -9,7 +9,7 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import PixelData
 from torch import Tensor, nn
 
-from mmwindow.models.heads.image_label_head import image_labels
+from mmwindow.models.heads.image_label_head import image_window_loss
 from mmwindow.models.heads.map_head import MapHead
 from mmwindow.models.utils import mean_logits, merge_levels
 from mmwindow.models.utils.linear_pyramid import PendingConvolution
@@ -129,17 +129,15 @@ class DensePointHead(MapHead):
             # (paper, eq. 6): mmdet adds up what is named loss_*
             losses[f'loss_p{int(math.log2(stride))}'] = self.loss_module(level, lower, upper)
         if self.image_window is not None:
-            image = logits[-1]
-            bound = image_labels(_labels_of(batch_data_samples), self.num_classes).to(
-                image)[..., None, None]
-            losses['loss_image'] = self.image_window(image, bound, bound)
+            losses['loss_image'] = image_window_loss(self.image_window, logits[-1],
+                                                     batch_data_samples)
         if self.maximum_window is not None:
             finest = [self._bounds_of(sample, self.strides[0]).upper
                       for sample in batch_data_samples]
             losses['loss_maximum'] = self.maximum_window(
                 mean_logits(logits[:len(self.strides)]), torch.stack(finest).to(logits[0].device),
                 [_points_of(sample) for sample in batch_data_samples],
-                _labels_of(batch_data_samples), self.strides[0])
+                [sample.gt_instances.labels for sample in batch_data_samples], self.strides[0])
         return losses
 
     @staticmethod
@@ -153,11 +151,6 @@ class DensePointHead(MapHead):
                 f'stride {stride} (found: {known}); the training pipeline needs '
                 'PointToBoundTransform with these strides, then PackPointInputs')
         return level
-
-
-def _labels_of(samples: Sequence[DetDataSample]) -> list[Tensor]:
-    """Return the labels of the points of each training image, ``(N_i,)``."""
-    return [sample.gt_instances.labels for sample in samples]
 
 
 def _points_of(sample: DetDataSample) -> Tensor:

@@ -50,6 +50,20 @@ def image_labels(labels: Sequence[Tensor], num_classes: int) -> Tensor:
     return present
 
 
+def image_window_loss(loss: nn.Module, logits: Tensor, samples: Sequence[DetDataSample]) -> Tensor:
+    """Return the loss of the logits of images: a closed window, of 1 where a class is there, else 0.
+
+    Args:
+        loss: A Window Loss.
+        logits: ``(B, num_classes, 1, 1)``.
+        samples: With ``gt_instances.labels``.
+    """
+    labels = image_labels([sample.gt_instances.labels for sample in samples], logits.shape[1])
+    bound = labels.to(logits)[..., None, None]
+    value: Tensor = loss(logits, bound, bound)
+    return value
+
+
 class ImageLabelHead(MapHead):
     """Pool the features, classify the image; the map is the class activation map.
 

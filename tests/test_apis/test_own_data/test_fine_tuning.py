@@ -34,6 +34,7 @@ def cfg():
 
 @pytest.mark.parametrize('config, layers', [
     ('windowloss/wl_kld_lite0_fpn', {'bbox_head.convolution'}),
+    ('windowloss/wl_plus_lite0_fpn', {'bbox_head.convolution', 'bbox_head.image_classifier'}),
     ('ufdet/ufdet_lite0', {'bbox_head.classifier'}),
     ('fcos/fcos_lite0_fpn', {'bbox_head.conv_cls'}),
     ('faster_rcnn/faster_rcnn_lite0_fpn',

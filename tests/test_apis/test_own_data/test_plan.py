@@ -228,7 +228,7 @@ def test_each_config_trains_and_is_tested_on_own_data(name, own_run, tmp_path, s
     out = capsys.readouterr().out
     for number in ('froc/nodule_auroc', 'froc/mass_froc_score', 'froc/auroc'):
         assert 0 <= float(re.search(rf'{number} +([\d.]+)', out)[1]) <= 1
-    assert len(CONFIGS) == 8
+    assert len(CONFIGS) == 9
 
 
 @pytest.mark.smoke

@@ -1,0 +1,4 @@
+_base_ = ['../_base_/models/dense_point_lite0_fpn.py', '../_base_/models/wl_plus.py',
+          '../_base_/datasets/points_cpu.py', '../_base_/schedules/adamw_cosine.py',
+          '../_base_/default_runtime.py']
+model = _base_.wl_plus
