@@ -49,8 +49,9 @@ def test_all_settings_of_a_system_together_give_a_model(system):
     """Each override is taken: where it names nothing, load_config or the model rejects it."""
     kinds = kinds_of(load_config(PATHS[system]))
     names = [name for name, entry in SETTINGS.items() if set(entry) & set(kinds)
-             and name not in ('plain', 'pretrained')]
-    assert {'long', 'unfrozen', 'last_layer', 'scaled', 'two_negatives', 'input448'} <= set(names)
+             and name not in ('plain', 'pretrained', 'lite2')]
+    assert {'long', 'unfrozen', 'last_layer', 'lite1', 'scaled', 'two_negatives', 'input448'} <= set(
+        names)
     assert ('anchors' in names) == (system in BOXES)
     cfg = load_config(PATHS[system], cfg_options=overrides('+'.join(names), system))
     init_default_scope('mmdet')
@@ -64,6 +65,20 @@ def test_all_settings_of_a_system_together_give_a_model(system):
         assert type(model.bbox_head).__name__ == 'RetinaImageHead'
         # 200 x 448 / 1024
         assert cfg.model.bbox_head.anchor_generator.base_sizes == [87.5] * 5
+
+
+@pytest.mark.parametrize('system', ['wl_plus', 'chexnet', 'fcos'])
+def test_channels_of_the_largest_backbone_fit(system):
+    cfg = load_config(PATHS[system], cfg_options={
+        **overrides('lite2', system), 'model.backbone.pretrained': False})
+    init_default_scope('mmdet')
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model).eval()
+        levels = model.extract_feat(torch.zeros(1, 3, 128, 128))
+        if model.with_neck:
+            model.bbox_head(levels)
+    assert levels[-1].shape[1] == (
+        model.bbox_head.classifier.in_channels if system == 'chexnet' else 64)
 
 
 def test_the_parts_of_wl_plus_together_are_wl_plus():
