@@ -12,7 +12,13 @@ from mmwindow.apis.zoo.cards import model_table
 from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name
 from mmwindow.utils.files import load_json
 from mmwindow.utils.generated_files import run_generator
-from mmwindow.utils.markdown import Limits, code_block, format_with_interval, markdown_table
+from mmwindow.utils.markdown import (
+    Limits,
+    code_block,
+    format_number,
+    format_with_interval,
+    markdown_table,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = {display_name(name): f'froc/{name}' for name in PAPER_METRICS}
@@ -93,7 +99,31 @@ def kill_rows(folder: Path) -> str:
         code_block(dict.fromkeys(result['command'] for result in results))])
 
 
-MAKERS = {'results': result_rows, 'choices': choice_rows, 'resuming': kill_rows,
+def exact_rows(folder: Path) -> str:
+    """Return the table of perfect predictions of the windows of softness 2, and the command."""
+    results = {path.stem: load_json(path) for path in sorted(folder.glob('*.json'))}
+    rows = [['data', 'lower / upper', 'map', 'box, pixels', 'false positives an image',
+             'recall@0.1', 'FROC score', 'at 4 %: FROC score', 'by distance: FROC score']]
+    for data, result in results.items():
+        scores = {(tuple(score['window'].values()), score['map'], score['rule']): score
+                  for score in result['scores']}
+        for (window, kind, rule), score in scores.items():
+            softness, lower, upper = window
+            if softness != 2 or rule != 'paper' or lower == upper and kind != 'lower':
+                continue
+            rows.append([data, f'{lower:g} / {upper:g}', kind, f'{score["box_side"]:g}',
+                         f'{score["false_positives"]:.3f}',
+                         *(format_number(score['unequal'][name]) for name in PAPER_METRICS[1:]),
+                         *(format_number(scores[window, kind, other]['unequal']['froc_score'])
+                           for other in ('overlap 4 %', 'distance'))])
+    counts = '; '.join(f'{data}: {result["data"]["num_points"]} points on '
+                       f'{result["data"]["num_positives"]} of {result["data"]["num_images"]} images'
+                       for data, result in results.items())
+    return render_page(rows, list(dict.fromkeys(result['command'] for result in results.values())),
+                       ['', f'{counts}.'])
+
+
+MAKERS = {'results': result_rows, 'exact': exact_rows, 'choices': choice_rows, 'resuming': kill_rows,
           'models': lambda folder: model_table(folder.parent)}
 
 
