@@ -14,7 +14,7 @@ RENAMED_MODULES: dict[str, tuple[str, ...]] = {
     'mmwindow.apis.runs': ('mmwindow.utils.files', 'mmwindow.utils.environment',
                            'mmwindow.utils.progress', 'mmwindow.engine.checkpoint'),
     'mmwindow.apis.launch': ('mmwindow.apis.config', 'mmwindow.apis.runner', 'mmwindow.apis.train',
-                             'mmwindow.apis.test'),
+                             'mmwindow.apis.test', 'mmwindow.apis.test_outputs'),
     'mmwindow.apis.evaluation': ('mmwindow.apis.evaluate_files',),
     'mmwindow.apis.report': ('mmwindow.apis.test_report',),
     'mmwindow.apis.quickstart': ('mmwindow.experiments.quickstart',),

@@ -95,7 +95,7 @@ def without_run_figures():
     An error in them would not be seen anyway: a report that fails costs no training.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr('mmwindow.apis.run_report.draw_run_figures', lambda *_: {})
+        patch.setattr('mmwindow.apis.run_report.page.draw_run_figures', lambda *_: {})
         yield
 
 

@@ -34,7 +34,7 @@ from mmwindow.apis.config import load_config  # noqa: E402
 from mmwindow.apis.export import write_model  # noqa: E402
 from mmwindow.apis.export_decoder import make_decoder_info  # noqa: E402
 from mmwindow.apis.export_graph import make_graphs  # noqa: E402
-from mmwindow.apis.export_int8 import quantise  # noqa: E402
+from mmwindow.apis.int8_recipes import quantise  # noqa: E402
 from mmwindow.runtime import ModelInfo, load_model  # noqa: E402
 from mmwindow.runtime.model_info import Preprocessing  # noqa: E402
 from mmwindow.synthetic.radiograph import generate_radiograph  # noqa: E402

@@ -1,34 +1,24 @@
 """Static 8-bit weights, kept only where a model scores as well with them."""
-import contextlib
-import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-import onnx
-
 from mmwindow.annotations.image_places import find_image_folder
 from mmwindow.annotations.point_file import read_point_file
+from mmwindow.apis.int8_recipes import DEFAULT, Int8Recipe, quantise
 from mmwindow.evaluation.files.ground_truth import read_annotations
 from mmwindow.evaluation.files.predictions import Prediction
 from mmwindow.evaluation.scoring import evaluate
-from mmwindow.images.sources import ImageSource, list_images
+from mmwindow.images.sources import list_images
 from mmwindow.runtime import RuntimeModel
-from mmwindow.runtime.frames import make_frame
-from mmwindow.runtime.model_info import METADATA_KEY, ModelInfo
-from mmwindow.runtime.onnx_file import write_metadata
 from mmwindow.utils.files import atomic_file
 from mmwindow.utils.messages import shorten
 
 MIN_IMAGES = 600
 MAX_CHANGE = 0.002  # of AUROC and FROC score, either way
 METRICS = ('auroc', 'froc_score')
-# Sigmoid, resizing and means stay float32: 8 bits of a map would tie its cells.
-OPERATORS = ('Conv', 'Add', 'Clip')
-MAX_CALIBRATION = 200  # images
 
 
 @dataclass(frozen=True)
@@ -60,7 +50,7 @@ class Int8Result:
 
 
 def export_int8(path: str | Path, calibration: str | Path, points: str | Path,
-                images: str | Path | None = None) -> Int8Result:
+                images: str | Path | None = None, recipe: Int8Recipe = DEFAULT) -> Int8Result:
     """Write an exported model with 8-bit weights next to it, if it scores as well.
 
     Args:
@@ -69,6 +59,7 @@ def export_int8(path: str | Path, calibration: str | Path, points: str | Path,
         points: Point file on whose images both are scored.
         images: Their folder; None: as
             :func:`~mmwindow.annotations.image_places.find_image_folder` finds it.
+        recipe: What becomes 8 bits, and how.
 
     Raises:
         ValueError: The model has two stages, there are fewer than 600 images, or some are missing.
@@ -86,8 +77,8 @@ def export_int8(path: str | Path, calibration: str | Path, points: str | Path,
     before = score_model(model, points, folder, settings)
     with TemporaryDirectory() as temporary:
         candidate = Path(temporary) / 'int8.onnx'
-        quantise(path, candidate, model.info, [
-            source for _, source in list_images(calibration)][:MAX_CALIBRATION])
+        quantise(path, candidate, model.info, [source for _, source in list_images(calibration)],
+                 recipe)
         after = score_model(RuntimeModel(candidate), points, folder, settings)
         sizes = (path.stat().st_size, candidate.stat().st_size)
         # A change that is no number (AUROC without a positive image) is none that may pass.
@@ -131,75 +122,3 @@ def score_model(model: RuntimeModel, points: str | Path, folder: Path, settings:
     result = evaluate(predictions(), truth.targets, classes=truth.classes,
                       **{key: settings[key] for key in known if key in settings})
     return {name: float(result.metrics[name]) for name in METRICS}
-
-
-def quantise(path: Path, out: Path, info: ModelInfo, sources: Sequence[ImageSource]) -> None:
-    """Write a model with 8-bit weights.
-
-    Args:
-        path: Of the exported model.
-        out: The new file.
-        info: Of the model.
-        sources: Images by which the ranges of values are chosen.
-    """
-    from onnxruntime.quantization import (
-        CalibrationDataReader,
-        QuantFormat,
-        QuantType,
-        quantize_static,
-    )
-
-    class Frames(CalibrationDataReader):
-        """Frames of the images, one by one."""
-
-        def __init__(self) -> None:
-            self.frames = (make_frame(source, info, str(source)[:200]) for source in sources)
-
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            """Return the next frame as the graph's input; None at the end."""
-            frame = next(self.frames, None)
-            return None if frame is None else dict(images=frame.pixels[None, None])
-
-    with quiet_root_logger():
-        quantize_static(
-            str(path), str(out), Frames(), quant_format=QuantFormat.QDQ, per_channel=True,
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-            op_types_to_quantize=list(OPERATORS),
-            nodes_to_exclude=nodes_behind(onnx.load(str(path))))
-    model = onnx.load(str(out))
-    del model.metadata_props[:]
-    changed = replace(info, precision='int8')
-    out.write_bytes(write_metadata(model.SerializeToString(), {METADATA_KEY: changed.to_json()}))
-
-
-@contextlib.contextmanager
-def quiet_root_logger() -> Iterator[None]:
-    """Keep the advice that ONNX Runtime's calibration gives by the root logger off the screen."""
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-def nodes_behind(model: onnx.ModelProto) -> list[str]:
-    """Return the names of the nodes from the last convolutions on, which stay float32.
-
-    A last convolution is one from which no path leads to another: 8 bits of what it gives would leave
-    256 scores in a map.
-
-    Args:
-        model: Its nodes have names.
-    """
-    readers: dict[str, list[Any]] = {}
-    for node in model.graph.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
-    leads_to_convolution: dict[str, bool] = {}
-    for node in reversed(model.graph.node):  # nodes are in an order in which they can be computed
-        leads_to_convolution[node.name] = any(
-            reader.op_type == 'Conv' or leads_to_convolution[reader.name]
-            for name in node.output for reader in readers.get(name, ()))
-    return [name for name, leads in leads_to_convolution.items() if not leads]

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from mmwindow.annotations.records import ImageRecord
 from mmwindow.apis.compare import make_cell
 from mmwindow.apis.fold_numbers import FoldTest, result_of_folds
-from mmwindow.apis.folds_folder import OF_FOLDS, TRAINING
+from mmwindow.apis.folds_folder import OF_FOLDS, TRAINING, FoldsFolder
 from mmwindow.apis.model_places import find_model
 from mmwindow.apis.predictors import UnreadImage, iterate_predictions, load_predictor
+from mmwindow.apis.reporting import TRAINING_FOLDER
 from mmwindow.apis.run_numbers import ClassNumbers, ReportSettings
 from mmwindow.apis.run_report import (
     FORMAT,
@@ -224,3 +225,25 @@ def read_fold_means(folder: Path) -> FoldMeans:
     except (KeyError, IndexError, TypeError, json.JSONDecodeError):
         raise ValueError(f'{shorten(str(path))}: it is no report of folds; "mmwindow train --data" '
                          'writes it after the folds: give the same command again') from None
+
+
+def show_fold_means(folds: FoldsFolder, options: Mapping[str, Any]) -> dict[str, float]:
+    """Print the means over folds, which their training has tested; return them, after ``folds/``.
+
+    Args:
+        folds: Of the model.
+        options: Of a test that predicts, which none is done here; all are to be empty.
+
+    Raises:
+        ValueError: An option is given, or the report of the folds is missing.
+    """
+    name = shorten(str(folds.folder))
+    for option, value in options.items():
+        if value:
+            raise ValueError(f'--{option.replace("_", "-").replace("choose", "choose-threshold")}: '
+                             f'{name} holds folds, which their training has tested; give --data '
+                             'OTHER, which tests the final model, or one of the runs, such as '
+                             f'{folds.runs[0]}')
+    means = read_fold_means(folds.folder / TRAINING_FOLDER)
+    print(f'{means.text}report: {folds.folder / TRAINING_FOLDER / "report.md"}', flush=True)
+    return means.metrics

@@ -141,7 +141,7 @@ def predict(model: str | Path, inputs: ImageSource | Sequence[ImageSource], out:
         for done in track(iterate_predictions(predictor, images, settings.batch_size), len(images)):
             if isinstance(done, UnreadImage):
                 outputs.fail(done)
-                note_failure(result, done)
+                note_failure(result, done, is_said=len(images) > 1)  # else the error says it
                 continue
             found = find_findings(done.prediction, thresholds)
             name = outputs.add(done, found)
@@ -190,9 +190,11 @@ def notes_of(thresholds: Thresholds, settings: PredictSettings) -> list[str]:
     return notes
 
 
-def note_failure(result: PredictResult, failure: UnreadImage) -> None:
-    """Keep a failure, and say the first ones on the screen."""
+def note_failure(result: PredictResult, failure: UnreadImage, is_said: bool = True) -> None:
+    """Keep a failure, and say the first ones on the screen, where they are to be said."""
     result.failed.append(replace(failure, image=failure.image._replace(source='')))
+    if not is_said:
+        return
     if len(result.failed) <= MAX_SHOWN:
         ProgressDisplay().say(f'predict: {failure.reason}')
     elif len(result.failed) == MAX_SHOWN + 1:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from mmwindow.apis.model_places import ModelPlace, find_run_config
 from mmwindow.images.colour import check_is_grey
 from mmwindow.images.decode import GrayImage, ImageSettings, read_image
+from mmwindow.images.formats.header import COPY_AGAIN
 from mmwindow.images.sources import InputImage
 from mmwindow.structures.image_prediction import ImagePrediction
 from mmwindow.utils.operating_points import ModelOperatingPoints
@@ -14,7 +15,9 @@ from mmwindow.utils.operating_points import ModelOperatingPoints
 # What messages of the reader of images say about configs, and the same as options.
 OPTIONS = (('--cfg-options max_pixels=', '--max-pixels '),
            ('--cfg-options bit_depth=', '--bit-depth '),
-           ('; check data_root and data_prefix.img in the config', '; check the path'))
+           ('; check data_root and data_prefix.img in the config', '; check the path'),
+           (COPY_AGAIN, 'copy it again, or leave it out'),
+           ('take it out of the point file', 'leave it out'))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from mmwindow.apis.training_log import read_training_log
 from mmwindow.apis.validation_watch import ValidationWatch, find_metric
 from mmwindow.datasets.coco_point import image_settings
 from mmwindow.evaluation.results import EvaluationResult
+from mmwindow.evaluation.statistics.model_points import ADVICE
 from mmwindow.images.decode import ImageSettings
 from mmwindow.utils.environment import describe_machine, describe_versions
 from mmwindow.utils.messages import shorten
@@ -69,8 +70,9 @@ def report_training(runner: Runner) -> ReportOutcome | None:
         return None
     warnings = [] if watch.best is not None else [
         'The best checkpoint is of before this training was resumed; this is the newest validation.']
-    warnings += [f'Warning: {text}.' for text in validation.points.warnings()]
-    for text in validation.points.warnings():
+    missing = validation.points.warnings()
+    warnings += [f'Warning: {text}.' for text in missing]
+    for text in [*missing, *[ADVICE] * bool(missing)]:
         print(f'train: warning: {text}', file=sys.stderr, flush=True)
     facts = dict(config=runner.cfg.filename or '', model=runner.cfg.model.type,
                  images='validation', epoch=f'{validation.epoch} of {runner.epoch}',

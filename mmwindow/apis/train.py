@@ -19,7 +19,7 @@ from mmwindow.apis.runner import (
     register_once,
     say,
 )
-from mmwindow.apis.test import describe_metrics
+from mmwindow.apis.test_outputs import describe_metrics
 from mmwindow.apis.validation_watch import ValidationWatch
 from mmwindow.engine.checkpoint import (
     check_checkpoint,

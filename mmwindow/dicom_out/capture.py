@@ -64,5 +64,5 @@ def make_capture(source: Any, found: FoundImage, picture: np.ndarray) -> Any:
     reference.ReferencedSOPClassUID = source.SOPClassUID
     reference.ReferencedSOPInstanceUID = source.SOPInstanceUID
     capture.SourceImageSequence = [reference]
-    copy_side(source, capture)
+    copy_side(source, capture, is_image=True)
     return capture

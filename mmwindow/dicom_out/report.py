@@ -17,7 +17,7 @@ from mmwindow.dicom_out.marks import (
     Mark,
     code_value,
 )
-from mmwindow.dicom_out.source import copy_side, import_highdicom
+from mmwindow.dicom_out.source import import_highdicom
 
 SERIES_NUMBER = 9901
 QUALITATIVE = ('C0034375', 'UMLS', 'Qualitative Evaluations')
@@ -75,7 +75,6 @@ def make_report(source: Any, found: FoundImage, marks: str = 'points') -> Any:
         manufacturer_model_name=PRODUCT, software_versions=found.version, device_serial_number='0',
         is_complete=False, is_final=False, is_verified=False,
         series_description='mmwindow findings, not for clinical use')
-    copy_side(source, report)
     return report
 
 

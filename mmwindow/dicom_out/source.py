@@ -13,6 +13,10 @@ NEEDED = ('StudyInstanceUID', 'SeriesInstanceUID', 'SOPInstanceUID', 'SOPClassUI
 MAY_BE_EMPTY = ('PatientID', 'PatientName', 'PatientBirthDate', 'PatientSex', 'AccessionNumber',
                 'StudyID', 'StudyDate', 'StudyTime', 'ReferringPhysicianName')
 MAX_UID = 64
+# Body parts of radiographs (PS3.16, CID 4009) of which a patient has one.
+WITHOUT_SIDES = frozenset((
+    'ABDOMEN', 'CHEST', 'COCCYX', 'CSPINE', 'HEAD', 'LSPINE', 'LSSPINE', 'NECK', 'PELVIS', 'SACRUM',
+    'SKULL', 'SPINE', 'SSPINE', 'STERNUM', 'TLSPINE', 'TSPINE'))
 
 
 def import_highdicom(part: str = '') -> ModuleType:
@@ -89,11 +93,21 @@ def side_of(source: Any) -> str:
     return ''
 
 
-def copy_side(source: Any, target: Any) -> None:
-    """Copy the side that an image shows: Laterality of its series, ImageLaterality, body part."""
-    for keyword in ('Laterality', 'ImageLaterality'):
-        if source.get(keyword):
-            setattr(target, keyword, source[keyword].value)
-    side = side_of(source)
-    if side and 'Laterality' not in target and not target.get('ImageLaterality'):
-        target.Laterality = side
+def copy_side(source: Any, target: Any, is_image: bool = False) -> None:
+    """Copy body part and side of an image into an object that is no report, whose IOD has neither.
+
+    A body part of two sides needs it (type 2C): where nobody said it, it is there and empty, unless
+    the body part has no sides.
+
+    Args:
+        source: Elements of the image.
+        target: Is changed.
+        is_image: Whether the object is an image, for which both sides may be said.
+    """
+    part = str(source.get('BodyPartExamined') or '').strip().upper()
+    if part:
+        target.BodyPartExamined = part
+    if is_image and source.get('ImageLaterality'):
+        target.ImageLaterality = source.ImageLaterality
+    elif side_of(source) or part not in WITHOUT_SIDES:
+        target.Laterality = side_of(source)

@@ -43,8 +43,10 @@ def find_best_checkpoint(folder: Path) -> Path:
     every = sorted(folder.glob('best_*.pth'))
     checkpoints = [path for path in every if is_complete_checkpoint(path)] or every
     if not checkpoints:
-        raise ValueError(f'{folder}: there is no best_*.pth; was the training validated, '
-                         'and does its config set default_hooks.checkpoint.save_best?')
+        raise ValueError(f'{folder}: there is no best_*.pth' + (
+            '; was the training validated, and does its config set '
+            'default_hooks.checkpoint.save_best?' if any(folder.glob('*.pth')) else
+            ', nor any other checkpoint; give the work dir of a training'))
     if len(checkpoints) == 1:
         return checkpoints[0]
     return max(checkpoints, key=read_best_score)

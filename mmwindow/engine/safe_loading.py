@@ -166,8 +166,8 @@ def check_checkpoint(path: str | Path, what: str = 'checkpoint') -> None:
     check_ordinary_file(path, what)
     damage = find_damage(path)
     if damage:
-        raise ValueError(f'{name}: {damage}; delete it and take another, or --resume without a path '
-                         'for the newest complete one')
+        raise ValueError(f'{name}: {damage}; copy it again or take another (a training: --resume '
+                         'without a path takes the newest complete one)')
 
 
 def load_own_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str, Any]:

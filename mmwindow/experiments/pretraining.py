@@ -81,7 +81,7 @@ def pretrain(config: str | Path, out: str | Path, settings: Pretraining = Pretra
             options = {**(settings.cfg_options or {}), **_data_options(cfg, images),
                        'train_cfg.max_epochs': settings.epochs,
                        'train_cfg.val_interval': settings.epochs}
-            train(config, out / name, options, resume='auto')
+            train(config, out / name, options, resume='auto', report=False)
         return _write_weights(last_checkpoint(out / name), out / f'{name}.pth')
 
 

@@ -58,7 +58,10 @@ def quickstart(config: str | Path, data: str | Path, out: str | Path, seed: int 
     if any(not path.exists() or path.stat().st_mtime < (out / 'result.json').stat().st_mtime
            for path in pictures):
         print('4 curves and heat maps', flush=True)
-        draw_report(out, out / 'test.json', out / PREDICTIONS, metrics)
+        outcome = draw_report(out, out / 'test.json', out / PREDICTIONS,
+                              out / 'training' / result['checkpoint'])
+        for problem in outcome.problems:
+            print(f'  {problem}')
     shown = {name: format_number(metrics[f'froc/{name}']) for name in PAPER_METRICS}
     print(f'\n  AUROC      {shown["auroc"]}   image with or without a fracture\n'
           f'  recall@0.1 {shown["recall@0.1"]}   fractures found at one false positive '

@@ -16,7 +16,7 @@ from mmwindow.experiments.candidates import (
     has_same_predictions,
     spread_of_difference,
 )
-from mmwindow.experiments.result_files import describe_interval
+from mmwindow.experiments.describe_numbers import describe_interval
 from mmwindow.utils.markdown import (
     Limits,
     format_number,

@@ -114,6 +114,16 @@ def describe_foreign_error(error: BaseException) -> str | None:
     return next((words for sign, words in FOREIGN_ERRORS.items() if sign in text), None)
 
 
+def was_interrupted(error: BaseException) -> bool:
+    """Return whether an error came of Ctrl-C, as where torch writes a checkpoint and is stopped."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
 @contextlib.contextmanager
 def one_line_errors(name: str, stopped: str = 'stopped') -> Iterator[None]:
     """Turn a user's error into one line on standard error and exit status 1.
@@ -128,21 +138,25 @@ def one_line_errors(name: str, stopped: str = 'stopped') -> Iterator[None]:
     """
     cause: Exception | None
     try:
-        yield
-        sys.stdout.flush()
-        return
-    except BrokenPipeError:  # as of `| head`; Python would complain again when it ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
+        try:
+            yield
+            sys.stdout.flush()
+            return
+        except BrokenPipeError:  # as of `| head`; Python would complain again when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(1) from None
+        except (ValueError, OSError, MemoryError, zipfile.BadZipFile, RuntimeError) as error:
+            if was_interrupted(error):
+                raise KeyboardInterrupt from error
+            reason = (describe_foreign_error(error) if isinstance(error, RuntimeError) else
+                      describe_error(error))
+            if reason is None:
+                raise
+            text, cause = reason, error
+    # Also one that comes while an error is described: a rank that has waited in C++ for one that is
+    # stopped hears of its own Ctrl-C only then.
     except KeyboardInterrupt:
         text, cause = stopped if launched_rank() == 0 else '', None
-    except (ValueError, OSError, MemoryError, zipfile.BadZipFile) as error:
-        text, cause = describe_error(error), error
-    except RuntimeError as error:
-        reason = describe_foreign_error(error)
-        if reason is None:
-            raise
-        text, cause = reason, error
     rank = launched_rank()  # now: the command has said by now whether it is one of several
     if text:
         sys.stderr.write(f'{name}: ' + (f'rank {rank}: ' if rank else '') + text + '\n')

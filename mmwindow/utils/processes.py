@@ -1,4 +1,5 @@
 """Processes that belong together end together. Standard library."""
+import _thread
 import contextlib
 import ctypes
 import logging
@@ -64,8 +65,41 @@ def become_rank(launcher: str) -> None:
     if launcher == 'none':
         return
     _ends_at_once = True
+    if threading.current_thread() is threading.main_thread():  # others may set no handler
+        signal.signal(signal.SIGINT, Interruption())
     if launcher == 'pytorch':
         end_with_parent_process()
+
+
+class Interruption:
+    """What Ctrl-C does in a rank: raise ``KeyboardInterrupt`` once, and again where that was lost.
+
+    The terminal tells a rank, and torchrun tells it again: the second signal would interrupt the line
+    that says that the training was stopped. And Python drops an exception in a callback, such as that
+    of a compiler or a destructor; the rank would work on until torchrun kills it.
+
+    Args:
+        patience: Seconds after which the rank is interrupted again, if it still runs.
+    """
+
+    def __init__(self, patience: float = 5.) -> None:
+        self.patience = patience
+        self.is_raised = False
+
+    def __call__(self, number: int, frame: Any) -> None:
+        """Handle a signal."""
+        if self.is_raised:
+            return
+        self.is_raised = True
+        timer = threading.Timer(self.patience, self.repeat)
+        timer.daemon = True
+        timer.start()
+        raise KeyboardInterrupt
+
+    def repeat(self) -> None:
+        """Interrupt the main thread again."""
+        self.is_raised = False
+        _thread.interrupt_main()
 
 
 def end_rank(status: int = 0) -> None:

@@ -15,7 +15,7 @@ from torch import nn
 
 import mmwindow  # noqa: F401  (registers the models)
 from mmwindow import cli
-from mmwindow.apis import export_check, export_int8
+from mmwindow.apis import export_check, export_int8, int8_recipes
 from mmwindow.apis.export import choose_images, export, find_source, pick, validation_images
 from mmwindow.apis.export_graph import (
     fold_constants,
@@ -284,6 +284,29 @@ def test_eight_bits_are_kept_or_rejected_by_their_numbers(exported, tmp_path, mo
     rejected = export_int8.export_int8(path, tmp_path / 'images', points)
     assert rejected.path is None and 'rejected' in rejected.describe()
     assert not (tmp_path / 'model_int8.onnx').exists()
+
+
+def test_recipes_leave_parts_in_float(exported):
+    """Names by hand: strides of EfficientNet-Lite0 are 2 in its stem, 32 in its last two stages."""
+    model = onnx.load(str(exported(SYSTEM).path))
+    kinds = {node.name: node.op_type for node in model.graph.node}
+
+    def convolutions(*args):
+        return {name for name in int8_recipes.float_nodes(model, *args) if kinds[name] == 'Conv'}
+
+    last = convolutions()
+    # From the classifier of each level of the pyramid no path leads to another convolution.
+    assert last and not any('backbone' in name for name in last)
+    assert convolutions(('stem',)) - last == {'/backbone/stem/stem.0/Conv'}
+    depthwise = convolutions(('depthwise',)) - last
+    assert len(depthwise) == 16 and all('/depthwise.0/' in name for name in depthwise)
+    backbone = {name for name in kinds if kinds[name] == 'Conv' and name.startswith('/backbone/')}
+    assert convolutions(('neck',)) == {name for name in kinds if kinds[name] == 'Conv'} - backbone
+    coarse = backbone - convolutions((), 32)
+    assert {name.split('/')[2] for name in coarse} == {'groups.5', 'groups.6'}
+    assert '/backbone/groups.5/groups.5.0/layers/expand/expand.0/Conv' not in coarse  # still 16
+    with pytest.raises(ValueError, match='head; some of stem, depthwise, neck are expected'):
+        int8_recipes.float_nodes(model, ('head',))
 
 
 def test_eight_bits_need_600_images_and_one_stage(exported, tmp_path):

@@ -14,7 +14,7 @@ from mmdet.structures.bbox import HorizontalBoxes  # noqa: E402
 from scipy.ndimage import gaussian_filter  # noqa: E402
 
 import mmwindow  # noqa: E402, F401  (registers the metric)
-from mmwindow.apis.test import show_finding_counts  # noqa: E402
+from mmwindow.apis.test_outputs import show_finding_counts  # noqa: E402
 from mmwindow.evaluation import (  # noqa: E402
     FROCSettings,
     auroc,

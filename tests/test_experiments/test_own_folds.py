@@ -105,7 +105,8 @@ def finished(tmp_path_factory):
         (folder / f'work/wl_kld_lite0_fpn/fold{number}/training').mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(own_folds, 'REPORT', FAST)
-        patch.setattr('mmwindow.apis.run_report.draw_run_figures', lambda *_: {})  # they take seconds
+        # They take seconds.
+        patch.setattr('mmwindow.apis.run_report.page.draw_run_figures', lambda *_: {})
         patch.setattr(own_folds, 'read_fold_tests', lambda training: (tests, FROCSettings()))
         patch.setattr(own_folds, 'read_held_out', lambda training: [])
         text = finish_folds(training)

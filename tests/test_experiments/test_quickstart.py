@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmwindow.apis import quickstart
+from mmwindow.apis.run_report import ReportOutcome
 from mmwindow.evaluation import ImageEvents
 from mmwindow.evaluation.files.records import write_record
 from mmwindow.experiments import worker
@@ -52,8 +53,13 @@ def calls(monkeypatch, own_tiny_dataset):
     names = quickstart.__globals__
     monkeypatch.setattr(worker, 'train', train)
     monkeypatch.setattr(worker, 'test', test)
-    monkeypatch.setitem(names, 'draw_report', lambda out, *rest: (
-        calls.note('draw'), (out / 'report.md').write_text(''), (out / 'overlays.png').touch()))
+    def draw(out, record, predictions, checkpoint):
+        assert checkpoint.name == 'best_froc_auroc_epoch_1.pth'
+        calls.note('draw')
+        for name in ('report.md', 'overlays.png'):
+            (out / name).touch()
+        return ReportOutcome(out / 'report.md', 1., ())
+    monkeypatch.setitem(names, 'draw_report', draw)
     monkeypatch.setitem(names, 'write_dataset', lambda folder, seed: calls.note('data'))
     return calls
 

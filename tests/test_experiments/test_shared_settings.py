@@ -1,6 +1,8 @@
 """Settings by name: each fits the systems that it names, and is what a command line says."""
 import argparse
 import copy
+import importlib.util
+import shlex
 from pathlib import Path
 
 import pytest
@@ -113,6 +115,38 @@ def test_the_command_line_says_the_same():
     assert found[3] == {'model.bbox_head.type': 'RetinaImageHead',
                         'model.bbox_head.image_window.type': 'WindowLoss',
                         'model.bbox_head.image_window.loss_weight': .1}
+
+
+def run_tool(monkeypatch, *arguments):
+    spec = importlib.util.spec_from_file_location('screen_settings',
+                                                  ROOT / 'tools/screen_settings.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    monkeypatch.setattr('sys.argv', ['screen_settings.py', *map(str, arguments)])
+    return tool.main()
+
+
+def test_the_tool_shows_the_command_and_hands_it_on(monkeypatch, capsys):
+    arguments = (PATHS['fcos'], '--settings', 'plain', 'long+anchors', '--out', 'runs')
+    run_tool(monkeypatch, *arguments, '--show')
+    expected = ['--setting', 'plain', 'default_hooks.checkpoint.max_keep_ckpts=8', '--setting',
+                'long.anchors', 'train_cfg.max_epochs=16', 'fit_boxes=True', '--out', 'runs']
+    assert shlex.split(capsys.readouterr().out) == ['mmwindow', 'tune', str(PATHS['fcos']), *expected]
+    called = []
+    monkeypatch.setattr(verb, 'run', called.append)
+    run_tool(monkeypatch, *arguments)
+    assert [name for name, _ in called[0].settings] == ['plain', 'long.anchors']
+    assert called[0].command_line.startswith('mmwindow tune ')
+    run_tool(monkeypatch, '--list')
+    assert capsys.readouterr().out.splitlines()[1] == 'long: 16 epochs'
+
+
+def test_the_tool_names_a_setting_that_it_does_not_know(monkeypatch, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run_tool(monkeypatch, PATHS['fcos'], '--settings', 'longest')
+    assert ended.value.code == 1
+    error, = capsys.readouterr().err.splitlines()
+    assert error.startswith("screen_settings: the setting 'longest' is not known")
 
 
 def test_the_page_names_every_setting():

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmwindow.utils import processes
+from mmwindow.utils import command_line, processes
 from mmwindow.utils.command_line import describe_foreign_error, run_command
 from mmwindow.utils.launcher import describe_failures
 from mmwindow.utils.processes import rank_of_environment
@@ -75,6 +75,7 @@ def test_ctrl_c_is_said_by_the_first_rank_alone(monkeypatch, capsys):
     monkeypatch.setattr(processes, '_ends_at_once', False)
     monkeypatch.setattr(processes, 'leave', left.append)
     monkeypatch.setattr(processes, 'end_with_parent_process', lambda: None)
+    monkeypatch.setattr(processes.signal, 'signal', lambda *_: None)  # of the process of the tests
     for rank, expected in (('0', 'train: resume\n'), ('1', '')):
         monkeypatch.setenv('RANK', rank)
         with pytest.raises(SystemExit) as caught:
@@ -127,3 +128,39 @@ def test_the_launcher_says_only_what_no_rank_could_say():
     assert describe_failures({0: failure, 2: ended}) is None
     assert describe_failures({}) is None
     assert 'rank 1 (process 8) was ended by SIGKILL' in describe_failures({0: ended, 1: killed})
+
+
+def test_a_rank_is_interrupted_once_and_again_where_that_was_lost():
+    """torchrun passes on a Ctrl-C that the terminal has sent to each rank already."""
+    handler = processes.Interruption(patience=.05)
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        handler.patience = 3600.  # of the second timer, which is not waited for
+        signal.raise_signal(signal.SIGINT)  # while the first is handled: nothing
+        with pytest.raises(KeyboardInterrupt):  # as if a callback had swallowed it
+            time.sleep(20)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_in_the_middle_of_an_error_says_stopped(capsys, monkeypatch):
+    """torch.save turns it into an error of its own; it may also come while an error is described."""
+    def save():
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError('[enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0')
+
+    def lose():
+        raise RuntimeError('Connection closed by peer')
+
+    def interrupt(error):
+        raise KeyboardInterrupt
+    for work in (save, lose):
+        if work is lose:
+            monkeypatch.setattr(command_line, 'describe_foreign_error', interrupt)
+        with pytest.raises(SystemExit) as stop, command_line.one_line_errors('train', 'stopped here'):
+            work()
+        assert stop.value.code == 1 and capsys.readouterr().err == 'train: stopped here\n'

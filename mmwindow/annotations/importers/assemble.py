@@ -157,7 +157,7 @@ def assemble(source: Source, images: ImageIndex, settings: AssemblySettings | No
     if len(set(readers)) > 1:
         content['readers'] = sorted(readers)
     if not content['images']:
-        raise ValueError('the source names no image that can be taken: '
+        raise ValueError(f'{source.name}: it names no image that can be taken: '
                          + '; '.join(f'{number} {what}' for what, number in counts.items()))
     patients.finish()
     return Assembly(content, +counts, turned, unreadable)
@@ -191,9 +191,9 @@ def _find_file(image: SourceImage, source: Source, images: ImageIndex, counts: C
                     may_be_picture=image.size is not None or not image.findings)
     file = images.find_uid(image.name, image.where)
     if file is None and image.findings:
-        raise ValueError(f'{image.findings[0].where}: its image (SOPInstanceUID ..{image.name[-6:]}) '
-                         f'is not among the {images.num_dicom} DICOM images of '
-                         f'{shorten(str(images.folder))}')
+        raise ValueError(f'{image.findings[0].where}: its image (SOPInstanceUID '
+                         f'..{shorten(image.name[-6:])}) is not among the {images.num_dicom} DICOM '
+                         f'images of {shorten(str(images.folder))}')
     if file is None:
         counts['images without a mark that are not in --images'] += 1
     return file

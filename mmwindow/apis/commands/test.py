@@ -51,7 +51,9 @@ def run(args: argparse.Namespace) -> None:
     options = prepare_process(args)
     from mmwindow.apis.folds_folder import OF_FOLDS
     from mmwindow.apis.run_numbers import ReportSettings
-    from mmwindow.apis.test import Choice, describe_metrics, describe_outputs, test
+    from mmwindow.apis.test import test
+    from mmwindow.apis.test_outputs import describe_metrics, describe_outputs
+    from mmwindow.apis.validation_watch import Choice
     by, is_wanted = tuple(options.pop('by')), options.pop('report')
     if by and not is_wanted:
         raise ValueError(f'--by {" ".join(by)}: the numbers by field are in the report; leave '

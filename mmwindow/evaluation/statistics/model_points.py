@@ -30,6 +30,11 @@ from mmwindow.utils.operating_points import (
 )
 
 NUM_RESAMPLES = 500  # of the interval of a threshold: its ends are seen in two digits
+# What a user can do where there are too few images to choose a threshold on.
+ADVICE = (f'with annotated images of at least {WARN_BELOW} patients, {WARN_CARRIERS_BELOW} of them '
+          'with a finding, that the training has not seen, "mmwindow test MODEL --data OTHER '
+          '--choose-threshold fp_budget" stores one; until then choose one yourself: "mmwindow '
+          'predict --threshold"')
 FIRST_LEVELS = 200_000  # findings that such a resample looks at
 
 

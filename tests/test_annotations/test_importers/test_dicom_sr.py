@@ -326,3 +326,24 @@ def test_highdicom_reports_come_back_to_a_hundredth_of_a_pixel(dicom, dicom_fold
         np.testing.assert_allclose(np.reshape(record.points, (-1, 2)), expected, atol=.01)
     assert result.classes == {'Fracture': 3} and result.num_groups == 2
     assert not result.counts
+
+
+def test_what_mutated_reports_have_shown(dicom, read, tmp_path, dicom_folder):
+    """Elements of unknown kinds are damage; images that are not there are said with the file, and what
+    cannot be printed is escaped."""
+    content = dicom.bytes(dicom.report(dicom.library('IM0'), measurements=[
+        dicom.group(dicom.finding(), dicom.scoord('POINT', [1, 2]))]))
+    path = tmp_path / 'damaged.dcm'
+    place = content.rindex(b'\x40\0\x40\xa0CS')  # the value type of the last item
+    path.write_bytes(content[:place + 4] + b'GS' + content[place + 6:])
+    with pytest.raises(ValueError, match=r'damaged.dcm.*\(0040,a040\) is of a kind that DICOM'):
+        read_source(path, ImportOptions(), 'sr')
+    with pytest.raises(ValueError, match='report.dcm: it names no image that can be taken: 1 image'):
+        read(dicom.report(dicom.library('gone')))
+    marked = dicom.bytes(dicom.report(measurements=[dicom.group(
+        dicom.finding(), dicom.scoord('POINT', [1, 2], 'gone'))]))
+    uid = dicom.uid_of('gone').encode()
+    path.write_bytes(marked.replace(uid, uid[:-6] + b'\x80' * 6))
+    with pytest.raises(ValueError) as error:
+        import_annotations(path, tmp_path / 'out', dicom_folder)
+    assert str(error.value).isprintable() and 'damaged.dcm' in str(error.value)
