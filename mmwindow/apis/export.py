@@ -73,11 +73,13 @@ class ExportResult:
         path: The file.
         info: What it says of itself.
         check: How it differs from torch.
+        sources: The images on which it was compared.
     """
 
     path: Path
     info: ModelInfo
     check: ExportCheck
+    sources: Sequence[ImageSource] = ()
 
 
 def export(model: str | Path, out: str | Path, checkpoint: str | Path | None = None,
@@ -110,7 +112,7 @@ def export(model: str | Path, out: str | Path, checkpoint: str | Path | None = N
         check = check_export(part, inferencer, sources, origin)
         info = replace(info, check=check.to_json())
         write_model(part, [graph.content for graph in graphs], info)
-    return ExportResult(Path(out), info, check)
+    return ExportResult(Path(out), info, check, sources)
 
 
 def check_ending(out: str | Path, num_graphs: int) -> None:
