@@ -123,8 +123,8 @@ def exact_rows(folder: Path) -> str:
                        ['', f'{counts}.'])
 
 
-MAKERS = {'results': result_rows, 'exact': exact_rows, 'choices': choice_rows, 'resuming': kill_rows,
-          'models': lambda folder: model_table(folder.parent)}
+MAKERS = {'results': result_rows, 'choices': choice_rows, 'resuming': kill_rows,
+          'models': lambda folder: model_table(folder.parent), 'exact': exact_rows}
 
 
 def render(text: str) -> str:

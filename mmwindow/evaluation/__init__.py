@@ -78,8 +78,8 @@ __all__ = [
     'metric_names',
     # Statistics
     'Interval', 'apply_operating_point', 'choose_operating_point', 'compare_over_folds',
-    'compare_over_seeds', 'compare_systems', 'delong_interval', 'delong_test', 'evaluate_folds', 'evaluate_strata', 'holm',
-    'Leaderboard', 'leaderboard', 'mean_over_folds',
+    'compare_over_seeds', 'compare_systems', 'delong_interval', 'delong_test', 'evaluate_folds',
+    'evaluate_strata', 'holm', 'Leaderboard', 'leaderboard', 'mean_over_folds',
     # Files
     'Record', 'read_record', 'write_record', 'RunningFloor', 'find_floor', 'prune_events']
 
