@@ -7,7 +7,8 @@
 For each recipe of mmwindow.apis.int8_recipes: how far its maps are from those in float32 on images of
 validation (no label is looked at); CPU time of the network, all in turn in one run; size; AUROC and
 FROC score on the images of --verify, which the rule of `mmwindow export --int8` asks for. Recipes are
-verified in the order of that distance; what an earlier call has verified is not verified again.
+verified in the order of that distance. Rows of an earlier call of the same model and data stay, and
+what it has verified is not verified again.
 Ranges, distances and numbers are of different images: a choice on the images that verify it flatters.
 """
 import argparse
@@ -96,6 +97,11 @@ def time_models(models: dict[str, RuntimeModel], frame: np.ndarray, repeats: int
     return {name: statistics.median(values) for name, values in times.items()}
 
 
+def sort_rows(rows: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Return rows in the order of the distance of their maps; float32 comes first."""
+    return dict(sorted(rows.items(), key=lambda item: item[1].get('map', -1.)))
+
+
 def describe(result: dict[str, Any]) -> str:
     """Return the table of a result."""
     plain = result['rows'][FLOAT]
@@ -107,7 +113,8 @@ def describe(result: dict[str, Any]) -> str:
         kept = '' if is_plain or 'auroc' not in row else (
             'yes' if all(abs(row[key] - plain[key]) < MAX_CHANGE for key in METRICS) else 'no')
         rows.append([name, '' if is_plain else f'{row["map"]:.5f}', f'{row["ms"]:.1f}',
-                     f'{1000 / row["ms"]:.1f}', f'{row["ms"] / plain["ms"]:.2f}', f'{row["MB"]:.1f}',
+                     f'{1000 / row["ms"]:.1f}', f'{row["ms"] / row["float32_ms"]:.2f}',
+                     f'{row["MB"]:.1f}',
                      *([f'{row[key]:.4f}' for key in METRICS] if 'auroc' in row else ['', '']),
                      *changes, kept])
     return markdown_table([
@@ -124,39 +131,49 @@ def main() -> None:
         raise ValueError(f'{args.verify}: at least {MIN_IMAGES} images are expected')
     plain = RuntimeModel(args.model)
     result: dict[str, Any] = dict(
-        command=' '.join(['python', *sys.argv]), model=file_checksum(args.model),
+        commands=[' '.join(['python', *sys.argv])], model=file_checksum(args.model),
         data={key: file_checksum(getattr(args, key)) for key in DATA},
         machine=platform.machine(), load=os.getloadavg()[0],
         versions=dict(describe_versions(), onnxruntime=onnxruntime.__version__), rows={})
     before = load_json(args.out, 'comparison of 8-bit weights') if args.out.exists() else {}
-    is_same = all(before.get(key) == result[key] for key in ('model', 'data'))
-    known = before['rows'] if is_same else {}
-    calibration = [str(path) for path in paths_of(args.calibration, args.images)]
-    validation = spread(paths_of(args.validation, args.images), args.num_validation)
-    frames = [make_frame(str(path), plain.info, path.name).pixels[None, None] for path in validation]
+    known = {}
+    if all(before.get(key) == result[key] for key in ('model', 'data')):
+        known, result['commands'] = before['rows'], [*before['commands'], *result['commands']]
     with tempfile.TemporaryDirectory() as folder:
-        models = {FLOAT: plain}
+        models, rows = {FLOAT: plain}, {FLOAT: dict(MB=args.model.stat().st_size / 1e6)}
         for name in args.only or RECIPES:
-            recipe = RECIPES[name]
-            path = Path(folder) / f'{len(models)}.onnx'
-            quantise(args.model, path, plain.info, spread(calibration, recipe.max_images), recipe,
-                     Path(folder) / f'{recipe.calibration}.json')
-            models[name] = RuntimeModel(path)
-            print(f'{name}: written, {path.stat().st_size / 1e6:.1f} MB', file=sys.stderr, flush=True)
-            result['rows'][name] = {'MB': path.stat().st_size / 1e6}
-        distances, times = compare(models, frames), time_models(models, frames[0], args.repeats)
-        order = sorted(distances, key=lambda name: distances[name]['map'])
-        result['rows'] = {FLOAT: dict(MB=args.model.stat().st_size / 1e6, ms=times[FLOAT])} | {
-            name: {**result['rows'][name], **distances[name], 'ms': times[name]} for name in order}
-        for name in [FLOAT, *order]:
-            row = result['rows'][name]
+            models[name], rows[name] = make_model(args, plain, name, Path(folder))
+        measure(args, models, rows)
+        result['rows'] = sort_rows({**known, **rows})
+        for name, row in sort_rows(rows).items():
             kept = known.get(name, {})
             row.update({key: kept[key] for key in METRICS} if all(key in kept for key in METRICS) else
-                       score_model(models[name], args.verify, args.images,
-                                   plain.info.evaluation))
+                       score_model(models[name], args.verify, args.images, plain.info.evaluation))
             write_json(args.out, result)  # what is done is kept
             print(name, row, file=sys.stderr, flush=True)
     print(describe(result))
+
+
+def make_model(args: argparse.Namespace, plain: RuntimeModel, name: str, folder: Path
+               ) -> tuple[RuntimeModel, dict[str, float]]:
+    """Return a model by a recipe, and its size."""
+    recipe, path = RECIPES[name], folder / f'{len(list(folder.glob("*.onnx")))}.onnx'
+    sources = [str(path) for path in spread(paths_of(args.calibration, args.images),
+                                            recipe.max_images)]
+    quantise(args.model, path, plain.info, sources, recipe, folder / f'{recipe.calibration}.json')
+    print(f'{name}: written, {path.stat().st_size / 1e6:.1f} MB', file=sys.stderr, flush=True)
+    return RuntimeModel(path), dict(MB=path.stat().st_size / 1e6)
+
+
+def measure(args: argparse.Namespace, models: dict[str, RuntimeModel],
+            rows: dict[str, dict[str, float]]) -> None:
+    """Add distances and times of models to their rows."""
+    paths = spread(paths_of(args.validation, args.images), args.num_validation)
+    frames = [make_frame(str(path), models[FLOAT].info, path.name).pixels[None, None]
+              for path in paths]
+    distances, times = compare(models, frames), time_models(models, frames[0], args.repeats)
+    for name, row in rows.items():
+        row.update(distances.get(name, {}), ms=times[name], float32_ms=times[FLOAT])
 
 
 if __name__ == '__main__':

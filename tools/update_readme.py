@@ -81,6 +81,37 @@ def choice_rows(folder: Path) -> str:
         [choice['command'] for choice in choices])
 
 
+def variant_rows(folder: Path) -> str:
+    """Return the tables of finished trainings tested in several ways, and the commands."""
+    files = [load_json(path) for path in sorted(folder.glob('*.json'))]
+    metrics = list(COLUMNS)
+    rows = [['system', 'tested with', *metrics,
+             *(f'{name}, minus the reference' for name in metrics)]]
+    ends = [['system', 'weights', 'ends', *(f'{name}, sd over ends' for name in metrics)]]
+    for content in files:
+        found = {(row['system'], row['setting'], row['metric']): row
+                 for row in content['differences']}
+        for one in content['candidates']:
+            cells = [one['system'], one['setting'], *(describe_metric(one, key)
+                                                      for key in COLUMNS.values())]
+            for key in COLUMNS.values():
+                row = found.get((one['system'], one['setting'], key.removeprefix('froc/')))
+                cells.append('reference' if row is None else 'the same predictions'
+                             if row['has_same_predictions'] else format_with_interval(
+                                 row['difference'], row['low'] is not None and Limits(
+                                     row['low'], row['high']) or None, signed=True))
+            rows.append(cells)
+        ends += [[row['system'], row['rule'], ', '.join(row['ends']), *(
+            format_number(row[key.removeprefix('froc/')], 4) for key in COLUMNS.values())]
+            for row in content['deviations_over_ends']]
+    folds = sorted({one['num_folds'] for content in files for one in content['candidates']})
+    caption = ['', f'Of {" or ".join(map(str, folds))} fold{"s" * (folds != [1])} each. In brackets: '
+               '95 % intervals by patient, for these trainings.']
+    if len(ends) > 1:
+        caption += ['', markdown_table(ends)]
+    return render_page(rows, [content['command'] for content in files], caption)
+
+
 def kill_rows(folder: Path) -> str:
     """Return the table of killed and resumed trainings, their command and the machine."""
     results = [load_json(path) for path in sorted(folder.glob('*.json'))]
@@ -124,7 +155,8 @@ def exact_rows(folder: Path) -> str:
 
 
 MAKERS = {'results': result_rows, 'choices': choice_rows, 'resuming': kill_rows,
-          'models': lambda folder: model_table(folder.parent), 'exact': exact_rows}
+          'models': lambda folder: model_table(folder.parent), 'variants': variant_rows,
+          'exact': exact_rows}
 
 
 def render(text: str) -> str:

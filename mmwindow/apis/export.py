@@ -28,7 +28,7 @@ from mmwindow.synthetic.radiograph import generate_radiograph
 from mmwindow.utils.config_pipelines import find_datasets
 from mmwindow.utils.environment import describe_versions
 from mmwindow.utils.files import atomic_file
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 from mmwindow.utils.outputs import check_output_file
 
 NUM_IMAGES = 8  # to compare with torch
@@ -73,11 +73,13 @@ class ExportResult:
         path: The file.
         info: What it says of itself.
         check: How it differs from torch.
+        sources: The images on which it was compared.
     """
 
     path: Path
     info: ModelInfo
     check: ExportCheck
+    sources: Sequence[ImageSource] = ()
 
 
 def export(model: str | Path, out: str | Path, checkpoint: str | Path | None = None,
@@ -110,7 +112,7 @@ def export(model: str | Path, out: str | Path, checkpoint: str | Path | None = N
         check = check_export(part, inferencer, sources, origin)
         info = replace(info, check=check.to_json())
         write_model(part, [graph.content for graph in graphs], info)
-    return ExportResult(Path(out), info, check)
+    return ExportResult(Path(out), info, check, sources)
 
 
 def check_ending(out: str | Path, num_graphs: int) -> None:
@@ -218,7 +220,7 @@ def choose_images(images: str | Path | None, cfg: Any, number: int
         ValueError: The folder holds no image.
     """
     if number < 1:
-        raise ValueError(f'{number} images to compare on; at least 1 is expected')
+        raise ValueError(f'{count_words(number, "image")} to compare on; at least 1 is expected')
     if images is not None:
         return pick([source for _, source in list_images(images)], number), shorten(str(images))
     found = validation_images(cfg)

@@ -22,6 +22,7 @@ from mmwindow.evaluation.metric_names import FROC_SCORE, recall_name
 from mmwindow.experiments.summaries import fold_metrics
 from mmwindow.structures.bounds import bounds_from_distance, check_window, distance_to_nearest
 from mmwindow.utils.frame import FRAME_SIDE
+from mmwindow.utils.messages import count_words
 from mmwindow.utils.progress import track
 
 STRIDE = 4  # of the maps that are scored, frame pixels at the paper's input of 1024
@@ -171,7 +172,7 @@ def score_exact_maps(targets: Sequence[Target], windows: Sequence[Window],
         ValueError: There is no image, or none with a point.
     """
     if not any(np.asarray(target.points).size for target in targets):
-        raise ValueError(f'{len(targets)} images without any point; recall needs one')
+        raise ValueError(f'{count_words(len(targets), "image")} without any point; recall needs one')
     events: dict[tuple[Window, str, str], list[ImageEvents]] = {}
     shown = track(targets, len(targets)) if show_progress else targets
     for target in shown:

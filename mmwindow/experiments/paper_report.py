@@ -26,6 +26,7 @@ from mmwindow.experiments.systems import OWN_LABELS, System, paper_key
 from mmwindow.utils.files import read_json, write_text
 from mmwindow.utils.frame import FRAME_SIDE
 from mmwindow.utils.markdown import markdown_table
+from mmwindow.utils.messages import count_words
 
 REFERENCE = 'wl_kld'
 ABLATIONS = {'table2': 'mse', 'table3': 'kld'}
@@ -174,7 +175,7 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
         losses = describe_losses(labels[reference], comparisons, labels)
     strata: dict[str, Strata] = {}
     for field in by:
-        say(f'by {field}: {len(rows)} systems')
+        say(f'by {field}: {count_words(len(rows), "system")}')
         strata[field] = summarise_strata({name: systems[name] for name in naming.labels}, field,
                                          reference if comparisons else None, num_resamples, seed)
         tables[f'{PREFIX}{field}'] = strata_table(field, strata[field], naming.labels,

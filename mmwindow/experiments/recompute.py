@@ -11,7 +11,7 @@ from typing import Any
 from mmwindow.experiments.paper_report import make_report
 from mmwindow.experiments.result_files import find_result_files
 from mmwindow.utils.files import load_json
-from mmwindow.utils.messages import name_some
+from mmwindow.utils.messages import count_words, name_some
 
 # What a result file says that comes from events; all else tells of the runs.
 COMPUTED = ('headline', 'metrics', 'no_number', 'intervals', 'bootstrap', 'folds', 'over_folds',
@@ -77,7 +77,8 @@ def check_results(folder: str | Path, paper: str | Path | None = None,
             wrong = list(unequal_entries({entry: old.get(entry) for entry in COMPUTED},
                                          {entry: new.get(entry) for entry in COMPUTED}))
             if wrong:
-                differences.append(f'{path}: {len(wrong)} entries differ: {name_some(wrong)}')
+                number = count_words(len(wrong), 'entry differs', 'entries differ')
+                differences.append(f'{path}: {number}: {name_some(wrong)}')
     return differences
 
 

@@ -25,6 +25,7 @@ from mmwindow.experiments.summaries import (
 )
 from mmwindow.experiments.systems import System
 from mmwindow.utils.files import load_json, read_json, write_json
+from mmwindow.utils.messages import count_words
 
 # What is committed of events; a map whose floor is low has many: 213 kB at 624 images.
 MAX_EVENTS_BYTES, MAX_IMAGE_BYTES = 300_000, 600
@@ -187,7 +188,8 @@ def read_system(path: Path, class_name: str | None = None, only: Sequence[int] |
     events = {fold: [event for event in record.events(class_name)
                      if event.fields.get(FOLD) == fold] for fold in results}
     if only is None and sum(map(len, events.values())) != content['data']['num_images']:
-        raise ValueError(f'{record.path}: it holds {sum(map(len, events.values()))} images of the '
+        raise ValueError(f'{record.path}: it holds '
+                         f'{count_words(sum(map(len, events.values())), "image")} of the '
                          f'folds {list(results)}; {path} tells of {content["data"]["num_images"]}. '
                          'Write both again with tools/make_tables.py --results')
     system = System(name=path.stem, results=results, events=events, settings=record.settings,

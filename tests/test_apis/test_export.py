@@ -25,6 +25,7 @@ from mmwindow.apis.export_graph import (
     simplify,
     trace,
 )
+from mmwindow.apis.export_half import export_half
 from mmwindow.engine.model_description import describe_model
 from mmwindow.models.backbones.efficientnet_lite import ConvNorm
 from mmwindow.runtime import ImagePrediction, load_model
@@ -284,6 +285,23 @@ def test_eight_bits_are_kept_or_rejected_by_their_numbers(exported, tmp_path, mo
     rejected = export_int8.export_int8(path, tmp_path / 'images', points)
     assert rejected.path is None and 'rejected' in rejected.describe()
     assert not (tmp_path / 'model_int8.onnx').exists()
+
+
+@pytest.mark.parametrize('system, ending', [(SYSTEM, '.onnx'),
+                                            ('faster_rcnn/faster_rcnn_lite0_fpn', '.zip')])
+def test_half_precision_is_half_as_large_and_scores_alike(exported, tmp_path, system, ending):
+    model = exported(system)
+    path = tmp_path / f'model{ending}'
+    path.write_bytes(model.path.read_bytes())
+    result = export_half(path, model.images)
+    assert result.path == tmp_path / f'model_half{ending}'
+    assert .45 < result.sizes[1] / result.sizes[0] < .65
+    runtime = load_model(result.path)
+    assert runtime.info == replace(model.result.info, precision='float16')
+    changes = [np.abs(ours.image_scores - theirs.image_scores).max() for ours, theirs in zip(
+        runtime.predict(model.images), load_model(path).predict(model.images), strict=True)]
+    assert 0 < max(changes) == pytest.approx(result.score_difference, abs=1e-6)
+    assert result.score_difference < .01 and '3 images' in result.describe()
 
 
 def test_recipes_leave_parts_in_float(exported):

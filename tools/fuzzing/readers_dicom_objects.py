@@ -60,7 +60,8 @@ def mutate_element(content: Any, rng: random.Random) -> None:
         element.value = items
     elif element.VR in ('FL', 'FD', 'DS'):
         values = [rng.choice(FLOATS), *list(element.value)[1:]]
-        element.value = rng.choice([values, values[1:], values * rng.choice([1, 2, 1000]), [], values])
+        many = values * rng.choice([1, 2, 1000])
+        element.value = rng.choice([values, values[1:], many, [], values])
     elif element.VR in ('US', 'UL', 'SL', 'IS', 'SS'):
         element.value = rng.choice([rng.choice(NUMBERS), [], [1, 1, 2, 1], [rng.choice(NUMBERS)] * 2])
     else:

@@ -3,6 +3,7 @@
     mmwindow export work_dirs/my_run --out model.onnx          a run folder: its best checkpoint
     mmwindow export best.pth --out model.onnx                  a checkpoint that describes its model
     mmwindow export config.py best.pth --out model.onnx        an older one
+    mmwindow export my_run --out model.onnx --half             also half as large
     mmwindow export my_run --out model.onnx --int8 images --verify points.json
 
 mmwindow.runtime predicts with the file (docs/export.md). Faster R-CNN becomes a .zip of two graphs.
@@ -28,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'of the config, else synthetic ones)')
     add('--num-images', type=parse_count, default=8, metavar='N',
         help='how many of them (%(default)s)')
+    add('--half', action='store_true', help='also write FILE_half: weights in half precision, half '
+        'as large, computed in single precision')
     group = parser.add_argument_group('8-bit weights')
     add = group.add_argument
     add('--int8', metavar='DIR', help='also write FILE_int8.onnx, calibrated on the images in DIR, '
@@ -52,6 +55,9 @@ def run(args: argparse.Namespace) -> None:
     result = export(args.model, args.out, args.checkpoint, args.images, args.num_images)
     print(f'{result.path}: {result.info.system}, {result.path.stat().st_size / 1e6:.1f} MB')
     print(f'checked against torch on {result.check.describe()}')
+    if args.half:
+        from mmwindow.apis.export_half import export_half
+        print(export_half(result.path, result.sources).describe())
     if args.int8 is not None:
         from mmwindow.apis.export_int8 import export_int8
         print(export_int8(result.path, args.int8, args.verify, args.verify_images).describe())
