@@ -72,8 +72,8 @@ def find_ranks(launcher):
 def launched(write_tiny_config, tmp_path, request):
     """Start a training without end on two ranks; return launcher, ranks and log, once it trains.
 
-    The parameter is the seconds after which a rank is silent. On a busy machine a rank that ends takes
-    seconds: with a short time-out the others say that it is silent before they have ended, too.
+    The parameter is the seconds after which a rank is silent. On a busy machine a rank takes seconds
+    to end: with a short time-out the others say that it is silent before they have ended, too.
     """
     config = write_tiny_config(tmp_path / 'tiny.py', batch_size=1, max_epochs=1000)
     with socket.socket() as listener:
@@ -84,8 +84,8 @@ def launched(write_tiny_config, tmp_path, request):
         launcher = subprocess.Popen(
             [ROOT / 'tools/dist_train.sh', config, '2', '--work-dir', tmp_path / 'work'],
             stdout=stream, stderr=subprocess.STDOUT, cwd=ROOT, start_new_session=True,
-            env={**os.environ, 'PORT': port, 'MMWINDOW_RANK_TIMEOUT': getattr(request, 'param', '600'), 'OMP_NUM_THREADS': '1',
-                 'PYTHONWARNINGS': 'ignore',
+            env={**os.environ, 'PORT': port, 'OMP_NUM_THREADS': '1', 'PYTHONWARNINGS': 'ignore',
+                 'MMWINDOW_RANK_TIMEOUT': getattr(request, 'param', '600'),
                  'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}'})
     try:
         # After the first validation, in which numba compiles: Python drops a Ctrl-C in its callbacks.
