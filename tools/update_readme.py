@@ -12,7 +12,13 @@ from mmwindow.apis.zoo.cards import model_table
 from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name
 from mmwindow.utils.files import load_json
 from mmwindow.utils.generated_files import run_generator
-from mmwindow.utils.markdown import Limits, code_block, format_with_interval, markdown_table
+from mmwindow.utils.markdown import (
+    Limits,
+    code_block,
+    format_number,
+    format_with_interval,
+    markdown_table,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = {display_name(name): f'froc/{name}' for name in PAPER_METRICS}
@@ -75,6 +81,37 @@ def choice_rows(folder: Path) -> str:
         [choice['command'] for choice in choices])
 
 
+def variant_rows(folder: Path) -> str:
+    """Return the tables of finished trainings tested in several ways, and the commands."""
+    files = [load_json(path) for path in sorted(folder.glob('*.json'))]
+    metrics = list(COLUMNS)
+    rows = [['system', 'tested with', *metrics,
+             *(f'{name}, minus the reference' for name in metrics)]]
+    ends = [['system', 'weights', 'ends', *(f'{name}, sd over ends' for name in metrics)]]
+    for content in files:
+        found = {(row['system'], row['setting'], row['metric']): row
+                 for row in content['differences']}
+        for one in content['candidates']:
+            cells = [one['system'], one['setting'], *(describe_metric(one, key)
+                                                      for key in COLUMNS.values())]
+            for key in COLUMNS.values():
+                row = found.get((one['system'], one['setting'], key.removeprefix('froc/')))
+                cells.append('reference' if row is None else 'the same predictions'
+                             if row['has_same_predictions'] else format_with_interval(
+                                 row['difference'], row['low'] is not None and Limits(
+                                     row['low'], row['high']) or None, signed=True))
+            rows.append(cells)
+        ends += [[row['system'], row['rule'], ', '.join(row['ends']), *(
+            format_number(row[key.removeprefix('froc/')], 4) for key in COLUMNS.values())]
+            for row in content['deviations_over_ends']]
+    folds = sorted({one['num_folds'] for content in files for one in content['candidates']})
+    caption = ['', f'Of {" or ".join(map(str, folds))} fold{"s" * (folds != [1])} each. In brackets: '
+               '95 % intervals by patient, for these trainings.']
+    if len(ends) > 1:
+        caption += ['', markdown_table(ends)]
+    return render_page(rows, [content['command'] for content in files], caption)
+
+
 def kill_rows(folder: Path) -> str:
     """Return the table of killed and resumed trainings, their command and the machine."""
     results = [load_json(path) for path in sorted(folder.glob('*.json'))]
@@ -93,7 +130,32 @@ def kill_rows(folder: Path) -> str:
         code_block(dict.fromkeys(result['command'] for result in results))])
 
 
-MAKERS = {'results': result_rows, 'choices': choice_rows, 'resuming': kill_rows,
+def exact_rows(folder: Path) -> str:
+    """Return the table of perfect predictions of the windows of softness 2, and the command."""
+    results = {path.stem: load_json(path) for path in sorted(folder.glob('*.json'))}
+    rows = [['data', 'lower / upper', 'map', 'box, pixels', 'false positives an image',
+             'recall@0.1', 'FROC score', 'at 4 %: FROC score', 'by distance: FROC score']]
+    for data, result in results.items():
+        scores = {(tuple(score['window'].values()), score['map'], score['rule']): score
+                  for score in result['scores']}
+        for (window, kind, rule), score in scores.items():
+            softness, lower, upper = window
+            if softness != 2 or rule != 'paper' or lower == upper and kind != 'lower':
+                continue
+            rows.append([data, f'{lower:g} / {upper:g}', kind, f'{score["box_side"]:g}',
+                         f'{score["false_positives"]:.3f}',
+                         *(format_number(score['unequal'][name]) for name in PAPER_METRICS[1:]),
+                         *(format_number(scores[window, kind, other]['unequal']['froc_score'])
+                           for other in ('overlap 4 %', 'distance'))])
+    counts = '; '.join(f'{data}: {result["data"]["num_points"]} points on '
+                       f'{result["data"]["num_positives"]} of {result["data"]["num_images"]} images'
+                       for data, result in results.items())
+    return render_page(rows, list(dict.fromkeys(result['command'] for result in results.values())),
+                       ['', f'{counts}.'])
+
+
+MAKERS = {'results': result_rows, 'variants': variant_rows, 'exact': exact_rows,
+          'choices': choice_rows, 'resuming': kill_rows,
           'models': lambda folder: model_table(folder.parent)}
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmwindow.utils.frame import FRAME_SIDE
-from mmwindow.utils.messages import quote, shorten
+from mmwindow.utils.messages import count_words, quote, shorten
 
 MERGE_RADIUS = 50.  # frame pixels: within the hit radius two marks are one finding to the metric too
 MAJORITY = 'majority'
@@ -175,11 +175,13 @@ def merge_readers(points: Mapping[str, ArrayLike], settings: MergeSettings = DEF
     arrays = {name: check_reader_points(entry, name) for name, entry in points.items()}
     needed = settings.num_needed(len(arrays))
     if needed > len(arrays) or not arrays:
-        raise ValueError(f'{len(arrays)} readers have read the image, but {needed} must agree '
+        raise ValueError(f'{count_words(len(arrays), "reader has", "readers have")} read the image, '
+                         f'but {needed} must agree '
                          '(min_readers); ask for fewer, or leave such images out')
     joined = np.concatenate(list(arrays.values()))
     if len(joined) > MAX_MARKS:
-        raise ValueError(f'its readers have marked {len(joined)} points of one class; at most '
+        raise ValueError(f'its readers have marked {count_words(len(joined), "point")} of one '
+                         f'class; at most '
                          f'{MAX_MARKS} on an image are merged')
     owner = np.repeat(np.arange(len(arrays)), [len(entry) for entry in arrays.values()])
     number = np.concatenate([np.arange(len(entry)) for entry in arrays.values()])

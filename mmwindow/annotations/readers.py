@@ -20,7 +20,7 @@ from mmwindow.annotations.merging import (
 from mmwindow.annotations.reader_names import ALL, MERGE, read_reader_list, reader_name
 from mmwindow.annotations.records import ImageRecord, PointFile
 from mmwindow.utils.frame import FRAME_SIDE
-from mmwindow.utils.messages import name_some, quote, shorten
+from mmwindow.utils.messages import count_words, name_some, quote, shorten
 
 ADVICE = ('--merge-readers, --keep-readers or --reader NAME; in a config readers=merge, all or NAME '
           'of the data set or the metric that reads the file (docs/readers.md)')
@@ -102,7 +102,8 @@ def finish_records(name: str, records: Iterable[ImageRecord], readers: tuple[str
             continue
         if not who and (own_reader is None or record.points):
             raise ValueError(f'{where} has been read by nobody (readers: []) and has '
-                             f'{len(record.points)} points; name its readers, or take it out')
+                             f'{count_words(len(record.points), "point")}; name its readers, or '
+                             f'take it out')
         if None in owners:
             raise ValueError(f'{where} has a point without a reader, but the file names the readers '
                              f'{name_some(readers)}; give each annotation its reader')
@@ -167,7 +168,8 @@ def choose_readers(point_file: PointFile, readers: str | None,
     known = point_file.readers
     if readers is None:
         if len(known) > 1:
-            raise ValueError(f'{where}: its points are of {len(known)} readers ({name_some(known)}); '
+            raise ValueError(f'{where}: its points are of {count_words(len(known), "reader")} '
+                             f'({name_some(known)}); '
                              f'say whose are used: {ADVICE}')
         return point_file
     if readers == ALL:
@@ -190,7 +192,7 @@ def describe_left_out(everybody: PointFile, chosen: PointFile) -> str:
     """Return in words which images a reader has not read, so that they are left out; '' for none."""
     num = len(everybody.records) - len(chosen.records)
     return '' if not num else (f'reader {name_some(chosen.readers)} has not read {num} of '
-                               f'{len(everybody.records)} images, which are left out')
+                               f'{count_words(len(everybody.records), "image")}, which are left out')
 
 
 def check_several(where: str, readers: Collection[str]) -> None:

@@ -16,13 +16,14 @@ from mmwindow.annotations.importers.anonymous import (
     write_plain_image,
 )
 from mmwindow.annotations.importers.assemble import Assembly, AssemblySettings, assemble
+from mmwindow.annotations.importers.field_table import read_field_table
 from mmwindow.annotations.importers.formats import FORMATS, read_source, recognise_format
 from mmwindow.annotations.importers.image_index import FileInfo, ImageIndex
 from mmwindow.annotations.importers.options import ImportOptions
 from mmwindow.annotations.point_file import read_point_file, write_point_file
 from mmwindow.annotations.records import PointFile
 from mmwindow.utils.files import atomic_file, write_text
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_phrase, count_words, shorten
 
 POINTS_NAME = 'points.json'
 COPIED_DICOM = ('DICOM files copied as they are, with what they say of patients (--anonymous-names '
@@ -62,18 +63,21 @@ class ImportReport:
     def lines(self) -> list[str]:
         """Return the report as lines of text."""
         points = ', '.join(f'{number} {name}' for name, number in self.classes.items())
-        patients = (f'{self.num_groups} patients' if self.num_groups else
+        patients = (count_words(self.num_groups, 'patient') if self.num_groups else
                     'no patient is named, so each image is a unit of its own (--patients PATTERN '
                     'takes them from file names)')
         if self.num_groups and self.num_ungrouped:
-            patients += f', {self.num_ungrouped} images name none'
-        return [f'{self.path}: {self.num_images} images from {self.format}, {self.num_positives} '
+            patients += f', {count_words(self.num_ungrouped, "image names", "images name")} none'
+        return [f'{self.path}: {count_words(self.num_images, "image")} from {self.format}, '
+                f'{self.num_positives} '
                 f'with a finding, {self.num_images - self.num_positives} negative',
                 f'points: {points}', patients,
-                *([f'{len(self.readers)} readers: {shorten(", ".join(self.readers), 100)}']
+                *([f'{count_words(len(self.readers), "reader")}: '
+                   f'{shorten(", ".join(self.readers), 100)}']
                   if self.readers else []),
-                *(f'{number} {what}' for what, number in self.counts.items()),
-                *([f'{len(self.turned)} images have an orientation tag; points are in stored pixels: '
+                *(count_phrase(number, what) for what, number in self.counts.items()),
+                *([f'{count_words(len(self.turned), "image has", "images have")} an orientation '
+                   f'tag; points are in stored pixels: '
                    f'{shorten(", ".join(self.turned), 100)}'] if self.turned else [])]
 
 
@@ -137,7 +141,10 @@ def import_annotations(source: str | Path, out: str | Path, images: str | Path |
     key = format_name or recognise_format(source)
     read = read_source(source, options, key)
     index = ImageIndex(images or find_images_folder(source))
-    assembly = assemble(read, index, settings)
+    options = options or ImportOptions()
+    table = None if options.table is None else read_field_table(
+        options.table, options.table_by, settings.fields)
+    assembly = assemble(read, index, settings, table=table)
     is_new = not out.exists()
     try:
         point_file = _write(assembly, index, source, out, output, settings.keep_ids)

@@ -13,7 +13,7 @@ from mmengine.runner import set_random_seed
 
 from mmwindow.apis.config import load_config
 from mmwindow.apis.runner import config_errors, quiet_mmengine
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 from mmwindow.visualization.sheet import Tile, save_sheet
 
 SPLITS = ('train', 'val', 'test')
@@ -62,7 +62,8 @@ def browse(config: str | Path, out: str | Path = 'browse.png', num: int = 12, sp
                                                    is_classifier)) for _, item in samples]
     shown = [item['data_samples'] for _, item in samples]
     return save_sheet(
-        tiles, out, f'{Path(config).stem}: {len(tiles)} images of {split}, seed {seed}',
+        tiles, out, f'{Path(config).stem}: {count_words(len(tiles), "image")} of {split}, seed '
+                    f'{seed}',
         has_bounds=any('gt_bounds' in sample for sample in shown),
         has_boxes=any(has_boxes(sample) for sample in shown),
         point_label='point (the model learns the label alone)' if is_classifier else 'point')

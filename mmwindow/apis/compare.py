@@ -16,7 +16,7 @@ from mmwindow.evaluation.hit_rules import HitRule, make_hit_rule
 from mmwindow.images.sources import InputImage
 from mmwindow.structures.image_prediction import ImagePrediction
 from mmwindow.utils.files import write_json
-from mmwindow.utils.messages import name_some, shorten
+from mmwindow.utils.messages import count_words, name_some, shorten
 from mmwindow.utils.outputs import check_output_file
 from mmwindow.visualization.comparison import judge_cell, outcome_of, save_comparison
 from mmwindow.visualization.examples import Example
@@ -59,7 +59,8 @@ def draw_images(records: Sequence[ImageRecord], num_images: int, seed: int = 0
         ValueError: The number is not positive, or there are fewer.
     """
     if num_images < 1:
-        raise ValueError(f'{num_images} images are to be drawn; at least 1 is expected')
+        raise ValueError(f'{count_words(num_images, "image is", "images are")} to be drawn; at '
+                         f'least 1 is expected')
     order = np.random.default_rng(seed).permutation(len(records))
     chosen: dict[bool, list[ImageRecord]] = {True: [], False: []}
     patients: set[Any] = set()
@@ -70,10 +71,12 @@ def draw_images(records: Sequence[ImageRecord], num_images: int, seed: int = 0
     num_negative = min(num_images // NEGATIVE_SHARE, len(chosen[False]))
     num_negative = max(num_negative, num_images - len(chosen[True]))
     if num_negative > len(chosen[False]):
-        raise ValueError(f'{num_images} images are to be drawn, at most one a patient; there are '
+        raise ValueError(f'{count_words(num_images, "image is", "images are")} to be drawn, at most '
+                         f'one a patient; there are '
                          f'{len(chosen[True])} with and {len(chosen[False])} without a point')
     num_positive = num_images - num_negative
-    rule = (f'{num_positive} images with and {num_negative} without a point, drawn at random (seed '
+    rule = (f'{count_words(num_positive, "image")} with and {num_negative} without a point, drawn '
+            f'at random (seed '
             f'{seed}) from {len(records)}, at most one a patient, before anything was predicted')
     return chosen[True][:num_positive] + chosen[False][:num_negative], rule
 

@@ -19,6 +19,9 @@ from mmwindow.utils.markdown import (
     format_with_interval,
     markdown_table,
 )
+from mmwindow.utils.messages import count_words
+
+UNITS = ('patient or image', 'patients or images')
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,8 @@ def point_lines(report: ClassReport) -> list[str]:
                                    ('false positives per image', result.fp_rate))
             if interval is not None or name.split()[0] in result.reasons]
     return [*lines, *table(['', 'value (95 % interval)'], rows),
-            f'95 % intervals over {result.num_units} patients or images; that of the false positives '
+            f'95 % intervals over {count_words(result.num_units, *UNITS)}; that of the '
+            f'false positives '
             f'is a bootstrap, {result.num_resamples} resamples, seed {result.seed}.', '']
 
 
@@ -142,7 +146,7 @@ def comparison_lines(comparison: Comparison, name: str, other: str) -> list[str]
                      format_number(comparison.p_values[key])])
     lines = [f'### {name} minus {other}', '',
              *table(['', name, other, 'difference (95 % interval)', 'p'], rows),
-             f'Paired bootstrap over {comparison.num_units} patients or images, '
+             f'Paired bootstrap over {count_words(comparison.num_units, *UNITS)}, '
              f'{comparison.num_resamples} resamples, seed {comparison.seed}.', '']
     no_test = comparison.reasons.get('p_values', '')
     if no_test:
@@ -175,13 +179,15 @@ def leaderboard_lines(report: ClassReport, name: str) -> list[str]:
                 format_p_value(test.p_value), format_p_value(test.p_holm)])])
     reasons = dict.fromkeys(test.reason for test in board.tests if test.reason)
     family = '' if not num_tests else (
-        f' p is that of one test; p (Holm) is corrected for the {num_tests} pairs of systems that '
+        f' p is that of one test; p (Holm) is corrected for the {count_words(num_tests, "pair")} of '
+        f'systems that '
         f'have a test of the {display_name(board.sort_by)}.')
     return ['### Leaderboard', '',
             *table(['', 'system', *map(display_name, shown), f'{name} minus it', 'p', 'p (Holm)'],
                    rows),
             f'In the order of the {display_name(board.sort_by)}; 95 % intervals and paired tests '
-            f'over {board.num_units} patients or images, {board.num_resamples} resamples, seed '
+            f'over {count_words(board.num_units, *UNITS)}, {board.num_resamples} '
+            f'resamples, seed '
             f'{board.seed}.{family} All pairs and numbers, each number corrected for all its pairs: '
             'leaderboard.json and pairs.csv.', '',
             *(f'- {reason}' for reason in reasons), *[''] * bool(reasons)]

@@ -28,7 +28,7 @@ from mmwindow.synthetic.radiograph import generate_radiograph
 from mmwindow.utils.config_pipelines import find_datasets
 from mmwindow.utils.environment import describe_versions
 from mmwindow.utils.files import atomic_file
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 from mmwindow.utils.outputs import check_output_file
 
 NUM_IMAGES = 8  # to compare with torch
@@ -220,7 +220,7 @@ def choose_images(images: str | Path | None, cfg: Any, number: int
         ValueError: The folder holds no image.
     """
     if number < 1:
-        raise ValueError(f'{number} images to compare on; at least 1 is expected')
+        raise ValueError(f'{count_words(number, "image")} to compare on; at least 1 is expected')
     if images is not None:
         return pick([source for _, source in list_images(images)], number), shorten(str(images))
     found = validation_images(cfg)

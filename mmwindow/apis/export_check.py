@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mmwindow.structures.image_prediction import ImagePrediction
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 
 MAX_SCORE_DIFFERENCE = 1e-5
 # A class activation map is that of unbounded logits, whose float32 sums differ by more.
@@ -49,7 +49,7 @@ class ExportCheck:
         """Return the check as one line."""
         maps = f', maps by {self.map_difference:.1e}' if self.map_difference else ''
         return (f'{self.images} images ({self.source}): image scores differ by at most '
-                f'{self.score_difference:.1e}{maps}, {self.num_findings} findings by '
+                f'{self.score_difference:.1e}{maps}, {count_words(self.num_findings, "finding")} by '
                 f'{self.finding_difference:.1e} and {self.box_difference:.1e} pixels, '
                 f'{self.num_ties} ties')
 

@@ -14,7 +14,7 @@ from mmwindow.evaluation.scoring import evaluate
 from mmwindow.images.sources import list_images
 from mmwindow.runtime import RuntimeModel
 from mmwindow.utils.files import atomic_file
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 
 MIN_IMAGES = 600
 MAX_CHANGE = 0.002  # of AUROC and FROC score, either way
@@ -45,7 +45,7 @@ class Int8Result:
                             f'({self.int8[name] - self.float32[name]:+.4f})' for name in METRICS)
         what = f'{self.path}: 8-bit weights' if self.path else (
             f'8-bit weights rejected (a change of {MAX_CHANGE} or more)')
-        return (f'{what}: {numbers} on {self.num_images} images; '
+        return (f'{what}: {numbers} on {count_words(self.num_images, "image")}; '
                 f'{self.sizes[0] / 1e6:.1f} -> {self.sizes[1] / 1e6:.1f} MB')
 
 
@@ -69,7 +69,8 @@ def export_int8(path: str | Path, calibration: str | Path, points: str | Path,
         raise ValueError(f'{shorten(str(path))}: 8-bit weights are for models of one stage')
     records = read_point_file(points).records
     if len(records) < MIN_IMAGES:
-        raise ValueError(f'{shorten(str(points))}: {len(records)} images are too few to say that '
+        raise ValueError(f'{shorten(str(points))}: '
+                         f'{count_words(len(records), "image is", "images are")} too few to say that '
                          f'8-bit weights score as well; at least {MIN_IMAGES} are expected')
     folder = find_image_folder(points, [records[0].file_name], images, '--verify-images')
     model = RuntimeModel(path)

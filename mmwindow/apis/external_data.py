@@ -16,7 +16,7 @@ from mmwindow.annotations.records import ImageRecord
 from mmwindow.apis.annotation_files import POINTS_NAME, images_folder
 from mmwindow.apis.config_parts import annotation_files
 from mmwindow.datasets.folds import file_checksum
-from mmwindow.utils.messages import name_some, quote, shorten
+from mmwindow.utils.messages import count_words, name_some, quote, shorten
 from mmwindow.utils.operating_points import ModelOperatingPoints
 
 PLACES = (POINTS_NAME, 'annotations/test.json', 'test.json')  # of a folder, the first that is there
@@ -126,7 +126,8 @@ def match_classes(content: dict[str, Any], classes: Sequence[str], name: str) ->
     if unknown:
         number = sum(entry.get('category_id') in unknown for entry in content['annotations'])
         warnings.append(f'the model does not know {name_some([categories[key] for key in unknown])}: '
-                        f'{number} annotations are left out, and their images stay')
+                        f'{count_words(number, "annotation is", "annotations are")} left out, and '
+                        f'their images stay')
     return MatchedClasses(names, tuple(warnings))
 
 
@@ -169,7 +170,8 @@ def use_data(cfg: Config, place: DataPlace, classes: Sequence[str], folder: Path
     merged = []
     if len(readers) > 1 and 'readers' not in kept:  # as mmwindow train --data does
         kept['readers'] = 'merge'
-        merged = [f'the points are of {len(readers)} readers: findings of more than half of the '
+        merged = [f'the points are of {count_words(len(readers), "reader")}: findings of more than '
+                  f'half of the '
                   'readers of an image are the truth (test_dataloader.dataset.readers)']
     cfg.test_dataloader.dataset = dict(
         type='CocoPointDataset', data_root='', ann_file=str(points.absolute()), test_mode=True,
@@ -252,14 +254,17 @@ def shared_warnings(cfg: Config, points: ModelOperatingPoints | None, is_externa
     known = read_files(cfg, ['train', 'val'])
     same = same_files(known.paths, tested.paths)
     if same:
-        warnings.append(f'{len(same)} of {len(tested.paths)} images are files that the training or '
+        warnings.append(f'{len(same)} of {count_words(len(tested.paths), "image is", "images are")} '
+                        f'files that the training or '
                         f'validation had, too ({name_some([path.name for path in same])}): numbers '
                         'flatter')
     patients = sorted(known.patients & tested.patients)
     if patients:
         hint = ('; make sure that they are others, as names of two sites may be equal'
                 if is_external and not same else ': numbers flatter')
-        warnings.append(f'{len(patients)} patients of the test ({name_some(patients)}) have names '
+        warnings.append(f'{count_words(len(patients), "patient")} of the test '
+                        f'({name_some(patients)}) '
+                        f'{"has a name" if len(patients) == 1 else "have names"} '
                         f'that the training or validation has, too{hint}')
     sides = [statistics.median(max(record.height, record.width) for record in part.records)
              for part in (known, tested) if part.records]

@@ -29,7 +29,7 @@ from mmwindow.images.decode import ImageSettings
 from mmwindow.images.sources import InputImage
 from mmwindow.utils.files import read_json
 from mmwindow.utils.markdown import format_number
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 from mmwindow.visualization.examples import Example
 
 NUM_PER_OUTCOME = 3
@@ -188,7 +188,8 @@ def describe_means(classes: Sequence[Mapping[str, Any]], num_folds: int) -> str:
         classes: Plain numbers of each class: ``name``, ``metrics`` and ``intervals``.
         num_folds: That they are of.
     """
-    lines = [f'mean of {num_folds} folds, each image tested by a model that has not seen its patient '
+    lines = [f'mean of {count_words(num_folds, "fold")}, each image tested by a model that has not '
+             f'seen its patient '
              '(95 % intervals by patient):']
     for entry in classes:
         of = f' of {entry["name"]}' if len(classes) > 1 else ''

@@ -18,7 +18,7 @@ from mmwindow.images.file_check import describe_image_problem, describe_problems
 from mmwindow.images.fitted_reader import FittedReader
 from mmwindow.images.fitting import check_input_size
 from mmwindow.utils.config_pipelines import find_datasets
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 from mmwindow.utils.progress import describe_seconds, track
 
 LOADERS = ('LoadImageFromFile', 'LoadRadiograph')
@@ -93,15 +93,18 @@ class FillReport:
             words += f' ({counts["made again"]} of them again: damaged entries)'
         if counts['unusable']:
             words += f', {counts["unusable"]} cannot be used'
-        lines = [f'{self.num_images} images in {describe_seconds(self.seconds)}: {words}',
+        lines = [f'{count_words(self.num_images, "image")} in {describe_seconds(self.seconds)}: '
+                 f'{words}',
                  describe_size(self.folder, self.size)]
         if self.cache_problem:
-            lines.append(f'{counts["not kept"]} images were not kept: {self.cache_problem}')
+            lines.append(f'{count_words(counts["not kept"], "image was", "images were")} not kept: '
+                         f'{self.cache_problem}')
         if self.unread:
             lines.append(f'cache=False in the config: {", ".join(self.unread)} will not be read from '
                          'it')
         if self.problems:
-            lines.append(f'{len(self.problems)} images cannot be used:')
+            lines.append(f'{count_words(len(self.problems), "image cannot", "images cannot")} be '
+                         f'used:')
             lines.append(describe_problems(self.problems))
         return lines
 
@@ -114,7 +117,7 @@ def describe_size(folder: Path, size: CacheSize) -> str:
     """
     megabytes = size.num_bytes / 1e6
     shown = f'{megabytes:.1f} MB' if megabytes < 1000 else f'{megabytes / 1000:.1f} GB'
-    return f'{folder}: {size.num_entries} images, {shown}'
+    return f'{folder}: {count_words(size.num_entries, "image")}, {shown}'
 
 
 def images_of_points(points: str | Path, input_size: int | Sequence[int] = 1024,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 from mmwindow.zoo import ZooModel, describe_zoo, read_zoo
 
 if TYPE_CHECKING:
@@ -171,7 +171,8 @@ def find_run(path: Path, config: str | Path | None, shown: str) -> ModelPlace:
     if folds is not None:
         if folds.final is None:
             raise ValueError(
-                f'{shown}: it holds the runs of {len(folds.runs)} folds and no final model; name one '
+                f'{shown}: it holds the runs of {count_words(len(folds.runs), "fold")} and no final '
+                f'model; name one '
                 f'of them, such as {folds.runs[0]}, or let "mmwindow train --data" train one on all '
                 'images, without --no-final')
         folder = folds.final

@@ -6,6 +6,7 @@ from mmwindow.apis.reader_study import ReaderStudy
 from mmwindow.evaluation.readers import PairAgreement, ReaderAgreement, ReaderPoint
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.utils.markdown import format_number, format_with_interval
+from mmwindow.utils.messages import count_words
 
 
 def reader_lines(study: ReaderStudy | None, name: str) -> list[str]:
@@ -22,8 +23,10 @@ def reader_lines(study: ReaderStudy | None, name: str) -> list[str]:
         counts = study.counts
         lines += [
             f'Reference: findings {study.merge.describe()}; each at the mean of its marks. '
-            f'{counts.num_findings} findings; {counts.num_left_out} places that fewer readers marked '
-            f'are left out. On {counts.num_disputed} images enough readers marked something, but no '
+            f'{count_words(counts.num_findings, "finding")}; '
+            f'{count_words(counts.num_left_out, "place")} that fewer readers marked '
+            f'are left out. On {count_words(counts.num_disputed, "image")} enough readers marked '
+            f'something, but no '
             'place has enough marks: these count as negative images.', '']
     if study.agreement is not None:
         lines += agreement_lines(study.agreement)

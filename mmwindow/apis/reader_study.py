@@ -25,7 +25,7 @@ from mmwindow.evaluation.readers.readings import merge_image
 from mmwindow.evaluation.results import EvaluationResult, interval_dict, summarise
 from mmwindow.evaluation.scoring import evaluate
 from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES
-from mmwindow.utils.messages import quote
+from mmwindow.utils.messages import count_words, quote
 from mmwindow.utils.progress import track
 
 Reading = Callable[[], Iterable[Prediction]]
@@ -97,7 +97,8 @@ class ReaderChoice:
         num_unread = len(truth.everybody.targets) - len(truth.targets)
         if num_unread:
             print(f'evaluate: reader {quote(self.how)} has not read {num_unread} of '
-                  f'{len(truth.everybody.targets)} images, which are left out', file=sys.stderr)
+                  f'{count_words(len(truth.everybody.targets), "image")}, which are left out',
+                  file=sys.stderr)
         return truth
 
     def evaluate(self, truth: GroundTruth, read: Reading, options: Mapping[str, Any],

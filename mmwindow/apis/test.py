@@ -44,7 +44,7 @@ from mmwindow.engine.cpu.distributed import close_process_group
 from mmwindow.engine.data_check import announce_missing_numbers, check_batches
 from mmwindow.engine.hooks import CheckpointContentHook, NonFiniteHook
 from mmwindow.utils.locks import hold_file, hold_folder
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 from mmwindow.utils.outputs import check_output_file, check_output_folder
 
 VIEWS = ('all', 'mirror')  # of --tta: all of the config's tta_pipeline, or two of them
@@ -186,7 +186,7 @@ def _test(cfg: Config, files: ModelPlace, out: str | Path | None, verbose: bool,
         check_batches(runner.test_dataloader, 'test_dataloader')
     if not verbose:
         say(runner, dict(test=f'{name} ({cfg.model.type}), weights {files.weights}',
-                         data=f'{num_images} images',
+                         data=count_words(num_images, 'image'),
                          **describe_place(runner)))
     check_fields_to_report(cfg, job)
     announce_missing_numbers(runner)

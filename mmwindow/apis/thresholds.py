@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mmwindow.evaluation.events.grid import grid_edges
 from mmwindow.structures.components import component_boxes
 from mmwindow.structures.image_prediction import ImagePrediction
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 from mmwindow.utils.operating_points import ModelOperatingPoints
 
 DEFAULT_THRESHOLD = 0.5
@@ -130,7 +130,8 @@ def _class_thresholds(name: str, points: ModelOperatingPoints | None
         return values['images'], values['findings'], (
             'the model has no operating point' + (f': {why}' if why else '')), False
     texts = list(dict.fromkeys(
-        f'{point.describe()}, chosen on {point.num_images} images ({points.split})' if point else
+        f'{point.describe()}, chosen on {count_words(point.num_images, "image")} '
+        f'({points.split})' if point else
         f'no operating point of {level}' for level, point in chosen.items()))
     return values['images'], values['findings'], '; '.join(texts), all(chosen.values())
 

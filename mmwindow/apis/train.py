@@ -44,6 +44,7 @@ from mmwindow.utils.environment import (
     training_code,
 )
 from mmwindow.utils.locks import hold_folder
+from mmwindow.utils.messages import count_words
 from mmwindow.utils.outputs import check_output_folder, warn_about_space
 
 SPLITS = ('train', 'val', 'test')
@@ -143,7 +144,7 @@ def _train(cfg: Config, config: str | Path, launcher: str, amp: bool, resume: st
                  ValidationWatch()):
         register_once(runner, hook)
     with config_errors(cfg):  # the loaders are built when they are asked for
-        sizes = [f'{len(loader.dataset)} images to {verb}' for loader, verb in (
+        sizes = [f'{count_words(len(loader.dataset), "image")} to {verb}' for loader, verb in (
             (runner.train_dataloader, 'train'),
             (runner.val_loop and runner.val_loop.dataloader, 'validate')) if loader is not None]
         check_batches(runner.train_dataloader, 'train_dataloader')

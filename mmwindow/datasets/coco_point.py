@@ -17,7 +17,7 @@ from mmwindow.annotations.records import ImageRecord
 from mmwindow.datasets.transforms.load_radiograph import fuse_loading
 from mmwindow.images.decode import MAX_PIXELS, ImageSettings
 from mmwindow.images.file_check import check_image_files, describe_problems, describe_turned
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 
 # Settings of version 0.1 that are now those of transforms.
 MOVED = {
@@ -104,7 +104,8 @@ class CocoPointDataset(BaseDetDataset):
                 transform.num_classes = len(point_file.classes)
         records = point_file.records
         if not self.test_mode and not any(record.points for record in records):
-            print_log(f'{self.ann_file}: none of the {len(records)} images has a point; a model that '
+            print_log(f'{self.ann_file}: none of the {count_words(len(records), "image")} has a '
+                      f'point; a model that '
                       'is trained on them alone learns to find nothing', 'current', logging.WARNING)
         folder = self._image_folder()
         settings = image_settings(self.pipeline.transforms)
@@ -116,7 +117,8 @@ class CocoPointDataset(BaseDetDataset):
         if turned:
             print_log(f'{self.ann_file}: {describe_turned(turned)}', 'current', logging.WARNING)
         if problems:
-            raise ValueError(f'{self.ann_file}: {len(problems)} of {len(records)} images in '
+            raise ValueError(f'{self.ann_file}: {len(problems)} of '
+                             f'{count_words(len(records), "image")} in '
                              f'{folder or "."} cannot be used:\n{describe_problems(problems)}')
         return [self.parse_data_info(record) for record in records]
 

@@ -5,7 +5,7 @@ from mmwindow.annotations.importers.fracatlas import polygons_to_points
 from mmwindow.annotations.point_file import load_point_json, read_point_file, write_point_file
 from mmwindow.datasets.splits import write_splits
 from mmwindow.images.file_check import check_image_files, describe_problems
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 
 
 def convert_fracatlas(source: str | Path, out: str | Path, seed: int = 0, fold: int = 0
@@ -29,7 +29,8 @@ def convert_fracatlas(source: str | Path, out: str | Path, seed: int = 0, fold: 
     problems = check_image_files(records, images).problems
     if problems:
         listed = '; '.join(line.strip() for line in describe_problems(problems).splitlines())
-        raise ValueError(f'{path}: {len(problems)} of {len(records)} images in {images} cannot be '
+        raise ValueError(f'{path}: {len(problems)} of {count_words(len(records), "image")} in '
+                         f'{images} cannot be '
                          f'used: {shorten(listed, 400)}')
     folder = Path(out) / 'annotations'
     try:

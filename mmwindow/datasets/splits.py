@@ -10,7 +10,7 @@ from mmwindow.annotations.image_places import moved_content
 from mmwindow.annotations.point_file import load_point_json, read_point_file, write_point_file
 from mmwindow.annotations.readers import named_readers
 from mmwindow.annotations.records import ImageRecord
-from mmwindow.utils.messages import name_some
+from mmwindow.utils.messages import count_words, name_some
 
 SPLITS = ('train', 'val', 'test')
 Split = dict[str, list[int]]  # indices of images by the names of SPLITS
@@ -38,7 +38,8 @@ def assign_folds(groups: Sequence[str | int], is_positive: Sequence[bool], num_f
     for group, positive in zip(groups, is_positive, strict=True):
         members[group][int(positive)] += 1
     if len(members) < num_folds:
-        raise ValueError(f'{len(members)} groups cannot be divided into {num_folds} folds; every '
+        raise ValueError(f'{count_words(len(members), "group cannot", "groups cannot")} be divided '
+                         f'into {count_words(num_folds, "fold")}; every '
                          'fold needs one')
     order = sorted(members)
     random.Random(seed).shuffle(order)
@@ -160,7 +161,8 @@ def describe_split(split: Mapping[str, Sequence[Any]],
         split: Images of each part, as indices or ids.
         is_positive: Whether each image carries a point, by what ``split`` names it.
     """
-    return ', '.join(f'{name} {len(images)} images ({sum(is_positive[image] for image in images)} '
+    return ', '.join(f'{name} {count_words(len(images), "image")} '
+                     f'({sum(is_positive[image] for image in images)} '
                      'with points)' for name, images in split.items())
 
 

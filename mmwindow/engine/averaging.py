@@ -5,9 +5,9 @@ that are already there are averaged, so that one training can be tested by sever
 Source: Izmailov et al., *Averaging Weights Leads to Wider Optima and Better Generalization*, UAI
 2018.
 """
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -24,9 +24,20 @@ STATISTICS = ('running_mean', 'running_var')  # of batch normalisation
 KEPT_META = ('seed', 'dataset_meta')
 NOT_OF_THE_MODEL = ('versions', 'config', POINTS_KEY)  # entries of a description that may differ
 AVERAGED = 'averaged_epochs'  # entry of ``meta``
+# From complete weights and the names of their running statistics to these, measured on images.
+Measure: TypeAlias = Callable[[Mapping[str, Tensor], Sequence[str]], Mapping[str, Tensor]]
 
 
-def average_weights(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+def find_moving(states: Sequence[Mapping[str, Tensor]]) -> list[str]:
+    """Return the names of the running statistics of each layer that has one which differs."""
+    names = [name for name in states[-1] if name.rpartition('.')[2] in STATISTICS]
+    layers = {name.rpartition('.')[0] for name in names if any(
+        not torch.equal(state[name], states[-1][name]) for state in states)}
+    return [name for name in names if name.rpartition('.')[0] in layers]
+
+
+def average_weights(states: Sequence[Mapping[str, Tensor]], measure: Measure | None = None
+                    ) -> dict[str, Tensor]:
     """Return the mean of several state dicts, name by name, computed in double precision.
 
     Values that are equal in all of them stay as they are, in every bit. Counters and other whole
@@ -34,10 +45,11 @@ def average_weights(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]
 
     Args:
         states: Of one model, in the order of the training; tensors of any shape.
+        measure: Measures the running statistics of batch normalisation where they differ: those of
+            the averaged weights are not their mean.
 
     Raises:
-        ValueError: Names, shapes or types differ, or the running statistics of batch normalisation
-            do: those of the averaged weights are not their mean.
+        ValueError: Names, shapes or types differ; or running statistics do and nothing measures them.
 
     >>> states = [{'weight': torch.tensor([0., 2.])}, {'weight': torch.tensor([1., 2.])}]
     >>> average_weights(states)['weight']
@@ -54,14 +66,14 @@ def average_weights(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]
             raise ValueError(f'checkpoint {number} and the last one are of different models: '
                              f'{len(differing)} weights differ in name, shape or type, such as '
                              f'{name_some(differing, 3)}')
-    moving = [name for name in last if name.rpartition('.')[2] in STATISTICS and any(
-        not torch.equal(state[name], last[name]) for state in states)]
-    if moving:
+    moving = find_moving(states)
+    if moving and measure is None:
         raise ValueError(
             f'the running statistics of batch normalisation differ between the checkpoints '
             f'({len(moving)}, such as {moving[0]}), and those of averaged weights are not their '
-            "mean; train with norm_eval=True, or average with mmengine's EMAHook")
-    return {name: mean_of([state[name] for state in states]) for name in last}
+            'mean; give the config of the training, --config, to measure them on its images')
+    mean = {name: mean_of([state[name] for state in states]) for name in last}
+    return mean if measure is None or not moving else {**mean, **measure(mean, moving)}
 
 
 def mean_of(values: Sequence[Tensor]) -> Tensor:
@@ -75,7 +87,8 @@ def mean_of(values: Sequence[Tensor]) -> Tensor:
     return (total / len(values)).to(kind)
 
 
-def average_checkpoints(paths: Sequence[str | Path], out: str | Path) -> tuple[int, ...]:
+def average_checkpoints(paths: Sequence[str | Path], out: str | Path,
+                        measure: Measure | None = None) -> tuple[int, ...]:
     """Write the mean of the weights of several epochs of one training as a checkpoint.
 
     It has weights, description, classes and the averaged epochs, and no operating point: thresholds
@@ -84,6 +97,7 @@ def average_checkpoints(paths: Sequence[str | Path], out: str | Path) -> tuple[i
     Args:
         paths: Two or more, in any order.
         out: Is written atomically.
+        measure: As in :func:`average_weights`.
 
     Returns:
         The epochs, in order.
@@ -102,7 +116,7 @@ def average_checkpoints(paths: Sequence[str | Path], out: str | Path) -> tuple[i
         check_same_training(where, content, other)
     epochs = tuple(epoch for epoch, _, _ in loaded)
     try:
-        weights = average_weights([state_dict_of(content) for _, _, content in loaded])
+        weights = average_weights([state_dict_of(content) for _, _, content in loaded], measure)
     except ValueError as error:
         raise ValueError(f'{", ".join(shorten(name) for _, name, _ in loaded)}: {error}') from error
     content = loaded[-1][2]

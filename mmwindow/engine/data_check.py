@@ -6,6 +6,7 @@ from typing import Any
 from mmengine.hooks import CheckpointHook
 
 from mmwindow.engine.announce import announce
+from mmwindow.utils.messages import count_words
 
 NO_BEST = ('to train without a best checkpoint, set default_hooks.checkpoint.save_best=None '
            '(--cfg-options)')
@@ -39,10 +40,10 @@ def lacking_kinds(labels: Sequence[set[int]]) -> dict[str, str]:
     """
     counts = Counter(label for image in labels for label in image)
     if not counts:
-        reason = f'none of the {len(labels)} images has a point'
+        reason = f'none of the {count_words(len(labels), "image")} has a point'
         return dict(auroc=reason, froc=reason)
     if all(count == len(labels) for count in counts.values()):
-        return dict(auroc=f'all {len(labels)} images have a point')
+        return dict(auroc=f'all {count_words(len(labels), "image has", "images have")} a point')
     return {}
 
 
@@ -80,7 +81,8 @@ def check_training_data(runner: Any) -> None:
     labels = image_labels(runner.train_dataloader.dataset)
     if labels is not None and not any(labels):
         announce(runner, f'{describe_files(runner.train_dataloader.dataset)}: none of the '
-                         f'{len(labels)} images has a point; a model that is trained on them alone '
+                         f'{count_words(len(labels), "image")} has a point; a model that is trained '
+                         f'on them alone '
                          'learns to find nothing')
     if runner.val_loop is None:  # mmengine's own property for its loader would fail
         return
@@ -121,7 +123,8 @@ def check_batches(loader: Any, name: str) -> None:
     if not number:
         raise ValueError(f'{name}: {describe_files(loader.dataset)} has no image; check ann_file')
     raise ValueError(
-        f'{name}: {number} images ({describe_files(loader.dataset)}) give no batch of '
+        f'{name}: {count_words(number, "image")} ({describe_files(loader.dataset)}) '
+        f'{"gives" if number == 1 else "give"} no batch of '
         f'{loader.batch_size} on each process, and drop_last=True drops incomplete ones; set '
         f'{name}.drop_last=False or a smaller {name}.batch_size')
 

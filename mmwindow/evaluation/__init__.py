@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         apply_operating_point,
         choose_operating_point,
     )
+    from mmwindow.evaluation.statistics.seed_comparison import compare_over_seeds
     from mmwindow.evaluation.statistics.strata import evaluate_folds, evaluate_strata
 
 _HOMES = {
@@ -63,6 +64,7 @@ _HOMES = {
     'statistics.intervals': ('Interval',),
     'statistics.leaderboard': ('Leaderboard', 'leaderboard'),
     'statistics.operating_point': ('apply_operating_point', 'choose_operating_point'),
+    'statistics.seed_comparison': ('compare_over_seeds',),
     'statistics.strata': ('evaluate_folds', 'evaluate_strata')}
 
 __all__ = [
@@ -76,8 +78,8 @@ __all__ = [
     'metric_names',
     # Statistics
     'Interval', 'apply_operating_point', 'choose_operating_point', 'compare_over_folds',
-    'compare_systems', 'delong_interval', 'delong_test', 'evaluate_folds', 'evaluate_strata', 'holm',
-    'Leaderboard', 'leaderboard', 'mean_over_folds',
+    'compare_over_seeds', 'compare_systems', 'delong_interval', 'delong_test', 'evaluate_folds',
+    'evaluate_strata', 'holm', 'Leaderboard', 'leaderboard', 'mean_over_folds',
     # Files
     'Record', 'read_record', 'write_record', 'RunningFloor', 'find_floor', 'prune_events']
 

@@ -19,6 +19,7 @@ from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.scored_images import ScoredImages
 from mmwindow.evaluation.statistics.table import find_rows
 from mmwindow.utils.markdown import format_number, format_with_interval
+from mmwindow.utils.messages import count_words
 
 MAX_REPR = 1000  # characters
 
@@ -51,7 +52,7 @@ class ClassResult:
 
     def __repr__(self) -> str:
         values = ', '.join(f'{name}={format_number(value)}' for name, value in self.metrics.items())
-        return _shorten(f'ClassResult({len(self.events)} images, {values})')
+        return _shorten(f'ClassResult({count_words(len(self.events), "image")}, {values})')
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,8 @@ def summarise_class(events: Sequence[ImageEvents], settings: Mapping[str, Any]) 
     if roc is None:
         notes.append(f'no AUROC: {images.no_roc_reason}')
     if curve.num_points == 0:
-        notes.append(f'no recall: the {len(events)} images have no point')
+        notes.append(f'no recall: the {count_words(len(events), "image has", "images have")} no '
+                     f'point')
     added = settings.added_names
     reasons = missing_reasons(events, settings, {name: metrics[name] for name in added})
     notes += [f'{name}: {reason}' for name, reason in reasons.items()]

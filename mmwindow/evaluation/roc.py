@@ -5,6 +5,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
+from mmwindow.utils.messages import count_words
+
 
 @dataclass(frozen=True)
 class ROCCurve:
@@ -40,7 +42,8 @@ def check_labels(labels: ArrayLike, scores: ArrayLike
     labels = labels.astype(bool)
     if labels.all() or not labels.any():
         raise ValueError(
-            f'AUROC compares images with and without findings; of {len(labels)} images '
+            f'AUROC compares images with and without findings; of '
+            f'{count_words(len(labels), "image")} '
             f'{int(labels.sum())} have one')
     return labels, scores
 

@@ -29,7 +29,7 @@ from mmwindow.evaluation.files.predictions import (
 from mmwindow.evaluation.froc_settings import BUDGETS, MAP_EXTENTS, MISSING, FROCSettings
 from mmwindow.evaluation.hit_rules import HitRule, make_hit_rule
 from mmwindow.evaluation.results import EvaluationResult, summarise
-from mmwindow.utils.messages import quote, shorten
+from mmwindow.utils.messages import count_words, quote, shorten
 
 __all__ = ['BUDGETS', 'MAP_EXTENTS', 'MISSING', 'ReducedImage', 'evaluate', 'reduce_image']
 
@@ -102,7 +102,7 @@ def evaluate(predictions: Iterable[Prediction] | Mapping[Any, Any], targets: Ite
     absent = [target for target in by_id.values() if target.image_id not in events]
     if absent and missing == 'refuse':
         raise ValueError(
-            f'{len(absent)} of {len(by_id)} images have no prediction: '
+            f'{len(absent)} of {count_words(len(by_id), "image has", "images have")} no prediction: '
             f'{", ".join(target.name for target in absent[:5])}{", ..." if absent[5:] else ""}; '
             'predict them, or, where a detector leaves out an image without a finding, count them as '
             'such: --missing empty')
@@ -316,5 +316,6 @@ def _image_scores(prediction: Prediction, num_classes: int) -> list[float | None
         return [None] * num_classes
     scores: NDArray[np.float64] = np.asarray(prediction.image_scores, dtype=np.float64).reshape(-1)
     if len(scores) != num_classes:
-        raise ValueError(f'there are {len(scores)} image scores for {num_classes} classes')
+        raise ValueError(f'there are {len(scores)} image scores for '
+                         f'{count_words(num_classes, "class", "classes")}')
     return [float(score) for score in scores]

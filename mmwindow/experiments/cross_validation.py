@@ -106,7 +106,7 @@ def run_folds(configs: Sequence[str | Path], out: str | Path, folds: str | Path 
 def run_plans(plans: Sequence[RunPlan], devices: Devices, command_line: str = '',
               amp: bool = False, overwrite: bool = False, accept: bool = False,
               display: ProgressDisplay | None = None, prepare: Preparation = prepare_run,
-              ) -> list[Outcome]:
+              measure: Callable[[RunPlan], float] = read_seconds) -> list[Outcome]:
     """Do what is missing of each plan, in this order; reuse what is finished.
 
     A run is held from its begin to its end, so that several commands may work in one folder: a run
@@ -121,6 +121,7 @@ def run_plans(plans: Sequence[RunPlan], devices: Devices, command_line: str = ''
         accept: Keep runs of other training code.
         display: Where progress is shown.
         prepare: Makes a folder ready.
+        measure: Returns how long a run took, when it has just ended.
 
     Returns:
         Of the runs that had to be done.
@@ -137,7 +138,7 @@ def run_plans(plans: Sequence[RunPlan], devices: Devices, command_line: str = ''
         jobs.append(Job(
             plan.name, plan.system, worker_command(plan, devices.num_processes, amp),
             plan.folder / 'log.txt', read_seconds(plan) if plan.folder in finished else None,
-            measure=partial(read_seconds, plan),
+            measure=partial(measure, plan),
             claim=partial(claim_run, plan, command_line, overwrite, accept, prepare)))
     return run_jobs(jobs, devices.environments, display, start=devices.start)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from mmwindow.utils.locks import InUseError
+from mmwindow.utils.messages import count_words
 from mmwindow.utils.progress import ProgressDisplay, describe_seconds
 
 TAIL_BYTES = 8192
@@ -202,7 +203,7 @@ def describe_progress(done: int, failed: int, running: Sequence[tuple[str, float
                       left: float | None) -> str:
     """Return the progress line of a list of jobs."""
     total = done + failed + len(running) + waiting
-    words = [f'{done} of {total} runs done'] + ([f'{failed} failed'] if failed else [])
+    words = [f'{done} of {count_words(total, "run")} done'] + ([f'{failed} failed'] if failed else [])
     words += [f'{name} {fraction:.0%}' for name, fraction in running]
     return ', '.join(words) + '; ' + (
         f'about {describe_seconds(left)} left' if left is not None else 'no estimate yet')

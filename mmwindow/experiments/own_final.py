@@ -26,7 +26,7 @@ from mmwindow.evaluation.metric_names import merge_metrics
 from mmwindow.evaluation.statistics.model_points import choose_model_points
 from mmwindow.utils.config_pipelines import input_size_of
 from mmwindow.utils.files import replace_nan, write_text
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 from mmwindow.utils.operating_points import ModelOperatingPoints, OperatingPoint
 
 NOTE = 'the scores are those of the models of the folds, none of them this model'
@@ -57,7 +57,8 @@ class FinalPlan:
     def describe(self) -> str:
         """Return in one line what is trained."""
         chosen = ', '.join(map(str, self.fold_epochs))
-        return (f'final model: {self.folder}, all {self.num_images} images, {self.epochs} epochs '
+        return (f'final model: {self.folder}, all {count_words(self.num_images, "image")}, '
+                f'{count_words(self.epochs, "epoch")} '
                 f'(the median of the best epochs of the folds: {chosen})')
 
 
@@ -173,7 +174,7 @@ def choose_points(plan: FinalPlan, tests: Sequence[FoldTest]) -> ModelOperatingP
     events: Mapping[str, list[ImageEvents]] = {
         name: [img for test in tests for img in test.events[name]] for name in tests[0].events}
     origin = {**describe_origin(cfg, 'test'), 'input_size': input_size_of(cfg),
-              'split': f'held-out images of {len(tests)} folds'}
+              'split': f'held-out images of {count_words(len(tests), "fold")}'}
     points = choose_model_points(events, rule.rule, rule.target, **origin)
 
     def noted(point: OperatingPoint | None) -> OperatingPoint | None:

@@ -13,7 +13,7 @@ from mmwindow.experiments.cross_validation import run_folds
 from mmwindow.experiments.own_final import FinalPlan, plan_final, train_final
 from mmwindow.experiments.results import load_systems
 from mmwindow.utils.environment import describe_machine
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 
 REPORT = ReportSettings()
 
@@ -39,7 +39,7 @@ def train_folds(training: OwnTraining, cfg_options: Mapping[str, Any] | None = N
         command_line=command_line)
     failed = [outcome.job for outcome in outcomes if outcome.returncode]
     if failed:
-        raise ValueError(f'{len(failed)} folds failed: ' + '; '.join(
+        raise ValueError(f'{count_words(len(failed), "fold")} failed: ' + '; '.join(
             f'{job.name}, see {shorten(str(job.log))}' for job in failed[:3]))
 
 
@@ -63,7 +63,8 @@ def finish_folds(training: OwnTraining, amp: bool = False, final: bool = True, r
     if report:
         data = FoldData(training.data.images, read_held_out(training), make_facts(training, plan))
         safely('train', lambda: write_fold_report(
-            training.work_dir / TRAINING_FOLDER, f'{len(tests)} folds of {training.config.stem}',
+            training.work_dir / TRAINING_FOLDER, f'{count_words(len(tests), "fold")} of '
+                                                 f'{training.config.stem}',
             tests, numbers, how, data, REPORT))
     means = describe_means(plain_numbers(numbers), len(tests))
     runs = (f'runs: {training.work_dir / training.config.stem}/fold*; tables: mmwindow tables '
@@ -72,7 +73,8 @@ def finish_folds(training: OwnTraining, amp: bool = False, final: bool = True, r
         return means + runs
     print(plan.describe(), flush=True)
     train_final(plan, tests, numbers, amp)
-    return (f'{means}{runs}final model: {plan.folder}, trained on all {plan.num_images} images. What '
+    return (f'{means}{runs}final model: {plan.folder}, trained on all '
+            f'{count_words(plan.num_images, "image")}. What '
             'to expect of it are the means above; no image is left to test it on.\n'
             f'use it: mmwindow predict {training.work_dir} IMAGES --out results; test it on images '
             f'of another place: mmwindow test {training.work_dir} --data OTHER\n')

@@ -21,15 +21,17 @@ from mmwindow.experiments.paper_tables import (
 )
 from mmwindow.experiments.result_files import write_result_files
 from mmwindow.experiments.results import load_systems
+from mmwindow.experiments.strata import Strata, summarise_strata
+from mmwindow.experiments.strata_tables import PREFIX, describe_strata, strata_table, strata_title
 from mmwindow.experiments.summaries import METRICS, Summary, compare_with, summarise
-from mmwindow.experiments.systems import System, paper_key
+from mmwindow.experiments.systems import OWN_LABELS, System, paper_key
 from mmwindow.utils.files import read_json, write_text
 from mmwindow.utils.frame import FRAME_SIDE
 from mmwindow.utils.markdown import markdown_table
+from mmwindow.utils.messages import count_words
 from mmwindow.visualization.curves import PAPER_FIGURE, plot_froc, plot_roc
 
 REFERENCE = 'wl_kld'
-OWN_LABELS = {'wl_plus': 'WL+'}  # systems that are not the paper's, below its rows
 ABLATIONS = {'table2': 'mse', 'table3': 'kld'}
 TITLES = {
     'table1': 'Table 1: classification and localisation',
@@ -122,7 +124,8 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
                 results: str | Path | None = None, reference: str | None = None,
                 class_name: str | None = None, only: Sequence[int] | None = None,
                 num_resamples: int = 2000, seed: int = 0, command_line: str = '',
-                say: Callable[[str], Any] = print, recomputed: bool = False) -> dict[str, Table]:
+                say: Callable[[str], Any] = print, recomputed: bool = False,
+                by: Sequence[str] = ()) -> dict[str, Table]:
     """Write the paper's tables and figures from run folders or result files.
 
     Args:
@@ -140,6 +143,7 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
         say: Takes a line of progress.
         recomputed: ``results`` are those of ``folders``, of which the numbers alone are made again:
             the files keep the command that made them.
+        by: Fields of the images, or 'points': tables by their values.
 
     Returns:
         The tables by name, each ``markdown`` and ``csv``.
@@ -172,6 +176,13 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
         comparisons = compare_with(systems[reference], others, num_resamples, seed)
         tables['comparisons'] = comparison_table(labels[reference], comparisons, labels)
         losses = describe_losses(labels[reference], comparisons, labels)
+    strata: dict[str, Strata] = {}
+    for field in by:
+        say(f'by {field}: {count_words(len(rows), "system")}')
+        strata[field] = summarise_strata({name: systems[name] for name in naming.labels}, field,
+                                         reference if comparisons else None, num_resamples, seed)
+        tables[f'{PREFIX}{field}'] = strata_table(field, strata[field], naming.labels,
+                                                  reference if comparisons else None)
     tables.update(ablation_tables(systems, summaries, numbers, has_folds))
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -180,12 +191,14 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
     warnings = [f'{summary.label}, {warning}' for summary in rows for warning in summary.warnings]
     write_tables(out, tables, describe_data(rows[0], systems, command_line),
                  dict(comparisons=describe_tests(len(comparisons), losses),
-                      pooled=describe_pooling(warnings)))
+                      pooled=describe_pooling(warnings),
+                      **{f'{PREFIX}{field}': describe_strata(field, len(comparisons))
+                         for field in strata}))
     for warning in warnings:
         say(f'warning: {warning}')
     if results is not None:
         write_result_files(results, systems, summaries, comparisons, reference, command_line, say,
-                           recomputed)
+                           recomputed, strata)
     return tables
 
 
@@ -235,6 +248,8 @@ def remove_stale(out: Path) -> None:
                             **dict.fromkeys(('figure4', 'figure5'), ('png', 'svg'))}).items():
         for suffix in suffixes:
             (out / f'{name}.{suffix}').unlink(missing_ok=True)
+    for path in (*out.glob(f'{PREFIX}*.md'), *out.glob(f'{PREFIX}*.csv')):
+        path.unlink()
 
 
 def write_tables(out: Path, tables: Mapping[str, Table], description: Sequence[str],
@@ -251,8 +266,8 @@ def write_tables(out: Path, tables: Mapping[str, Table], description: Sequence[s
     for name, table in tables.items():
         write_text(out / f'{name}.md', markdown_table(table['markdown']) + '\n')
         write_text(out / f'{name}.csv', comma_separated(table['csv']))
-        lines += [f'## {TITLES[name]}', '', markdown_table(table['markdown']), '',
-                  *below.get(name, [])]
+        lines += [f'## {TITLES.get(name) or strata_title(name)}', '',
+                  markdown_table(table['markdown']), '', *below.get(name, [])]
     for name, title in (('figure4', 'Figure 4: ROC'), ('figure5', 'Figure 5: FROC')):
         if (out / f'{name}.png').exists():
             lines += [f'## {title}', '', f'![{title}]({name}.png)', '']

@@ -160,7 +160,8 @@ def describe_system(cfg: Config, config: str | Path) -> dict[str, Any]:
         head.get(part) for part in ('num_convs', 'image_window', 'maximum_window'))
     return dict(divergence=loss.get('divergence', 'kld') if is_papers else None,
                 window=dict(window) if is_window_loss and window else None,
-                is_ablation=Path(config).parent.name.startswith('ablation'))
+                is_ablation=Path(config).parent.name.startswith('ablation')
+                or bool(cfg.get('is_ablation')))
 
 
 def plan_runs(configs: Sequence[str | Path], out: str | Path, settings: RunSettings = RunSettings(),

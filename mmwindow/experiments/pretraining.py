@@ -18,7 +18,7 @@ from mmwindow.synthetic import write_dataset
 from mmwindow.utils.config_pipelines import LOADERS, find_datasets, input_size_of
 from mmwindow.utils.files import atomic_file, read_json, write_json
 from mmwindow.utils.locks import hold_file
-from mmwindow.utils.messages import quote, shorten
+from mmwindow.utils.messages import count_words, quote, shorten
 from mmwindow.utils.outputs import check_output_folder
 
 MAX_VALIDATION = 200  # images: they show that the training works, and choose nothing
@@ -60,7 +60,8 @@ def pretrain(config: str | Path, out: str | Path, settings: Pretraining = Pretra
         ValueError: The folder holds a pretraining of other settings, or the config cannot be trained.
     """
     if settings.epochs < 1 or settings.num_images < 4:
-        raise ValueError(f'{settings.num_images} images and {settings.epochs} epochs: at least 4 '
+        raise ValueError(f'{count_words(settings.num_images, "image")} and '
+                         f'{count_words(settings.epochs, "epoch")}: at least 4 '
                          'images and 1 epoch are expected')
     out, name = Path(out), Path(config).stem
     check_output_folder(out, '--out')
@@ -81,7 +82,7 @@ def pretrain(config: str | Path, out: str | Path, settings: Pretraining = Pretra
             options = {**(settings.cfg_options or {}), **_data_options(cfg, images),
                        'train_cfg.max_epochs': settings.epochs,
                        'train_cfg.val_interval': settings.epochs}
-            train(config, out / name, options, resume='auto')
+            train(config, out / name, options, resume='auto', report=False)
         return _write_weights(last_checkpoint(out / name), out / f'{name}.pth')
 
 

@@ -11,11 +11,11 @@ from typing import Any
 from mmwindow.experiments.paper_report import make_report
 from mmwindow.experiments.result_files import find_result_files
 from mmwindow.utils.files import load_json
-from mmwindow.utils.messages import name_some
+from mmwindow.utils.messages import count_words, name_some
 
 # What a result file says that comes from events; all else tells of the runs.
 COMPUTED = ('headline', 'metrics', 'no_number', 'intervals', 'bootstrap', 'folds', 'over_folds',
-            'pooled', 'data', 'reference_minus_this')
+            'pooled', 'data', 'reference_minus_this', 'by')
 TOLERANCE = 1e-6  # sums differ in their last digits from processor to processor
 
 
@@ -32,7 +32,8 @@ def report_arguments(folder: str | Path) -> dict[str, Any]:
     reference = next((content['reference_minus_this']['reference'] for content in contents
                       if 'reference_minus_this' in content), None)
     return dict(num_resamples=contents[0]['bootstrap']['num_resamples'],
-                seed=contents[0]['bootstrap']['seed'], reference=reference)
+                seed=contents[0]['bootstrap']['seed'], reference=reference,
+                by=list(contents[0].get('by') or ()))
 
 
 def recompute_results(folder: str | Path, out: str | Path | None = None,
@@ -76,7 +77,8 @@ def check_results(folder: str | Path, paper: str | Path | None = None,
             wrong = list(unequal_entries({entry: old.get(entry) for entry in COMPUTED},
                                          {entry: new.get(entry) for entry in COMPUTED}))
             if wrong:
-                differences.append(f'{path}: {len(wrong)} entries differ: {name_some(wrong)}')
+                number = count_words(len(wrong), 'entry differs', 'entries differ')
+                differences.append(f'{path}: {number}: {name_some(wrong)}')
     return differences
 
 

@@ -7,14 +7,15 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mmwindow.evaluation.files.records import plain, read_record, write_record
 from mmwindow.evaluation.statistics.compare import Comparison
-from mmwindow.evaluation.statistics.folds import FoldResult
-from mmwindow.evaluation.statistics.intervals import Interval
+from mmwindow.experiments.describe_numbers import describe_limits, describe_numbers
 from mmwindow.experiments.run_state import read_filed
 from mmwindow.experiments.short_events import FOLD, shorten_events
+from mmwindow.experiments.strata import POINTS, Strata, describe_stratum
 from mmwindow.experiments.summaries import (
     METRICS,
     Difference,
@@ -24,8 +25,10 @@ from mmwindow.experiments.summaries import (
 )
 from mmwindow.experiments.systems import System
 from mmwindow.utils.files import load_json, read_json, write_json
+from mmwindow.utils.messages import count_words
 
-MAX_EVENTS_BYTES = 300_000  # a map whose floor is low has many: 213 kB at 624 images
+# What is committed of events; a map whose floor is low has many: 213 kB at 624 images.
+MAX_EVENTS_BYTES, MAX_IMAGE_BYTES = 300_000, 600
 MEAN_OVER_FOLDS, ONE_SPLIT = 'mean over folds', 'one split'  # what the metrics of a file are
 # What result.json says of a config, and what of a run.
 SYSTEM_ENTRIES = ('divergence', 'window', 'is_ablation')
@@ -35,43 +38,30 @@ RUN_ENTRIES = ('fold', 'seed', 'command', 'checkpoint', 'training_seconds', 'sta
 CODE_ENTRIES = ('training_code', 'scoring_code', 'accepted_code')  # runs before version 0.2 lack them
 
 
-def write_events(path: Path, system: System, source: Mapping[str, Any]) -> int:
+def write_events(path: Path, system: System, source: Mapping[str, Any],
+                 fields: Sequence[str] = ()) -> str | None:
     """Write the events of all folds as one record; leave it out where it would be too large.
 
+    Args:
+        path: Of the record.
+        system: Whose events.
+        source: As in ``write_record``.
+        fields: Of the images, that tables are made by.
+
     Returns:
-        Bytes of the record; the file is there where they are below ``MAX_EVENTS_BYTES``.
+        Why it was left out; None where the file is there.
     """
     temporary = path.with_name(path.name + '.large')
-    write_record(temporary, {system.class_name: shorten_events(system)}, system.settings,
+    write_record(temporary, {system.class_name: shorten_events(system, fields)}, system.settings,
                  source=source)
     size = temporary.stat().st_size
-    if size < MAX_EVENTS_BYTES:
+    limit = max(MAX_EVENTS_BYTES, MAX_IMAGE_BYTES * sum(map(len, system.events.values())))
+    if size < limit:
         os.replace(temporary, path)
-    else:
-        temporary.unlink()
-        path.unlink(missing_ok=True)  # of an earlier, smaller result
-    return size
-
-
-def describe_interval(interval: Interval | None) -> dict[str, Any] | None:
-    """Return an Interval as plain data, or None."""
-    return None if interval is None else describe_limits(interval)
-
-
-def describe_limits(interval: Interval) -> dict[str, Any]:
-    """Return the limits of an Interval and how they were made, as plain data."""
-    return dict(low=interval.low, high=interval.high, level=interval.level, method=interval.method,
-                **({'note': interval.note} if interval.note else {}))
-
-
-def describe_numbers(result: FoldResult) -> dict[str, Any]:
-    """Return the numbers and intervals of a result; a number that is not there is left out."""
-    return dict(
-        metrics={f'froc/{name}': value for name, value in result.estimates.items()
-                 if not math.isnan(value)},
-        no_number={**result.reasons, **result.notes},
-        intervals={f'froc/{name}': describe_interval(interval)
-                   for name, interval in result.intervals.items()})
+        return None
+    temporary.unlink()
+    path.unlink(missing_ok=True)  # of an earlier, smaller result
+    return f'the events would take {size} bytes and are left out (limit {limit})'
 
 
 def describe_summary(system: System, summary: Summary) -> dict[str, Any]:
@@ -119,7 +109,8 @@ def describe_comparison(comparison: Comparison, differences: Mapping[str, Differ
 def write_result_files(folder: str | Path, systems: Mapping[str, System],
                        summaries: Mapping[str, Summary], comparisons: Mapping[str, Comparison],
                        reference: str | None, command_line: str,
-                       say: Callable[[str], Any] = print, recomputed: bool = False) -> None:
+                       say: Callable[[str], Any] = print, recomputed: bool = False,
+                       strata: Mapping[str, Strata] = MappingProxyType({})) -> None:
     """Write ``<folder>/<config>.json`` and, where small, ``<folder>/events/<config>.json``.
 
     Args:
@@ -132,6 +123,7 @@ def write_result_files(folder: str | Path, systems: Mapping[str, System],
         say: Takes a line for the reader.
         recomputed: Only the numbers are made again, from the events in the folder: events and the
             command that made the files stay, ``recomputed`` names ``command_line``.
+        strata: Field -> the numbers by its values.
     """
     folder = Path(folder)
     (folder / 'events').mkdir(parents=True, exist_ok=True)
@@ -143,16 +135,20 @@ def write_result_files(folder: str | Path, systems: Mapping[str, System],
         if name in comparisons:
             content['reference_minus_this'] = dict(
                 reference=reference, **describe_comparison(comparisons[name], differences[name]))
+        if strata:
+            content['by'] = {field: {value: describe_stratum(parts[name])
+                                     for value, parts in values.items() if name in parts}
+                             for field, values in strata.items()}
         if recomputed:
             old = load_json(folder / f'{name}.json')
             content.update(command=old['command'], recomputed=command_line, events=old['events'])
         else:
-            size = write_events(folder / 'events' / f'{name}.json', system,
-                                dict(config=system.first['config'], command=command_line))
-            content['events'] = f'events/{name}.json' if size < MAX_EVENTS_BYTES else None
-            if content['events'] is None:
-                say(f'{name}: the events would take {size} bytes and are left out (limit '
-                    f'{MAX_EVENTS_BYTES})')
+            reason = write_events(folder / 'events' / f'{name}.json', system,
+                                  dict(config=system.first['config'], command=command_line),
+                                  [field for field in strata if field != POINTS])
+            content['events'] = f'events/{name}.json' if reason is None else None
+            if reason is not None:
+                say(f'{name}: {reason}')
         write_json(folder / f'{name}.json', content)
 
 
@@ -192,7 +188,8 @@ def read_system(path: Path, class_name: str | None = None, only: Sequence[int] |
     events = {fold: [event for event in record.events(class_name)
                      if event.fields.get(FOLD) == fold] for fold in results}
     if only is None and sum(map(len, events.values())) != content['data']['num_images']:
-        raise ValueError(f'{record.path}: it holds {sum(map(len, events.values()))} images of the '
+        raise ValueError(f'{record.path}: it holds '
+                         f'{count_words(sum(map(len, events.values())), "image")} of the '
                          f'folds {list(results)}; {path} tells of {content["data"]["num_images"]}. '
                          'Write both again with tools/make_tables.py --results')
     system = System(name=path.stem, results=results, events=events, settings=record.settings,

@@ -84,7 +84,7 @@ def tuning_arguments(config: str | Path, names: Sequence[str],
                      settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the arguments of ``mmwindow tune`` that compare settings of a config by their names.
 
-    The name of several joined settings has dots in place of '+', as it becomes that of a folder.
+    The name of several joined settings has '_' in place of '+', as it becomes that of a folder.
 
     Args:
         config: The config file.
@@ -99,7 +99,7 @@ def tuning_arguments(config: str | Path, names: Sequence[str],
     arguments = [str(config)]
     for name in names:
         overrides = find_overrides(name, settings, cfg, Path(config).stem)
-        arguments += ['--setting', name.replace('+', '.'), *(
+        arguments += ['--setting', name.replace('+', '_'), *(
             f'{key}={text}' for full, value in overrides.items()
             for key, text in _as_options(full, value))]
     return arguments

@@ -8,10 +8,11 @@ from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.utils.messages import name_some
 
-# Systems by the beginning of their configs' names, in the order of tables: the paper's, then ours.
+OWN_LABELS = {'wl_plus': 'WL+'}  # systems that are not the paper's, below its rows
+# Systems by the beginning of their configs' names, in the order of tables.
 PUBLISHED_SYSTEMS = dict(
     chexnet='CheXNet', wspl='WSPL', ufdet='UFDet', faster_rcnn='Faster R-CNN', retinanet='RetinaNet',
-    fcos='FCOS', wl_mse='WL-MSE', wl_kld='WL-KLD', wl_plus='WL+')
+    fcos='FCOS', wl_mse='WL-MSE', wl_kld='WL-KLD', **OWN_LABELS)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from mmwindow.experiments.candidates import (
     has_same_predictions,
     spread_of_difference,
 )
-from mmwindow.experiments.result_files import describe_interval
+from mmwindow.experiments.describe_numbers import describe_interval
 from mmwindow.utils.markdown import (
     Limits,
     format_number,
@@ -247,13 +247,14 @@ def describe_verdict(differences: Sequence[SettingDifference], reference: str) -
     told = [f'{row.setting} in {display_name(row.metric)} of {row.system} '
             f'({format_number(row.difference, signed=True)})' for row in differences
             if row.p_holm is not None and row.p_holm <= 0.05]
-    by_folds = [row for row in differences if row.low_over_folds is not None
-                and row.high_over_folds is not None
-                and not row.low_over_folds <= 0 <= row.high_over_folds and row.deviation_over_folds]
-    return (f'Beyond the noise of the images, p of at most .05 after correction: '
-            f'{", ".join(told) if told else "nothing"}. Beyond that of images and trainings, an '
-            f'interval over folds without 0: {len(by_folds)} of {len(differences)} rows, not '
-            f'corrected. All else may be equal to {reference}.')
+    text = ('Beyond the noise of the images, p of at most .05 after correction: '
+            f'{", ".join(told) if told else "nothing"}. ')
+    if any(row.low_over_folds is not None for row in differences):
+        apart = sum(row.low_over_folds is not None and row.high_over_folds is not None
+                    and not row.low_over_folds <= 0 <= row.high_over_folds for row in differences)
+        text += (f'Beyond that of images and trainings, an interval over folds without 0: {apart} of '
+                 f'{len(differences)} rows, not corrected. ')
+    return f'{text}All else may be equal to {reference}.'
 
 
 def describe_candidates(tuning: Tuning, command_line: str) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """Which weights of a finished training are tested: those of one epoch, or the mean of several."""
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from mmwindow.apis.batch_statistics import measure_statistics
 from mmwindow.engine.averaging import average_checkpoints
 from mmwindow.engine.checkpoint import (
     RESUMABLE,
@@ -85,7 +87,7 @@ def place_weights(folder: Path, rule: WeightRule, out: Path) -> Path:
     Args:
         folder: Of a finished training.
         rule: From :func:`parse_weights`.
-        out: Folder that receives a mean.
+        out: Folder of the run, with its ``config.py``; receives a mean.
 
     Raises:
         ValueError: As :func:`find_weights` and
@@ -95,5 +97,5 @@ def place_weights(folder: Path, rule: WeightRule, out: Path) -> Path:
     if len(paths) == 1:
         return paths[0]
     path = out / f'{rule.name}.pth'
-    average_checkpoints(paths, path)
+    average_checkpoints(paths, path, partial(measure_statistics, out / 'config.py'))
     return path

@@ -1,4 +1,4 @@
-"""OpenCV's INTER_AREA for grey images, compiled: the same bits in a fifth of the time.
+"""OpenCV's INTER_AREA for grey images, compiled: the same bits in a third to a fifth of the time.
 
 Source: ``computeResizeAreaTab`` and ``ResizeArea_Invoker`` of OpenCV's resize.cpp. Its sums of
 float32 are taken in the same order, first across and then down, but of many rows or columns in one
@@ -101,11 +101,13 @@ def shrink(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     firsts = rows.starts[::step]
     lasts = (rows.starts + rows.counts)[[*range(step - 1, height - 1, step), height - 1]]
     longest = int((lasts - firsts).max())
-    levels = MEMORY.get('levels', longest * old_width, np.uint8)
+    near, levels = (MEMORY.get(name, longest * old_width, np.uint8) for name in ('near', 'levels'))
     sums, turned = (MEMORY.get(name, longest * width, np.float32) for name in ('sums', 'turned'))
     for start, first, last in zip(range(0, height, step), firsts.tolist(), lasts.tolist(),
                                   strict=True):
-        block = _turn(pixels[first:last], levels)
+        block = near[:(last - first) * old_width].reshape(-1, old_width)
+        np.copyto(block, pixels[first:last])  # row by row; to turn what lies far away takes longer
+        block = _turn(block, levels)
         shrunk = sums[:width * (last - first)].reshape(width, -1)
         _shrink_across(block, columns.starts, columns.weights, shrunk)
         _shrink_down(_turn(shrunk, turned), first, rows, start, min(start + step, height), out)

@@ -13,7 +13,7 @@ from mmwindow.images.formats.dicom_elements import (
     begins_as_dicom,
     read_meta_uid,
 )
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 
 SOP_INSTANCE, PATIENT, ISSUER = 0x00080018, 0x00100020, 0x00100021
 MODALITY, STUDY, BURNED_IN = 0x00080060, 0x0020000d, 0x00280301
@@ -54,7 +54,7 @@ class PatientNumbers:
         return len(self._numbers)
 
     def __repr__(self) -> str:
-        return f'PatientNumbers({len(self)} patients)'
+        return f'PatientNumbers({count_words(len(self), "patient")})'
 
 
 @dataclass(frozen=True)

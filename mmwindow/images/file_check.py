@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from mmwindow.images.decode import ImageSettings, decode_image, read_bytes, read_header
 from mmwindow.images.fitted_reader import FittedReader
 from mmwindow.images.formats.header import ImageHeader
+from mmwindow.utils.messages import count_words
 
 SHOWN_PROBLEMS = 10  # a message names this many images, then counts
 MAX_THREADS = 4  # decoders leave Python's lock; each holds one image in memory
@@ -140,5 +141,6 @@ def describe_turned(turned: dict[str, int]) -> str:
     """Return one sentence that names the images with an orientation tag."""
     more = ', ..' if len(turned) > SHOWN_PROBLEMS else ''
     names = ', '.join(list(turned)[:SHOWN_PROBLEMS]) + more
-    return (f'{len(turned)} images have an orientation tag, which is not applied: points must be in '
+    return (f'{count_words(len(turned), "image has", "images have")} an orientation tag, which is '
+            f'not applied: points must be in '
             f'the stored rows and columns ({names})')

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mmwindow.synthetic.writing import make_images, plan_images
 from mmwindow.utils.files import write_text
+from mmwindow.utils.messages import count_words
 
 COLUMNS = ('image', 'x', 'y', 'class', 'patient')
 
@@ -32,8 +33,8 @@ def write_clicks(folder: str | Path, num_images: int, seed: int = 0, side: int =
     if table.exists():
         raise ValueError(f'{table} is there already; name another folder or delete it')
     if num_images < 1 or side < 32 or seed < 0:
-        raise ValueError(f'{num_images} images of side {side}, seed {seed}: at least one image of '
-                         'side 32 and a seed of 0 or more are expected')
+        raise ValueError(f'{count_words(num_images, "image")} of side {side}, seed {seed}: at least '
+                         'one image of side 32 and a seed of 0 or more are expected')
     (folder / 'images').mkdir(parents=True, exist_ok=True)
     plan = plan_images(seed, {'patient': num_images})
     text = io.StringIO()

@@ -5,7 +5,7 @@ bone is split along an irregular line, its two pieces move against each other (a
 cortex, a gap, or a dense band where they overlap) and neighbours in front and behind stay
 unbroken.
 """
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -36,6 +36,10 @@ SITES: tuple[Site, ...] = (
     ('sacrum', (3.3, 2.6), (1, .15), 2.2, 1.3, .9),          # ala
     ('sacrum', (-3.3, 2.6), (-1, .15), 2.2, 1.3, .9),
     ('sacrum', (0, 6.4), (0, 1), 1.9, 1.2, .4))
+
+MEDIAN_LENGTH = 3.4  # cm of a fracture line where a spread of lengths is asked for
+MOST_DEVIATION = 1.75  # of a length, in standard deviations: no bone has room for longer lines
+TURNS = (0, 25, 45, 60, 70, 77)  # degrees by which a line is turned until the bone has room for it
 
 
 @dataclass(frozen=True)
@@ -91,11 +95,13 @@ class Fracture:
         line: (n, 2) canvas points of the line within the bone.
         extent: (m, 2) canvas outlines of what belongs to the fracture.
         faint: Drawn to be easily missed.
+        parts: (2,) canvas points, the middle of each branch and chip.
     """
     name: str
     line: np.ndarray
     extent: list[np.ndarray] = field(default_factory=list)
     faint: bool = False
+    parts: list[np.ndarray] = field(default_factory=list)
 
 
 def draw_break(rng: np.random.Generator, pose: Pose, patient: Patient, site: Site,
@@ -137,6 +143,52 @@ def wandering(rng: np.random.Generator, length: int, cm: float) -> np.ndarray:
     jags = rng.normal(0, .07, len(teeth))
     line = bow + np.interp(at, corners, walk) + np.interp(at, teeth, jags)
     return ((line - line[length // 2]) * cm).astype(np.float32)
+
+
+def draw_length(rng: np.random.Generator, spread: float) -> float:
+    """Draw the length of a fracture line in cm: lognormal around the median of the sites' own."""
+    return MEDIAN_LENGTH * float(np.exp(spread * np.clip(rng.normal(), -MOST_DEVIATION,
+                                                         MOST_DEVIATION)))
+
+
+def fit_length(crack: Break, layer: Layer, length: float, cm: float, rng: np.random.Generator
+               ) -> Break:
+    """Return a break whose line in the bone has a length, as far as the bone has room for it.
+
+    A line longer than the bone is wide runs obliquely, as spiral fractures do; a shorter one ends
+    within the bone, where the pieces hardly move.
+
+    Args:
+        crack: From :func:`draw_break`.
+        layer: The bone.
+        length: Canvas pixels.
+        cm: Canvas pixels per centimetre.
+        rng: Of the course of the line and the direction of its turn.
+    """
+    half = .5 * length + cm
+    crack = replace(crack, half=half, ends=(1.6, 1.6), wander=wandering(
+        rng, int(2.3 * half + 4 * cm), cm))
+    turns = np.deg2rad(TURNS) * rng.choice([-1, 1])
+    best, run = crack, 0
+    for turn in turns:
+        along = np.cos(turn) * crack.along + np.sin(turn) * crack.across
+        turned = replace(crack, along=along, across=np.array([along[1], -along[0]]))
+        line = bone_run(turned, layer)
+        if line is not None and len(line) > run:
+            best, run = turned, len(line)
+        if run >= length:
+            break
+    line = bone_run(best, layer)
+    if line is None:
+        return best
+    reach = (line - best.origin) @ best.along
+    middle = np.clip(0., reach[0] + length / 2, max(reach[-1] - length / 2, reach[0] + length / 2))
+    first, last = max(reach[0], middle - length / 2), min(reach[-1], middle + length / 2)
+    is_inside = last - first < reach[-1] - reach[0] - 2
+    half = max(abs(first), abs(last), 1.)
+    return replace(best, half=half, ends=(-first / half, last / half) if is_inside else (1.6, 1.6),
+                   slip=best.slip * (.4 if is_inside else 1), gap=best.gap * (.4 if is_inside else 1),
+                   turn=best.turn * (.3 if is_inside else 1))
 
 
 def bone_run(crack: Break, layer: Layer) -> np.ndarray | None:

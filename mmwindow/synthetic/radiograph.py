@@ -1,18 +1,22 @@
 """One synthetic radiograph from one seed."""
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from mmwindow.synthetic.anatomy import Patient, draw_bones, draw_patient
+from mmwindow.synthetic.annotators import Annotators, Visibility, annotate
 from mmwindow.synthetic.exposure import Exposure, draw_exposure, expose
-from mmwindow.synthetic.fragments import Visibility, add_fractures, annotate
+from mmwindow.synthetic.fragments import add_fractures
 from mmwindow.synthetic.lookalikes import add_lookalikes
 from mmwindow.synthetic.shapes import Bone, Layer, Pose, render_bone
 from mmwindow.synthetic.soft_tissue import add_bowel, soft_attenuation
 from mmwindow.synthetic.texture import Trabeculae
+from mmwindow.synthetic.variation import Variation
 
 OVERSAMPLE = 1.5  # canvas pixels per image pixel, each way
+MIDDLE_FIELD = 29.  # cm along the long edge, in the middle of a range of scales
 EDGE = 7 / 256  # no point closer to the border of the exposed field, share of the image's side
 
 
@@ -63,8 +67,16 @@ class View:
     shape: tuple[int, int]
 
 
-def draw_view(rng: np.random.Generator, patient: Patient, side: int) -> View:
-    """Draw a :class:`View`: the complete pelvis or one hip, a little off centre and turned."""
+def draw_view(rng: np.random.Generator, patient: Patient, side: int,
+              scale_range: float | None = None) -> View:
+    """Draw a :class:`View`: the complete pelvis or one hip, a little off centre and turned.
+
+    Args:
+        rng: Source.
+        patient: Who lies there.
+        side: Long edge of the image, pixels.
+        scale_range: As in :class:`~mmwindow.synthetic.variation.Variation`.
+    """
     if rng.random() < .28:
         field = rng.uniform(19, 26)  # cm along the long edge
         centre = np.array([rng.choice([-1, 1]) * rng.uniform(6, 11), rng.uniform(7, 13)])
@@ -74,7 +86,10 @@ def draw_view(rng: np.random.Generator, patient: Patient, side: int) -> View:
     short = side if rng.random() < .5 else int(round(side * rng.uniform(.8, 1)))
     size = (side, short) if rng.random() < .2 else (short, side)
     shape = int(round(size[0] * OVERSAMPLE)), int(round(size[1] * OVERSAMPLE))
-    scale = side * OVERSAMPLE / field * patient.size
+    if scale_range is None:
+        scale = side * OVERSAMPLE / field * patient.size
+    else:
+        scale = side * OVERSAMPLE / MIDDLE_FIELD * scale_range ** (rng.random() - .5)
     angle = np.deg2rad(rng.normal(0, 3))
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = np.column_stack([turn, np.array(shape[::-1]) / 2 - turn @ centre])
@@ -122,7 +137,8 @@ def largest(outlines: list[np.ndarray], bone_mask: np.ndarray) -> np.ndarray:
 
 
 def generate_radiograph(seed: int, side: int = 256, has_fracture: bool | None = None,
-                        patient: int | None = None) -> SyntheticRadiograph:
+                        patient: int | None = None, variation: Variation = Variation(),  # noqa: B008
+                        annotators: Annotators = Annotators()) -> SyntheticRadiograph:  # noqa: B008
     """Make one radiograph.
 
     Args:
@@ -131,6 +147,8 @@ def generate_radiograph(seed: int, side: int = 256, has_fracture: bool | None = 
         has_fracture: None lets the seed decide, evenly. True and False give
             the same image with and without its fractures.
         patient: Seed of the anatomy and its fractures; None: ``seed``.
+        variation: What is varied of the image.
+        annotators: Who marks the fractures.
 
     Raises:
         ValueError: A seed is negative, or the side is below 64 pixels.
@@ -145,6 +163,24 @@ def generate_radiograph(seed: int, side: int = 256, has_fracture: bool | None = 
         >>> broken.has_fracture, len(broken.points) >= len(broken.fractures) >= 1
         (True, True)
     """
+    return generate_readings(seed, side, has_fracture, patient, variation, [annotators])[0]
+
+
+def generate_readings(seed: int, side: int, has_fracture: bool | None, patient: int | None,
+                      variation: Variation, annotators: Sequence[Annotators]
+                      ) -> list[SyntheticRadiograph]:
+    """Make one radiograph, marked by each of some annotators.
+
+    Args:
+        seed, side, has_fracture, patient, variation: As in :func:`generate_radiograph`.
+        annotators: One or more; what one does depends on no other.
+
+    Returns:
+        One for each, of one and the same image.
+
+    Raises:
+        ValueError: As :func:`generate_radiograph`.
+    """
     if seed < 0 or (patient or 0) < 0 or side < 64:
         raise ValueError(f'seed {seed}, patient {patient}, side {side}: expected seeds >= 0 and '
                          'a side >= 64 pixels')
@@ -152,26 +188,30 @@ def generate_radiograph(seed: int, side: int = 256, has_fracture: bool | None = 
     # Streams of their own: nothing but the fractures depends on whether there are any.
     body, bones, breaks = (np.random.default_rng(stream) for stream in
                            np.random.SeedSequence([patient_seed, 0]).spawn(3))
-    place, grain, tissue, light, noise, hand, other = (
-        np.random.default_rng(stream) for stream in np.random.SeedSequence([seed, 1]).spawn(7))
+    streams = np.random.SeedSequence([seed, 1]).spawn(7)
+    place, grain, tissue, light, noise, _, other = map(np.random.default_rng, streams)
     chosen = bool(breaks.random() < .5)
     broken = chosen if has_fracture is None else has_fracture
     person = draw_patient(body)
-    view, exposure = draw_view(place, person, side), draw_exposure(light)
+    view, exposure = draw_view(place, person, side, variation.scale_range), draw_exposure(light)
     layers = render_bones(draw_bones(person, bones), view, person, grain)
     bone_mask = mask_of(layers, view)
     is_visible = field_test(bone_mask, exposure, view)
-    fractures = add_fractures(layers, view.pose, person, breaks, is_visible) if broken else []
-    marks = annotate(fractures, hand, is_visible, OVERSAMPLE)
+    fractures = add_fractures(layers, view.pose, person, breaks, is_visible,
+                              variation.extent_spread) if broken else []
     canvas = soft_attenuation(person, view.pose, view.shape, tissue)
     add_bowel(canvas, view.pose, tissue)
     for layer in layers.values():
         canvas[layer.window] += layer.attenuation
     lookalikes = add_lookalikes(canvas, view.pose, person, other)
-    return SyntheticRadiograph(
-        img=expose(canvas, bone_mask, exposure, noise, view.size),
-        points=marks.points / OVERSAMPLE, owners=marks.owners,
+    img = expose(canvas, bone_mask, exposure, noise, view.size)
+    # Each annotator has the same hand from its beginning.
+    marks = [annotate(fractures, one, seed, np.random.default_rng(streams[5]), is_visible, view.size,
+                      OVERSAMPLE) for one in annotators]
+    return [SyntheticRadiograph(
+        img=img, points=points / OVERSAMPLE, owners=owners,
         polygons=[largest(fracture.extent, bone_mask) for fracture in fractures],
         fractures=[fracture.name for fracture in fractures],
         faint=[fracture.faint for fracture in fractures],
         bone_mask=bone_mask, lookalikes=lookalikes, seed=int(seed), patient=int(patient_seed))
+        for points, owners in marks]

@@ -14,6 +14,7 @@ from mmwindow.synthetic.clicks import COLUMNS, write_clicks
 from mmwindow.synthetic.dicom_images import write_dicom
 from mmwindow.synthetic.writing import ImageRecord, derive_seed, make_images, plan_images
 from mmwindow.utils.files import write_json, write_text
+from mmwindow.utils.messages import count_words
 
 # Of a reader: share of the fractures marked, false marks an image, share of the images read.
 READERS = {'Ada': (.95, .05, 1.), 'Ben': (.85, .15, 1.), 'Cleo': (.75, .05, .7)}
@@ -39,8 +40,8 @@ def make_records(folder: Path, number: int, seed: int, side: int, workers: int |
         ValueError: There are files already, or a number is too small.
     """
     if number < 1 or side < 32 or seed < 0:
-        raise ValueError(f'{number} images of side {side}, seed {seed}: at least one image of side '
-                         '32 and a seed of 0 or more are expected')
+        raise ValueError(f'{count_words(number, "image")} of side {side}, seed {seed}: at least one '
+                         'image of side 32 and a seed of 0 or more are expected')
     if folder.is_dir() and any(folder.iterdir()):
         raise ValueError(f'{folder}: there are files already; name another folder or delete it')
     folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +143,8 @@ def write_fracatlas(folder: str | Path, number: int, seed: int = 0, side: int = 
     """
     folder = Path(folder)
     if number < 16:
-        raise ValueError(f'{number} images: at least 16 are needed for copies and cut images')
+        raise ValueError(f'{count_words(number, "image")}: at least 16 are needed for '
+                         'copies and cut images')
     records = make_records(folder / 'pictures', number, seed, side, workers)
     images = [dict(record.image, file_name=f'IMG{record.image["id"]:07d}.jpg',
                    body_part=PARTS[record.image['id'] % len(PARTS)], hardware=0, multiscan=0)
@@ -241,7 +243,7 @@ def write_faulty_clicks(folder: str | Path, number: int, seed: int = 0, side: in
         ValueError: Fewer than 8 images, or as :func:`~mmwindow.synthetic.write_clicks`.
     """
     if number < 8:
-        raise ValueError(f'{number} images: at least 8 are needed for faults')
+        raise ValueError(f'{count_words(number, "image")}: at least 8 are needed for faults')
     table = write_clicks(folder, number, seed, side, workers=workers)
     with table.open(encoding='utf-8', newline='') as stream:
         header, *rows = csv.reader(stream)

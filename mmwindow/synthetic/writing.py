@@ -1,7 +1,9 @@
 """The synthetic radiographs as a data set on disk, and as a contact sheet."""
 import multiprocessing
 import os
+import re
 import shutil
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,13 +12,20 @@ import cv2
 import numpy as np
 
 from mmwindow.annotations.point_file import write_point_file
-from mmwindow.synthetic.radiograph import SyntheticRadiograph, generate_radiograph
+from mmwindow.synthetic.annotators import Annotators
+from mmwindow.synthetic.radiograph import (
+    SyntheticRadiograph,
+    generate_radiograph,
+    generate_readings,
+)
+from mmwindow.synthetic.variation import Variation
 from mmwindow.utils.files import load_json, write_json
 from mmwindow.utils.locks import hold_file
 from mmwindow.utils.progress import track
 
 VERSION = 1  # of the generator: a change of what a seed looks like is a new number
 SPLITS = ('train', 'val', 'test')
+NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]*')
 CONTENTS = {'images', 'annotations', 'settings.json'}
 
 
@@ -77,12 +86,14 @@ def derive_seed(*numbers: int) -> int:
 
 def write_dataset(folder: str | Path, seed: int = 0, num_train: int = 480, num_val: int = 80,
                   num_test: int = 160, side: int = 256, progress: bool = True,
-                  workers: int | None = None) -> Path:
+                  workers: int | None = None, variation: Variation = Variation(),  # noqa: B008
+                  annotators: Mapping[str, Annotators] | None = None) -> Path:
     """Write a data set of COCO point files (docs/method.md, section 2) and return its folder.
 
     The folder holds ``images/*.png`` (8 bit grey), ``annotations/{train,val,test}.json`` and
     ``settings.json``. Everything is written into ``<folder>.part`` and renamed at the end. A
     finished folder of the same settings is used as it is; what an interrupted run left is removed.
+    Further annotators mark the same images: ``annotations/<name>/{train,val,test}.json``.
 
     Args:
         folder: Where.
@@ -91,27 +102,38 @@ def write_dataset(folder: str | Path, seed: int = 0, num_train: int = 480, num_v
         side: Long edge, pixels.
         progress: Show how far it is and how long it takes.
         workers: Processes; None: two where the machine has them.
+        variation: What is varied of all images.
+        annotators: Further ones, by name.
 
     Raises:
-        ValueError: The folder holds other settings or foreign files, or a count is < 1.
+        ValueError: The folder holds other settings or foreign files, a count is < 1, or a name is
+            no folder.
     """
-    folder = Path(folder)
+    folder, annotators = Path(folder), annotators or {}
+    for name in annotators:
+        if not NAME.fullmatch(name):
+            raise ValueError(f'annotators are named {name!r}; the name becomes a folder: letters, '
+                             'digits, dots, dashes and underscores are expected')
     counts = dict(zip(SPLITS, (num_train, num_val, num_test), strict=True))
     if min(counts.values()) < 1 or seed < 0:
         raise ValueError(f'seed {seed}, images {counts}: expected a seed >= 0 and at least one '
                          'image in every split')
-    settings = dict(version=VERSION, seed=seed, side=side,
-                    **{f'num_{split}': count for split, count in counts.items()})
+    settings: dict[str, Any] = dict(
+        version=VERSION, seed=seed, side=side,
+        **{f'num_{split}': count for split, count in counts.items()}, **variation.describe())
+    if annotators:
+        settings['annotators'] = {name: one.describe() for name, one in annotators.items()}
     with hold_file(folder, wait=True):  # of two commands the second uses what the first has made
         if not is_finished(folder, settings):
-            _write_dataset(folder, settings, counts, progress, workers)
+            _write_dataset(folder, settings, counts, progress, workers, variation, annotators)
         elif progress:
             print(f'synthetic radiographs: {folder} is complete and used as it is', flush=True)
     return folder
 
 
-def _write_dataset(folder: Path, settings: dict[str, int], counts: dict[str, int], progress: bool,
-                   workers: int | None) -> None:
+def _write_dataset(folder: Path, settings: dict[str, Any], counts: dict[str, int], progress: bool,
+                   workers: int | None, variation: Variation,
+                   annotators: Mapping[str, Annotators]) -> None:
     """Write a data set that is not there yet; see :func:`write_dataset`."""
     side = settings['side']
     part = folder.with_name(folder.name + '.part')
@@ -120,16 +142,23 @@ def _write_dataset(folder: Path, settings: dict[str, int], counts: dict[str, int
     (part / 'images').mkdir(parents=True)
     (part / 'annotations').mkdir()
     plan = plan_images(settings['seed'], counts)
-    records = make_images(plan, part / 'images', side, progress, workers)
+    records = make_images(plan, part / 'images', side, progress, workers, variation,
+                          tuple(annotators.values()))
+    base = {name: value for name, value in settings.items() if name != 'annotators'}
     for split in SPLITS:
         of_split = [record for record in records if record.image['split'] == split]
-        write_point_file(part / 'annotations' / f'{split}.json',
-                         coco_file(of_split, settings, split), indent=1)
+        write_point_file(part / 'annotations' / f'{split}.json', coco_file(of_split, base, split),
+                         indent=1)
+        for number, (name, one) in enumerate(annotators.items()):
+            (part / 'annotations' / name).mkdir(exist_ok=True)
+            read = [record._replace(points=record.others[number]) for record in of_split]
+            write_point_file(part / 'annotations' / name / f'{split}.json', coco_file(
+                read, {**base, 'annotators': one.describe()}, split), indent=1)
     write_json(part / 'settings.json', settings)
     os.replace(part, folder)
 
 
-def is_finished(folder: Path, settings: dict[str, int]) -> bool:
+def is_finished(folder: Path, settings: dict[str, Any]) -> bool:
     """Return whether the folder is complete with these settings.
 
     Raises:
@@ -172,16 +201,42 @@ def check_foreign(folder: Path, expected: set[str]) -> None:
 
 
 class ImageRecord(NamedTuple):
-    """The COCO records of one image; its points get their ids later."""
+    """The COCO records of one image; its points get their ids later.
+
+    Attributes:
+        image: The image.
+        points: Of the generator's own annotators.
+        others: The points of each further annotator.
+    """
 
     image: dict[str, Any]
     points: list[dict[str, Any]]
+    others: tuple[list[dict[str, Any]], ...] = ()
+
+
+class ImageJob(NamedTuple):
+    """One image that is to be made and written.
+
+    Attributes:
+        planned: Which.
+        folder: Where.
+        side: Long edge, pixels.
+        variation: What is varied of it.
+        annotators: Who marks it, next to the generator's own.
+    """
+
+    planned: PlannedImage
+    folder: str
+    side: int
+    variation: Variation = Variation()
+    annotators: tuple[Annotators, ...] = ()
 
 
 def make_images(plan: list[PlannedImage], folder: Path, side: int, progress: bool,
-                workers: int | None) -> list[ImageRecord]:
+                workers: int | None, variation: Variation = Variation(),  # noqa: B008
+                annotators: Sequence[Annotators] = ()) -> list[ImageRecord]:
     """Make and write every image of the plan; return their records in the plan's order."""
-    jobs = [(entry, str(folder), side) for entry in plan]
+    jobs = [ImageJob(entry, str(folder), side, variation, tuple(annotators)) for entry in plan]
     workers = min(2, os.cpu_count() or 1) if workers is None else workers
     forks = 'fork' in multiprocessing.get_all_start_methods()
     if not forks or multiprocessing.current_process().daemon or len(jobs) < 16:
@@ -198,19 +253,21 @@ def make_images(plan: list[PlannedImage], folder: Path, side: int, progress: boo
         cv2.setNumThreads(threads)
 
 
-def make_image(job: tuple[PlannedImage, str, int]) -> ImageRecord:
-    """Generate and write one image, given its plan, the folder and the long edge in pixels."""
-    planned, folder, side = job
-    made = generate_radiograph(planned.seed, side, planned.has_fracture, planned.patient)
+def make_image(job: ImageJob) -> ImageRecord:
+    """Generate and write one image."""
+    planned = job.planned
+    made, *read = generate_readings(planned.seed, job.side, planned.has_fracture, planned.patient,
+                                    job.variation, [Annotators(), *job.annotators])
     name = f'{planned.id:06d}.png'
-    if not cv2.imwrite(str(Path(folder) / name), made.img):
-        raise OSError(f'{folder}/{name}: could not be written; is the disk full?')
+    if not cv2.imwrite(str(Path(job.folder) / name), made.img):
+        raise OSError(f'{job.folder}/{name}: could not be written; is the disk full?')
     height, width = made.img.shape
     image = dict(id=planned.id, file_name=name, height=height, width=width, group=planned.group,
                  split=planned.split, seed=planned.seed, patient=planned.patient,
                  lookalikes=made.lookalikes)
-    points = [point_record(made, number) for number in range(len(made.points))]
-    return ImageRecord(image, [dict(image_id=planned.id, **point) for point in points])
+    points, *others = ([dict(image_id=planned.id, **point_record(one, number))
+                        for number in range(len(one.points))] for one in (made, *read))
+    return ImageRecord(image, points, tuple(others))
 
 
 def point_record(made: SyntheticRadiograph, number: int) -> dict[str, Any]:
@@ -226,7 +283,7 @@ def point_record(made: SyntheticRadiograph, number: int) -> dict[str, Any]:
         bone=made.fractures[owner], faint=made.faint[owner])
 
 
-def coco_file(records: list[ImageRecord], settings: dict[str, int], split: str) -> dict[str, Any]:
+def coco_file(records: list[ImageRecord], settings: dict[str, Any], split: str) -> dict[str, Any]:
     """Return the COCO point file of one split."""
     points = [point for record in records for point in record.points]
     return dict(

@@ -1,8 +1,10 @@
 """Words of error messages: values in a bounded number of characters. Standard library."""
+import re
 from collections.abc import Collection
 
 MAX_CHARACTERS = 200
 MAX_NAMES = 5
+PLURAL = re.compile(r'((?:\w*[^\Ws] )?)(\w+s)\b( that are\b)?')  # at most one word stands before it
 
 
 def shorten(value: object, max_characters: int = MAX_CHARACTERS) -> str:
@@ -55,3 +57,35 @@ def name_some(values: Collection[object], max_names: int = MAX_NAMES) -> str:
     ordered = sorted(values, key=str)
     more = f' and {len(ordered) - max_names} more' if len(ordered) > max_names else ''
     return ', '.join(quote(value) for value in ordered[:max_names]) + more
+
+
+def count_words(number: int, singular: str, plural: str = '') -> str:
+    """Return a number with its noun, and a verb where the words have one.
+
+    Args:
+        number: How many.
+        singular: Words of one.
+        plural: Words of none and of several; ``singular`` with an s if ''.
+
+    >>> count_words(1, 'image'), count_words(2, 'copy is', 'copies are')
+    ('1 image', '2 copies are')
+    """
+    return f'{number} {singular if number == 1 else plural or singular + "s"}'
+
+
+def count_phrase(number: int, plural: str) -> str:
+    """Return a number with words whose first noun is a plural; of one it becomes a singular.
+
+    >>> print(count_phrase(1, 'boxes without area'), count_phrase(2, 'marks that are there twice'))
+    1 box without area 2 marks that are there twice
+    >>> print(count_phrase(1, 'marks that are there'), count_phrase(1, 'compound graphics (rulers)'))
+    1 mark that is there 1 compound graphic (rulers)
+    """
+    if number != 1:
+        return f'{number} {plural}'
+    found = PLURAL.match(plural)
+    if found is None:
+        return f'1 {plural}'
+    before, noun, that = found.groups()
+    singular = noun[:-2] if noun.endswith('xes') else noun[:-1]
+    return f'1 {before}{singular}{" that is" if that else ""}{plural[found.end():]}'

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmwindow.utils.json_fields import FLAG, LIST, NUMBER, OBJECT, TEXT, WHOLE, check_fields
-from mmwindow.utils.messages import quote, shorten
+from mmwindow.utils.messages import count_words, quote, shorten
 
 RULES = ('fp_budget', 'sensitivity', 'specificity', 'youden')
 DENOMINATORS = ('all', 'normals')
@@ -280,8 +280,10 @@ class ModelOperatingPoints:
                 **points, reasons={str(key): shorten(str(reason)) for key, reason in
                                    (entry.get('reasons') or {}).items()})
         if content['num_images'] < 1 or not 0 < content['num_patients'] <= content['num_images']:
-            raise ValueError(f'{name}: the {what} counts {content["num_images"]} images of '
-                             f'{content["num_patients"]} patients; at least one of each, and no more '
+            raise ValueError(f'{name}: the {what} counts '
+                             f'{count_words(content["num_images"], "image")} of '
+                             f'{count_words(content["num_patients"], "patient")}; at least one of '
+                             f'each, and no more '
                              'patients than images, are expected')
         size = content.get('input_size')
         if size is not None and (len(size) != 2 or not all(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmwindow.evaluation.hit_rules import HitRule
+from mmwindow.utils.messages import count_words
 from mmwindow.visualization.examples import Example, JudgedFindings, judge_example
 from mmwindow.visualization.figures import new_figure, save_figure
 from mmwindow.visualization.overlay import overlay_heatmap
@@ -116,11 +117,14 @@ def save_comparison(systems: Sequence[str], rows: Sequence[Sequence[Sequence[Exa
         ImportError: matplotlib is not installed.
     """
     if not rows or not systems:
-        raise ValueError(f'{len(rows)} images and {len(systems)} systems are to be compared; at '
+        raise ValueError(f'{count_words(len(rows), "image")} and '
+                         f'{count_words(len(systems), "system is", "systems are")} to be compared; '
+                         f'at '
                          'least one of each is expected')
     for row in rows:
         if len(row) != len(systems):
-            raise ValueError(f'a row has {len(row)} cells, there are {len(systems)} systems')
+            raise ValueError(f'a row has {count_words(len(row), "cell")}, there are '
+                             f'{count_words(len(systems), "system")}')
     pictures = [[paint_points(row[0], side), *(paint_cell(cell, side, rule) for cell in row)]
                 for row in rows]
     heights = [max(len(picture) for picture in row) + TEXT_ROOM for row in pictures]

@@ -118,7 +118,7 @@ def test_how_many_readers_must_agree(min_readers, kept):
 
 def test_a_majority_is_more_than_half_of_those_who_read():
     assert [MergeSettings().num_needed(number) for number in range(1, 6)] == [1, 2, 2, 3, 3]
-    with pytest.raises(ValueError, match='1 readers have read the image, but 2 must agree'):
+    with pytest.raises(ValueError, match='1 reader has read the image, but 2 must agree'):
         merge_readers({'A': [[1, 1]]}, MergeSettings(min_readers=2))
     assert MergeSettings(min_readers=3).limited_to(2).num_needed(2) == 2
 

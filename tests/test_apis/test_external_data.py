@@ -34,7 +34,7 @@ def make_content(*names, points=(0,), size=100, first=1):
     (['fracture'], ['fracture'], ['fracture'], []),
     (['Fracture'], ['fracture'], ['fracture'], ['Fracture', 'fracture']),
     (['break'], ['fracture'], ['fracture'], ['break', 'fracture']),
-    (['screw', 'fracture'], ['fracture'], [None, 'fracture'], ['screw', '1 annotations'])])
+    (['screw', 'fracture'], ['fracture'], [None, 'fracture'], ['screw', '1 annotation is'])])
 def test_classes_are_matched_by_name(names, classes, expected, words):
     matched = match_classes(make_content(*names), classes, 'points.json')
     assert list(matched.names.values()) == expected

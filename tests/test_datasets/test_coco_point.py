@@ -280,7 +280,7 @@ def test_turned_images_are_named(own_tiny_dataset, capsys):
     logger = MMLogger.get_instance('turned')
     build(own_tiny_dataset)
     text = ''.join(capsys.readouterr())
-    assert '1 images have an orientation tag, which is not applied' in text and 'train_0.png' in text
+    assert '1 image has an orientation tag, which is not applied' in text and 'train_0.png' in text
     assert logger is not None
 
 

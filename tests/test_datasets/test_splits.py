@@ -125,7 +125,7 @@ def test_contents_are_divided_with_their_annotations():
 
 def test_describe_split():
     assert describe_split(dict(train=[0, 1], val=[2], test=[]), [True, False, False]) == (
-        'train 2 images (1 with points), val 1 images (0 with points), test 0 images (0 with points)')
+        'train 2 images (1 with points), val 1 image (0 with points), test 0 images (0 with points)')
 
 
 @pytest.mark.parametrize('num_folds', [5, None])

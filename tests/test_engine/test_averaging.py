@@ -67,7 +67,7 @@ def test_the_mean_is_that_of_torchs_averaged_model():
     (dict(other=torch.ones(1)), "2 are of different models|1 weights differ .* 'other'"),
     ({'head.weight': torch.ones(3)}, "'head.weight'"),
     ({'head.weight': torch.ones(2, dtype=torch.float64)}, "'head.weight'"),
-    ({'norm.running_mean': torch.tensor([.2])}, 'batch normalisation differ .*norm.running_mean')])
+    ({'norm.running_mean': torch.tensor([.2])}, 'statistics .* differ .*running_mean.*--config')])
 def test_weights_without_a_mean_are_rejected(change, words):
     with pytest.raises(ValueError, match=words) as error:
         average_weights([{**state_of(1.), **change}, state_of(2.)])
@@ -90,6 +90,18 @@ def test_the_command_writes_a_checkpoint_like_others(tmp_path, capsys):
     assert read_points(content, 'mean.pth') is None
     # The last epoch keeps its own.
     assert POINTS_KEY in load_own_checkpoint(paths[0])['meta'][META_KEY]
+
+
+def test_statistics_that_moved_are_measured_for_the_mean():
+    """The measure gets the averaged weights and the names that differ, and no other."""
+    states = [state_of(1.), {**state_of(3.), 'norm.running_mean': torch.tensor([.2])}]
+
+    def measure(weights, names):
+        assert names == ['norm.running_mean'] and weights['head.weight'][0] == 2
+        return {'norm.running_mean': torch.tensor([7.])}
+    assert average_weights(states, measure)['norm.running_mean'].item() == 7
+    # Where they are fixed nothing is measured.
+    average_weights([state_of(1.), state_of(3.)], lambda *_: pytest.fail('measured'))
 
 
 @pytest.mark.parametrize('change, words', [

@@ -307,7 +307,7 @@ def test_low_precision_scores_are_refused(dtype):
 @pytest.mark.parametrize('changes, words', [
     (dict(pred_heatmap=dict(scores=torch.full((1, 4, 4), float('nan')))), 'cells of the map are NaN'),
     (dict(pred_heatmap=dict(scores=torch.ones(3, 4, 4))), 'the map has shape'),
-    (dict(image_score=torch.tensor([0.1, 0.2])), '2 image scores for 1 classes'),
+    (dict(image_score=torch.tensor([0.1, 0.2])), '2 image scores for 1 class'),
     (dict(image_score=torch.tensor([float('nan')])), 'image score is nan'),
     (dict(ori_point_labels=np.array([0, 1])), 'points have the labels'),
     (dict(ori_points=np.array([[1., np.nan]]), ori_point_labels=np.array([0])), 'must be finite'),
@@ -386,7 +386,7 @@ def test_samples_that_say_nothing_of_the_truth_are_rejected():
     with pytest.raises(ValueError, match='no ori_points, instances or gt_instances'):
         make_metric().process(None, [sample])
     crowd = dict(instances=[dict(bbox=[0, 0, 2, 2], bbox_label=0, ignore_flag=1)])
-    with pytest.raises(ValueError, match='1 annotations are ignored or crowds'):
+    with pytest.raises(ValueError, match='1 annotation is ignored or crowds'):
         make_metric().process(None, [{**sample, **crowd}])
     with pytest.raises(ValueError, match='box_iou asks for target boxes'):
         make_metric(rule='box_iou').process(None, [make_sample(0, [[5., 5.]], **findings())])

@@ -1,4 +1,5 @@
 """Runs over folds: reuse, resuming after a cut, rejections; a real training at the end."""
+import contextlib
 import io
 import json
 import sys
@@ -17,7 +18,12 @@ from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments import cross_validation as folds_api
 from mmwindow.experiments import job_queue, run_folders
 from mmwindow.experiments import worker as run_worker
-from mmwindow.experiments.cross_validation import run_folds, worker_command
+from mmwindow.experiments.cross_validation import (
+    claim_run,
+    place_folds,
+    run_folds,
+    worker_command,
+)
 from mmwindow.experiments.devices import Devices, choose_devices
 from mmwindow.experiments.plan import RunSettings, describe_system, plan_runs
 from mmwindow.experiments.retest import retest_runs
@@ -217,6 +223,51 @@ def test_a_folder_at_work_is_not_entered_twice(tmp_path):
                 pass
     with lock_folders([tmp_path / 'a/fold0']):
         pass
+
+
+def test_commands_with_other_configs_do_not_wait_for_one_another(tmp_path, data, fake_worker):
+    """A second command begins while the first is in the middle of its run, in the same folder."""
+    configs = [write_config(tmp_path, name, data) for name in 'ab']
+    with lock_folders([tmp_path / 'runs/a/fold0', tmp_path / 'runs/a/fold1']):
+        assert call(configs[1:], tmp_path, data) == ['b fold 0', 'b fold 1']
+
+
+def test_commands_with_the_same_runs_share_them(tmp_path, data, fake_worker):
+    """Held by another command, the first run is passed over; it is done last, when it is free."""
+    config, stream = write_config(tmp_path, 'a', data), io.StringIO()
+    other = contextlib.ExitStack()
+    other.enter_context(lock_folders([tmp_path / 'runs/a/fold0']))
+
+    class Display(ProgressDisplay):
+        def say(self, text):
+            super().say(text)
+            if text.startswith('a fold 1: done'):
+                other.close()
+    outcomes = run_folds([config], tmp_path / 'runs', data / 'annotations/folds.json',
+                         display=Display(stream=stream))
+    assert [outcome.job.name for outcome in outcomes] == ['a fold 1', 'a fold 0']
+    assert 'a fold 0: another command is at work on it' in stream.getvalue()
+    assert read_json(tmp_path / 'runs/a/fold0/run.json')['starts'] == 1
+
+
+def test_what_another_command_has_finished_is_not_done_again(tmp_path, data, fake_worker):
+    config = write_config(tmp_path, 'a', data)
+    call([config], tmp_path, data, only=[0])
+    plan, = plan_runs([config], tmp_path / 'runs', folds=place_folds(
+        data / 'annotations/folds.json', tmp_path / 'runs', numbers=[0]))
+    with claim_run(plan, '', False, False, None) as is_needed:
+        assert not is_needed
+    with lock_folders([plan.folder]):  # it was given back
+        pass
+
+
+def test_runs_in_the_way_are_said_before_the_first_begins(tmp_path, data, fake_worker):
+    configs = [write_config(tmp_path, name, data) for name in 'ab']
+    (tmp_path / 'runs/b/fold1').mkdir(parents=True)
+    (tmp_path / 'runs/b/fold1/notes.txt').write_text('mine')
+    with pytest.raises(ValueError, match="b/fold1: there is no run.json"):
+        call(configs, tmp_path, data)
+    assert not (tmp_path / 'runs/a').exists() or not list((tmp_path / 'runs/a').rglob('*.json'))
 
 
 def test_devices_without_a_gpu(monkeypatch):

@@ -404,6 +404,7 @@ def test_resamples_of_few_patients_know_all_that_they_need_of_shortened_events()
 
 def test_events_too_large_to_commit_are_left_out_aloud(two_systems, tmp_path, monkeypatch):
     monkeypatch.setattr('mmwindow.experiments.result_files.MAX_EVENTS_BYTES', 100)
+    monkeypatch.setattr('mmwindow.experiments.result_files.MAX_IMAGE_BYTES', 1)
     said = []
     options = dict(num_resamples=100, results=tmp_path / 'results', say=said.append)
     make_report([two_systems], tmp_path / 'out', **options)

@@ -20,11 +20,9 @@ SMALL = {'input_size': 64, 'model.backbone.pretrained': False, 'train_dataloader
             for key, value in {'num_workers': 0, 'persistent_workers': False}.items()}}
 SETTINGS = Pretraining(num_images=8, epochs=1, seed=1001, cfg_options=SMALL)
 
-pytestmark = pytest.mark.usefixtures('without_run_figures')
-
 
 @pytest.fixture(scope='module')
-def weights(tmp_path_factory, without_run_figures):
+def weights(tmp_path_factory):
     """Weights of a config of FracAtlas, which is not there."""
     return pretrain(CONFIG, tmp_path_factory.mktemp('pretraining'), SETTINGS, workers=1)
 

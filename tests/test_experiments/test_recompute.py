@@ -96,7 +96,7 @@ def test_check_names_file_and_entry_and_writes_nothing(results, capsys):
     altered['intervals']['froc/froc_score']['low'] = 0.123
     path.write_text(json.dumps(altered))
     before = {path: path.read_bytes() for path in results.rglob('*') if path.is_file()}
-    with pytest.raises(ValueError, match=r'retinanet_lite0_fpn\.json: 1 entries differ: '
+    with pytest.raises(ValueError, match=r'retinanet_lite0_fpn\.json: 1 entry differs: '
                                          r'.*froc/froc_score low \(0\.123 and 0\.\d+'):
         run_verb('--from-results', str(results), '--check')
     assert {path: path.read_bytes() for path in results.rglob('*') if path.is_file()} == before

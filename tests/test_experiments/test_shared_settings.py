@@ -1,6 +1,8 @@
 """Settings by name: each fits the systems that it names, and is what a command line says."""
 import argparse
 import copy
+import importlib.util
+import shlex
 from pathlib import Path
 
 import pytest
@@ -47,8 +49,9 @@ def test_all_settings_of_a_system_together_give_a_model(system):
     """Each override is taken: where it names nothing, load_config or the model rejects it."""
     kinds = kinds_of(load_config(PATHS[system]))
     names = [name for name, entry in SETTINGS.items() if set(entry) & set(kinds)
-             and name not in ('plain', 'pretrained')]
-    assert {'long', 'unfrozen', 'last_layer', 'scaled', 'two_negatives', 'input448'} <= set(names)
+             and name not in ('plain', 'pretrained', 'lite2')]
+    assert {'long', 'unfrozen', 'norm', 'last_layer', 'lite1', 'scaled', 'two_negatives',
+            'input448'} <= set(names)
     assert ('anchors' in names) == (system in BOXES)
     cfg = load_config(PATHS[system], cfg_options=overrides('+'.join(names), system))
     init_default_scope('mmdet')
@@ -64,8 +67,22 @@ def test_all_settings_of_a_system_together_give_a_model(system):
         assert cfg.model.bbox_head.anchor_generator.base_sizes == [87.5] * 5
 
 
+@pytest.mark.parametrize('system', ['wl_plus', 'chexnet', 'fcos'])
+def test_channels_of_the_largest_backbone_fit(system):
+    cfg = load_config(PATHS[system], cfg_options={
+        **overrides('lite2', system), 'model.backbone.pretrained': False})
+    init_default_scope('mmdet')
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model).eval()
+        levels = model.extract_feat(torch.zeros(1, 3, 128, 128))
+        if model.with_neck:
+            model.bbox_head(levels)
+    assert levels[-1].shape[1] == (
+        model.bbox_head.classifier.in_channels if system == 'chexnet' else 64)
+
+
 def test_the_parts_of_wl_plus_together_are_wl_plus():
-    cfg = load_config(PATHS['wl_kld'], cfg_options=overrides('tower+image+maximum+focus', 'wl_kld'))
+    cfg = load_config(PATHS['wl_kld'], cfg_options=overrides('tower+image+max+focus', 'wl_kld'))
     plus = load_config(PATHS['wl_plus'])
 
     def plain(model):
@@ -103,16 +120,48 @@ def test_the_command_line_says_the_same():
     names = ['plain', 'last_layer+scaled', 'anchors', 'image_term']
     arguments = tuning_arguments(PATHS['retinanet'], names, SETTINGS)
     assert arguments[1:6] == ['--setting', 'plain', 'default_hooks.checkpoint.max_keep_ckpts=8',
-                              '--setting', 'last_layer.scaled']
+                              '--setting', 'last_layer_scaled']
     parser = argparse.ArgumentParser()
     verb.add_arguments(parser)
     parsed = parser.parse_args([*arguments, '--out', 'runs'])
-    assert [name for name, _ in parsed.settings] == [name.replace('+', '.') for name in names]
+    assert [name for name, _ in parsed.settings] == [name.replace('+', '_') for name in names]
     found = [dict(options) for _, options in parsed.settings]
     assert found[:3] == [overrides(name, 'retinanet') for name in names[:3]]
     assert found[3] == {'model.bbox_head.type': 'RetinaImageHead',
                         'model.bbox_head.image_window.type': 'WindowLoss',
                         'model.bbox_head.image_window.loss_weight': .1}
+
+
+def run_tool(monkeypatch, *arguments):
+    spec = importlib.util.spec_from_file_location('screen_settings',
+                                                  ROOT / 'tools/screen_settings.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    monkeypatch.setattr('sys.argv', ['screen_settings.py', *map(str, arguments)])
+    return tool.main()
+
+
+def test_the_tool_shows_the_command_and_hands_it_on(monkeypatch, capsys):
+    arguments = (PATHS['fcos'], '--settings', 'plain', 'long+anchors', '--out', 'runs')
+    run_tool(monkeypatch, *arguments, '--show')
+    expected = ['--setting', 'plain', 'default_hooks.checkpoint.max_keep_ckpts=8', '--setting',
+                'long_anchors', 'train_cfg.max_epochs=16', 'fit_boxes=True', '--out', 'runs']
+    assert shlex.split(capsys.readouterr().out) == ['mmwindow', 'tune', str(PATHS['fcos']), *expected]
+    called = []
+    monkeypatch.setattr(verb, 'run', called.append)
+    run_tool(monkeypatch, *arguments)
+    assert [name for name, _ in called[0].settings] == ['plain', 'long_anchors']
+    assert called[0].command_line.startswith('mmwindow tune ')
+    run_tool(monkeypatch, '--list')
+    assert capsys.readouterr().out.splitlines()[1] == 'long: 16 epochs'
+
+
+def test_the_tool_names_a_setting_that_it_does_not_know(monkeypatch, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run_tool(monkeypatch, PATHS['fcos'], '--settings', 'longest')
+    assert ended.value.code == 1
+    error, = capsys.readouterr().err.splitlines()
+    assert error.startswith("screen_settings: the setting 'longest' is not known")
 
 
 def test_the_page_names_every_setting():

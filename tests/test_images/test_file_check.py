@@ -122,7 +122,7 @@ def test_turned_images_are_named(tmp_path):
                for name in ('turned.jpg', 'plain.jpg', 'missing.jpg')]
     check = check_image_files(records, tmp_path)
     assert check.turned == {'turned.jpg': 3} and list(check.problems) == ['missing.jpg']
-    assert describe_turned(check.turned).startswith('1 images have an orientation tag, which is not')
+    assert describe_turned(check.turned).startswith('1 image has an orientation tag, which is not')
     assert check_image_files([], tmp_path) == ({}, {})
 
 

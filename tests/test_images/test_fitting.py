@@ -1,5 +1,6 @@
 """What a network's input takes of an image: one channel gives what three equal ones give."""
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -13,9 +14,11 @@ from mmwindow.images.fitting import (
     check_input_size,
     find_shrinking,
     fit_image,
+    grey_channel,
     resize_pixels,
     shrink_with_opencv,
 )
+from mmwindow.images.padding import is_one_channel, pad_to_size
 
 SIDES = st.integers(1, 90)
 
@@ -44,7 +47,8 @@ def test_the_compiled_function_gives_the_bits_of_opencv(height, width, down, acr
 def test_images_of_full_size_shrink_to_the_bits_of_opencv():
     generator = np.random.default_rng(0)
     for shape, new in (((1955, 1841), (1024, 964)), ((1536, 1536), (1024, 1024)),
-                       ((1500, 900), (750, 450)), ((900, 700), (899, 699)), ((1000, 900), (7, 900))):
+                       ((1500, 900), (750, 450)), ((900, 700), (899, 699)), ((1000, 900), (7, 900)),
+                       ((3000, 200), (2999, 17)), ((800, 700), (1, 699)), ((700, 800), (699, 1))):
         for channels in ((), (3, )):
             pixels = generator.integers(0, 256, (*shape, *channels)).astype(np.uint8)
             assert np.array_equal(resize_pixels(pixels, *new), shrink_with_opencv(pixels, *new))
@@ -59,6 +63,34 @@ def test_grey_that_was_saved_in_colour_is_shrunk_as_grey():
     assert np.array_equal(image.to_bgr(), shrink_with_opencv(pixels, 20, 16))
     pixels[49, 39, 2] ^= 1
     assert fit_image(GrayImage(pixels), 20).pixels.ndim == 3
+
+
+@pytest.mark.parametrize('shape', [(900, 700), (9, 7), (1, 600_000), (600_000, 1), (130, 5000)])
+def test_equal_channels_are_found_in_large_and_small_images(shape, monkeypatch):
+    """Also where the next pixel differs, with numba and without."""
+    grey = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+    pixels = np.repeat(grey[..., None], 3, axis=2)
+    for _ in range(2):
+        assert np.array_equal(grey_channel(pixels), grey)
+        assert np.array_equal(grey_channel(pixels[::-1]), grey[::-1])
+        for channel in range(3):
+            other = pixels.copy()
+            other[-1, -1, channel] ^= 128
+            assert grey_channel(other) is None
+        monkeypatch.setitem(sys.modules, 'mmwindow.images.area_numba', None)
+
+
+def test_memory_between_images_is_bounded_and_each_threads_own():
+    module = pytest.importorskip('mmwindow.images.area_numba', reason='numba is not used')
+    pixels = [np.random.default_rng(seed).integers(0, 256, (800, 700 + seed)).astype(np.uint8)
+              for seed in range(8)]
+    expected = [shrink_with_opencv(picture, 301, 200) for picture in pixels]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda picture: module.shrink(picture, 301, 200), pixels * 4))
+    assert all(np.array_equal(one, other) for one, other in zip(found, expected * 4, strict=True))
+    wide = np.zeros((3, 2 ** 21), np.uint8)  # a copy of its block is larger than what is kept
+    module.shrink(wide, 2, 2 ** 20)
+    assert all(array.nbytes <= module.MAX_KEPT for array in module.MEMORY.arrays.values())
 
 
 def test_a_function_that_rounds_otherwise_is_not_taken(monkeypatch):
@@ -89,9 +121,17 @@ def test_sixteen_bits_become_eight_before_they_are_averaged():
 
 def test_pixels_of_three_channels():
     grey = FittedImage(np.array([[7]], dtype=np.uint8), (1, 1))
-    assert grey.to_bgr().tolist() == [[[7, 7, 7]]]
+    assert grey.to_bgr().tolist() == grey.view_bgr().tolist() == [[[7, 7, 7]]]
     colour = FittedImage(np.array([[[1, 2, 3]]], dtype=np.uint8), (1, 1))
-    assert colour.to_bgr().tolist() == [[[1, 2, 3]]]
+    assert colour.to_bgr().tolist() == colour.view_bgr().tolist() == [[[1, 2, 3]]]
+    assert is_one_channel(grey.view_bgr()) and not is_one_channel(grey.to_bgr())
+    assert not is_one_channel(colour.view_bgr()) and not is_one_channel(grey.pixels)
+    # Nothing can be written into three channels at once by mistake.
+    assert not grey.view_bgr().flags.writeable
+    padded = pad_to_size(grey.view_bgr(), 2, 3, 9)
+    assert is_one_channel(padded) and padded[..., 1].tolist() == [[7, 9, 9], [9, 9, 9]]
+    assert np.array_equal(padded, pad_to_size(grey.to_bgr(), 2, 3, 9))
+    assert pad_to_size(grey.view_bgr(), 1, 1).shape == (1, 1, 3)
 
 
 @pytest.mark.parametrize('size', [0, (1, 2, 3), 'a', (1., 2), True, None])

@@ -60,6 +60,6 @@ def test_the_figure_has_a_column_for_each_system_and_a_row_for_each_image(tmp_pa
 
 def test_nothing_to_compare_is_named(tmp_path):
     for systems, rows, words in (([], [[]], 'at least one'), (['a'], [], 'at least one'),
-                                 (['a', 'b'], [[[HIT]]], '1 cells, there are 2 systems')):
+                                 (['a', 'b'], [[[HIT]]], '1 cell, there are 2 systems')):
         with pytest.raises(ValueError, match=words):
             save_comparison(systems, rows, tmp_path / 'a.png')

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from fuzzing.harness import SkipComparison
-from fuzzing.importer_seeds import IMAGES
+from fuzzing.importer_seeds import IMAGES, Stored
 from fuzzing.readers_annotations import patient_of, whole
 
 NUMBER = re.compile(r'[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?', re.ASCII)
@@ -105,7 +105,7 @@ def pixels_of(mask: np.ndarray, corner: Pair = (0., 0.)) -> list[Pair]:
             (corner[0] + columns.max() + 1, corner[1] + rows.max() + 1)]
 
 
-def find_place(name: str) -> str:
+def find_place(name: str, images: Mapping[str, Stored] = IMAGES) -> str:
     """Return the image that a name means: by the end of its path, then without its ending."""
     parts = [part for part in name.replace('\\', '/').split('/') if part not in ('', '.', '..')]
     if parts and parts[0].endswith(':'):
@@ -117,20 +117,21 @@ def find_place(name: str) -> str:
         lambda place: place.rpartition('/')[2].rpartition('.')[0])
     for way in ways:
         for tail in tails:
-            for place in IMAGES:
+            for place in images:
                 if way(place) == tail:
                     return place
     raise TypeError(f'no image {name[:50]!r}')
 
 
-def settle(images: Iterable[Marked], is_displayed: bool) -> dict[str, Any]:
+def settle(images: Iterable[Marked], is_displayed: bool, stored_images: Mapping[str, Stored] = IMAGES
+           ) -> dict[str, Any]:
     """Return patient and points of each image in stored pixels."""
     found: dict[str, Any] = {}
     for image in images:
-        place = find_place(image.name)
+        place = find_place(image.name, stored_images)
         if place in found:
             raise TypeError('an image is there twice')
-        height, width, tag = IMAGES[place]
+        height, width, tag = stored_images[place]
         is_turned = is_displayed and tag == 6
         shown = (width, height) if is_turned else (height, width)
         if image.size not in (None, shown):

@@ -2,6 +2,7 @@
 from fuzzing import (
     readers_annotations,
     readers_dicom,
+    readers_dicom_objects,
     readers_images,
     readers_importers,
     readers_predictions,
@@ -11,5 +12,5 @@ from fuzzing import (
 
 READERS = {reader.name: reader for module in (
     readers_annotations, readers_predictions, readers_tables, readers_images, readers_training,
-    readers_dicom, readers_importers)
+    readers_dicom, readers_importers, readers_dicom_objects)
            for reader in module.READERS}

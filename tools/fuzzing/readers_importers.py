@@ -81,10 +81,11 @@ def plain_import(content: Any) -> Any:
 
 
 def rereader(read: Callable[[Path, Mapping[str, Any]], Iterable[readings.Marked]],
-             is_displayed: bool = False) -> Callable[[Case], Any]:
+             is_displayed: bool = False, images: Mapping[str, seeds.Stored] = seeds.IMAGES
+             ) -> Callable[[Case], Any]:
     """Return the independent reading of a format."""
     def reread(case: Case) -> Any:
-        found = readings.settle(read(case.path, case.options), is_displayed)
+        found = readings.settle(read(case.path, case.options), is_displayed, images)
         if case.options.get('points_from') == 'drawn':
             raise SkipComparison('points are drawn')
         return found
@@ -136,13 +137,14 @@ def mutate_mask_file(name: str, data: bytes, rng: random.Random) -> bytes:
 def import_reader(format_name: str, make_seeds: Callable[[], list[Seed]],
                   mutate: Callable[[str, bytes, random.Random], bytes],
                   reread: Callable[[Path, Mapping[str, Any]], Iterable[readings.Marked]],
-                  is_displayed: bool = False) -> Reader:
+                  is_displayed: bool = False,
+                  images: Mapping[str, seeds.Stored] = seeds.IMAGES) -> Reader:
     """Return the reader of one format."""
     def mutate_source(name: str, data: bytes, rng: random.Random) -> bytes:
         return mutate(name, data, rng)
 
     return Reader(f'import-{format_name.replace("_", "-")}', make_seeds, mutate_source,
-                  importer(format_name), rereader(reread, is_displayed), draw_options,
+                  importer(format_name), rereader(reread, is_displayed, images), draw_options,
                   mutated=('source/', ), tolerance=TOLERANCE, names=('source/', ),
                   same_is_right=format_name == 'masks')
 

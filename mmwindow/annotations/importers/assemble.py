@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from mmwindow.annotations.importers.dicom_fields import dicom_fields
+from mmwindow.annotations.importers.field_table import FieldTable, join_fields
 from mmwindow.annotations.importers.image_index import FileInfo, ImageFrame, ImageIndex
 from mmwindow.annotations.importers.mask_images import mask_outline
 from mmwindow.annotations.importers.orientation import shown_size
@@ -26,7 +27,8 @@ from mmwindow.annotations.importers.source import (
     SourceImage,
 )
 from mmwindow.annotations.polygons import draw_annotation_points
-from mmwindow.utils.messages import name_some, quote, shorten
+from mmwindow.annotations.records import IMAGE_KEYS
+from mmwindow.utils.messages import count_phrase, count_words, name_some, quote, shorten
 
 POINT_RULES = ('centre', 'drawn')
 UNLISTED = ('leave', 'negative')
@@ -93,7 +95,7 @@ class Assembly:
 
 
 def assemble(source: Source, images: ImageIndex, settings: AssemblySettings | None = None,
-             keep_unreadable: bool = True) -> Assembly:
+             keep_unreadable: bool = True, table: FieldTable | None = None) -> Assembly:
     """Return the point file of a source.
 
     Args:
@@ -102,6 +104,7 @@ def assemble(source: Source, images: ImageIndex, settings: AssemblySettings | No
         settings: How a source becomes a point file.
         keep_unreadable: Images whose size cannot be read are an error, all at once; else they are
             left out and named in the result.
+        table: Of further fields of the images.
 
     Raises:
         ValueError: An image is missing or mentioned twice, its size is another one, or a finding lies
@@ -153,14 +156,35 @@ def assemble(source: Source, images: ImageIndex, settings: AssemblySettings | No
                'negative images)'] = len(others)
     if unreadable and (keep_unreadable or not content['images']):
         raise ValueError(unreadable[0] if len(unreadable) == 1 else
-                         f'{len(unreadable)} images cannot be read: {name_some(unreadable)}')
+                         f'{count_words(len(unreadable), "image cannot", "images cannot")} be read: '
+                         f'{name_some(unreadable)}')
     if len(set(readers)) > 1:
         content['readers'] = sorted(readers)
     if not content['images']:
-        raise ValueError('the source names no image that can be taken: '
-                         + '; '.join(f'{number} {what}' for what, number in counts.items()))
+        raise ValueError(f'{source.name}: it names no image that can be taken: '
+                         + '; '.join(count_phrase(number, what) for what, number in counts.items()))
     patients.finish()
+    if table is not None:
+        def find_place(name: str, where: str) -> str | None:
+            file = images.find_known(name, where)
+            return None if file is None else file.place
+        join_fields(content['images'], table, find_place, patients.said, counts)
+    _check_fields(source, table, content, settings.fields)
     return Assembly(content, +counts, turned, unreadable)
+
+
+def _check_fields(source: Source, table: FieldTable | None, content: dict[str, Any],
+                  wanted: tuple[str, ...] | None) -> None:
+    """Reject fields that are asked for and nowhere there."""
+    known = dict.fromkeys(key for image in source.images for key in image.fields)
+    known.update(dict.fromkeys(table.columns if table else ()))
+    known.update(dict.fromkeys(key for image in content['images'] for key in image
+                               if key not in IMAGE_KEYS))
+    unknown = [name for name in wanted or () if name not in known or name in IMAGE_KEYS]
+    if unknown:
+        raise ValueError(f'--fields: {name_some(unknown)} is no field of {source.name}'
+                         f'{f" or {table.name}" if table else ""}; there are '
+                         f'{shorten(", ".join(known)) or "none"}')
 
 
 def _choose_classes(source: Source, settings: AssemblySettings, counts: Counter[str]
@@ -191,11 +215,11 @@ def _find_file(image: SourceImage, source: Source, images: ImageIndex, counts: C
                     may_be_picture=image.size is not None or not image.findings)
     file = images.find_uid(image.name, image.where)
     if file is None and image.findings:
-        raise ValueError(f'{image.findings[0].where}: its image (SOPInstanceUID ..{image.name[-6:]}) '
-                         f'is not among the {images.num_dicom} DICOM images of '
-                         f'{shorten(str(images.folder))}')
+        raise ValueError(f'{image.findings[0].where}: its image (SOPInstanceUID '
+                         f'..{shorten(image.name[-6:])}) is not among the {images.num_dicom} DICOM '
+                         f'images of {shorten(str(images.folder))}')
     if file is None:
-        counts['images without a mark that are not in --images'] += 1
+        counts['images without a mark and not in --images'] += 1
     return file
 
 
@@ -242,7 +266,8 @@ def _add_image(content: dict[str, Any], image: SourceImage, file: FileInfo, is_d
             counts['images whose DICOM file says that their pixels show text about the patient'] += 1
     content['images'].append(entry)
     if len(image.findings) > MAX_FINDINGS:
-        raise ValueError(f'{image.where}: {len(image.findings)} findings on one image; at most '
+        raise ValueError(f'{image.where}: {count_words(len(image.findings), "finding")} on one '
+                         f'image; at most '
                          f'{MAX_FINDINGS} are read')
     for finding in image.findings:
         label = settings.rename.get(finding.label, finding.label)

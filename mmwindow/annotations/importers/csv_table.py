@@ -3,8 +3,6 @@
 The columns are found by name, in any order and case; ``columns`` names others. A row with empty
 coordinates says that the image was read and nothing was found.
 """
-import csv
-import io
 from pathlib import Path
 
 from mmwindow.annotations.importers.options import ImportOptions
@@ -16,11 +14,11 @@ from mmwindow.annotations.importers.source import (
     SourceImage,
     box_outline,
 )
-from mmwindow.annotations.importers.values import as_name, as_number, read_text
+from mmwindow.annotations.importers.table_rows import read_rows
+from mmwindow.annotations.importers.values import as_name, as_number
 from mmwindow.utils.messages import name_some, quote, shorten
 
 TITLE = 'CSV'
-DELIMITERS = ',;\t'
 # Role -> names of a column, lower case; the first that is there counts.
 SYNONYMS: dict[str, tuple[str, ...]] = {
     'image': ('image', 'file', 'file_name', 'filename', 'image_id', 'imageid', 'image_path', 'path',
@@ -47,39 +45,22 @@ def read(path: Path, options: ImportOptions) -> Source:
     Raises:
         ValueError: Anything wrong; the message names file and line.
     """
-    name = shorten(str(path))
-    text = read_text(path, 'table')
-    header = text.split('\n', 1)[0]
-    delimiter = max(DELIMITERS, key=header.count)
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=''), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise ValueError(f'{name}: no table of a CSV file ({error})') from error
-    if not rows:
-        raise ValueError(f'{name}: the table is empty; a first line with the names of the columns is '
-                         'expected')
-    places = _find_columns([column.strip() for column in rows[0]], options, name)
+    table = read_rows(path)
+    places = _find_columns(table.header, options, table.name)
     source = Source('csv', [])
     images: dict[str, SourceImage] = {}
     known = set(places.values())
-    line = 1
-    for row in rows[1:]:
-        line += 1 + sum(cell.count('\n') for cell in row)
-        where = f'{name}: line {line}'
-        if not any(cell.strip() for cell in row):
-            continue
-        if len(row) != len(rows[0]):
-            raise ValueError(f'{where} has {len(row)} columns, the first line has {len(rows[0])}')
-        cells = {role: row[place].strip() for role, place in places.items()}
+    for where, row in table.rows:
+        cells = {role: row[place] for role, place in places.items()}
         file = as_name(cells['image'], where, 'image')
         image = images.setdefault(file, SourceImage(file, where))
         _note_patient(image, cells.get('patient'), where)
-        _note_fields(image, {column.strip(): row[place].strip()
-                             for place, column in enumerate(rows[0]) if place not in known})
+        _note_fields(image, {column: row[place] for place, column in enumerate(table.header)
+                             if place not in known})
         reader = cells.get('reader') or None
         if reader and reader not in image.readers:
             image.readers = (*image.readers, reader)
-        shape = _read_shape(cells, where, delimiter)
+        shape = _read_shape(cells, where, table.delimiter)
         if shape is not None:
             label = cells.get('class') or options.label
             image.findings.append(SourceFinding(shape, label, where, reader))

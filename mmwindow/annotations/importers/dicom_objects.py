@@ -31,7 +31,7 @@ from mmwindow.annotations.importers.values import (
 from mmwindow.images.dicom_tags import NO_IMAGES, read_sop_class
 from mmwindow.images.formats.dicom_elements import Elements
 from mmwindow.images.formats.header import DamagedImageError, UnsupportedImageError
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 
 MAX_OBJECT_BYTES = 2 ** 27  # a report of 10,000 findings takes 20 MB
 REFERENCED_CLASS, REFERENCED_INSTANCE, REFERENCED_FRAME = 0x00081150, 0x00081155, 0x00081160
@@ -176,7 +176,8 @@ def read_graphic(kind: str, points: NDArray[np.float64], is_area: bool, where: s
         ValueError: Another number of points than the kind has, or an unknown kind.
     """
     if kind in NUM_POINTS and len(points) != NUM_POINTS[kind]:
-        raise ValueError(f'{where}: a graphic of the type {kind} has {len(points)} points; '
+        raise ValueError(f'{where}: a graphic of the type {kind} has '
+                         f'{count_words(len(points), "point")}; '
                          f'{NUM_POINTS[kind]} are expected')
     if kind in ('POINT', 'MULTIPOINT'):
         return [Point(float(x), float(y)) for x, y in points]

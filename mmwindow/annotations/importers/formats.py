@@ -130,6 +130,7 @@ def read_source(path: str | Path, options: ImportOptions | None = None, format_n
     if not path.exists():
         raise ValueError(f'{shorten(str(path))}: there is no such file or folder')
     source = FORMATS[key].read(path, options or ImportOptions())
+    source.name = shorten(str(path))
     source.left_out = +source.left_out  # without counts of zero
     if not source.images:
         raise ValueError(f'{shorten(str(path))}: no image is annotated in it as {FORMATS[key].title}')

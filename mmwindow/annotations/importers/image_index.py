@@ -15,7 +15,7 @@ from mmwindow.annotations.importers.values import (
 from mmwindow.images.decode import ImageSettings, read_bytes, read_header
 from mmwindow.images.dicom_tags import NO_IMAGES, DicomTags, read_dicom_tags, read_sop_class
 from mmwindow.images.formats.header import ImageHeader
-from mmwindow.utils.messages import name_some, quote, shorten
+from mmwindow.utils.messages import count_words, name_some, quote, shorten
 
 DICOM_SUFFIX = '.dcm'  # or any other, or none: their beginning tells
 UPLOAD = re.compile(r'^[0-9a-f]{8}-')  # what Label Studio puts before the name of an uploaded file
@@ -144,7 +144,7 @@ class ImageIndex:
                 self._by_uid.setdefault(file.tags().sop_instance_uid, []).append(file)
         found = self._by_uid.get(uid, [])
         if len(found) > 1:
-            raise ValueError(f'{where}: its image is in {len(found)} files, '
+            raise ValueError(f'{where}: its image is in {count_words(len(found), "file")}, '
                              f'{name_some([file.place for file in found])}; leave one in --images')
         return found[0] if found else None
 
@@ -165,6 +165,26 @@ class ImageIndex:
                 return found[0]
         return self.find(uploaded, where, may_be_picture)  # it says what is wrong
 
+    def find_known(self, name: str, where: str) -> FileInfo | None:
+        """Return the file that a path or name means, None where none does.
+
+        Raises:
+            ValueError: Several fit.
+        """
+        # The longest matching path first: a/b/c.png, b/c.png, c.png.
+        parts = portable_name(name).split('/')
+        tails = ['/'.join(parts[start:]) for start in range(len(parts))]
+        for table in self._by:
+            for tail in tails:
+                found = table.get(tail, [])
+                if len(found) > 1:
+                    places = name_some([file.place for file in found])
+                    raise ValueError(f'{where}: {quote(name)} may be {places}; name it with its '
+                                     'folder')
+                if found:
+                    return found[0]
+        return None
+
     def find(self, name: str, where: str, may_be_picture: bool = False) -> FileInfo:
         """Return the file that a source means.
 
@@ -177,20 +197,11 @@ class ImageIndex:
         Raises:
             ValueError: None or several fit.
         """
-        place = portable_name(name)
-        # The longest matching path first: a/b/c.png, b/c.png, c.png.
-        parts = place.split('/')
-        tails = ['/'.join(parts[start:]) for start in range(len(parts))]
-        for table in self._by:
-            for tail in tails:
-                found = table.get(tail, [])
-                if len(found) > 1:
-                    places = name_some([file.place for file in found])
-                    raise ValueError(f'{where}: {quote(name)} may be {places}; name it with its '
-                                     'folder')
-                if found:
-                    return found[0]
-        stem = PurePosixPath(parts[-1])
+        known = self.find_known(name, where)
+        if known is not None:
+            return known
+        last = portable_name(name).split('/')[-1]
+        stem = PurePosixPath(last)
         if may_be_picture and stem.suffix.lower() in PICTURE_SUFFIXES:
             found = [file for file in self._by[3].get(stem.stem, []) if file in self._dicom]
             if len(found) > 1:
@@ -199,8 +210,9 @@ class ImageIndex:
                                  'them')
             if found:
                 return found[0]
-        if parts[-1] in self._reports:
+        if last in self._reports:
             raise ValueError(f'{where}: {quote(name)} is a DICOM report or presentation state, no '
                              'image')
-        raise ValueError(f'{where}: {quote(name)} is not among the {len(self.files)} images of '
+        raise ValueError(f'{where}: {quote(name)} is not among the '
+                         f'{count_words(len(self.files), "image")} of '
                          f'{shorten(str(self.folder))}')

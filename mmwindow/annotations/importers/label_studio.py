@@ -30,7 +30,7 @@ from mmwindow.annotations.importers.values import (
     as_side,
 )
 from mmwindow.utils.files import load_json
-from mmwindow.utils.messages import name_some, quote, shorten
+from mmwindow.utils.messages import count_words, name_some, quote, shorten
 
 TITLE = 'Label Studio JSON'
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.dcm', '.gif')
@@ -114,7 +114,7 @@ def _find_image(data: dict[str, Any], where: str) -> str:
         if local or key == 'image' or place.lower().endswith(IMAGE_SUFFIXES):  # DICOM has no ending
             named[key] = place
     if 'image' not in named and len(named) != 1:
-        raise ValueError(f'{where}: its data name {len(named)} images '
+        raise ValueError(f'{where}: its data name {count_words(len(named), "image")} '
                          f'({name_some(list(data)) or "none"}); one such as "image" is expected')
     return as_name(named.get('image', next(iter(named.values()))), where, 'image')
 

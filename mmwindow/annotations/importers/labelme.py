@@ -31,7 +31,7 @@ from mmwindow.annotations.importers.values import (
     find_files,
 )
 from mmwindow.utils.files import load_json
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 
 TITLE = 'LabelMe JSON'
 
@@ -72,10 +72,12 @@ def _read_shape(shape: dict[str, Any], where: str, source: Source) -> Shape | No
     kind = shape.get('shape_type', 'polygon')  # files before version 3.14 have polygons alone
     points = as_points(shape.get('points'), where, 'points')
     if kind in ('rectangle', 'circle', 'mask') and len(points) != 2:
-        raise ValueError(f'{where}: a {kind} has {len(points)} points; two are expected')
+        raise ValueError(f'{where}: a {kind} has {count_words(len(points), "point")}; two are '
+                         f'expected')
     if kind == 'point':
         if len(points) != 1:
-            raise ValueError(f'{where}: a point has {len(points)} points; one is expected')
+            raise ValueError(f'{where}: a point has {count_words(len(points), "point")}; one is '
+                             f'expected')
         return Point(*points[0])
     if kind == 'rectangle':
         return box_outline(*points[0], *points[1])

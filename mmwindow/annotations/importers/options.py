@@ -21,6 +21,9 @@ class ImportOptions:
         images: Folder of the images.
         is_displayed: Overrides whether the tool turned images by their orientation tag.
         keep_ids: Whether people keep the names that DICOM objects give them; else they are numbered.
+        table: Second table, of fields of images or patients
+            (:mod:`~mmwindow.annotations.importers.field_table`).
+        table_by: What its rows are of: 'image' or 'patient', or with a column 'patient=NAME'.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -32,3 +35,5 @@ class ImportOptions:
     images: Path | None = None
     is_displayed: bool | None = None
     keep_ids: bool = False
+    table: Path | None = None
+    table_by: str | None = None

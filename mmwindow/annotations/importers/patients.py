@@ -49,6 +49,7 @@ class PatientNames:
         self._from = patients_from
         self._numbers = PatientNumbers()
         self._from_tags: Counter[str] = Counter()
+        self.said: dict[str, str] = {}  # place of a file -> its patient, before it is numbered
         self._takes_tags = patients_from == 'dicom' or (
             patients_from == 'auto' and not pattern
             and all(image.group in (None, '') for image in source.images))
@@ -62,6 +63,8 @@ class PatientNames:
         if self._from == 'none':
             return None
         if self._takes_tags:
+            if is_dicom and file.tags().patient_id:
+                self.said[file.place] = file.tags().patient_id
             return self._of_tags(file.tags()) if is_dicom else None
         try:
             name = group_name(image.group)
@@ -73,6 +76,8 @@ class PatientNames:
                 self._counts['images whose names do not fit --patients (each a unit of its own)'] += 1
             else:
                 name = (match[1] if match.re.groups else match[0]) or None
+        if name is not None:
+            self.said[file.place] = name
         return name
 
     def finish(self) -> None:

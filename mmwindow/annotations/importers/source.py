@@ -112,6 +112,7 @@ class Source:
         left_out: What cannot be carried over, in words, and how often.
         images_near: Folder of the images relative to the source, where the format fixes it.
         by_uid: Whether the names of images are SOPInstanceUIDs.
+        name: Of the file or folder in messages.
     """
 
     format: str
@@ -121,6 +122,7 @@ class Source:
     left_out: Counter[str] = field(default_factory=Counter)
     images_near: str | None = None
     by_uid: bool = False
+    name: str = 'the source'
 
 
 def box_outline(x1: float, y1: float, x2: float, y2: float) -> Outline:

@@ -255,7 +255,7 @@ def find_files(folder: Path, suffixes: tuple[str, ...] | None = None) -> Iterato
 
 
 def find_names(folder: Path, suffixes: tuple[str, ...] | None = None) -> list[str]:
-    """Return the places of the files of :func:`find_files` in the folder, with the system's slashes."""
+    """Return where the files of :func:`find_files` lie in the folder, with the system's slashes."""
     root = os.path.realpath(folder)
     found: list[tuple[str, ...]] = []
     waiting: list[tuple[str, ...]] = [()]

@@ -21,7 +21,7 @@ from mmwindow.annotations.importers.source import (
     polygon_outline,
 )
 from mmwindow.annotations.importers.values import as_name, as_number, find_files, read_text
-from mmwindow.utils.messages import quote, shorten
+from mmwindow.utils.messages import count_words, quote, shorten
 
 TITLE = 'YOLO text files'
 NAMES_FILES = ('data.yaml', 'dataset.yaml', 'data.yml', 'classes.txt', 'obj.names')
@@ -75,7 +75,8 @@ def _read_line(line: str, where: str, names: list[str], keypoint_shape: tuple[in
     numbers = [as_number(word, where, 'a value') for word in line.split()]
     index = int(numbers[0])
     if numbers[0] != index or not 0 <= index < len(names or [0] * 10_000):
-        raise ValueError(f'{where}: class {numbers[0]:g} is not among the {len(names)} classes')
+        raise ValueError(f'{where}: class {numbers[0]:g} is not among the '
+                         f'{count_words(len(names), "class", "classes")}')
     label = names[index] if names else f'class {index}'
     rest = numbers[1:]
     if any(not -1e-3 <= value <= 1 + 1e-3 for position, value in enumerate(rest)
@@ -94,7 +95,8 @@ def _read_shapes(values: list[float], where: str, keypoint_shape: tuple[int, int
     if keypoint_shape:
         count, size = keypoint_shape
         if len(values) != 4 + count * size:
-            raise ValueError(f'{where}: {len(values) + 1} columns; kpt_shape [{count}, {size}] asks '
+            raise ValueError(f'{where}: {count_words(len(values) + 1, "column")}; kpt_shape '
+                             f'[{count}, {size}] asks '
                              f'for {5 + count * size}')
         points: list[Shape] = []
         for start in range(4, len(values), size):
@@ -110,7 +112,8 @@ def _read_shapes(values: list[float], where: str, keypoint_shape: tuple[int, int
             raise ValueError(f'{where}: a box of negative size')
         return [box_outline(x - width / 2, y - height / 2, x + width / 2, y + height / 2)]
     if len(values) < 6 or len(values) % 2:
-        raise ValueError(f'{where}: {len(values) + 1} columns; 5 are a box, 7, 9, .. a polygon. '
+        raise ValueError(f'{where}: {count_words(len(values) + 1, "column")}; 5 are a box, 7, 9, .. '
+                         f'a polygon. '
                          'Files of keypoints need a data.yaml with kpt_shape next to them')
     return [polygon_outline([np.reshape(values, (-1, 2))], where)]
 

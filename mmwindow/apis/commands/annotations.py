@@ -9,6 +9,8 @@ annotated on them. Exported points are turned as the tool shows the image.
 import argparse
 from pathlib import Path
 
+from mmwindow.utils.messages import count_words
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what can be done, and its arguments."""
@@ -35,4 +37,4 @@ def run(args: argparse.Namespace) -> None:
         return
     from mmwindow.apis.annotation_files import export_annotations
     number = export_annotations(args.points, args.out, args.format, args.images)
-    print(f'{args.out}: {number} images written')
+    print(f'{args.out}: {count_words(number, "image")} written')

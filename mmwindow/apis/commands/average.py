@@ -8,6 +8,7 @@ Checkpoints of two trainings are rejected. The file is tested and exported as an
 operating point: mmwindow test mean4.pth --choose-threshold fp_budget stores one.
 """
 import argparse
+from functools import partial
 from pathlib import Path
 
 from mmwindow.utils.outputs import check_output_file
@@ -17,6 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of an average."""
     parser.add_argument('checkpoints', nargs='+', metavar='CHECKPOINT',
                         help='two or more, of one training')
+    parser.add_argument('--config', metavar='CONFIG',
+                        help='of the training, where its batch normalisation learns statistics: they '
+                        'are measured for the mean on its images (its work dir has config.py)')
     parser.add_argument('--out', required=True, metavar='FILE.pth', help='the mean')
 
 
@@ -33,5 +37,9 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f'--out {args.out}: this is one of the checkpoints; choose another name')
     check_output_file(out, '--out')
     from mmwindow.engine.averaging import average_checkpoints
-    epochs = average_checkpoints(args.checkpoints, out)
+    measure = None
+    if args.config is not None:
+        from mmwindow.apis.batch_statistics import measure_statistics
+        measure = partial(measure_statistics, args.config)
+    epochs = average_checkpoints(args.checkpoints, out, measure)
     print(f'{out}: the mean of the weights after epochs {", ".join(map(str, epochs))}')

@@ -14,6 +14,7 @@ import argparse
 from pathlib import Path
 
 from mmwindow.utils.command_line import add_options_argument
+from mmwindow.utils.messages import count_words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +58,9 @@ def run(args: argparse.Namespace) -> None:
     if args.out:
         print(f'a training reads it with MMWINDOW_CACHE={args.out}')
     if report.problems:
-        raise ValueError(f'{len(report.problems)} of {report.num_images} images cannot be used; see '
+        raise ValueError(f'{len(report.problems)} of '
+                         f'{count_words(report.num_images, "image cannot", "images cannot")} be '
+                         f'used; see '
                          'above')
 
 

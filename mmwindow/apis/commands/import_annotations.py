@@ -27,8 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              'alone; patients are numbered, columns of SOURCE left out (--fields)')
     parser.add_argument('--names-table', type=Path, metavar='FILE',
                         help='receives old and new names, for you alone; not in --out')
-    parser.add_argument('--fields', metavar='A,B', help='columns of SOURCE by which results can be '
-                        'told apart; default: all, with --anonymous-names none')
+    parser.add_argument('--fields', metavar='A,B', help='columns of SOURCE and --table by which '
+                        'results can be told apart; default: all of SOURCE, none with '
+                        '--anonymous-names')
+    parser.add_argument('--table', type=Path, metavar='FILE', help='CSV of further fields, such as '
+                        'sex, age group or device, of images or of patients; --fields names '
+                        'those to take')
+    parser.add_argument('--table-by', metavar='image|patient[=COLUMN]', help='what the rows of '
+                        '--table are of; default: by the names of its columns')
     parser.add_argument('--points-from', default='centre', metavar='RULE',
                         help='of boxes, polygons and masks: their centre (default), or drawn: one '
                              'to four points inside, as an annotator would click')
@@ -64,7 +70,10 @@ def run(args: argparse.Namespace) -> None:
     from mmwindow.annotations.importers.assemble import AssemblySettings
     from mmwindow.annotations.importers.options import ImportOptions
     from mmwindow.apis.annotation_files import OutputSettings, import_annotations
+    if args.table_by is not None and args.table is None:
+        raise ValueError('--table-by says what the rows of a table are of: add --table')
     options = ImportOptions(
+        table=args.table, table_by=args.table_by,
         columns=parse_pairs(args.columns, '--columns'), label=args.label,
         label_attribute=args.label_attribute, pixel_origin=args.pixel_origin,
         mask_values=args.mask_values, names=args.names, images=args.images, keep_ids=args.keep_ids,

@@ -15,7 +15,7 @@ import sys
 import warnings
 
 from mmwindow.utils.command_line import add_options_argument
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 
 CONFIG_SUFFIXES = ('.py', '.yaml', '.yml')
 
@@ -96,9 +96,11 @@ def run(args: argparse.Namespace) -> None:
     print(f'images     {result.num_images}, of which {result.num_called} are called')
     print(f'findings   {result.num_findings}')
     if result.num_dicom:
-        print(f'DICOM      {result.num_dicom} objects, for research, not for clinical use')
+        print(f'DICOM      {count_words(result.num_dicom, "object")}, for research, not for '
+              f'clinical use')
     print(f'results are in {args.out}')
     if result.failed:
-        print(f'predict: {len(result.failed)} images lack a result that was asked for; failed.csv '
+        print(f'predict: {count_words(len(result.failed), "image lacks", "images lack")} a result '
+              f'that was asked for; failed.csv '
               'lists them', file=sys.stderr)
         raise SystemExit(1)

@@ -14,6 +14,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from mmwindow.utils.messages import count_words
 from mmwindow.utils.outputs import check_output_folder
 
 
@@ -74,5 +75,6 @@ def run(args: argparse.Namespace) -> None:
     report(args.points, folds)
     if args.files:
         write_fold_files(folds, args.points, args.files)
-    print(f'{path}: {len(folds["folds"])} folds of {args.points}, no group divided, each image '
+    print(f'{path}: {count_words(len(folds["folds"]), "fold")} of {args.points}, no group divided, '
+          f'each image '
           f'tested once; seed {folds.get("seed", "not noted")}')

@@ -11,11 +11,10 @@ from mmwindow.annotations.point_file import read_point_file, write_point_file
 from mmwindow.apis.doctor.checkup import Checkup
 from mmwindow.apis.doctor.data_source import SPLITS, DataPart, DataSource, find_point_files
 from mmwindow.apis.doctor.duplicate_checks import EXACT, Copies
-from mmwindow.apis.doctor.problems import count_words
 from mmwindow.apis.doctor.report import DoctorReport
 from mmwindow.apis.doctor.split_checks import divided_groups
 from mmwindow.utils.files import atomic_file
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 from mmwindow.utils.outputs import check_output_file
 
 SHOWN = 5  # changes of a kind on the screen

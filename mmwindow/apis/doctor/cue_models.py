@@ -1,7 +1,7 @@
 """Linear fits of an image's label on a few plain numbers: what a data set gives away for free.
 
-Logistic regressions with balanced classes, as scikit-learn's ``LogisticRegression(class_weight=
-'balanced')`` defines them. It would be the slowest part of a check by far: all strengths are fitted at
+Logistic regressions with balanced classes, as ``LogisticRegression(class_weight='balanced')`` of
+scikit-learn defines them. It would be the slowest part of a check by far: all strengths are fitted at
 once here, from one Gram matrix.
 """
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit
 
 from mmwindow.evaluation.roc import auroc
+from mmwindow.utils.messages import count_words
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.)  # inverse strength of the regularisation
 NUM_BINS = 8  # of one number, at its quantiles: the label need not rise with it
@@ -85,8 +86,8 @@ def fit_logistic(values: np.ndarray, labels: np.ndarray, strengths: Sequence[flo
     """
     num_positives = int(labels.sum())
     if num_positives in (0, len(labels)):
-        raise ValueError(f'{num_positives} of {len(labels)} training images have a finding; a fit '
-                         'needs both kinds')
+        number = count_words(len(labels), 'training image has', 'training images have')
+        raise ValueError(f'{num_positives} of {number} a finding; a fit needs both kinds')
     shares = np.where(labels, len(labels) / (2 * num_positives),
                       len(labels) / (2 * (len(labels) - num_positives)))[:, None].astype(precision)
     columns = np.column_stack([values, np.ones(len(values))]).astype(precision)

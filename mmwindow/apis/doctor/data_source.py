@@ -24,9 +24,9 @@ from mmwindow.annotations.point_file import (
 from mmwindow.annotations.point_rules import PointOutsideError, read_finding
 from mmwindow.annotations.records import ImageRecord, read_image_records
 from mmwindow.apis.annotation_files import POINTS_NAME, find_images_folder
-from mmwindow.apis.doctor.problems import ERROR, NOTE, Problem, count_words, make_items
+from mmwindow.apis.doctor.problems import ERROR, NOTE, Problem, make_items
 from mmwindow.utils.files import load_json
-from mmwindow.utils.messages import name_some, quote, shorten
+from mmwindow.utils.messages import count_phrase, count_words, name_some, quote, shorten
 
 SPLITS = ('train', 'val', 'test')
 
@@ -317,7 +317,7 @@ def _import_data(path: Path, images: str | Path | None) -> DataSource:
         part = read_part('', write_point_file(Path(folder, POINTS_NAME), assembly.content),
                          index.folder, assembly.content)
     part = replace(part, path=path)
-    problems = [Problem(NOTE, 'import', '', f'{number} {what}', 'See docs/import.md')
+    problems = [Problem(NOTE, 'import', '', count_phrase(number, what), 'See docs/import.md')
                 for what, number in assembly.counts.items()]
     if assembly.unreadable:
         number = len(assembly.unreadable)

@@ -13,7 +13,8 @@ from scipy.sparse.csgraph import connected_components
 from mmwindow.apis.doctor.checkup import Checkup
 from mmwindow.apis.doctor.file_checks import EVEN_DEVIATION
 from mmwindow.apis.doctor.picture_hash import similar_pairs
-from mmwindow.apis.doctor.problems import NOTE, WARNING, Problem, count_words, make_items
+from mmwindow.apis.doctor.problems import NOTE, WARNING, Problem, make_items
+from mmwindow.utils.messages import count_words
 
 SAME_FILE, SAME_BYTES, SAME_PIXELS, ALIKE = 'one file', 'equal bytes', 'equal pixels', 'alike'
 EXACT = (SAME_FILE, SAME_BYTES, SAME_PIXELS)

@@ -15,9 +15,9 @@ from mmwindow.apis.doctor.problems import (
     WARNING,
     Problem,
     Table,
-    count_words,
     make_items,
 )
+from mmwindow.utils.messages import count_words
 
 EVEN_DEVIATION = 1.  # grey levels: a picture that deviates less from its mean shows nothing
 MAX_ROWS = 12  # of the table of sizes

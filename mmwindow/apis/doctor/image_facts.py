@@ -132,8 +132,8 @@ def _look_at(name: str, settings: ImageSettings) -> ImageFacts | _Picture:
         '', header.kind, *image.shape, header.channels, image.bit_depth, image.orientation, num_bytes,
         zlib.crc32(content), digest_pixels(pixels, thumbnail),
         decode_seconds=decoded - start)
-    return _Picture(facts, find_even_lines(reduced), thumbnail, count_levels(pixels), edge_level(pixels),
-                    time.process_time() - start)
+    return _Picture(facts, find_even_lines(reduced), thumbnail, count_levels(pixels),
+                    edge_level(pixels), time.process_time() - start)
 
 
 def _finish(pictures: Sequence[_Picture]) -> list[ImageFacts]:
@@ -244,6 +244,6 @@ def measure_margins(even_lines: np.ndarray) -> np.ndarray:
 
 
 def edge_level(pixels: np.ndarray) -> float:
-    """Return the mean level of the outermost pixels of ``(H, W)`` uint8: a line as thin as a pixel."""
+    """Return the mean level of the outermost pixels of ``(H, W)`` uint8, a line one pixel thin."""
     lines = (pixels[:1], pixels[-1:], pixels[:, :1], pixels[:, -1:])
     return float(sum(cv2.sumElems(line)[0] / line.size for line in lines) / 4)

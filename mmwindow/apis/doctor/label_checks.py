@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from mmwindow.apis.doctor.checkup import Checkup
-from mmwindow.apis.doctor.problems import NOTE, Problem, count_words, make_items
+from mmwindow.apis.doctor.problems import NOTE, Problem, make_items
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import FORMAT, read_record
 from mmwindow.evaluation.statistics.delong import placements
 from mmwindow.utils.files import load_json
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 
 RECORD_NAME = 'test.json'
 MAX_SUSPECTS = 20  # of each kind

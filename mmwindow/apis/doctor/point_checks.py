@@ -5,7 +5,8 @@ import numpy as np
 
 from mmwindow.apis.doctor.checkup import Checkup
 from mmwindow.apis.doctor.data_source import CheckedImage, DataPart, check_point_scale
-from mmwindow.apis.doctor.problems import ERROR, WARNING, Problem, count_words, make_items
+from mmwindow.apis.doctor.problems import ERROR, WARNING, Problem, make_items
+from mmwindow.utils.messages import count_words
 
 CORNER = .15  # of width and height: what counts as a corner
 MIN_POSITIVES = 5  # images: one or two may have their findings in a corner by chance
@@ -60,7 +61,8 @@ def _check_corners(part: DataPart) -> list[Problem]:
     if corner.max() < len(places):
         return []
     return [Problem(
-        WARNING, 'points in one corner', part.split, f'all {len(places)} points of {len(points)} '
+        WARNING, 'points in one corner', part.split, f'all {count_words(len(places), "point")} of '
+                                                     f'{len(points)} '
         f'images lie in the {CORNERS[int(corner.argmax())]} corner', 'Are they percent, or of a '
         'smaller copy of the images? Look at the overlays')]
 

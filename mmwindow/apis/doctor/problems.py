@@ -54,15 +54,6 @@ def sort_problems(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(problems, key=lambda problem: SEVERITIES.index(problem.severity))
 
 
-def count_words(number: int, singular: str, plural: str = '') -> str:
-    """Return a number with its noun.
-
-    >>> count_words(1, 'image'), count_words(2, 'copy', 'copies')
-    ('1 image', '2 copies')
-    """
-    return f'{number} {singular if number == 1 else plural or singular + "s"}'
-
-
 def has_errors(problems: Sequence[Problem]) -> bool:
     """Return whether a training of the data is impossible."""
     return any(problem.severity == ERROR for problem in problems)

@@ -10,14 +10,14 @@ from mmwindow.apis.doctor.data_source import describe_source
 from mmwindow.apis.doctor.duplicate_checks import CopyPair
 from mmwindow.apis.doctor.label_checks import Suspect
 from mmwindow.apis.doctor.pictures import picture_uri
-from mmwindow.apis.doctor.problems import ERROR, NOTE, WARNING, Problem, count_words
+from mmwindow.apis.doctor.problems import ERROR, NOTE, WARNING, Problem
 from mmwindow.apis.doctor.report import DoctorReport
 from mmwindow.apis.doctor.report_text import describe_timing
 from mmwindow.apis.doctor.split_checks import findings_histogram
 from mmwindow.images.decode import ImageSettings
 from mmwindow.utils.files import write_text
 from mmwindow.utils.markdown import format_with_interval
-from mmwindow.utils.messages import printable
+from mmwindow.utils.messages import count_words, printable
 
 MAX_ITEMS = 2000  # of a problem
 NUM_PAIRS, NUM_SUSPECTS, NUM_OVERLAYS = 12, 12, 12
@@ -131,7 +131,8 @@ def _shortcuts(report: DoctorReport) -> list[str]:
         f'<td>{_text(cue.advice) if cue.is_warned else ""}</td></tr>' for cue in shortcuts.cues)
     return [*lines, '<table><tr><th>cue</th><th>AUROC (95 % interval)</th><th>.3 to 1; line: .5</th>'
             f'<th>what to do</th></tr>{rows}</table>', f'<p class="scale">Five folds by patient, '
-            f'{shortcuts.num_images} images; linear fits, so that a network may find more.</p>']
+            f'{count_words(shortcuts.num_images, "image")}; linear fits, so that a network may find '
+            f'more.</p>']
 
 
 def _range(low: float, estimate: float, high: float) -> str:

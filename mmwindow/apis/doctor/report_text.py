@@ -1,9 +1,9 @@
 """The report on the screen: problems first, one line each."""
 from mmwindow.apis.doctor.data_source import describe_source
-from mmwindow.apis.doctor.problems import ERROR, NOTE, WARNING, Problem, count_words
+from mmwindow.apis.doctor.problems import ERROR, NOTE, WARNING, Problem
 from mmwindow.apis.doctor.report import DoctorReport, Timing
 from mmwindow.utils.markdown import format_with_interval
-from mmwindow.utils.messages import printable
+from mmwindow.utils.messages import count_words, printable
 from mmwindow.utils.progress import describe_seconds
 
 SHOWN_ITEMS = 3  # of a problem

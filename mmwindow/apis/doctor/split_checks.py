@@ -11,10 +11,9 @@ from mmwindow.apis.doctor.problems import (
     WARNING,
     Problem,
     Table,
-    count_words,
     make_items,
 )
-from mmwindow.utils.messages import name_some
+from mmwindow.utils.messages import count_words, name_some
 
 MAX_BARS = 8  # of the histogram; more findings than that are one bar
 FEW_POSITIVES = 20  # images: below, no number of a test says much
@@ -91,7 +90,8 @@ def _check_kinds(checkup: Checkup) -> list[Problem]:
                    else '')))
         elif part.split in ('val', 'test') and num_positives < FEW_POSITIVES:
             problems.append(Problem(
-                NOTE, 'few positive images', part.split, f'{num_positives} of {number} images have '
+                NOTE, 'few positive images', part.split,
+                f'{num_positives} of {count_words(number, "image has", "images have")} '
                 'findings', 'Intervals will be wide; five folds (mmwindow folds) use every image'))
     if has_splits:
         missing = {'train', 'val', 'test'} - {part.split for part in checkup.source.parts}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwindow.annotations.records import ImageRecord
+from mmwindow.utils.messages import count_words
 
 CPU_CONFIG = 'windowloss/wl_kld_lite0_fpn.py'
 GPU_CONFIG = 'windowloss/wl_kld_r50_fpn.py'
@@ -123,7 +124,8 @@ class Length:
             why = f'so few images need more than the usual {USUAL_EPOCHS} to reach {MIN_STEPS} steps'
         else:
             why = f'so many images need fewer than the usual {USUAL_EPOCHS} for {MAX_STEPS} steps'
-        return f'{self.epochs} epochs of {self.steps} steps, {total} in all: {why}'
+        return (f'{count_words(self.epochs, "epoch")} of {count_words(self.steps, "step")}, {total} '
+                f'in all: {why}')
 
 
 def count_validations(epochs: int, first: int, interval: int) -> int:

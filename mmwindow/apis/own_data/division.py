@@ -11,7 +11,7 @@ from mmwindow.annotations.records import ImageRecord
 from mmwindow.apis.own_data.source import POINTS_NAME, OwnData
 from mmwindow.datasets.folds import check_folds, make_folds, write_fold_files, write_folds
 from mmwindow.datasets.splits import SPLITS
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 from mmwindow.utils.outputs import check_output_folder
 
 NUM_FOLDS = 5
@@ -42,7 +42,8 @@ class Division:
         """Return in one line what trains, chooses and tests, and where that stands."""
         first = self.parts[min(self.parts)]
         counts = ', '.join(
-            f'{len(first[split])} images to {verb} ({sum(bool(r.points) for r in first[split])} with '
+            f'{count_words(len(first[split]), "image")} to {verb} '
+            f'({sum(bool(r.points) for r in first[split])} with '
             'points)' for split, verb in zip(SPLITS, ('train', 'choose the epoch', 'test'),
                                              strict=True))
         if self.folds is None:
@@ -54,7 +55,8 @@ class Division:
         patients = f'divided {how}, seed {seed}: {self.folds}'
         if len(self.parts) == 1:
             return f'{counts}; {patients}'
-        return f'{len(self.parts)} folds, each image tested once; the first: {counts}; {patients}'
+        return (f'{count_words(len(self.parts), "fold")}, each image tested once; the first: '
+                f'{counts}; {patients}')
 
 
 def divide_data(data: OwnData, work_dir: Path, mode: str = 'auto') -> Division:
@@ -129,11 +131,13 @@ def check_kinds(division: Division, data: OwnData, needs_negatives: bool = True)
     """
     positives = sum(bool(record.points) for record in data.records)
     if not positives:
-        raise ValueError(f'{data.source}: none of the {len(data.records)} images has a point; there '
+        raise ValueError(f'{data.source}: none of the {count_words(len(data.records), "image")} has '
+                         f'a point; there '
                          'is nothing to learn')
     if positives == len(data.records) and needs_negatives:
         raise ValueError(
-            f'{data.source}: all {positives} images have a point; the model must see images without '
+            f'{data.source}: all {count_words(positives, "image has", "images have")} a point; the '
+            f'model must see images without '
             'a finding, too: import with --unlisted negative where the other images of the folder '
             'were read, or choose the epoch by recall alone: --cfg-options '
             'default_hooks.checkpoint.save_best=froc/froc_score')
@@ -145,7 +149,8 @@ def check_kinds(division: Division, data: OwnData, needs_negatives: bool = True)
             if lacking:
                 negatives = len(data.records) - positives
                 raise ValueError(
-                    f'{data.source}: of {positives} images with and {negatives} without points none '
+                    f'{data.source}: of {count_words(positives, "image")} with and {negatives} '
+                    f'without points none '
                     f'{lacking} falls to {split} of fold {number}; 10 patients of each kind are '
                     'needed, better 50: collect more, or divide by hand into annotations/train.json, '
                     'val.json and test.json')
@@ -181,6 +186,7 @@ def _folds_file(points: Path, work_dir: Path) -> Path:
 def _check_units(data: OwnData) -> None:
     units = set(unit_names(data.records))
     if len(units) < 2 * NUM_FOLDS:
-        raise ValueError(f'{data.source}: {len(data.records)} images of {len(units)} patients; at '
+        raise ValueError(f'{data.source}: {count_words(len(data.records), "image")} of '
+                         f'{count_words(len(units), "patient")}; at '
                          f'least {2 * NUM_FOLDS} patients are needed to divide them into training, '
                          'validation and test, better 100')

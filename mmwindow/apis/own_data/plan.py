@@ -36,7 +36,7 @@ from mmwindow.datasets.splits import SPLITS
 from mmwindow.engine.checkpoint import find_newest_checkpoint
 from mmwindow.engine.run_file import TrainingRun, read_run
 from mmwindow.utils.locks import hold_folder
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 from mmwindow.utils.outputs import check_output_folder
 from mmwindow.utils.progress import describe_seconds
 
@@ -175,12 +175,14 @@ def _choose_settings(choice: _BaseChoice, cfg: Config, data: OwnData, division: 
     if is_own_length and not has_length:
         reasons.append(length.reason)
     else:
-        reasons.append(f'{cfg.train_cfg.get("max_epochs", "its own number of")} epochs, as '
+        number = cfg.train_cfg.get('max_epochs', 'its own number of')
+        reasons.append(f'{count_words(number, "epoch")}, as '
                        + ('asked for' if has_length else 'in the config'))
     readers = None
     if len(data.readers) > 1:
         readers = 'merge'
-        reasons.append(f'{len(data.readers)} readers: findings of more than half of the readers of '
+        reasons.append(f'{count_words(len(data.readers), "reader")}: findings of more than half of '
+                       f'the readers of '
                        'an image are taken')
     reasons += describe_rare_classes(division, data.classes)
     files = data.files or {split: work_dir / 'annotations' / f'fold{first}' / f'{split}.json'
@@ -228,8 +230,9 @@ def describe_time(training: OwnTraining, with_final: bool = True) -> str:
     work = describe_work(training.cfg, number, len(parts['val']), tested)
     seconds = estimate_seconds(timing, work)
     folds = len(training.division.parts)
-    each = (f'{work.epochs * work.steps} steps of {timing.step:.2f} s and {work.validations} '
-            f'validations of {work.num_val} images at {timing.testing:.2f} s')
+    each = (f'{count_words(work.epochs * work.steps, "step")} of {timing.step:.2f} s and '
+            f'{work.validations} '
+            f'validations of {count_words(work.num_val, "image")} at {timing.testing:.2f} s')
     last = 0.
     if folds > 1 and with_final:
         records = training.data.records

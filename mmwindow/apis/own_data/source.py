@@ -8,7 +8,7 @@ from mmwindow.annotations.image_places import images_folder, noted_folder
 from mmwindow.annotations.point_file import load_point_json, read_point_file
 from mmwindow.annotations.records import ImageRecord, PointFile
 from mmwindow.datasets.splits import SPLITS
-from mmwindow.utils.messages import name_some, shorten
+from mmwindow.utils.messages import count_words, name_some, shorten
 
 POINTS_NAME = 'points.json'
 ANNOTATIONS = 'annotations'
@@ -54,8 +54,9 @@ class OwnData:
         """Return in one line how much there is of what."""
         positives = sum(bool(record.points) for record in self.records)
         groups = {record.group for record in self.records} - {None}
-        patients = f'{len(groups)} patients' if groups else 'no patients named'
-        return (f'{self.source}: {len(self.records)} images, {positives} with points, {patients}; '
+        patients = count_words(len(groups), 'patient') if groups else 'no patients named'
+        return (f'{self.source}: {count_words(len(self.records), "image")}, {positives} with '
+                f'points, {patients}; '
                 f'{"class" if len(self.classes) == 1 else "classes"} '
                 f'{shorten(", ".join(self.classes), 100)}')
 
@@ -83,7 +84,8 @@ def find_data(path: str | Path) -> OwnData:
     images = _find_images(path, points, files, records)
     missing = [record.file_name for record in records if not (images / record.file_name).is_file()]
     if missing:
-        raise ValueError(f'{shorten(str(points or path))}: {len(missing)} of {len(records)} images '
+        raise ValueError(f'{shorten(str(points or path))}: {len(missing)} of '
+                         f'{count_words(len(records), "image")} '
                          f'are not in {shorten(str(images))}, such as {name_some(missing[:3])}; copy '
                          'them there, or import again with --images FOLDER')
     divided = {name: tuple(part.records) for name, part in parts.items()}

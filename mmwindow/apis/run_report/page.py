@@ -13,6 +13,7 @@ from mmwindow.evaluation.files.finding_counts import describe_counts
 from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.utils.files import write_text
 from mmwindow.utils.markdown import format_number
+from mmwindow.utils.messages import count_words
 from mmwindow.utils.progress import describe_seconds
 
 PAGE = 'report.md'
@@ -72,9 +73,10 @@ def class_lines(entry: ClassNumbers, inputs: ReportInputs, figures: Sequence[str
     """Return what is said of one class."""
     positives = sum(bool(img.is_positive) for img in entry.result.events)
     lines = [f'## {entry.name}', '',
-             f'{len(entry.result.events)} images, {positives} with a finding, '
+             f'{count_words(len(entry.result.events), "image")}, {positives} with a finding, '
              f'{len(entry.result.events) - positives} without; '
-             f'{entry.result.froc.num_points} points.', '', *metric_lines(entry.result),
+             f'{count_words(entry.result.froc.num_points, "point")}.', '',
+             *metric_lines(entry.result),
              *fold_table(entry),
              *[f'- {note}' for note in entry.notes], *[''] * bool(entry.notes),
              *point_section(entry, inputs), *figure_lines(figures),

@@ -4,6 +4,7 @@ from mmwindow.apis.run_numbers import AtThreshold, ClassNumbers
 from mmwindow.apis.run_report.inputs import ReportInputs
 from mmwindow.evaluation.statistics.model_points import ADVICE
 from mmwindow.utils.markdown import format_with_interval
+from mmwindow.utils.messages import count_words
 from mmwindow.utils.operating_points import OperatingPoint
 
 TITLES = dict(sensitivity='sensitivity of images', specificity='specificity of images',
@@ -23,7 +24,8 @@ def point_section(entry: ClassNumbers, inputs: ReportInputs) -> list[str]:
         hint = f'{ADVICE[:1].upper()}{ADVICE[1:]}' if why else CHOOSE_HINT
         return [*lines, f'No stored threshold{": " + why if why else ""}. {hint}.', '']
     where = ('on these very images: the numbers at it flatter' if inputs.chosen_here else
-             f'on {inputs.points.num_images} images of {inputs.points.num_patients} patients '
+             f'on {count_words(inputs.points.num_images, "image")} of '
+             f'{count_words(inputs.points.num_patients, "patient")} '
              f'({inputs.points.split})')
     images, findings = entry.points.images, entry.points.findings
     if images == findings:
@@ -56,7 +58,8 @@ def fold_points(entry: ClassNumbers) -> list[str]:
         chosen = findings or images
         rows.append([number, *('none' if point is None else f'{point.threshold:.4g}'
                                for point in (images, findings)),
-                     '' if chosen is None else f'{chosen.describe()}, on {chosen.num_images} images '
+                     '' if chosen is None else f'{chosen.describe()}, on '
+                                               f'{count_words(chosen.num_images, "image")} '
                                                'of its validation'])
     lines = table(['fold', 'images', 'findings', 'chosen by'], rows)
     if entry.at_threshold is None:

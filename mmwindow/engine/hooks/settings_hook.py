@@ -6,7 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmwindow.utils.config_pipelines import check_applied
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import count_words, shorten
 
 
 @HOOKS.register_module()
@@ -39,7 +39,8 @@ class SettingsHook(Hook):
                 if (name.rpartition('.')[2] == 'bbox_head' and isinstance(number, int)
                         and number != len(names)):
                     raise ValueError(
-                        f'{place} has {len(names)} classes ({list_names(names)}), model.{name} has '
+                        f'{place} has {count_words(len(names), "class", "classes")} '
+                        f'({list_names(names)}), model.{name} has '
                         f'num_classes={number}; set model.{name}.num_classes')
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:

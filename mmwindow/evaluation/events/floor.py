@@ -23,6 +23,7 @@ import numpy as np
 
 from mmwindow.evaluation.events.image_events import EVENT_PAIRS, Floats, ImageEvents, Integers
 from mmwindow.evaluation.froc import RATE_SLACK
+from mmwindow.utils.messages import count_words
 
 
 def find_floor(events: Sequence[ImageEvents], budgets: Sequence[float],
@@ -56,7 +57,8 @@ def allowed_false_positives(budgets: Sequence[float], num_images: int, num_seen:
         raise ValueError(f'the budgets are {budgets}; at least one is expected, false positives per '
                          'image, none negative')
     if num_images < num_seen:
-        raise ValueError(f'there are events of {num_seen} images but num_images is {num_images}; '
+        raise ValueError(f'there are events of {count_words(num_seen, "image")} but num_images is '
+                         f'{num_images}; '
                          'give the number of images of the complete set')
     return max(budgets) * num_images + RATE_SLACK
 

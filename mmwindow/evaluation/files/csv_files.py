@@ -17,7 +17,7 @@ from mmwindow.evaluation.files.ground_truth import GroundTruth
 from mmwindow.evaluation.files.image_names import ImageNames
 from mmwindow.evaluation.files.predictions import Prediction
 from mmwindow.utils.files import check_ordinary_file
-from mmwindow.utils.messages import name_some, quote, shorten
+from mmwindow.utils.messages import count_words, name_some, quote, shorten
 
 # Names of a column, in any case, with or without underscores, hyphens and blanks.
 COLUMNS = dict(
@@ -189,7 +189,7 @@ class RowReader:
         """
         if len(cells) != self.header.num_cells:
             raise ValueError(
-                f'{self.where(line)} has {len(cells)} cells, the first line '
+                f'{self.where(line)} has {count_words(len(cells), "cell")}, the first line '
                 f'{self.header.num_cells}; write numbers with a decimal point, and names with a '
                 'comma in quotes')
         name = cells[self.header.columns[self.header.name]]

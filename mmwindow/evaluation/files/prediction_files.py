@@ -26,7 +26,7 @@ from mmwindow.evaluation.files.predictions import Prediction
 from mmwindow.evaluation.files.safe_pickle import load_samples
 from mmwindow.evaluation.files.samples import sample_prediction
 from mmwindow.utils.files import load_json
-from mmwindow.utils.messages import quote, shorten
+from mmwindow.utils.messages import count_words, quote, shorten
 
 READERS = ('boxes', 'npz', 'npy', 'png', 'pickle', 'csv')
 IMAGE_IDS = ('auto', 'id', 'stem')
@@ -182,7 +182,8 @@ def read_samples(path: Path, truth: GroundTruth, classes: Sequence[str] | None =
     samples = load_samples(path)
     if samples and classes is None and len(truth.classes) > 1:
         raise ValueError(
-            f'{path}: a pickle does not say in which order its {len(truth.classes)} classes are; '
+            f'{path}: a pickle does not say in which order its '
+            f'{count_words(len(truth.classes), "class is", "classes are")}; '
             'write an .npz with tools/test.py --out, or name them in the order of the config '
             '(--classes)')
     for index, sample in enumerate(samples):

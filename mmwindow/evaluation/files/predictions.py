@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from mmwindow.annotations.groups import group_name
 from mmwindow.evaluation.events.targets import Floats
 from mmwindow.utils.frame import FRAME_SIDE
-from mmwindow.utils.messages import quote, shorten
+from mmwindow.utils.messages import count_words, quote, shorten
 
 Labels = NDArray[np.integer]
 BEYOND = 0.01  # image pixels: what scaling a box to its image may round to
@@ -132,7 +132,7 @@ def check_target(target: Target, num_classes: int) -> Target:
         boxes = _as_rows(boxes, 4, f'{target.name}: target boxes')
         if (len(boxes) != len(points) or not np.isfinite(boxes).all()
                 or not (boxes[:, 2:] > boxes[:, :2]).all()):
-            raise ValueError(f'{target.name} has {len(points)} points and the boxes '
+            raise ValueError(f'{target.name} has {count_words(len(points), "point")} and the boxes '
                              f'{boxes.tolist()}; one of finite, positive size around each is '
                              'expected')
     return replace(target, points=points, boxes=boxes, group=_group_of(target),

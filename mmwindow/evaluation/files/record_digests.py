@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmwindow.utils.messages import name_some, quote, shorten
+from mmwindow.utils.messages import count_words, name_some, quote, shorten
 
 OTHERS = ('format', 'digests', 'classes')  # all other entries have a digest of their own
 MAX_NAME = 60  # characters of the name of an image or a class in a message
@@ -67,7 +67,8 @@ def check_digests(path: Path, content: Mapping[str, Any]) -> None:
         fields = [name for name in sorted({*own['fields'], *found['fields']})
                   if own['fields'].get(name) != found['fields'].get(name)]
         if len(own['images']) != len(found['images']):
-            raise ValueError(f'{where} has {len(found["images"])} images but digests of '
+            raise ValueError(f'{where} has {count_words(len(found["images"]), "image")} but digests '
+                             f'of '
                              f'{len(own["images"])}; {AGAIN}')
         images = [img.get('image_id') for img, one, other in zip(
             entry['images'], own['images'], found['images'], strict=True) if one != other]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mmwindow.annotations.checks import is_finite
 from mmwindow.evaluation.files.predictions import Prediction, Target
-from mmwindow.utils.messages import quote, shorten
+from mmwindow.utils.messages import count_words, quote, shorten
 
 Sample = Mapping[str, Any]
 
@@ -153,7 +153,8 @@ def sample_target(sample: Sample) -> Target:
         boxes, labels = _sample_boxes(sample)
         points = (boxes[:, :2] + boxes[:, 2:]) / 2
     if len(labels) != len(points):
-        raise ValueError(f'{len(points)} points have the labels {labels.tolist()}; one each is '
+        raise ValueError(f'{count_words(len(points), "point has", "points have")} the labels '
+                         f'{labels.tolist()}; one each is '
                          'expected')
     file_name = Path(sample['img_path']).name if sample.get('img_path') else None
     return Target(
@@ -178,7 +179,8 @@ def _sample_boxes(sample: Sample) -> tuple[NDArray[Any], NDArray[Any]]:
             'the data sample has no ori_points, instances or gt_instances: nothing says what the '
             'image holds. Load annotations in the test pipeline, or give FROCMetric the ann_file')
     if num_ignored:
-        raise ValueError(f'{num_ignored} annotations are ignored or crowds; their findings cannot be '
+        raise ValueError(f'{count_words(num_ignored, "annotation is", "annotations are")} ignored '
+                         f'or crowds; their findings cannot be '
                          'counted: annotate each, or remove them')
     return boxes, labels
 

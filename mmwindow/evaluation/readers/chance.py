@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from mmwindow.evaluation.events.targets import Floats
 from mmwindow.evaluation.statistics.few_units import few_units_note, join_notes
 from mmwindow.evaluation.statistics.intervals import Interval, clopper_pearson, t_quantile
+from mmwindow.utils.messages import count_words
 
 MAX_LOG = 700.  # of a factor that a float holds
 NO_DEVIATION = 1e-9  # of a logarithm; less is rounding
@@ -137,7 +138,8 @@ def chance_corrected(by_unit: Floats, measure: Callable[[Floats], Disagreement],
         share = clopper_pearson(0, num_units, level).high
         low = max(-1., 1 - share / float(measured.by_chance[0]))
         return estimate, Interval(estimate, low, 1., level, 'clopper_pearson', join_notes(
-            f'no two calls differ; from the exact limit of {num_units} units', note)), ''
+            f'no two calls differ; from the exact limit of '
+            f'{count_words(num_units, "unit")}', note)), ''
     deviation = _jackknife_deviation(measure(total - by_unit), 1 - estimate)
     if not deviation > NO_DEVIATION:
         return estimate, None, 'all patients say the same, so that their spread tells nothing'

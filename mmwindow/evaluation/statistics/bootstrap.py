@@ -32,6 +32,7 @@ from mmwindow.evaluation.statistics.resampling import (
 )
 from mmwindow.evaluation.statistics.table import AUROC, find_row
 from mmwindow.evaluation.statistics.weighting import EventTable, WeightedEvents
+from mmwindow.utils.messages import count_words
 
 NO_SPREAD = 'no interval: fewer than two of its resamples have a number, or all have the same'
 ONE_UNIT = 'no interval: fewer than two patients (images where none is named) of one kind of image'
@@ -164,7 +165,7 @@ def missing_reasons(events: Sequence[ImageEvents], settings: FROCSettings, estim
     """Return in words why a statistic has no number, by name."""
     positives = sum(bool(event.is_positive) for event in events)
     normals = len(events) - positives
-    counts = f'{len(events)} images, {positives} with and {normals} without a finding'
+    counts = f'{count_words(len(events), "image")}, {positives} with and {normals} without a finding'
     reasons = {}
     for name, value in estimates.items():
         if not np.isnan(value):

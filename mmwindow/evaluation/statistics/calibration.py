@@ -17,6 +17,7 @@ from mmwindow.evaluation.statistics.resampling import (
     find_units,
     leave_one_out,
 )
+from mmwindow.utils.messages import count_words
 
 NUM_BINS = 10
 NUM_RESAMPLES = 1000
@@ -160,7 +161,8 @@ def small_sample_notes(scores: NDArray[Any], labels: NDArray[Any], num_units: in
     positives = int(labels.sum())
     notes = []
     if min(positives, len(labels) - positives) < ENOUGH_IMAGES:
-        notes.append(f'{positives} images with and {len(labels) - positives} without a finding: '
+        notes.append(f'{count_words(positives, "image")} with and {len(labels) - positives} without '
+                     f'a finding: '
                      f'below {ENOUGH_IMAGES} of either, calibration is a rough guide')
     if few := few_units_note(num_units):
         notes.append(few)

@@ -39,7 +39,7 @@ from mmwindow.evaluation.statistics.resampling import (
 )
 from mmwindow.evaluation.statistics.table import AUROC
 from mmwindow.evaluation.statistics.weighting import EventTable, WeightedEvents
-from mmwindow.utils.messages import name_some
+from mmwindow.utils.messages import count_words, name_some
 
 COMPARISON_METHODS = ('studentised', 'percentile')
 
@@ -108,7 +108,8 @@ def match_images(first: Sequence[ImageEvents], second: Sequence[ImageEvents]) ->
                         ('groups', lambda event: event.group)):
         differing = [one.image_id for one, other in pairs if value(one) != value(other)]
         if differing:
-            raise ValueError(f'the systems have different {what} on {len(differing)} images: '
+            raise ValueError(f'the systems have different {what} on '
+                             f'{count_words(len(differing), "image")}: '
                              f'{name_some(differing)}. Score both against the same annotations')
     return [other for _, other in pairs]
 

@@ -1,4 +1,5 @@
 """What a result of few patients says about itself."""
+from mmwindow.utils.messages import count_words
 
 WARN_BELOW = 10  # units (patients, or images where these are unnamed)
 TEST_FROM = 8
@@ -21,8 +22,8 @@ def few_units_note(num_units: int, carriers: int | None = None, what: str = '') 
     ''
     """
     if num_units < WARN_BELOW:
-        return (f'only {num_units} patients (images where none is named): an interval below '
-                f'{WARN_BELOW} is a rough guide')
+        return (f'only {count_words(num_units, "patient")} (images where none is named): an interval '
+                f'below {WARN_BELOW} is a rough guide')
     if carriers is not None and carriers < WARN_CARRIERS_BELOW:
         return f'it rests on {carriers} patients {what}: a rough guide'
     return ''
@@ -37,8 +38,8 @@ def no_test_note(num_units: int) -> str:
     ''
     """
     return '' if num_units >= TEST_FROM else (
-        f'no p-value: {num_units} patients (images where none is named); a test needs at least '
-        f'{TEST_FROM}')
+        f'no p-value: {count_words(num_units, "patient")} (images where none is named); a test needs '
+        f'at least {TEST_FROM}')
 
 
 def join_notes(*notes: str) -> str:

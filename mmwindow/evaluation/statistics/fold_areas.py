@@ -22,6 +22,7 @@ from mmwindow.evaluation.statistics.intervals import (
     t_quantile,
 )
 from mmwindow.evaluation.statistics.table import AUROC
+from mmwindow.utils.messages import count_words
 
 
 @dataclass(frozen=True)
@@ -154,8 +155,9 @@ def _mean_interval(mean: MeanArea, counted_units: int, level: float) -> Interval
     quantile = t_quantile(level, counted_units - len(mean.variances) + 1)
     note = few_units_note(counted_units, few, 'of one kind')
     if np.isnan(mean.variances).any():
-        note = join_notes(f'{int(np.isnan(mean.variances).sum())} folds have a single patient of a '
-                          'kind, and so no variance of their own', note)
+        number = count_words(int(np.isnan(mean.variances).sum()), 'fold has', 'folds have')
+        note = join_notes(f'{number} a single patient of a kind, and so no variance of their own',
+                          note)
     ends = blend_ends(mean.area, mean.variance(), mean.weight(),
                       score_ends(mean.area, mean.model_variance, quantile), quantile)
     return Interval(mean.area, ends.low, ends.high, level, 'delong_blended', note)

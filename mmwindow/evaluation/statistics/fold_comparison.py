@@ -38,6 +38,7 @@ from mmwindow.evaluation.statistics.folded_events import (
 from mmwindow.evaluation.statistics.folds import mean_of_folds, mean_variance, one_unit_reason
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.table import AUROC
+from mmwindow.utils.messages import count_words
 
 
 def compare_over_folds(first: Folds, second: Folds, settings: FROCSettings | None = None,
@@ -108,7 +109,8 @@ def no_test_reason(table: FoldedEvents) -> str:
     if len(table.folds) == 1:
         return no_test_note(units)
     return '' if units >= needed else (
-        f'no p-value: {units} patients (images where none is named) in {len(table.folds)} folds; a '
+        f'no p-value: {count_words(units, "patient")} (images where none is named) in '
+        f'{count_words(len(table.folds), "fold")}; a '
         f'test needs at least {needed}')
 
 

@@ -33,6 +33,7 @@ from mmwindow.evaluation.statistics.folded_events import (
 )
 from mmwindow.evaluation.statistics.intervals import Interval, share_interval
 from mmwindow.evaluation.statistics.resampling import find_units, leave_one_out
+from mmwindow.utils.messages import count_words
 
 POOLED_TOLERANCE = 0.01  # a larger difference of pooled number and mean is said
 
@@ -200,7 +201,9 @@ def left_out_notes(table: FoldedEvents) -> dict[str, str]:
         counted = table.counted_folds(name)
         if 0 < len(counted) < len(table.folds):
             left_out = [fold for fold in table.folds if fold not in counted]
-            notes[name] = (f'{len(left_out)} of {len(table.folds)} folds have no number and are left '
+            notes[name] = (f'{len(left_out)} of '
+                           f'{count_words(len(table.folds), "fold has", "folds have")} no number '
+                           f'and are left '
                            f'out of the mean: {", ".join(map(repr, left_out))}')
     return notes
 

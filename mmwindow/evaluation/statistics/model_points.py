@@ -22,6 +22,7 @@ from mmwindow.evaluation.statistics.resampling import (
     draw_weights,
     find_units,
 )
+from mmwindow.utils.messages import count_words
 from mmwindow.utils.operating_points import (
     LEVELS,
     ClassOperatingPoints,
@@ -154,7 +155,7 @@ def too_few_reason(units: Units, positives: NDArray[Any], rule: str, fp_denomina
         positives: ``(N,)`` bool, of images.
         rule, fp_denominator: As in :func:`choose_model_points`.
     """
-    counts = f'{len(positives)} images of {len(units)} patients'
+    counts = f'{count_words(len(positives), "image")} of {count_words(len(units), "patient")}'
     if len(units) < WARN_BELOW:
         return f'{counts}; at least {WARN_BELOW} patients are needed'
     needs_negatives = rule in ('specificity', 'youden') or fp_denominator == 'normals'

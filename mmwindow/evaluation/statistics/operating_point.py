@@ -20,6 +20,7 @@ from mmwindow.evaluation.statistics.intervals import Interval, clustered_proport
 from mmwindow.evaluation.statistics.rates import rate_interval
 from mmwindow.evaluation.statistics.resampling import check_events, find_units
 from mmwindow.evaluation.statistics.shared_images import KnownImages
+from mmwindow.utils.messages import count_words
 from mmwindow.utils.operating_points import RULES as RULES  # its old place
 from mmwindow.utils.operating_points import OperatingPoint as OperatingPoint
 
@@ -105,7 +106,8 @@ def choose_operating_point(events: Sequence[ImageEvents], rule: str = 'fp_budget
               'youden': ('with and without', positive.any() and not positive.all())}[rule]
     if not needed[1]:
         raise ValueError(f'an operating point by {rule} needs images {needed[0]} a finding; of '
-                         f'{len(events)} validation images {int(positive.sum())} have one')
+                         f'{count_words(len(events), "validation image")} {int(positive.sum())} '
+                         f'have one')
     threshold = image_threshold(scores[positive], scores[~positive], rule, target)
     note = '' if np.isfinite(threshold) else (
         'no image is called: no lower score keeps to the rule' if threshold > 0 else
@@ -234,7 +236,7 @@ def apply_operating_point(point: OperatingPoint, events: Sequence[ImageEvents],
     one_unit = f'no interval, so no number: all images are of one unit, {units.names[0]}'
     for name, (successes, trials, what, carried) in shares.items():
         if total[trials] == 0:
-            reasons[name] = f'no {what} among {len(events)} test images'
+            reasons[name] = f'no {what} among {count_words(len(events), "test image")}'
         elif len(units) < 2:
             reasons[name] = one_unit
         else:
@@ -244,7 +246,7 @@ def apply_operating_point(point: OperatingPoint, events: Sequence[ImageEvents],
                 found.note, few_units_note(len(units), carriers, f'with {carried}')))
     if total['counted_images'] == 0:
         reasons['fp_rate'] = (f'false positives are counted on {point.fp_denominator} images; there '
-                              f'is none among {len(events)} test images')
+                              f'is none among {count_words(len(events), "test image")}')
     elif len(units) < 2:
         reasons['fp_rate'] = one_unit
     else:

@@ -13,6 +13,7 @@ from mmwindow.evaluation.statistics.intervals import (
     t_quantile,
 )
 from mmwindow.evaluation.statistics.resampling import bca_tails, draw_weights, leave_one_out
+from mmwindow.utils.messages import count_words
 
 RATE_METHODS = ('poisson', 'bca')
 
@@ -37,7 +38,8 @@ def rate_interval(counts: NDArray[Any], images: NDArray[Any], level: float, num_
     if method not in RATE_METHODS:
         raise ValueError(f'method is {method!r}; it must be one of {RATE_METHODS}')
     if not images.sum() > 0:
-        raise ValueError(f'the {len(images)} patients have no image to count on')
+        raise ValueError(f'the {count_words(len(images), "patient has", "patients have")} no image '
+                         f'to count on')
     rate, exposed = float(counts.sum() / images.sum()), int((images > 0).sum())
     quantile, note = t_quantile(level, len(counts)), few_units_note(len(counts))
 

@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 from mmwindow.annotations.groups import group_name
 from mmwindow.evaluation.events.image_events import ImageEvents
+from mmwindow.utils.messages import count_words
 
 BLOCK = 64  # resamples at a time
 
@@ -65,7 +66,8 @@ def find_units(events: Sequence[ImageEvents]) -> Units:
 def check_units(events: Sequence[ImageEvents], units: Units) -> None:
     """Reject a data set of a single unit: resampling it says nothing."""
     if len(units) < 2:
-        raise ValueError(f'the {len(events)} images are of one unit, {units.names[0]}; resampling '
+        raise ValueError(f'the {count_words(len(events), "image is", "images are")} of one unit, '
+                         f'{units.names[0]}; resampling '
                          'needs at least two patients (ImageEvents.group)')
 
 

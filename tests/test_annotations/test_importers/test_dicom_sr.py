@@ -77,7 +77,7 @@ def test_a_report_that_marks_nothing_in_an_image_makes_it_a_negative(dicom, read
         dicom.group(dicom.finding(), dicom.scoord('POINT', [1, 2]))]))
     assert [(record.file_name, record.points) for record in records] == [
         ('IM0', [(1, 2)]), ('IM2', [])]
-    assert result.counts['images without a mark that are not in --images'] == 1
+    assert result.counts['images without a mark and not in --images'] == 1
 
 
 @pytest.mark.parametrize('tag', ['CurrentRequestedProcedureEvidenceSequence',
@@ -174,7 +174,7 @@ SPOILED = {
     'not finite': (lambda d: d.group(d.scoord('POINT', [1, float('nan')])), 'not finite'),
     'outside': (lambda d: d.group(d.scoord('POINT', [1, 200])), r'1\.2\.1\.1 reaches \(1, 200\)'),
     'a kind unknown': (lambda d: d.group(d.scoord('SPIRAL', [1, 2])), "GraphicType is 'SPIRAL'"),
-    'a circle of one': (lambda d: d.group(d.scoord('CIRCLE', [1, 2])), 'CIRCLE has 1 points'),
+    'a circle of one': (lambda d: d.group(d.scoord('CIRCLE', [1, 2])), 'CIRCLE has 1 point;'),
     'an ellipse of two': (lambda d: d.group(d.scoord('ELLIPSE', [1, 2, 3, 4])), 'four|4 are'),
     'no UID': (lambda d: d.group(d.item('IMAGE', ReferencedSOPSequence=[d.item('')])),
                'without ReferencedSOPInstanceUID')}
@@ -326,3 +326,23 @@ def test_highdicom_reports_come_back_to_a_hundredth_of_a_pixel(dicom, dicom_fold
         np.testing.assert_allclose(np.reshape(record.points, (-1, 2)), expected, atol=.01)
     assert result.classes == {'Fracture': 3} and result.num_groups == 2
     assert not result.counts
+
+
+def test_what_mutated_reports_have_shown(dicom, read, tmp_path, dicom_folder):
+    """Elements of unknown kinds are damage; a file without images is named; no raw byte is shown."""
+    content = dicom.bytes(dicom.report(dicom.library('IM0'), measurements=[
+        dicom.group(dicom.finding(), dicom.scoord('POINT', [1, 2]))]))
+    path = tmp_path / 'damaged.dcm'
+    place = content.rindex(b'\x40\0\x40\xa0CS')  # the value type of the last item
+    path.write_bytes(content[:place + 4] + b'GS' + content[place + 6:])
+    with pytest.raises(ValueError, match=r'damaged.dcm.*\(0040,a040\) is of a kind that DICOM'):
+        read_source(path, ImportOptions(), 'sr')
+    with pytest.raises(ValueError, match='report.dcm: it names no image that can be taken: 1 image'):
+        read(dicom.report(dicom.library('gone')))
+    marked = dicom.bytes(dicom.report(measurements=[dicom.group(
+        dicom.finding(), dicom.scoord('POINT', [1, 2], 'gone'))]))
+    uid = dicom.uid_of('gone').encode()
+    path.write_bytes(marked.replace(uid, uid[:-6] + b'\x80' * 6))
+    with pytest.raises(ValueError) as error:
+        import_annotations(path, tmp_path / 'out', dicom_folder)
+    assert str(error.value).isprintable() and 'damaged.dcm' in str(error.value)

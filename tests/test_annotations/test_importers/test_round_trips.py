@@ -453,7 +453,7 @@ def test_an_image_with_nothing_but_what_cannot_be_read_is_no_negative(name, imag
     """A line, a brush or a crowd is something: the image is left out and counted."""
     file, content = UNREAD[name]
     (tmp_path / file).write_text(content if isinstance(content, str) else json.dumps(content))
-    with pytest.raises(ValueError, match='no image that can be taken: .*1 images left out'):
+    with pytest.raises(ValueError, match='no image that can be taken: .*1 image left out'):
         import_annotations(tmp_path / file, tmp_path / 'out', images, format_name=name)
     report = import_annotations(tmp_path / file, tmp_path / 'out', images, format_name=name,
                                 settings=AssemblySettings(unlisted='negative'))

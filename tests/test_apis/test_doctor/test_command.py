@@ -42,7 +42,7 @@ def test_warnings_exit_with_0_and_impossible_trainings_with_1(data, tmp_path, ca
     assert call(data.write(), '--json', files[0], '--html', files[1], '--fix', files[2]) == 1
     assert json.loads(files[0].read_text())['status'] == 1
     assert '<title>Data check: data</title>' in files[1].read_text()
-    assert '1 images that cannot be read left out' in capsys.readouterr().out
+    assert '1 image that cannot be read left out' in capsys.readouterr().out
     assert (tmp_path / 'clean_train.json').is_file()
 
 

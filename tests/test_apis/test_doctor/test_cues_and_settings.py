@@ -92,7 +92,8 @@ def test_few_patients_are_said(single, find):
     assert problem.severity == NOTE and '5 patients' in problem.what
 
 
-@pytest.mark.parametrize('num_images, num_columns, signal', [(300, 12, 1.), (90, 150, 4.), (40, 3, 0.)])
+@pytest.mark.parametrize('num_images, num_columns, signal', [
+    (300, 12, 1.), (90, 150, 4.), (40, 3, 0.)])
 def test_fits_are_scikit_learns(num_images, num_columns, signal):
     """Its solver of second derivatives, converged: few and many columns, also a separable label."""
     linear_model = pytest.importorskip('sklearn.linear_model')

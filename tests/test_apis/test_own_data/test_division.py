@@ -119,7 +119,7 @@ def test_a_division_of_the_owner_stays_and_is_no_fold(own_data, tmp_path):
 @pytest.mark.parametrize('positive, words', [
     (lambda number: False, 'none of the 24 images has a point'),
     (lambda number: True, 'all 24 images have a point.*--unlisted negative.*froc/froc_score'),
-    (lambda number: number == 0, 'of 1 images with and 23 without points none with falls to')])
+    (lambda number: number == 0, 'of 1 image with and 23 without points none with falls to')])
 def test_data_of_one_kind_are_rejected(tmp_path, positive, words, write_own_data):
     data = find_data(write_own_data(tmp_path / 'mine', 24, positive))
     with pytest.raises(ValueError, match=words):

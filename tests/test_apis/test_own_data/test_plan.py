@@ -61,7 +61,7 @@ def test_the_chosen_length_is_in_the_file(own_run, tmp_path):
 
 def test_a_length_that_was_asked_for_is_kept(own_run):
     head = own_run.config.read_text()
-    assert '# 1 epochs, as asked for' in head and '--cfg-options input_size=64' in head
+    assert '# 1 epoch, as asked for' in head and '--cfg-options input_size=64' in head
     assert 'train_cfg = dict(max_epochs=1, val_interval=1, val_begin=1)' in head
 
 

@@ -9,6 +9,7 @@ from mmengine.registry import init_default_scope
 from mmwindow.datasets.transforms import LoadRadiograph
 from mmwindow.datasets.transforms.load_radiograph import LoadFitted, fuse_loading
 from mmwindow.images.decode import ImageSettings, read_image
+from mmwindow.images.padding import is_one_channel
 
 
 def load(path, step):
@@ -106,6 +107,26 @@ def test_the_network_sees_the_same_with_and_without_the_cache(
     assert reader.cache.num_found == 1 and reader.cache.num_kept == 0
     with pytest.raises(ValueError, match='41 x 30 .* the point file says 41 x 31'):
         run(steps, path, height=31)
+
+
+@pytest.mark.parametrize('shape', [(30, 41), (30, 41, 3), (16, 16), (9, 5)])
+def test_channels_are_one_in_the_memory_only_where_no_step_changes_pixels(tmp_path, shape):
+    path = tmp_path / 'a.png'
+    cv2.imwrite(str(path), np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8))
+    steps = [step for step in pipeline(16, False) if type(step).__name__ != 'RandomFlip']
+    test_steps = [step for step in steps if type(step).__name__ != 'LoadAnnotations']
+    results = [dict(img_path=str(path)), dict(img_path=str(path))]
+    fused = fuse_loading(test_steps)[0]
+    assert fused[0].is_viewed and fuse_loading(steps)[0][0].is_viewed  # points alone are loaded
+    assert not fuse_loading(pipeline(16, False))[0][0].is_viewed
+    assert is_one_channel(fused[0].transform(dict(results[0]))['img']) == (len(shape) == 2)
+    packed = []
+    for result, chosen in zip(results, (test_steps, fused), strict=True):
+        for step in chosen:
+            result = step.transform(result)
+        packed.append(result['inputs'])
+    assert packed[0].shape == (3, 16, 16) and torch.equal(*packed)
+    assert packed[1].is_contiguous() and packed[1].untyped_storage().nbytes() == 3 * 16 * 16
 
 
 def test_a_loader_that_cannot_use_the_cache_stays_or_says_so(tmp_path):

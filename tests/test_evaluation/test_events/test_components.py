@@ -270,7 +270,7 @@ def test_equal_scores_enter_together_in_any_order():
 
 
 @pytest.mark.parametrize('boxes, scores, words', [
-    ([[0, 0, 1, 1]], [0.1, 0.2], '1 boxes but 2 scores'),
+    ([[0, 0, 1, 1]], [0.1, 0.2], '1 box but 2 scores'),
     ([[0, 0, np.nan, 1]], [0.1], 'not finite'),
     ([[5, 0, 5, 9]], [0.1], 'no area'),
     ([[0, 0, 1, 1]], [np.nan], 'hold nan'),

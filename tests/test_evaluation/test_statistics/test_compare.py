@@ -173,13 +173,13 @@ def test_different_images_are_named():
 def test_different_annotations_are_named():
     first, second = random_pair()
     relabelled = replace(second[1], is_positive=True)
-    with pytest.raises(ValueError, match='different labels on 1 images: 1. Score both'):
+    with pytest.raises(ValueError, match='different labels on 1 image: 1. Score both'):
         match_images(first, [second[0], relabelled, *second[2:]])
     more_points = replace(second[0], recall_levels=np.zeros(2))
-    with pytest.raises(ValueError, match='different numbers of points on 1 images: 0'):
+    with pytest.raises(ValueError, match='different numbers of points on 1 image: 0'):
         match_images(first, [more_points, *second[1:]])
     moved = replace(second[3], group='other')
-    with pytest.raises(ValueError, match='different groups on 1 images: 3'):
+    with pytest.raises(ValueError, match='different groups on 1 image: 3'):
         match_images(first, [*second[:3], moved, *second[4:]])
 
 

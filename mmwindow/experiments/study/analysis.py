@@ -1,0 +1,170 @@
+"""The filed trainings of the study compared: each system with the baseline, level by level."""
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmwindow.evaluation.events.image_events import ImageEvents
+from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.metric_names import AUROC, FROC_SCORE, PAPER_METRICS
+from mmwindow.evaluation.statistics.bootstrap import DEFAULT_RESAMPLES
+from mmwindow.evaluation.statistics.intervals import Interval
+from mmwindow.evaluation.statistics.seed_comparison import (
+    SeedComparison,
+    SeedDifference,
+    compare_comparisons,
+    compare_over_seeds,
+)
+from mmwindow.experiments.study.data import describe_data
+from mmwindow.experiments.study.design import AHEAD, BASE, BEHIND, LEVEL, Cell, Sizes
+from mmwindow.experiments.study.runs import StudyRun, read_filed_run
+from mmwindow.experiments.summaries import fold_metrics
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """One level, as far as it is filed.
+
+    Attributes:
+        cell: Which.
+        means: System -> metric -> mean over seeds, of systems all of whose seeds are filed.
+        deviations: The same of standard deviations over seeds; NaN below two seeds.
+        comparisons: System -> its comparison with the baseline, where both are complete.
+        growths: System -> its advantage in FROC score minus that at the base level, where both
+            levels are tested on the same images.
+        missing: Names of the runs that are not filed.
+        seconds: System -> mean seconds of a training.
+        code: Marks of the training code of the filed runs.
+    """
+
+    cell: Cell
+    means: Mapping[str, Mapping[str, float]]
+    deviations: Mapping[str, Mapping[str, float]]
+    comparisons: Mapping[str, SeedComparison]
+    missing: Sequence[str]
+    seconds: Mapping[str, float]
+    code: frozenset[str] = frozenset()
+    growths: dict[str, SeedDifference] = field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every run of the level is filed."""
+        return not self.missing
+
+
+def outcome(difference: SeedDifference) -> str | None:
+    """Return in a word what a difference tells: ahead, level or behind; None without an interval.
+
+    'level' is what the interval over images and seeds leaves open: 0 lies within.
+    """
+    interval = difference.total or difference.images
+    if interval is None:
+        return None
+    return AHEAD if interval.low > 0 else BEHIND if interval.high < 0 else LEVEL
+
+
+def analyse(runs: Iterable[StudyRun], results: Path, baseline: str,
+            num_resamples: int = DEFAULT_RESAMPLES, seed: int = 0) -> list[CellResult]:
+    """Compare what is filed; a level is compared only where all seeds of both systems are there.
+
+    Args:
+        runs: All runs that the study asks for.
+        results: Folder of the filed results.
+        baseline: Name of the system that each other one is compared with.
+        num_resamples, seed: Of the bootstrap.
+
+    Returns:
+        One for each cell, in the order of the runs.
+
+    Raises:
+        ValueError: The baseline is none of the systems, or a filed result is damaged.
+    """
+    by_cell: dict[str, list[StudyRun]] = {}
+    for run in runs:
+        by_cell.setdefault(run.cell.name, []).append(run)
+    systems = list(dict.fromkeys(run.system for one in by_cell.values() for run in one))
+    if baseline not in systems:
+        raise ValueError(f'the baseline {baseline!r} is none of the systems {", ".join(systems)}')
+    found = [analyse_cell(one, results, baseline, num_resamples, seed) for one in by_cell.values()]
+    base = next((result for result in found if result.cell.name == BASE), None)
+    for result in found:
+        for system, comparison in result.comparisons.items():
+            if base is None or result is base or system not in base.comparisons or (
+                    not has_base_test(result.cell)):
+                continue
+            growth = compare_comparisons(comparison, base.comparisons[system], FROC_SCORE)
+            if growth is not None:
+                result.growths[system] = growth
+    return found
+
+
+def has_base_test(cell: Cell) -> bool:
+    """Return whether a cell is tested on the images of the base level."""
+    return cell.images.name == BASE or not cell.images.has_own_test
+
+
+def analyse_cell(runs: Sequence[StudyRun], results: Path, baseline: str, num_resamples: int,
+                 seed: int) -> CellResult:
+    """Compare the systems of one cell; see :func:`analyse`."""
+    records = {run: read_filed_run(run, results) for run in runs}
+    events: dict[str, dict[int, list[ImageEvents]]] = {}
+    settings = FROCSettings()
+    for run, record in records.items():
+        if record is not None:
+            events.setdefault(run.system, {})[run.seed] = record.events()
+            settings = FROCSettings.from_record(record.settings)
+    numbers = {system: sum(run.system == system for run in runs) for system in events}
+    complete = {system: seeds for system, seeds in events.items() if len(seeds) == numbers[system]}
+    metrics = {system: [fold_metrics(seeds[key], settings) for key in sorted(seeds)]
+               for system, seeds in complete.items()}
+    others = [system for system in complete if system != baseline and baseline in complete]
+    comparisons = {system: compare_over_seeds(complete[system], complete[baseline], settings,
+                                              num_resamples, seed) for system in others}
+    filed = {run: record.source['run'] for run, record in records.items() if record is not None}
+    return CellResult(
+        runs[0].cell,
+        {system: {name: float(np.mean([one[name] for one in values])) for name in PAPER_METRICS}
+         for system, values in metrics.items()},
+        {system: {name: float(np.std([one[name] for one in values], ddof=1))
+                  if len(values) > 1 else float('nan') for name in PAPER_METRICS}
+         for system, values in metrics.items()},
+        comparisons, [run.name for run, record in records.items() if record is None],
+        {system: float(np.mean([one['training_seconds'] or 0. for run, one in filed.items()
+                                if run.system == system])) for system in complete},
+        frozenset(str(one['training_code']) for one in filed.values() if one.get('training_code')))
+
+
+def describe_interval(interval: Interval | None) -> dict[str, float] | None:
+    """Return the ends of an interval as plain data."""
+    return None if interval is None else dict(low=interval.low, high=interval.high)
+
+
+def describe_difference(difference: SeedDifference) -> dict[str, Any]:
+    """Return a difference as plain data; no number is None."""
+    estimate = difference.estimate
+    return dict(
+        difference=None if np.isnan(estimate) else estimate,
+        seeds=[None if np.isnan(value) else value for value in difference.seeds],
+        images=describe_interval(difference.images), total=describe_interval(difference.total),
+        p=difference.p_value)
+
+
+def describe_cell(result: CellResult, sizes: Sizes) -> dict[str, Any]:
+    """Return what the study's file says of one level."""
+    return dict(
+        cell=result.cell.name, factor=result.cell.factor, level=result.cell.level,
+        expected=result.cell.expected, data=describe_data(result.cell, sizes),
+        epochs=result.cell.epochs, is_complete=result.is_complete, missing=list(result.missing),
+        systems={system: dict(mean=dict(means), standard_deviation={
+            name: None if np.isnan(value) else value
+            for name, value in result.deviations[system].items()},
+            training_seconds=round(result.seconds[system], 1))
+            for system, means in result.means.items()},
+        minus_baseline={system: {name: dict(describe_difference(comparison.differences[name]),
+                                            outcome=outcome(comparison.differences[name]))
+                                 for name in (AUROC, *PAPER_METRICS[1:])}
+                        for system, comparison in result.comparisons.items()},
+        froc_score_minus_base_level={system: describe_difference(growth)
+                                     for system, growth in result.growths.items()})

@@ -1,0 +1,183 @@
+"""The study's file, table and figure, of what is filed so far."""
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from mmwindow.evaluation.metric_names import AUROC, FROC_SCORE
+from mmwindow.evaluation.statistics.intervals import Interval
+from mmwindow.evaluation.statistics.seed_comparison import SeedDifference
+from mmwindow.experiments.paper_report import label_systems, read_paper
+from mmwindow.experiments.study.analysis import CellResult, describe_cell, outcome
+from mmwindow.experiments.study.design import BASE, FACTORS, Factor, Sizes, level_label
+from mmwindow.utils.environment import describe_machine, describe_versions
+from mmwindow.utils.files import write_json, write_text
+from mmwindow.utils.markdown import format_number, format_p_value, markdown_table
+from mmwindow.visualization.levels import LevelMark, LevelPanel, plot_levels
+
+NAME = 'study'  # of the file and the figure
+HEAD = ['level', 'system', 'FROC score (sd over seeds)', 'AUROC', 'minus {baseline}, FROC score',
+        'over images alone', 'p', 'minus {baseline}, AUROC', 'expected', 'found',
+        'advantage minus that at the base']
+
+
+def label_study(systems: Sequence[str], paper: str | Path | None) -> dict[str, str]:
+    """Return system -> label, in the order given."""
+    found = label_systems(systems, read_paper(paper)).labels
+    return {system: found[system] for system in systems}
+
+
+def format_ends(estimate: float, interval: Interval | None) -> str:
+    """Return a signed difference with the ends of its interval."""
+    if np.isnan(estimate):
+        return 'none'
+    text = format_number(estimate, signed=True)
+    return text if interval is None else (
+        f'{text} ({format_number(interval.low, signed=True)} to '
+        f'{format_number(interval.high, signed=True)})')
+
+
+def factor_rows(factor: Factor | None, results: Mapping[str, CellResult], labels: Mapping[str, str],
+                baseline: str, sizes: Sizes) -> list[list[str]]:
+    """Return the rows of one factor's table; None: of the base level alone.
+
+    Args:
+        factor: Which.
+        results: By name of the cell.
+        labels: System -> label.
+        baseline: The system that each other one is compared with.
+        sizes: Of the study.
+    """
+    rows = [[text.format(baseline=labels[baseline]) for text in HEAD]]
+    cells = {name: result.cell for name, result in results.items()}
+    levels = [(BASE, BASE, results[BASE].cell.expected)] if factor is None else [
+        (level.name, level_label(factor, level, cells, sizes), level.expected)
+        for level in factor.levels if level.name in results]
+    for name, label, expected in levels:
+        result = results[name]
+        for system, means in result.means.items():
+            compared = result.comparisons.get(system)
+            rows.append([label, labels[system],
+                         f'{format_number(means[FROC_SCORE])} '
+                         f'({format_number(result.deviations[system][FROC_SCORE])})',
+                         format_number(means[AUROC]),
+                         *(difference_cells(compared.differences, expected, is_window_loss(system))
+                           if compared else [''] * 6),
+                         growth_cell(result.growths.get(system))])
+        if not result.means:
+            rows.append([label, f'not complete: {len(result.missing)} runs are missing',
+                         *[''] * (len(HEAD) - 2)])
+    return rows
+
+
+def is_window_loss(system: str) -> bool:
+    """Return whether what is expected of Window Loss is expected of a system."""
+    return system.startswith('wl_')
+
+
+def difference_cells(differences: Mapping[str, SeedDifference], expected: str, with_expected: bool
+                     ) -> list[str]:
+    """Return the cells of a system's differences to the baseline at one level."""
+    froc, area = differences[FROC_SCORE], differences[AUROC]
+    return [format_ends(froc.estimate, froc.total or froc.images),
+            '' if froc.images is None else format_ends(froc.estimate, froc.images).split(' ', 1)[1],
+            format_p_value(froc.p_value), format_ends(area.estimate, area.total or area.images),
+            expected if with_expected else '', outcome(froc) or 'no interval']
+
+
+def growth_cell(growth: SeedDifference | None) -> str:
+    """Return the cell of an advantage minus that at the base level."""
+    return '' if growth is None else format_ends(growth.estimate, growth.total or growth.images)
+
+
+def make_panel(factor: Factor, results: Mapping[str, CellResult], labels: Mapping[str, str],
+               sizes: Sizes) -> LevelPanel:
+    """Return the panel of one factor, of its complete levels."""
+    cells = {name: result.cell for name, result in results.items()}
+    levels = [level for level in factor.levels if level.name in results]
+    series: dict[str, list[LevelMark]] = {}
+    for place, level in enumerate(levels):
+        for system, compared in results[level.name].comparisons.items():
+            found = compared.differences[FROC_SCORE]
+            if not np.isnan(found.estimate):
+                series.setdefault(labels[system], []).append(
+                    LevelMark(place, found.estimate, found.images, found.total))
+    return LevelPanel(f'{factor.letter}: {factor.title}',
+                      [level_label(factor, level, cells, sizes) for level in levels], dict(series))
+
+
+def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[str], baseline: str,
+                 sizes: Sizes, seeds: Sequence[int], command_line: str,
+                 paper: str | Path | None = None, num_resamples: int = 2000) -> Path:
+    """Write ``study.json``, ``study.md`` and, where a level is complete, ``study.png`` and ``.svg``.
+
+    Args:
+        results: From :func:`~.analysis.analyse`.
+        folder: Receives the files.
+        systems: In the order of rows.
+        baseline: The system that each other one is compared with.
+        sizes: Of the study.
+        seeds: Of the trainings.
+        command_line: What makes the files.
+        paper: The paper's numbers, for the labels.
+        num_resamples: Of the bootstrap.
+
+    Returns:
+        The table.
+    """
+    labels = label_study(systems, paper)
+    by_name = {result.cell.name: result for result in results}
+    factors = [factor for factor in FACTORS.values()
+               if any(level.name in by_name and level.name != BASE for level in factor.levels)]
+    code = frozenset().union(*(result.code for result in results))
+    write_json(folder / f'{NAME}.json', dict(
+        command=command_line, machine=describe_machine(), versions=describe_versions(),
+        sizes=asdict(sizes), seeds=list(seeds), baseline=baseline, systems=labels,
+        num_resamples=num_resamples, training_codes=sorted(code),
+        expected={factor.letter: factor.expected for factor in FACTORS.values()},
+        cells=[describe_cell(result, sizes) for result in results]))
+    panels = [panel for factor in factors
+              if (panel := make_panel(factor, by_name, labels, sizes)).series]
+    for suffix in ('png', 'svg'):
+        (folder / f'{NAME}.{suffix}').unlink(missing_ok=True)
+        if panels:
+            plot_levels(panels, folder / f'{NAME}.{suffix}', f'FROC score minus {labels[baseline]}')
+    lines = ['# When does Window Loss win', '',
+             f'Made by `{command_line}`. What was varied and expected: docs/study.md.', '',
+             *describe_intervals(sizes, seeds, num_resamples), '']
+    if panels:
+        lines += [f'![Differences by level]({NAME}.png)', '']
+    missing = [name for result in results for name in result.missing]
+    if missing:
+        lines += [f'**Not complete: {len(missing)} runs are missing**, as {missing[0]}.', '']
+    if len(code) > 1:
+        lines += [f'**{len(code)} versions of the training code** made these runs.', '']
+    if BASE in by_name:
+        lines += ['## Base', '', markdown_table(factor_rows(None, by_name, labels, baseline, sizes)),
+                  '']
+    for factor in factors:
+        lines += [f'## {factor.letter}: {factor.title}', '', f'Expected: {factor.expected}.', '',
+                  markdown_table(factor_rows(factor, by_name, labels, baseline, sizes)), '']
+    path = folder / 'README.md'
+    write_text(path, '\n'.join(lines))
+    return path
+
+
+def describe_intervals(sizes: Sizes, seeds: Sequence[int], num_resamples: int) -> list[str]:
+    """Return what the numbers are, as lines."""
+    return [f'{sizes.num_train} images to train with at the base level, {sizes.num_test} to test, '
+            f'input 256, {sizes.epochs} epochs, the last weights; means over the seeds '
+            f'{", ".join(map(str, seeds))}. Differences are paired: the same test images, the same '
+            'seeds. In brackets 95 % intervals over other images **and** other seeds; "over images '
+            f'alone" is that of these trainings ({num_resamples} resamples of the patients, shared '
+            'by all seeds). "found" is "level" where the first interval holds 0. In the figure thin '
+            'lines are the first interval, thick ones the second.']
+
+
+def describe_missing(results: Sequence[CellResult]) -> list[str]:
+    """Return in words what is missing, one line for each level that is not complete."""
+    return [f'{result.cell.name}: {len(result.missing)} runs are missing: '
+            + ', '.join(result.missing[:4]) + (' ...' if len(result.missing) > 4 else '')
+            for result in results if not result.is_complete]
+

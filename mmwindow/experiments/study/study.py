@@ -1,0 +1,131 @@
+"""The study in one call: radiographs, trainings, comparison, report; each part is resumed."""
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmwindow.experiments.devices import Devices
+from mmwindow.experiments.study.analysis import analyse
+from mmwindow.experiments.study.data import find_sets, write_sets
+from mmwindow.experiments.study.design import BASE, CORE, PARTS, Sizes, make_cells
+from mmwindow.experiments.study.estimate import describe_estimate, estimate_study
+from mmwindow.experiments.study.report import describe_missing, write_report
+from mmwindow.experiments.study.runs import (
+    FILED,
+    StudyRun,
+    list_runs,
+    read_filed_file,
+    read_filed_run,
+    run_study,
+)
+
+CONFIGS = ('configs/windowloss/wl_kld_lite0_fpn_synthetic.py',
+           'configs/retinanet/retinanet_lite0_fpn_synthetic.py',
+           'configs/chexnet/chexnet_lite0_synthetic.py')
+BASELINE = 'retinanet_lite0_fpn_synthetic'
+FILES = f'{FILED}/*/*_seed*.json.gz'
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is asked of the study.
+
+    Attributes:
+        out: Folder of runs and radiographs.
+        results: Folder of filed results, file, table and figure.
+        configs: One for each system.
+        parts: Letters of factors, and the base.
+        seeds: Of the trainings.
+        sizes: Of the study.
+        baseline: Name of the config that each other system is compared with.
+        num_resamples: Of the bootstrap.
+        paper: The paper's numbers, for the labels.
+    """
+
+    out: Path
+    results: Path
+    configs: Sequence[str | Path] = CONFIGS
+    parts: Sequence[str] = CORE
+    seeds: Sequence[int] = (0, 1, 2)
+    sizes: Sizes = Sizes()
+    baseline: str = BASELINE
+    num_resamples: int = 2000
+    paper: Path | None = None
+
+    def runs(self) -> list[StudyRun]:
+        """Return the runs that are asked for; the base level is always among them."""
+        return list_runs(make_cells(self.sizes, [BASE, *self.parts]), self.configs, self.seeds,
+                         self.sizes)
+
+
+def filed_configs(results: Path) -> dict[str, Path]:
+    """Return the config of each system of which any run is filed, by its name."""
+    found: dict[str, Path] = {}
+    for path in sorted(results.glob(FILES)):
+        system = path.name.rpartition('_seed')[0]
+        if system not in found:
+            found[system] = Path(read_filed_file(path).source['config'])
+    return found
+
+
+def reported_runs(study: Study) -> list[StudyRun]:
+    """Return the runs that are asked for, and those of any level and system of which one is filed.
+
+    Where any system is filed, the baseline is wanted too.
+    """
+    asked = study.runs()
+    filed = {(path.parent.name, path.name.rpartition('_seed')[0])
+             for path in study.results.glob(FILES)}
+    filed |= {(cell, study.baseline) for cell, _ in filed}
+    own = {Path(config).stem: Path(config) for config in study.configs}
+    configs = {**{system: config for system, config in filed_configs(study.results).items()
+                  if config.is_file()}, **own}
+    order = [*own.values(), *(config for system, config in configs.items() if system not in own)]
+    every = list_runs(make_cells(study.sizes, PARTS), order, study.seeds, study.sizes)
+    return [run for run in every if run in asked or (run.cell.name, run.system) in filed]
+
+
+def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only: bool = False,
+             say: Callable[[str], Any] = print, **how: Any) -> bool:
+    """Do what is missing of the study, and report all that is filed.
+
+    Args:
+        study: What is asked for.
+        devices: For the runs.
+        dry_run: Only say what is missing and how long it will take.
+        report_only: Train nothing.
+        say: Takes a line for the reader.
+        **how: As in :func:`~.runs.run_study`; ``command_line`` is written into the files.
+
+    Returns:
+        Whether every run that is asked for is filed.
+
+    Raises:
+        ValueError: A request that makes no sense, or a folder is in use or holds something else.
+    """
+    runs = study.runs()
+    if study.baseline not in {run.system for run in runs}:
+        raise ValueError(f'the baseline {study.baseline!r} is none of the systems '
+                         + ', '.join(dict.fromkeys(run.system for run in runs)))
+    missing = [run for run in runs if read_filed_run(run, study.results) is None]
+    say(f'{len(runs)} runs are asked for; {len(runs) - len(missing)} are filed in {study.results}')
+    if missing and not report_only:
+        cells = [*make_cells(study.sizes, [BASE]), *(run.cell for run in missing)]
+        write_sets(find_sets(cells[:1] if dry_run else cells), study.sizes, study.out / 'data')
+        num_jobs = len(devices.environments)
+        say(describe_estimate(estimate_study(missing, study.out, num_jobs), len(missing), num_jobs))
+        if not dry_run:
+            run_study(missing, study.out, study.results, devices, **how)
+    if dry_run:
+        return not missing
+    found = analyse(reported_runs(study), study.results, study.baseline, study.num_resamples)
+    if not any(result.means for result in found):
+        raise ValueError(f'{study.results}: no system has all of its seeds {list(study.seeds)} on '
+                         'any level yet; there is nothing to report')
+    systems = list(dict.fromkeys(run.system for run in reported_runs(study)))
+    table = write_report(found, study.results, systems, study.baseline, study.sizes, study.seeds,
+                         how.get('command_line', ''), study.paper, study.num_resamples)
+    for line in describe_missing(found):
+        say(line)
+    say(f'table and figure: {table}')
+    return all(read_filed_run(run, study.results) is not None for run in runs)

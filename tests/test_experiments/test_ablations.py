@@ -1,0 +1,150 @@
+"""Tables 2 and 3 in one command: rows, what is filed as it ends, and the page of drops."""
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmwindow.experiments import cross_validation
+from mmwindow.experiments.ablation_report import report_ablations
+from mmwindow.experiments.ablations import MAIN, Ablation, list_ablations, run_ablations
+from mmwindow.experiments.devices import choose_devices
+from mmwindow.experiments.exact_maps import Window
+from mmwindow.experiments.paper_report import read_paper
+from mmwindow.utils.files import load_json
+from mmwindow.utils.progress import ProgressDisplay
+
+PAPER = Path(__file__).parents[2] / 'results' / 'paper.json'
+WIDE = Window(2., 150., 200.)
+CONFIG = """
+model = dict(type='Any', bbox_head=dict(loss=dict(type='WindowLoss', divergence='kld')))
+dataset = dict(data_root='{root}/')
+bounds = dict(type='PointToBoundTransform', lower_radius=50, upper_radius=200, softness=2)
+train_dataloader = dict(dataset=dict(ann_file='annotations/train.json', pipeline=[bounds], **dataset))
+val_dataloader = dict(dataset=dict(ann_file='annotations/val.json', **dataset))
+test_dataloader = dict(dataset=dict(ann_file='annotations/test.json', **dataset))
+val_evaluator = dict(type='FROCMetric')
+test_evaluator = dict(type='FROCMetric')
+default_hooks = dict(checkpoint=dict(type='CheckpointHook', max_keep_ckpts=1,
+                                     save_best='froc/auroc'))
+randomness = dict(seed=0)
+"""
+# A wide window finds every second point too late; by distance it finds all.
+WORKER = """
+import json, runpy, sys
+from pathlib import Path
+folder = Path(sys.argv[1])
+state = json.loads((folder / 'run.json').read_text())
+config = runpy.run_path(folder / 'config.py')
+(folder / 'training').mkdir(exist_ok=True)
+(folder / 'training' / 'best.pth').write_text('weights')
+bounds = config['train_dataloader']['dataset']['pipeline'][0]
+rule = config['test_evaluator'].get('rule', 'disk_overlap')
+overlap = config['test_evaluator'].get('max_overlap', .1)
+late = bounds['lower_radius'] == 150 and rule == 'disk_overlap' and overlap == .1
+images = [dict(image_id=number, score=.9 if number % 2 else .5, is_positive=number % 2 == 1,
+               recall_levels=[.2 if late and number % 4 == 1 else .9] * (number % 2),
+               fp_levels=[.5] * (1 - number % 2), fp_changes=[1] * (1 - number % 2))
+          for number in range(24)]
+settings = dict(rule=rule, hit_radius=50, budgets=[.1, .2, .3, .4, .5], convention='first_crossing',
+                fp_denominator='all', frame_side=1024)
+settings |= dict(max_overlap=overlap) if rule == 'disk_overlap' else {}
+for split in state['splits']:
+    (folder / f'{split}.json').write_text(json.dumps(dict(
+        format='mmwindow-evaluation', version=1, metrics={}, settings=settings,
+        classes=[dict(name='fracture', images=images)])))
+(folder / 'result.json').write_text(json.dumps({
+    **state, 'training_seconds': 5.0, 'test_seconds': 1.0, 'metrics': {}, 'checkpoint': 'best.pth',
+    'records': {split: f'{split}.json' for split in state['splits']}, 'machine': 'x86_64',
+    'validation_metrics': {}, 'versions': {}, 'num_images': dict.fromkeys(state['splits'], 24)}))
+"""
+
+
+@pytest.fixture
+def rows(monkeypatch, tmp_path, own_tiny_dataset):
+    """Two rows of Table 3 on synthetic radiographs, done by the stand-in."""
+    monkeypatch.setattr(cross_validation, 'worker_command', lambda plan, *rest: (
+        sys.executable, '-W', 'ignore', '-c', WORKER, str(plan.folder)))
+    rows = [Ablation('synthetic', 'kld', window) for window in (MAIN, WIDE)]
+    path = tmp_path / rows[0].config
+    path.parent.mkdir(parents=True)
+    path.write_text(CONFIG.format(root=own_tiny_dataset))
+    return rows
+
+
+def call(rows, tmp_path):
+    said = []
+    missing = run_ablations(rows, tmp_path / 'out', tmp_path / 'results', choose_devices(),
+                            command_line='ablate', configs=tmp_path, num_resamples=100,
+                            say=said.append, display=ProgressDisplay(stream=io.StringIO()))
+    return missing, said
+
+
+def test_all_rows_of_the_paper():
+    rows = list_ablations(read_paper(PAPER))
+    assert len(rows) == len({(row.data, row.name) for row in rows}) == 32
+    assert [row.name for row in rows[:4]] == [
+        'wl_mse_lite0_fpn_fracatlas', 'wl_kld_lite0_fpn_fracatlas',
+        'wl_mse_lite0_fpn_fracatlas_tau2_lower100_upper200',
+        'wl_kld_lite0_fpn_fracatlas_tau2_lower100_upper200']
+    assert 'wl_kld_lite0_fpn_synthetic_tau0p4_lower50_upper200' in {row.name for row in rows}
+    for row in rows:
+        assert (Path(__file__).parents[2] / row.config).is_file()
+        assert row.options == {'window.softness': row.window.softness,
+                               'window.lower_radius': row.window.lower_radius,
+                               'window.upper_radius': row.window.upper_radius}
+    with pytest.raises(ValueError, match='there is no mura'):
+        list_ablations(read_paper(PAPER), ['mura'])
+
+
+def test_rows_are_trained_filed_and_tested_by_each_rule(tmp_path, rows):
+    missing, said = call(rows, tmp_path)
+    assert missing == [] and said == [f'2 rows are asked for; 0 are filed in {tmp_path / "results"}']
+    wide = load_json(tmp_path / f'results/synthetic/{rows[1].name}.json')
+    assert wide['window'] == dict(softness=2, lower_radius=150, upper_radius=200)
+    assert wide['is_ablation'] and not load_json(
+        tmp_path / f'results/synthetic/{rows[0].name}.json')['is_ablation']
+    # 12 points, 6 of them found below all false positives; 12 of 24 images have one: .5 at .5.
+    assert wide['metrics']['froc/froc_score'] == pytest.approx((4 * .5 + 1) / 5)
+    distance = load_json(tmp_path / f'results/synthetic_distance/{rows[1].name}.json')
+    assert distance['settings']['rule'] == 'distance' and distance['metrics']['froc/froc_score'] == 1
+    overlap = load_json(tmp_path / f'results/synthetic_overlap4/{rows[1].name}.json')
+    assert overlap['settings']['max_overlap'] == .04 and overlap['metrics']['froc/froc_score'] == 1
+    # The same command again does nothing, even where the runs are gone.
+    before = {path: path.read_bytes() for path in (tmp_path / 'results').rglob('*.json')}
+    (tmp_path / 'out').rename(tmp_path / 'lost')
+    missing, said = call(rows, tmp_path)
+    assert missing == [] and '2 are filed' in said[0] and not (tmp_path / 'out').exists()
+    assert {path: path.read_bytes() for path in (tmp_path / 'results').rglob('*.json')} == before
+
+
+def test_the_page_says_what_a_drop_is_made_of(tmp_path, rows):
+    call(rows, tmp_path)
+    exact = tmp_path / 'exact'
+    exact.mkdir()
+    (exact / 'synthetic.json').write_text(json.dumps(dict(scores=[
+        dict(window=window._asdict(), map='lower', rule='paper', unequal=dict(froc_score=score))
+        for window, score in ((MAIN, 1.), (WIDE, .75))])))
+    every = list_ablations(read_paper(PAPER), ['synthetic'], ['kld'])
+    said = []
+    page = report_ablations(every, tmp_path / 'results', PAPER, 'ablate', exact, 100, said.append)
+    text = page.read_text()
+    line = next(line for line in text.splitlines() if line.startswith('| 2 | 150 | 200 |'))
+    cells = [cell.strip() for cell in line.strip('|').split('|')]
+    assert cells[3].startswith('0.600 (') and cells[4].startswith('-0.400 (')
+    assert cells[5].startswith('1.000 (') and cells[6].startswith('+0.000 (')
+    assert cells[7].startswith('1.000 (') and cells[8].startswith('+0.000 (')
+    assert cells[9:] == ['-0.068', '-0.250']  # the paper: .828 - .896
+    assert '| 2 | 100 | 200 | not run |' in text
+    assert 'Not complete: 6 rows are missing' in text and said[0].startswith('6 rows are missing')
+    table = (tmp_path / 'results/synthetic/tables/tables.md').read_text()
+    assert 'Table 3' in table and '| 2 | 150 | 200 |' in table
+
+
+def test_a_row_of_other_settings_is_trained_again(tmp_path, rows):
+    call(rows[:1], tmp_path)
+    config = tmp_path / rows[0].config
+    config.write_text(config.read_text().replace('seed=0', 'seed=1'))
+    with pytest.raises(ValueError, match='other settings'):
+        call(rows[:1], tmp_path)

@@ -1,0 +1,99 @@
+"""The design of the study: cells, levels, overrides, and the page that was written before it ran."""
+from pathlib import Path
+
+import pytest
+
+from mmwindow.experiments.study.data import data_options, find_sets, read_from
+from mmwindow.experiments.study.design import (
+    ANNOTATORS,
+    BASE,
+    CORE,
+    FACTORS,
+    PARTS,
+    Sizes,
+    level_label,
+    make_cells,
+)
+from mmwindow.experiments.study.runs import list_runs
+
+DOCS = Path(__file__).parents[3] / 'docs' / 'study.md'
+SYSTEMS = ['wl_kld_x.py', 'retinanet_x.py', 'chexnet_x.py']
+
+
+def test_the_core_is_87_runs():
+    """12 cells of two systems and three seeds, and CheXNet on the five of E."""
+    cells = make_cells(Sizes())
+    assert [cell.name for cell in cells] == [
+        BASE, 'points-one', 'points-fragments', 'points-several', 'points-mixed', 'jitter25',
+        'jitter50', 'jitter100', 'images25', 'images50', 'images200', 'images400']
+    runs = list_runs(cells, SYSTEMS, (0, 1, 2), Sizes())
+    assert len(runs) == 12 * 2 * 3 + 5 * 3 == 87
+    assert len(list_runs(make_cells(Sizes(), ['B']), SYSTEMS, (0, 1, 2), Sizes())) == 30
+    assert [(run.system, run.seed) for run in runs[:4]] == [
+        ('wl_kld_x', 0), ('retinanet_x', 0), ('chexnet_x', 0), ('wl_kld_x', 1)]
+
+
+def test_cells_are_unique_and_differ_from_the_base_in_one_thing():
+    cells = make_cells(Sizes(), PARTS)
+    base = cells[0]
+    assert len({cell.name for cell in cells}) == len(cells) == 20
+    for cell in cells[1:]:
+        changed = [cell.images.variation != base.images.variation,
+                   cell.images.num_train != base.images.num_train, cell.annotators != base.annotators]
+        assert sum(changed) == 1, cell.name
+        assert changed.index(True) == dict(A=0, D=0, E=1, B=2, C=2, F=2)[cell.factor]
+
+
+def test_few_images_are_seen_more_often():
+    cells = {cell.name: cell for cell in make_cells(Sizes(), ['E'])}
+    found = {name: (cell.images.num_train, cell.epochs) for name, cell in cells.items()}
+    assert found == dict(base=(480, 5), images25=(120, 20), images50=(240, 10), images200=(960, 5),
+                         images400=(1920, 5))
+    steps = [number / 8 * epochs for number, epochs in found.values()]
+    assert min(steps) == 300
+
+
+def test_what_a_cell_reads():
+    cells = {cell.name: cell for cell in make_cells(Sizes(), PARTS)}
+    assert [read_from(cells['jitter50'], split) for split in ('train', 'val', 'test')] == [
+        (BASE, 'annotations/jitter50/train.json'), (BASE, 'annotations/jitter50/val.json'),
+        (BASE, 'annotations/one/test.json')]
+    # Numbers of images share the base's validation and test images; other images have their own.
+    assert [read_from(cells['images25'], split)[0] for split in ('train', 'val', 'test')] == [
+        'images25', BASE, BASE]
+    assert {read_from(cells['scale2'], split)[0] for split in ('train', 'val', 'test')} == {'scale2'}
+    assert read_from(cells['scale2'], 'test')[1] == 'annotations/one/test.json'
+    assert data_options(cells[BASE], 'x')['train_dataloader.dataset.data_root'] == 'x/base/'
+    sets = {images.name: images for images in find_sets(list(cells.values()))}
+    assert set(sets[BASE].annotators) == set(ANNOTATORS) and len(sets) == 11
+    for cell in cells.values():
+        assert not cell.annotators or cell.annotators in cell.images.annotators
+
+
+def test_levels_are_shown_in_their_order():
+    sizes = Sizes()
+    cells = {cell.name: cell for cell in make_cells(sizes, PARTS)}
+    labels = {letter: [level_label(factor, level, cells, sizes) for level in factor.levels]
+              for letter, factor in FACTORS.items()}
+    assert labels['E'] == ['120', '240', '480', '960', '1920']
+    assert labels['C'] == ['0', '25', '50', '100'] and labels['F'] == ['0 %', '25 %', '50 %']
+
+
+@pytest.mark.parametrize('letter', FACTORS)
+def test_the_page_names_every_level_and_what_is_expected(letter):
+    """Each factor has its row, whose words say where Window Loss is expected ahead or behind."""
+    factor = FACTORS[letter]
+    row = next(line for line in DOCS.read_text(encoding='utf-8').splitlines()
+               if line.startswith(f'| {letter} '))
+    expected = {level.expected for level in factor.levels}
+    assert ('ahead' in row or 'boxes of one size lose' in row) == ('ahead' in expected)
+    assert ('behind' in row) == ('behind' in expected)
+    assert 'level' in row
+
+
+def test_the_page_has_the_sizes_and_the_commands():
+    text = DOCS.read_text(encoding='utf-8')
+    sizes = Sizes()
+    assert f'side {sizes.side}, {sizes.num_train} to train, {sizes.num_val} to validate, ' \
+           f'{sizes.num_test} to test' in text
+    assert f'the core: {", ".join(CORE)}' in text

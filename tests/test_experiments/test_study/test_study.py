@@ -1,0 +1,201 @@
+"""The study in one command: what it trains, files, compares and says, with stand-in trainings."""
+import gzip
+import io
+import json
+import runpy
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmwindow.evaluation import froc_curve
+from mmwindow.evaluation.files.records import read_record
+from mmwindow.experiments.devices import Devices
+from mmwindow.experiments.study.design import Sizes
+from mmwindow.experiments.study.study import Study, do_study, reported_runs
+from mmwindow.utils.files import load_json
+from mmwindow.utils.progress import ProgressDisplay
+from tests.test_experiments.test_study.conftest import NAMES, SIZES
+
+SEEDS = (0, 1)
+PAPER = Path(__file__).parents[3] / 'results' / 'paper.json'
+
+
+def make_study(tmp_path, configs, **changes):
+    return Study(**{**dict(out=tmp_path / 'out', results=tmp_path / 'results', configs=configs,
+                           parts=('base', 'C'), seeds=SEEDS, sizes=SIZES, baseline=NAMES[1],
+                           num_resamples=100, paper=PAPER), **changes})
+
+
+def call(study, **options):
+    """Do a study; return whether it is complete and what it said."""
+    said = []
+    complete = do_study(study, Devices([{}] * 4), say=said.append, command_line='study',
+                        display=ProgressDisplay(stream=io.StringIO()), **options)
+    return complete, said
+
+
+def times_trained(study):
+    """How often each run was started."""
+    return {path.parent.relative_to(study.out / 'runs').as_posix(): load_json(path)['starts']
+            for path in (study.out / 'runs').rglob('run.json')}
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_from_radiographs_to_the_paired_difference(tmp_path, configs):
+    """The whole command; the difference is that of brute force over the runs' own records."""
+    study = make_study(tmp_path, configs)
+    complete, said = call(study)
+    assert complete
+    assert said[0].startswith('16 runs are asked for; 0 are filed')
+    # Each 2 epochs of one step of a second, 2 + 16 images of .1 s, and 20 s; half of it where idle.
+    assert '16 runs, 4 at a time: about 2 min on this machine' in said[1]  # 16 x 23.8 / 4
+    assert 'about 48 s where nothing else runs' in said[1]
+    content = load_json(study.results / 'study.json')
+    assert [cell['cell'] for cell in content['cells']] == [
+        'base', 'jitter25', 'jitter50', 'jitter100']
+    for cell in content['cells']:
+        differences = []
+        for seed in SEEDS:
+            scores = [froc_curve(read_record(
+                study.out / f'runs/{cell["cell"]}/{name}_seed{seed}/test.json').events()).score(
+                    (.1, .2, .3, .4, .5)) for name in NAMES]
+            differences.append(scores[0] - scores[1])
+        found = cell['minus_baseline'][NAMES[0]]['froc_score']
+        assert found['seeds'] == pytest.approx(differences)
+        assert found['difference'] == pytest.approx(np.mean(differences))
+        assert found['total']['low'] <= found['images']['low'] < found['difference']
+        assert cell['is_complete'] and cell['missing'] == []
+        assert (NAMES[0] in cell['froc_score_minus_base_level']) == (cell['cell'] != 'base')
+    table = (study.results / 'README.md').read_text()
+    assert '## C: click jitter' in table and '| WL-KLD |' in table and 'missing' not in table
+    assert (study.results / 'study.png').stat().st_size > 0
+    assert (study.results / 'study.svg').read_text().startswith('<?xml')
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_every_test_image_has_one_unjittered_point_a_finding(tmp_path, configs):
+    study = make_study(tmp_path, configs, parts=('C', 'F'), seeds=(0,))
+    call(study)
+    for folder in (study.out / 'runs').glob('*/*_seed0'):
+        config = runpy.run_path(folder / 'config.py')
+        places = {split: config[f'{split}_dataloader']['dataset']
+                  for split in ('train', 'val', 'test')}
+        assert places['test']['ann_file'] == 'annotations/one/test.json'
+        own = {'base': ''}.get(folder.parent.name, f'{folder.parent.name}/')
+        assert places['train']['ann_file'] == f'annotations/{own}train.json'
+        assert places['val']['ann_file'] == f'annotations/{own}val.json'
+        assert config['train_cfg'] == dict(max_epochs=2, val_interval=2)
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_a_lost_run_folder_costs_nothing(tmp_path, configs):
+    study = make_study(tmp_path, configs, parts=('base',))
+    call(study)
+    first = load_json(study.results / 'study.json')
+    shutil.rmtree(study.out)
+    complete, said = call(study)
+    assert complete and said[0].startswith('4 runs are asked for; 4 are filed')
+    assert not (study.out / 'runs').exists()
+    assert load_json(study.results / 'study.json')['cells'] == first['cells']
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_a_finished_run_that_was_not_filed_is_filed_and_not_trained(tmp_path, configs):
+    study = make_study(tmp_path, configs, parts=('base',))
+    call(study)
+    path = study.results / f'runs/base/{NAMES[0]}_seed1.json.gz'
+    before = path.read_bytes()
+    path.unlink()
+    complete, said = call(study)
+    assert complete and '3 are filed' in said[0]
+    assert path.read_bytes() == before
+    assert set(times_trained(study).values()) == {1}
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_an_incomplete_level_is_not_compared_and_is_named(tmp_path, configs):
+    study = make_study(tmp_path, configs, parts=('F',), seeds=(0,))
+    call(study)
+    (study.results / f'runs/missed50/{NAMES[1]}_seed0.json.gz').unlink()
+    complete, said = call(study, report_only=True)
+    assert not complete
+    assert f'missed50: 1 runs are missing: missed50 {NAMES[1]} seed 0' in said
+    cells = {cell['cell']: cell for cell in load_json(study.results / 'study.json')['cells']}
+    assert cells['missed50']['minus_baseline'] == {} and not cells['missed50']['is_complete']
+    assert set(cells['missed50']['systems']) == {NAMES[0]}
+    assert cells['missed25']['is_complete'] and cells['missed25']['minus_baseline']
+    assert '1 runs are missing' in (study.results / 'README.md').read_text()
+    # A part that was not asked for is reported with what was filed before.
+    _, said = call(make_study(tmp_path, configs, parts=('base',), seeds=(0,)), report_only=True)
+    assert f'missed50: 1 runs are missing: missed50 {NAMES[1]} seed 0' in said
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_a_run_that_fails_leaves_the_others(tmp_path, configs):
+    failing = tmp_path / 'fails_tiny.py'
+    failing.write_text(configs[0].read_text().replace(NAMES[0], 'fails_tiny'))
+    study = make_study(tmp_path, [*configs, failing], parts=('base',), seeds=(0,))
+    complete, said = call(study)
+    assert not complete and 'base: 1 runs are missing: base fails_tiny seed 0' in said
+    assert NAMES[0] in load_json(study.results / 'study.json')['cells'][0]['minus_baseline']
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_a_result_of_other_settings_counts_for_nothing(tmp_path, configs):
+    study = make_study(tmp_path, configs, parts=('base',), seeds=(0,))
+    call(study)
+    configs[0].write_text(configs[0].read_text() + 'optim_wrapper = dict(optimizer=dict(lr=.1))\n')
+    from mmwindow.experiments.study.runs import config_text
+    config_text.cache_clear()
+    with pytest.raises(ValueError, match='other settings'):
+        call(study)
+    complete, said = call(study, overwrite=True)
+    assert complete and '1 are filed' in said[0]
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_a_dry_run_trains_nothing(tmp_path, configs):
+    study = make_study(tmp_path, configs)
+    complete, said = call(study, dry_run=True)
+    assert not complete and '16 runs' in said[1]
+    assert not (study.out / 'runs').exists() and not study.results.exists()
+    assert sorted(path.name for path in (study.out / 'data').iterdir() if path.is_dir()) == ['base']
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_another_system_is_one_more_entry(tmp_path, configs):
+    """WL+ is added later: the others are not trained again, and levels without it ask for none."""
+    call(make_study(tmp_path, configs, parts=('F',)))
+    added = tmp_path / 'wl_plus_tiny.py'
+    added.write_text(configs[0].read_text().replace(NAMES[0], 'wl_plus_tiny'))
+    study = make_study(tmp_path, [*configs, added], parts=('base',))
+    complete, said = call(study)
+    assert complete and said[0].startswith('6 runs are asked for; 4 are filed')
+    table = (study.results / 'README.md').read_text()
+    assert '| WL+ |' in table and 'missing' not in table
+    # Without naming it, what is filed of it is still reported.
+    later = make_study(tmp_path, configs, parts=('F',))
+    assert {run.system for run in reported_runs(later)} == {*NAMES, 'wl_plus_tiny'}
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_a_damaged_result_is_named(tmp_path, configs):
+    study = make_study(tmp_path, configs, parts=('base',), seeds=(0,))
+    call(study)
+    path = study.results / f'runs/base/{NAMES[0]}_seed0.json.gz'
+    for damaged in (path.read_bytes()[:-20], gzip.compress(json.dumps({}).encode()), b''):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=f'{path.name}: it is no complete result'):
+            call(study)
+
+
+@pytest.mark.parametrize('changes, words', [
+    (dict(baseline='fcos'), "'fcos' is none of the systems"), (dict(seeds=()), 'seeds'),
+    (dict(seeds=(1, 1)), 'all different'), (dict(parts=('X',)), 'there is no X'),
+    (dict(sizes=Sizes(num_train=4), parts=('E',)), 'at least 8')])
+def test_bad_requests_are_rejected(tmp_path, configs, changes, words):
+    with pytest.raises(ValueError, match=words):
+        call(make_study(tmp_path, configs, **changes))
+    assert not (tmp_path / 'out' / 'data').exists()
