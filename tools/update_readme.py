@@ -154,8 +154,8 @@ def exact_rows(folder: Path) -> str:
                        ['', f'{counts}.'])
 
 
-MAKERS = {'results': result_rows, 'variants': variant_rows, 'exact': exact_rows,
-          'choices': choice_rows, 'resuming': kill_rows,
+MAKERS = {'results': result_rows, 'choices': choice_rows, 'variants': variant_rows,
+          'exact': exact_rows, 'resuming': kill_rows,
           'models': lambda folder: model_table(folder.parent)}
 
 
