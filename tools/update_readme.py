@@ -154,9 +154,9 @@ def exact_rows(folder: Path) -> str:
                        ['', f'{counts}.'])
 
 
-MAKERS = {'results': result_rows, 'choices': choice_rows, 'variants': variant_rows,
-          'exact': exact_rows, 'resuming': kill_rows,
-          'models': lambda folder: model_table(folder.parent)}
+MAKERS = {'results': result_rows, 'choices': choice_rows, 'resuming': kill_rows,
+          'models': lambda folder: model_table(folder.parent), 'variants': variant_rows,
+          'exact': exact_rows}
 
 
 def render(text: str) -> str:

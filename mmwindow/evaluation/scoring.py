@@ -316,6 +316,6 @@ def _image_scores(prediction: Prediction, num_classes: int) -> list[float | None
         return [None] * num_classes
     scores: NDArray[np.float64] = np.asarray(prediction.image_scores, dtype=np.float64).reshape(-1)
     if len(scores) != num_classes:
-        raise ValueError(f'there are {len(scores)} image scores for '
+        raise ValueError(f'{count_words(len(scores), "image score")} for '
                          f'{count_words(num_classes, "class", "classes")}')
     return [float(score) for score in scores]

@@ -4,12 +4,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmwindow.evaluation.froc import DEFAULT_BUDGETS
-from mmwindow.evaluation.froc_settings import counted_curve
 from mmwindow.evaluation.hit_rules import DiskOverlap
-from mmwindow.evaluation.roc import roc_curve
 from mmwindow.evaluation.statistics.compare import Comparison
-from mmwindow.evaluation.statistics.fold_curves import mean_froc_curve, mean_roc_curve
 from mmwindow.experiments.paper_captions import describe_data, describe_pooling, describe_tests
+from mmwindow.experiments.paper_figures import draw_figures, draw_figures_by
 from mmwindow.experiments.paper_tables import (
     Table,
     comma_separated,
@@ -29,7 +27,6 @@ from mmwindow.utils.files import read_json, write_text
 from mmwindow.utils.frame import FRAME_SIDE
 from mmwindow.utils.markdown import markdown_table
 from mmwindow.utils.messages import count_words
-from mmwindow.visualization.curves import PAPER_FIGURE, plot_froc, plot_roc
 
 REFERENCE = 'wl_kld'
 ABLATIONS = {'table2': 'mse', 'table3': 'kld'}
@@ -187,13 +184,15 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     remove_stale(out)
-    draw_figures({labels[name]: systems[name] for name in naming.labels}, out)
+    shown = {labels[name]: systems[name] for name in naming.labels}
+    draw_figures(shown, out)
+    figures = {f'{PREFIX}{field}': draw_figures_by(shown, field, out) for field in by}
     warnings = [f'{summary.label}, {warning}' for summary in rows for warning in summary.warnings]
     write_tables(out, tables, describe_data(rows[0], systems, command_line),
                  dict(comparisons=describe_tests(len(comparisons), losses),
                       pooled=describe_pooling(warnings),
-                      **{f'{PREFIX}{field}': describe_strata(field, len(comparisons))
-                         for field in strata}))
+                      **{f'{PREFIX}{field}': [*describe_strata(field, len(comparisons)),
+                                              *figures[f'{PREFIX}{field}']] for field in strata}))
     for warning in warnings:
         say(f'warning: {warning}')
     if results is not None:
@@ -217,39 +216,15 @@ def ablation_tables(systems: Mapping[str, System], summaries: Mapping[str, Summa
     return tables
 
 
-def draw_figures(systems: Mapping[str, System], out: Path) -> None:
-    """Draw Figures 4 and 5 of systems by label, of folds the mean curves.
-
-    A system none of whose folds has both kinds of images has no ROC.
-    """
-    froc_settings = next(iter(systems.values())).froc_settings()
-    rocs, frocs = {}, {}
-    for label, system in systems.items():
-        frocs[label] = mean_froc_curve([counted_curve(events, froc_settings)
-                                        for events in system.events.values()])
-        folds = [([event.is_positive for event in events], [event.score for event in events])
-                 for events in system.events.values()]
-        curves = [roc_curve(labels, scores) for labels, scores in folds
-                  if 0 < sum(labels) < len(labels)]
-        if curves:
-            rocs[label] = mean_roc_curve(curves)
-    for suffix in ('png', 'svg'):
-        if rocs:
-            plot_roc(rocs, out / f'figure4.{suffix}', settings=PAPER_FIGURE)
-        if all(curve.num_points for curve in frocs.values()):
-            plot_froc(frocs, out / f'figure5.{suffix}', froc_settings.budgets,
-                      max(froc_settings.budgets), convention=froc_settings.convention,
-                      settings=PAPER_FIGURE)
-
-
 def remove_stale(out: Path) -> None:
     """Delete the tables and figures of an earlier call: one that this call cannot make would stay."""
     for name, suffixes in ({**dict.fromkeys(TITLES, ('md', 'csv')),
                             **dict.fromkeys(('figure4', 'figure5'), ('png', 'svg'))}).items():
         for suffix in suffixes:
             (out / f'{name}.{suffix}').unlink(missing_ok=True)
-    for path in (*out.glob(f'{PREFIX}*.md'), *out.glob(f'{PREFIX}*.csv')):
-        path.unlink()
+    for pattern in (f'{PREFIX}*.md', f'{PREFIX}*.csv', f'figure[45]_{PREFIX}*'):
+        for path in out.glob(pattern):
+            path.unlink()
 
 
 def write_tables(out: Path, tables: Mapping[str, Table], description: Sequence[str],

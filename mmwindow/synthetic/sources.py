@@ -12,7 +12,7 @@ import numpy as np
 
 from mmwindow.synthetic.clicks import COLUMNS, write_clicks
 from mmwindow.synthetic.dicom_images import write_dicom
-from mmwindow.synthetic.writing import ImageRecord, make_images, plan_images
+from mmwindow.synthetic.writing import ImageRecord, derive_seed, make_images, plan_images
 from mmwindow.utils.files import write_json, write_text
 from mmwindow.utils.messages import count_words
 
@@ -52,14 +52,17 @@ def write_readings(folder: str | Path, number: int, seed: int = 0, side: int = 5
                    workers: int | None = None) -> Path:
     """Write ``images/*.png`` and ``readings.csv``: three readers, a row a mark.
 
-    Readers miss fractures, mark places without one and click next to the truth; the third reads only
-    some images. A row with empty coordinates: this reader has read the image and found nothing.
+    The images are others than those of the same seed in a table of clicks, so that a model which was
+    trained on these can be tested. Readers miss fractures, mark places without one and click next to
+    the truth; the third reads only some images. A row with empty coordinates: this reader has read
+    the image and found nothing.
 
     Raises:
         ValueError: As :func:`make_records`.
     """
     folder = Path(folder)
-    records = make_records(folder / 'images', number, seed, side, workers, 'challenge')
+    other = seed if seed < 0 else derive_seed(seed, 1)
+    records = make_records(folder / 'images', number, other, side, workers, 'challenge')
     generator = np.random.default_rng([seed, 1])
     rows: list[tuple[Any, ...]] = [(*COLUMNS, 'reader')]
     for record in records:

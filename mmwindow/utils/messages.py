@@ -87,5 +87,6 @@ def count_phrase(number: int, plural: str) -> str:
     if found is None:
         return f'1 {plural}'
     before, noun, that = found.groups()
-    singular = noun[:-2] if noun.endswith('xes') else noun[:-1]
+    singular = (noun[:-2] if noun.endswith('xes') else noun[:-3] + 'y' if noun.endswith('ies')
+                else noun[:-1])
     return f'1 {before}{singular}{" that is" if that else ""}{plural[found.end():]}'

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
 _ends_at_once = False
+_interrupted = threading.Event()
 
 
 def end_with_parent_process(leave: Callable[[int], Any] = os._exit, poll_seconds: float = 1.
@@ -91,6 +92,7 @@ class Interruption:
         if self.is_raised:
             return
         self.is_raised = True
+        _interrupted.set()
         timer = threading.Timer(self.patience, self.repeat)
         timer.daemon = True
         timer.start()
@@ -100,6 +102,11 @@ class Interruption:
         """Interrupt the main thread again."""
         self.is_raised = False
         _thread.interrupt_main()
+
+
+def is_interrupted() -> bool:
+    """Return whether a rank has got a Ctrl-C: it ends by itself, and so do the others."""
+    return _interrupted.is_set()
 
 
 def end_rank(status: int = 0) -> None:

@@ -92,7 +92,8 @@ def test_normals_only_can_be_divided():
 
 @pytest.mark.parametrize('groups', [[], ['a'] * 30, list('abcdefghi')])
 def test_too_few_groups(groups):
-    with pytest.raises(ValueError, match=f'{len(set(groups))} groups cannot be divided into 10 fold'):
+    number = len(set(groups))
+    with pytest.raises(ValueError, match=rf'{number} groups? cannot be divided into 10 fold'):
         split_by_group(groups, [True] * len(groups))
 
 

@@ -189,7 +189,7 @@ def test_missing_images():
     ([boxes_of('a', (0, 0, 9, 9, np.nan))], r"image 'a': box 0 .* score nan; every number"),
     ([boxes_of('a', (0, 0, 9, np.inf, .5))], r"image 'a': box 0 is \[0.0, 0.0, 9.0, inf\]"),
     ([boxes_of('a', (9, 0, 0, 9, .5))], "image 'a': the box .* has corners exchanged"),
-    ([Prediction('a', boxes=[[0, 0, 9, 9]], scores=[.1, .2])], "image 'a': there are 1 box but 2"),
+    ([Prediction('a', boxes=[[0, 0, 9, 9]], scores=[.1, .2])], "image 'a': 1 box but 2"),
     ([boxes_of('a', (0, 0, 9, 9, .5), labels=[1])], r"image 'a': boxes: labels are \[1\]"),
     ([Prediction('a', maps=np.full((4, 4), np.nan))], "image 'a': 16 of 16 cells of the map are NaN"),
     ([Prediction('a', maps=np.full((4, 4), np.inf))], "image 'a': 16 of 16 cells"),
@@ -199,7 +199,7 @@ def test_missing_images():
     ([np.zeros((4, 4))], 'a prediction is of type ndarray; Prediction objects'),
     ({'a': boxes_of('b')}, "the prediction under 'a' is of image 'b'"),
     ([Prediction('a')], "image 'a': a prediction has either maps or boxes"),
-    ([boxes_of('a', image_scores=[.1, .2])], "image 'a': there are 2 image scores for 1 class"),
+    ([boxes_of('a', image_scores=[.1, .2])], "image 'a': 2 image scores for 1 class"),
     ([boxes_of('a', image_scores=[np.nan])], "image 'a': the image score is nan")])
 def test_bad_predictions(predictions, message):
     with pytest.raises(ValueError, match=message):

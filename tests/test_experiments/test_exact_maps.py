@@ -1,5 +1,7 @@
 """Perfect predictions of a window: they cost nothing, and what the hit rules give them by hand."""
 import json
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -115,3 +117,20 @@ def test_the_result_of_a_point_file(tmp_path):
     assert (first['map'], first['rule'], first['box_side'], first['false_positives']) == (
         'lower', 'paper', 300, .5)
     assert name_of(str(path))[0] == 'hips' and np.isfinite(first['unequal']['froc_score'])
+
+
+def test_the_table_of_the_page_reads_the_files(tmp_path):
+    """One line for each map of a window of softness 2, of images unequal in confidence."""
+    tool = runpy.run_path(Path(__file__).parents[2] / 'tools' / 'update_readme.py')
+    scores = [dict(window=WIDE._asdict(), map='lower', rule=rule, box_side=300., false_positives=.5,
+                   recall=1., exact={}, unequal={'recall@0.1': .2, 'froc_score': score})
+              for rule, score in (('paper', .4), ('overlap 4 %', 1.), ('distance', .9))]
+    scores += [dict(score, window=dict(softness=10, lower_radius=50, upper_radius=200))
+               for score in scores]
+    (tmp_path / 'hips.json').write_text(json.dumps(dict(
+        command='tools/exact_maps.py x', scores=scores,
+        data=dict(num_images=4, num_positives=2, num_points=2))))
+    lines = tool['exact_rows'](tmp_path).splitlines()
+    assert lines[2] == '| hips | 150 / 200 | lower | 300 | 0.500 | 0.200 | 0.400 | 1.000 | 0.900 |'
+    assert lines[3] == '' and lines[4] == 'hips: 2 points on 2 of 4 images.'
+    assert 'tools/exact_maps.py x' in lines

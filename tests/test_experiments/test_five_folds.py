@@ -73,6 +73,7 @@ def without_figures():
     """Draw none: no number depends on them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr('mmwindow.experiments.paper_report.draw_figures', lambda *_: None)
+        patch.setattr('mmwindow.experiments.paper_report.draw_figures_by', lambda *_: [])
         yield
 
 
@@ -119,7 +120,8 @@ def test_each_system_has_a_file_whose_metrics_are_means_over_five_folds(results,
     text = (results / 'tables_disk_overlap/table1.md').read_text()
     rows = [line.split(' | ')[0][2:] for line in text.splitlines()[2:]]
     assert rows == LABELS[::-1][:3] + ['Faster R-CNN', 'RetinaNet', 'FCOS', 'WL-MSE', 'WL-KLD', 'WL+']
-    for name in ('figure4.png', 'figure5.svg', 'pooled.md', 'by_points.csv'):
+    for name in ('figure4.png', 'figure5.svg', 'pooled.md', 'by_points.csv',
+                 'figure5_by_points_2-or-more.png', 'figure4_by_body_part_leg.png'):
         assert (results / 'tables_disk_overlap' / name).stat().st_size > 0
 
 

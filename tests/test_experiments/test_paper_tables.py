@@ -152,7 +152,7 @@ def test_figures_over_folds_are_the_mean_curves(tmp_path, monkeypatch):
     """What the legends read off them are the headlines: AUROC .875, FROC score .9, not the pooled."""
     drawn = {}
     for name in ('plot_froc', 'plot_roc'):
-        monkeypatch.setattr(f'mmwindow.experiments.paper_report.{name}',
+        monkeypatch.setattr(f'mmwindow.experiments.paper_figures.{name}',
                             lambda curves, path, *rest, name=name, **more: drawn.update(
                                 {name: curves['WL-KLD']}))
     report([scaled_systems(tmp_path / 'runs')], tmp_path)

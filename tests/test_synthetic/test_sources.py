@@ -12,6 +12,7 @@ from mmwindow.apis.doctor.check_data import check_data
 from mmwindow.images.decode import read_image
 from mmwindow.synthetic import sources
 from mmwindow.synthetic.__main__ import main
+from mmwindow.synthetic.clicks import write_clicks
 
 
 def test_readings_of_three_readers(tmp_path):
@@ -28,6 +29,15 @@ def test_readings_of_three_readers(tmp_path):
     assert 'Ada' in problems['several readers'].what
     again = sources.write_readings(tmp_path / 'b', 20, seed=3, side=64, workers=1)
     assert again.read_bytes() == table.read_bytes()
+
+
+def test_a_model_of_the_clicks_has_not_seen_the_images_of_the_readings(tmp_path):
+    """Of one seed, as in the tutorials."""
+    write_clicks(tmp_path / 'clicks', 12, side=64, workers=1, progress=False)
+    sources.write_readings(tmp_path / 'readings', 12, side=64, workers=1)
+    pixels = [{read_image(path).pixels.tobytes() for path in (tmp_path / name / 'images').iterdir()}
+              for name in ('clicks', 'readings')]
+    assert [len(each) for each in pixels] == [12, 12] and not pixels[0] & pixels[1]
 
 
 def test_points_made_on_pictures_lie_on_the_dicom_files(tmp_path):

@@ -29,6 +29,7 @@ def test_nouns_agree_with_their_number():
     ('boxes without area (the centre)', 'box without area (the centre)'),
     ('presentation states without a mark', 'presentation state without a mark'),
     ('earlier annotations by the same person', 'earlier annotation by the same person'),
+    ('exact copies left out', 'exact copy left out'),
     ('cancelled annotations', 'cancelled annotation'), ('of unknown kind', 'of unknown kind'),
     ('', '')])
 def test_the_first_noun_of_a_phrase_becomes_a_singular(plural, singular):

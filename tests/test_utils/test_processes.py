@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from types import SimpleNamespace
 
@@ -130,9 +131,11 @@ def test_the_launcher_says_only_what_no_rank_could_say():
     assert 'rank 1 (process 8) was ended by SIGKILL' in describe_failures({0: ended, 1: killed})
 
 
-def test_a_rank_is_interrupted_once_and_again_where_that_was_lost():
+def test_a_rank_is_interrupted_once_and_again_where_that_was_lost(monkeypatch):
     """torchrun passes on a Ctrl-C that the terminal has sent to each rank already."""
+    monkeypatch.setattr(processes, '_interrupted', threading.Event())
     handler = processes.Interruption(patience=.05)
+    assert not processes.is_interrupted()
     before = signal.signal(signal.SIGINT, handler)
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -143,6 +146,7 @@ def test_a_rank_is_interrupted_once_and_again_where_that_was_lost():
             time.sleep(20)
     finally:
         signal.signal(signal.SIGINT, before)
+    assert processes.is_interrupted()  # the watch over ranks has nothing to say any more
 
 
 def test_ctrl_c_in_the_middle_of_an_error_says_stopped(capsys, monkeypatch):

@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ASSIGNMENT = re.compile(r'^(?:export )?([A-Z][A-Z_0-9]*)=(\S*)$')
 VARIABLE = re.compile(r'\$\{?([A-Z][A-Z_0-9]*)\}?')
 # Lines of progress: how many and whether they come depends on the time alone.
-PROGRESS = re.compile(r'^\s*(\d+ of \d+ .*|(epoch|step|val|test)\b.*\[[#.]+\].*)$')
+PROGRESS = re.compile(
+    r'^\s*(\d+ of \d+ .*|(epoch|step|val|test)\b.*(\[[#.]+\].*|: \d+ of \d+ batches.*))$')
 Runner = Callable[[str, dict[str, str]], tuple[int, str]]
 
 

@@ -14,7 +14,7 @@ from mmwindow.apis.doctor.duplicate_checks import EXACT, Copies
 from mmwindow.apis.doctor.report import DoctorReport
 from mmwindow.apis.doctor.split_checks import divided_groups
 from mmwindow.utils.files import atomic_file
-from mmwindow.utils.messages import count_words, shorten
+from mmwindow.utils.messages import count_phrase, count_words, shorten
 from mmwindow.utils.outputs import check_output_file
 
 SHOWN = 5  # changes of a kind on the screen
@@ -39,7 +39,7 @@ class FixReport:
         """Return the report as lines of text."""
         lines = [f'written: {", ".join(map(str, self.paths))}']
         for what, items in self.changes.items():
-            lines.append(f'  {len(items)} {what}')
+            lines.append(f'  {count_phrase(len(items), what)}')
             lines += [f'    {shorten(item, 160)}' for item in items[:SHOWN]]
             if len(items) > SHOWN:
                 lines.append(f'    and {len(items) - SHOWN} more (all are in "fixes" of "info")')

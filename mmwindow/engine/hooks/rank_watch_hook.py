@@ -12,7 +12,7 @@ import torch.distributed as torch_distributed
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 
-from mmwindow.utils.processes import leave
+from mmwindow.utils.processes import is_interrupted, leave
 
 SECONDS = 1800.
 VARIABLE = 'MMWINDOW_RANK_TIMEOUT'
@@ -115,6 +115,8 @@ class RankWatchHook(Hook):
                     # A key that is not there would be waited for: a rank may not have begun.
                     if store.check([f'mmwindow/{other}']):
                         self.hear(other, *json.loads(store.get(f'mmwindow/{other}')))
+                if is_interrupted():
+                    return  # a rank that is silent now has ended by the same Ctrl-C
                 silent = find_silent_ranks(self.beats, time.monotonic(), self.seconds)
                 if silent and not self.is_over.is_set():
                     if store.add('mmwindow/said', 1) == 1:

@@ -221,7 +221,8 @@ def point_events(points: ArrayLike, scores: ArrayLike, targets: ArrayLike,
     scores = check_finding_scores(scores)
     points = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     if len(points) != len(scores):
-        raise ValueError(f'there are {count_words(len(points), "point")} but {len(scores)} scores')
+        raise ValueError(f'{count_words(len(points), "point")} but '
+                         f'{count_words(len(scores), "score")}; each has one')
     if not (np.isfinite(points).all() and (points >= -FRAME_SLACK).all()
             and (points <= frame_side + FRAME_SLACK).all()):
         raise ValueError(f'a point is not finite, or outside the frame of side {frame_side}; leave '
@@ -257,8 +258,8 @@ def check_findings(boxes: ArrayLike, scores: Floats, frame_side: float) -> Float
     """Return scored boxes as float64 ``(N, 4)``, in the frame."""
     boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     if len(boxes) != len(scores):
-        raise ValueError(f'there are {count_words(len(boxes), "box", "boxes")} but {len(scores)} '
-                         f'scores')
+        raise ValueError(f'{count_words(len(boxes), "box", "boxes")} but '
+                         f'{count_words(len(scores), "score")}; each has one')
     if not np.isfinite(boxes).all():
         raise ValueError('a box has a coordinate that is not finite')
     flat = (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)

@@ -252,8 +252,8 @@ def _check_scored(prediction: Prediction, places: Floats, what: str, num_classes
     if len(scores) and scores.dtype.kind not in 'fiub':
         raise ValueError(f'{what} scores are of type {scores.dtype}; numbers are expected')
     if len(scores) != len(places):
-        raise ValueError(f'there are {len(places)} {what}{"es" if what == "box" else "s"} but '
-                         f'{len(scores)} scores')
+        number = count_words(len(places), what, 'boxes' if what == 'box' else '')
+        raise ValueError(f'{number} but {count_words(len(scores), "score")}; each has one')
     if len(places) and not (np.isfinite(places).all() and np.isfinite(scores).all()):
         wrong = np.nonzero(~(np.isfinite(places).all(axis=1) & np.isfinite(scores)))[0][0]
         raise ValueError(f'{what} {wrong} is {places[wrong].tolist()} with the score '

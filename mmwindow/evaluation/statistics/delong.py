@@ -89,7 +89,7 @@ def cluster_indices(groups: Sequence[Any] | None, num_images: int) -> NDArray[np
     if groups is None:
         return np.arange(num_images)
     if len(groups) != num_images:
-        raise ValueError(f'there are {count_words(len(groups), "group")} for '
+        raise ValueError(f'{count_words(len(groups), "group")} for '
                          f'{count_words(num_images, "image")}')
     names = [unit_name(group, number) for number, group in enumerate(groups)]
     return np.unique(names, return_inverse=True)[1].reshape(-1)

@@ -67,8 +67,8 @@ def test_several_processes_see_what_one_sees(data):
     one, two = (reading.read_images(paths, None, number, Silent()) for number in (1, 2))
     assert (one.thumbnails == two.thumbnails).all() and two.num_processes == 2
     for first, second in zip(one.facts, two.facts, strict=True):
-        assert (first.file_digest, first.hash, first.levels.tolist(), first.border.tolist()) == (
-            second.file_digest, second.hash, second.levels.tolist(), second.border.tolist())
+        assert (first.file_checksum, first.hash, first.levels.tolist(), first.border.tolist()) == (
+            second.file_checksum, second.hash, second.levels.tolist(), second.border.tolist())
 
 
 def test_an_image_at_which_the_process_dies_is_named_and_the_others_are_read(data, monkeypatch):

@@ -1,0 +1,68 @@
+"""The paper's Figures 4 (ROC) and 5 (FROC), of all images and by a field of them."""
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mmwindow.evaluation.froc_settings import counted_curve
+from mmwindow.evaluation.roc import roc_curve
+from mmwindow.evaluation.statistics.fold_curves import mean_froc_curve, mean_roc_curve
+from mmwindow.experiments.strata import divide
+from mmwindow.experiments.strata_tables import PREFIX
+from mmwindow.experiments.systems import System
+from mmwindow.visualization.curves import PAPER_FIGURE, plot_froc, plot_roc
+
+
+def draw_figures(systems: Mapping[str, System], out: Path, suffix: str = '',
+                 kinds: Sequence[str] = ('png', 'svg')) -> None:
+    """Draw Figures 4 and 5 of systems by label, of folds the mean curves.
+
+    A system none of whose folds has both kinds of images has no ROC.
+
+    Args:
+        systems: By label.
+        out: Receives ``figure4<suffix>`` and ``figure5<suffix>``.
+        suffix: Of the names.
+        kinds: Formats.
+    """
+    froc_settings = next(iter(systems.values())).froc_settings()
+    rocs, frocs = {}, {}
+    for label, system in systems.items():
+        frocs[label] = mean_froc_curve([counted_curve(events, froc_settings)
+                                        for events in system.events.values()])
+        folds = [([event.is_positive for event in events], [event.score for event in events])
+                 for events in system.events.values()]
+        curves = [roc_curve(labels, scores) for labels, scores in folds
+                  if 0 < sum(labels) < len(labels)]
+        if curves:
+            rocs[label] = mean_roc_curve(curves)
+    for kind in kinds:
+        if rocs:
+            plot_roc(rocs, out / f'figure4{suffix}.{kind}', settings=PAPER_FIGURE)
+        if all(curve.num_points for curve in frocs.values()):
+            plot_froc(frocs, out / f'figure5{suffix}.{kind}', froc_settings.budgets,
+                      max(froc_settings.budgets), convention=froc_settings.convention,
+                      settings=PAPER_FIGURE)
+
+
+def draw_figures_by(systems: Mapping[str, System], field: str, out: Path) -> list[str]:
+    """Draw Figures 4 and 5 for each value of a field; return the lines that show them on a page.
+
+    A value without a point has no FROC, and one without both kinds of images no ROC.
+
+    Args:
+        systems: By label, on the same images.
+        field: Of the images, or the number of points (:func:`~.strata.divide`).
+        out: Receives ``figure4_by_<field>_<value>.png`` and so on.
+    """
+    parts = {label: divide(system.events, field) for label, system in systems.items()}
+    lines: list[str] = []
+    for place, value in enumerate(next(iter(parts.values()))):
+        words = re.sub(r'[^A-Za-z0-9]+', '-', value).strip('-') or str(place)
+        suffix = f'_{PREFIX}{field}_{words}'
+        draw_figures({label: replace(system, events=parts[label][value])
+                      for label, system in systems.items()}, out, suffix, ('png', ))
+        lines += [f'![{title}, {field} {value}]({number}{suffix}.png)'
+                  for number, title in (('figure4', 'ROC'), ('figure5', 'FROC'))
+                  if (out / f'{number}{suffix}.png').exists()]
+    return [*lines, '']

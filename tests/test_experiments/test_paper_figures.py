@@ -1,0 +1,53 @@
+"""Figures 4 and 5 by a field: which are drawn, and what their files are called."""
+import numpy as np
+import pytest
+
+from mmwindow.evaluation import ImageEvents
+from mmwindow.experiments import paper_figures
+from mmwindow.experiments.paper_figures import draw_figures_by
+from mmwindow.experiments.systems import System
+
+SETTINGS = dict(budgets=[.1, .2, .3, .4, .5], convention='first_crossing')
+
+
+def make_system():
+    """Two folds of hands with and without points, feet with none, and hips that all have one."""
+    events = {}
+    for fold in (0, 1):
+        events[fold] = []
+        for number, part in enumerate(['hand', 'hand', 'hand', 'foot', 'foot', 'hip / left']):
+            positive = part == 'hip / left' or part == 'hand' and number == 0
+            events[fold].append(ImageEvents(
+                score=.9 if positive else .1 * number, recall_levels=np.full(int(positive), .9),
+                fp_levels=np.array([.1]), fp_changes=np.ones(1, np.int32), is_positive=positive,
+                image_id=10 * fold + number, fields=dict(body_part=part)))
+    return System('x', {}, events, SETTINGS)
+
+
+def test_a_value_without_a_curve_has_no_figure(tmp_path):
+    """No FROC without a point, no ROC of one kind of image; a slash makes no folder."""
+    lines = draw_figures_by({'X': make_system()}, 'body_part', tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        'figure4_by_body_part_hand.png', 'figure5_by_body_part_hand.png',
+        'figure5_by_body_part_hip-left.png']
+    assert lines == ['![ROC, body_part hand](figure4_by_body_part_hand.png)',
+                     '![FROC, body_part hand](figure5_by_body_part_hand.png)',
+                     '![FROC, body_part hip / left](figure5_by_body_part_hip-left.png)', '']
+
+
+def test_curves_are_those_of_the_part(tmp_path, monkeypatch):
+    """The mean over folds of the part's own images: hands have a point each, other parts are out."""
+    drawn = {}
+    monkeypatch.setattr(paper_figures, 'plot_froc',
+                        lambda curves, path, *_, **__: drawn.update({path.name: curves['X']}))
+    monkeypatch.setattr(paper_figures, 'plot_roc', lambda *_, **__: None)
+    draw_figures_by({'X': make_system()}, 'points', tmp_path)
+    curve = drawn['figure5_by_points_1.png']
+    assert curve.recall_at(.1) == 1 and curve.recall_at(.5) == 1
+    # All positive images have one point: of several there are negative images alone, and no curve.
+    assert list(drawn) == ['figure5_by_points_1.png']
+
+
+def test_an_unknown_field_is_named(tmp_path):
+    with pytest.raises(ValueError, match='side'):
+        draw_figures_by({'X': make_system()}, 'side', tmp_path)
