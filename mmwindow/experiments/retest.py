@@ -4,6 +4,7 @@ Nothing is trained, so it takes minutes where a training takes hours. See ``mmwi
 """
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,17 @@ def plan_retests(folders: Sequence[str | Path], out: str | Path, cfg_options: Ma
     return plans
 
 
+def weights_checksum(path: Path) -> str:
+    """Return the checksum of a checkpoint; of several tests of one run it is computed once."""
+    info = path.stat()
+    return _checksum(path, info.st_size, info.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _checksum(path: Path, size: int, modified: int) -> str:
+    return file_checksum(path)
+
+
 def plan_retest(system: str, folder: Path, source: Path, result: Mapping[str, Any],
                 cfg_options: Mapping[str, Any], variant: TestVariant) -> RunPlan:
     """Return the plan of the test of one run.
@@ -179,7 +191,7 @@ def plan_retest(system: str, folder: Path, source: Path, result: Mapping[str, An
     # The weights and the images themselves: a name may stay where they do not.
     paths = [source / 'training' / result['checkpoint']] if weights == own == 'best' else (
         find_weights(source / 'training', parse_weights(weights)))
-    words = [result['mark'], 'tested again', *map(file_checksum, paths), files_digest(cfg, 'test')]
+    words = [result['mark'], 'tested again', *map(weights_checksum, paths), files_digest(cfg, 'test')]
     options = dict(options=repr(sorted(cfg_options.items())))
     if variant != OWN:
         words += [f'weights {weights} views {variant.views}']
