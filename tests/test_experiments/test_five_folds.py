@@ -188,7 +188,7 @@ def test_every_number_follows_from_the_committed_events(results):
     path.write_text(json.dumps(content))
     difference, = check_results(results / 'results_distance', say=lambda text: None)
     path.write_text(before)
-    assert '1 entries differ' in difference and 'by points 1 metrics froc/auroc' in difference
+    assert '1 entry differs' in difference and 'by points 1 metrics froc/auroc' in difference
 
 
 def test_committed_events_keep_the_fields_that_tables_are_made_by_and_no_more(results):
