@@ -151,5 +151,5 @@ def test_ctrl_c_ends_all_ranks_with_one_line(launched):
     os.killpg(launcher.pid, signal.SIGINT)  # as a terminal sends it
     assert launcher.wait(PATIENCE) == 1
     text = log.read_text()
-    assert text.count('stopped; add --resume') == 1 and 'Traceback' not in text
+    assert text.count('train: stopped; ') == 1 and 'Traceback' not in text
     assert not any(map(is_alive, ranks.values()))
