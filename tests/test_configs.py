@@ -175,6 +175,12 @@ def test_the_nine_systems_share_backbone_and_preprocessing(data, backbone):
         assert other == kept[0]
 
 
+def test_the_small_backbone_stands_once():
+    """Unfreezing it, its last layer or another variant are one edit for all nine systems."""
+    naming = [path.name for path in CONFIGS.rglob('*.py') if 'EfficientNetLite' in path.read_text()]
+    assert naming == ['lite0.py']
+
+
 def without(settings, *keys):
     """Return a copy of a nested dict without the entries at dotted keys."""
     settings = dict(settings)

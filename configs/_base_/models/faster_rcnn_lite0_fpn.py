@@ -1,10 +1,10 @@
 # mmdet's own Faster R-CNN, for one class and CPUs: fewer channels, proposals and samples.
-_base_ = 'mmdet::_base_/models/faster-rcnn_r50_fpn.py'
+_base_ = ['mmdet::_base_/models/faster-rcnn_r50_fpn.py', './lite0.py']
 channels = 64
 model = dict(
     data_preprocessor=dict(mean=[127., 127., 127.], std=[128., 128., 128.]),
-    backbone=dict(_delete_=True, type='EfficientNetLite', frozen_stages=3, norm_eval=True),
-    neck=dict(in_channels=[24, 40, 112, 320], out_channels=channels),
+    backbone=dict(_delete_=True, **_base_.lite0),
+    neck=dict(in_channels=_base_.lite0_channels, out_channels=channels),
     rpn_head=dict(in_channels=channels, feat_channels=channels),
     roi_head=dict(
         bbox_roi_extractor=dict(out_channels=channels),

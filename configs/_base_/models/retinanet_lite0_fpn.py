@@ -1,10 +1,10 @@
 # mmdet's own RetinaNet, for one class, with fewer channels for CPUs.
-_base_ = 'mmdet::_base_/models/retinanet_r50_fpn.py'
+_base_ = ['mmdet::_base_/models/retinanet_r50_fpn.py', './lite0.py']
 channels = 64
 model = dict(
     data_preprocessor=dict(mean=[127., 127., 127.], std=[128., 128., 128.]),
-    backbone=dict(_delete_=True, type='EfficientNetLite', frozen_stages=3, norm_eval=True),
-    neck=dict(in_channels=[24, 40, 112, 320], out_channels=channels),
+    backbone=dict(_delete_=True, **_base_.lite0),
+    neck=dict(in_channels=_base_.lite0_channels, out_channels=channels),
     # The anchors stay mmdet's: 32, 40 and 51 pixels wide at stride 8, twice that at stride 16,
     # which fits pseudo-boxes of 50 pixels (200 at input 256) and 75 (200 at input 384).
     bbox_head=dict(num_classes=1, in_channels=channels, feat_channels=channels),
