@@ -8,7 +8,7 @@ import pytest
 
 from mmwindow import cli
 from mmwindow.engine.file_backends import AtomicLocalBackend
-from mmwindow.utils.locks import hold_file, hold_folder
+from mmwindow.utils.locks import hold_folder
 
 
 @pytest.fixture
@@ -52,9 +52,6 @@ def test_a_training_in_a_folder_where_another_works_names_it(config, tmp_path, c
         assert call('train', config, '--work-dir', tmp_path / 'work') == 1
     one_line(capsys, 'train', 'in use by', f'process {os.getpid()}', 'choose another --work-dir')
     assert os.listdir(tmp_path / 'work') == ['.lock']
-    with hold_file(tmp_path / 'runs' / 'tiny' / 'single'):
-        assert call('folds', config, '--out', tmp_path / 'runs') == 1
-    one_line(capsys, 'folds', 'in use by', 'another --out')
 
 
 @pytest.mark.smoke
