@@ -135,7 +135,8 @@ def test_every_key_of_a_config_is_read_or_rejected():
     """No variable of a config file can be overridden without effect."""
     cfg = load_config(CONFIGS / 'faster_rcnn' / 'faster_rcnn_lite0_fpn.py')
     variables = {'load', 'resize', 'augmented', 'bounds', 'pack', 'train_pipeline', 'box_pipeline',
-                 'label_pipeline', 'test_pipeline', 'channels', 'vis_backends'}
+                 'label_pipeline', 'test_pipeline', 'channels', 'vis_backends', 'lite0',
+                 'lite0_channels'}
     rejected = set()
     for name in cfg:
         try:

@@ -56,7 +56,8 @@ def test_lengths_keep_their_bounds(images, batch):
     assert total >= 300 or length.epochs == 2
     assert total <= 2000 + length.steps or length.epochs == 2
     assert 1 <= length.validations <= 8 and 1 <= length.first_validation <= length.epochs
-    assert f'{length.epochs} epochs of {length.steps} steps, {total} in all' in length.reason
+    steps = '1 step' if length.steps == 1 else f'{length.steps} steps'
+    assert f'{length.epochs} epochs of {steps}, {total} in all' in length.reason
 
 
 def test_only_the_second_half_of_a_long_training_is_validated():
