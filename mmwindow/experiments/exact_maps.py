@@ -2,7 +2,7 @@
 
 The paper's Tables 2 and 3 lose localisation as the lower radius grows. A map within the window costs
 nothing, whatever the network learned; scored as a test is, it tells what of a drop the hit rule makes
-alone (docs/tables2and3.md).
+alone (docs/ablations.md).
 """
 import itertools
 from collections.abc import Mapping, Sequence

@@ -14,22 +14,10 @@ from mmwindow.experiments.exact_maps import Window
 from mmwindow.experiments.paper_report import read_paper
 from mmwindow.utils.files import load_json
 from mmwindow.utils.progress import ProgressDisplay
+from tests.stand_in_configs import window_config
 
 PAPER = Path(__file__).parents[2] / 'results' / 'paper.json'
 WIDE = Window(2., 150., 200.)
-CONFIG = """
-model = dict(type='Any', bbox_head=dict(loss=dict(type='WindowLoss', divergence='kld')))
-dataset = dict(data_root='{root}/')
-bounds = dict(type='PointToBoundTransform', lower_radius=50, upper_radius=200, softness=2)
-train_dataloader = dict(dataset=dict(ann_file='annotations/train.json', pipeline=[bounds], **dataset))
-val_dataloader = dict(dataset=dict(ann_file='annotations/val.json', **dataset))
-test_dataloader = dict(dataset=dict(ann_file='annotations/test.json', **dataset))
-val_evaluator = dict(type='FROCMetric')
-test_evaluator = dict(type='FROCMetric')
-default_hooks = dict(checkpoint=dict(type='CheckpointHook', max_keep_ckpts=1,
-                                     save_best='froc/auroc'))
-randomness = dict(seed=0)
-"""
 # A wide window finds every second point too late; by distance it finds all.
 WORKER = """
 import json, runpy, sys
@@ -69,7 +57,7 @@ def rows(monkeypatch, tmp_path, own_tiny_dataset):
     rows = [Ablation('synthetic', 'kld', window) for window in (MAIN, WIDE)]
     path = tmp_path / rows[0].config
     path.parent.mkdir(parents=True)
-    path.write_text(CONFIG.format(root=own_tiny_dataset))
+    path.write_text(window_config(own_tiny_dataset))
     return rows
 
 

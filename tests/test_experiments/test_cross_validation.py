@@ -32,22 +32,10 @@ from mmwindow.experiments.worker import note_start, train_in_processes
 from mmwindow.utils.files import read_json
 from mmwindow.utils.progress import ProgressDisplay
 from tests.forks import FORKS
+from tests.stand_in_configs import window_config
 
 ROOT = Path(__file__).parents[2]
 
-CONFIG = """
-model = dict(type='Any', bbox_head=dict(loss=dict(type='WindowLoss', divergence='{divergence}')))
-dataset = dict(data_root='{root}/')
-bounds = dict(type='PointToBoundTransform', lower_radius=50, upper_radius=200, softness=2)
-train_dataloader = dict(dataset=dict(ann_file='annotations/train.json', pipeline=[bounds], **dataset))
-val_dataloader = dict(dataset=dict(ann_file='annotations/val.json', **dataset))
-test_dataloader = dict(dataset=dict(ann_file='annotations/test.json', **dataset))
-val_evaluator = dict(type='FROCMetric')
-test_evaluator = val_evaluator
-default_hooks = dict(checkpoint=dict(type='CheckpointHook', max_keep_ckpts=1,
-                                     save_best='froc/auroc'))
-randomness = dict(seed=0)
-"""
 # Stands in for the worker: writes two records and a result, as the real one does at its end.
 WORKER = """
 import json, sys
@@ -92,7 +80,7 @@ def data(own_tiny_dataset):
 def write_config(folder, name, data, divergence='kld'):
     folder.mkdir(exist_ok=True)
     path = folder / f'{name}.py'
-    path.write_text(CONFIG.format(divergence=divergence, root=data))
+    path.write_text(window_config(data, divergence))
     return path
 
 

@@ -31,22 +31,11 @@ from mmwindow.experiments.tuning import check_settings, choose_settings
 from mmwindow.experiments.tuning_report import Tuning, choose, describe_choice, describe_tuning
 from mmwindow.utils.files import read_json
 from mmwindow.utils.progress import ProgressDisplay
+from tests.stand_in_configs import stand_in_config
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = [('low', {'optim_wrapper.optimizer.lr': 1e-4}),
             ('high', {'optim_wrapper.optimizer.lr': 8e-4})]
-CONFIG = """
-model = dict(type='Any')
-dataset = dict(data_root='{root}/')
-train_dataloader = dict(dataset=dict(ann_file='annotations/train.json', **dataset))
-val_dataloader = dict(dataset=dict(ann_file='annotations/val.json', **dataset))
-test_dataloader = dict(dataset=dict(ann_file='annotations/test.json', **dataset))
-val_evaluator = dict(type='FROCMetric')
-test_evaluator = val_evaluator
-default_hooks = dict(checkpoint=dict(type='CheckpointHook', max_keep_ckpts=1,
-                                     save_best='froc/auroc'))
-optim_wrapper = dict(optimizer=dict(lr=1.))
-"""
 # The stand-in's AUROC is 1000 times the learning rate of the config that the run was given, which is
 # read as the Python file that it is: mmengine takes seconds to import.
 WORKER = """
@@ -92,7 +81,8 @@ def fake_worker(monkeypatch):
 
 def write_config(folder, name, data):
     path = folder / f'{name}.py'
-    path.write_text(CONFIG.format(root=data))
+    path.write_text(stand_in_config(
+        data, more='optim_wrapper = dict(optimizer=dict(lr=1.))\n'))
     return path
 
 

@@ -7,21 +7,10 @@ from mmwindow.apis.own_data.timing import Timing, Work
 from mmwindow.experiments import cross_validation
 from mmwindow.experiments.study import estimate
 from mmwindow.experiments.study.design import Sizes
+from tests.stand_in_configs import stand_in_config
 
 SIZES = Sizes(num_train=8, num_val=2, num_test=16, side=64, epochs=2)
 NAMES = ('wl_kld_tiny', 'retinanet_tiny')
-CONFIG = """
-model = dict(type='Any', name='{name}')
-dataset = dict(data_root='data/')
-train_dataloader = dict(dataset=dict(ann_file='annotations/train.json', **dataset))
-val_dataloader = dict(dataset=dict(ann_file='annotations/val.json', **dataset))
-test_dataloader = dict(dataset=dict(ann_file='annotations/test.json', **dataset))
-val_evaluator = dict(type='FROCMetric')
-test_evaluator = val_evaluator
-train_cfg = dict(max_epochs=5)
-default_hooks = dict(checkpoint=dict(type='CheckpointHook', max_keep_ckpts=1,
-                                     save_best='froc/auroc'))
-"""
 # Stands in for the worker: findings by chance, those of Window Loss a little better.
 WORKER = """
 import json, random, runpy, sys
@@ -63,7 +52,8 @@ def configs(tmp_path):
     paths = []
     for name in NAMES:
         paths.append(tmp_path / f'{name}.py')
-        paths[-1].write_text(CONFIG.format(name=name))
+        paths[-1].write_text(stand_in_config(
+            'data', f"dict(type='Any', name='{name}')", 'train_cfg = dict(max_epochs=5)\n'))
     return paths
 
 
