@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from mmwindow.apis.export import write_model
-from mmwindow.apis.zoo.half_weights import halve_graph
+from mmwindow.apis.half_weights import halve_graph
 from mmwindow.images.sources import ImageSource
 from mmwindow.runtime import RuntimeModel
+from mmwindow.runtime.model_info import ModelInfo
 from mmwindow.runtime.sessions import read_model_file
 from mmwindow.utils.files import atomic_file
 
@@ -36,6 +37,22 @@ class HalfResult:
                 f'{self.sizes[0] / 1e6:.1f} -> {self.sizes[1] / 1e6:.1f} MB')
 
 
+def write_half_model(path: Path, graphs: Sequence[bytes], info: ModelInfo) -> ModelInfo:
+    """Write the graphs of a model with weights in half precision.
+
+    Args:
+        path: The file.
+        graphs: With weights in single precision.
+        info: What the model says of itself.
+
+    Returns:
+        The same, with its precision.
+    """
+    info = replace(info, precision='float16')
+    write_model(path, [halve_graph(graph) for graph in graphs], info)
+    return info
+
+
 def export_half(path: str | Path, sources: Sequence[ImageSource]) -> HalfResult:
     """Write an exported model with weights in half precision next to it, ``<name>_half``.
 
@@ -49,8 +66,7 @@ def export_half(path: str | Path, sources: Sequence[ImageSource]) -> HalfResult:
     path = Path(path)
     file, out = read_model_file(path), path.with_name(f'{path.stem}_half{path.suffix}')
     with atomic_file(out) as part:
-        write_model(part, [halve_graph(graph) for graph in file.graphs],
-                    replace(file.info, precision='float16'))
+        write_half_model(part, file.graphs, file.info)
         scores = [np.stack([prediction.image_scores for prediction in
                             RuntimeModel(each).predict(list(sources), with_maps=False)])
                   for each in (path, part)]

@@ -9,17 +9,17 @@ import torch
 
 from mmwindow.apis.config import load_config
 from mmwindow.apis.export import choose_images, evaluation_settings, export
+from mmwindow.apis.export_half import write_half_model
+from mmwindow.apis.half_weights import halve_state
 from mmwindow.apis.inference import PointInferencer
 from mmwindow.apis.runner import quiet_mmengine
-from mmwindow.apis.zoo.half_weights import halve_graph, halve_state
 from mmwindow.apis.zoo.recipes import LAST_EPOCH, Recipe
 from mmwindow.engine.model_description import META_KEY, POINTS_KEY, describe_model
 from mmwindow.engine.run_file import TrainingRun, read_run
 from mmwindow.engine.safe_loading import load_own_checkpoint
 from mmwindow.engine.weights import state_dict_of
 from mmwindow.runtime import RuntimeModel
-from mmwindow.runtime.model_info import METADATA_KEY, ModelInfo
-from mmwindow.runtime.onnx_file import write_metadata
+from mmwindow.runtime.model_info import ModelInfo
 from mmwindow.runtime.sessions import read_model_file
 from mmwindow.utils.files import atomic_file
 from mmwindow.utils.messages import shorten
@@ -144,13 +144,13 @@ def write_half(recipe: Recipe, checkpoint: Path, out: Path, images: Path, num_im
     """
     with TemporaryDirectory() as folder:
         single = export(checkpoint, Path(folder) / 'single.onnx', None, images, num_images)
-        graph = halve_graph(read_model_file(single.path).graphs[0])
+        graphs = read_model_file(single.path).graphs
     with quiet_mmengine():
         evaluation = evaluation_settings(load_config(recipe.config_path))
-    info = replace(single.info, precision='float16', evaluation=evaluation, data=data or {},
+    info = replace(single.info, evaluation=evaluation, data=data or {},
                    check={**single.check.to_json(), 'source': 'FracAtlas'})
     with atomic_file(out) as part:
-        part.write_bytes(write_metadata(graph, {METADATA_KEY: info.to_json()}))
+        info = write_half_model(part, graphs, info)
     return HalfExport(out, info, dict(info.check))
 
 

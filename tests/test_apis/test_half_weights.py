@@ -5,7 +5,7 @@ import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from mmwindow.apis.zoo.half_weights import halve_graph, halve_state
+from mmwindow.apis.half_weights import halve_graph, halve_state
 from mmwindow.runtime.onnx_file import read_onnx
 
 
