@@ -44,6 +44,43 @@ def test_the_compiled_function_gives_the_bits_of_opencv(height, width, down, acr
     assert np.array_equal(shrink(pixels, rows, columns), shrink_with_opencv(pixels, rows, columns))
 
 
+def test_means_in_the_middle_between_two_levels_are_rounded_as_opencv_does(monkeypatch):
+    """Down first rounds otherwise: without a second look some of these means get the other level."""
+    module = pytest.importorskip('mmwindow.images.area_numba', reason='numba is not used')
+    generator = np.random.default_rng(0)
+    cases = [(generator.integers(low, low + 2, (side, side)).astype(np.uint8), rows, columns)
+             for low in (0, 126, 254) for side, rows, columns in (
+                 (240, 120, 180), (240, 160, 60), (240, 25, 48), (480, 300, 320), (600, 25, 16))]
+    expected = [shrink_with_opencv(*case) for case in cases]
+    assert all(np.array_equal(module.shrink(*case), levels)
+               for case, levels in zip(cases, expected, strict=True))
+    monkeypatch.setattr(module, 'rounding_bound', lambda *args: -1.)  # nothing is in doubt
+    assert not all(np.array_equal(module.shrink(*case), levels)
+                   for case, levels in zip(cases, expected, strict=True))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 400), st.integers(2, 400), st.integers(1, 99), st.integers(1, 99),
+       st.integers(0, 99))
+def test_two_orders_of_summation_differ_by_less_than_the_bound(height, width, down, across, seed):
+    module = pytest.importorskip('mmwindow.images.area_numba', reason='numba is not used')
+    new_rows, new_columns = max(1, height * down // 100), max(1, width * across // 100)
+    rows, columns = module.make_cells(height, new_rows), module.make_cells(width, new_columns)
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.float32)
+
+    def sum_first(values, cells):  # axis 0
+        index = np.minimum(cells.starts + np.arange(len(cells.weights))[:, None], len(values) - 1)
+        total = np.zeros((len(cells.starts), values.shape[1]), np.float32)
+        for place, weights in zip(index, cells.weights, strict=True):
+            total += values[place] * weights[:, None]
+        return total
+
+    one = sum_first(sum_first(pixels, rows).T.copy(), columns).T
+    other = sum_first(sum_first(pixels.T.copy(), columns).T.copy(), rows)
+    bound = module.rounding_bound(len(columns.weights), len(rows.weights))
+    assert np.abs(one - other).max() <= bound / 2  # the bound leaves a factor of two
+
+
 def test_images_of_full_size_shrink_to_the_bits_of_opencv():
     generator = np.random.default_rng(0)
     for shape, new in (((1955, 1841), (1024, 964)), ((1536, 1536), (1024, 1024)),
