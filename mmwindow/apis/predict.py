@@ -24,7 +24,7 @@ from mmwindow.apis.thresholds import (
 from mmwindow.images.decode import ImageSettings
 from mmwindow.images.sources import ImageSource, InputImage, find_images
 from mmwindow.utils.locks import hold_folder
-from mmwindow.utils.messages import count_words, shorten
+from mmwindow.utils.messages import none_of, shorten
 from mmwindow.utils.outputs import check_output_folder
 from mmwindow.utils.progress import ProgressDisplay, track
 
@@ -152,8 +152,7 @@ def predict(model: str | Path, inputs: ImageSource | Sequence[ImageSource], out:
     if not result.failed:
         (out / FAILED).unlink(missing_ok=True)
     if not result.num_images:
-        raise ValueError(f'none of the {count_words(len(images), "image")} can be predicted; the '
-                         f'first: '
+        raise ValueError(f'{none_of(len(images), "image")} can be predicted; the first: '
                          f'{result.failed[0].reason}')
     return result
 

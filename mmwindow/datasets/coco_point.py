@@ -17,7 +17,7 @@ from mmwindow.annotations.records import ImageRecord
 from mmwindow.datasets.transforms.load_radiograph import fuse_loading
 from mmwindow.images.decode import MAX_PIXELS, ImageSettings
 from mmwindow.images.file_check import check_image_files, describe_problems, describe_turned
-from mmwindow.utils.messages import count_words, shorten
+from mmwindow.utils.messages import count_words, none_of, shorten
 
 # Settings of version 0.1 that are now those of transforms.
 MOVED = {
@@ -104,9 +104,9 @@ class CocoPointDataset(BaseDetDataset):
                 transform.num_classes = len(point_file.classes)
         records = point_file.records
         if not self.test_mode and not any(record.points for record in records):
-            print_log(f'{self.ann_file}: none of the {count_words(len(records), "image")} has a '
-                      f'point; a model that '
-                      'is trained on them alone learns to find nothing', 'current', logging.WARNING)
+            print_log(f'{self.ann_file}: {none_of(len(records), "image")} has a point; a model '
+                      'that is trained on them alone learns to find nothing', 'current',
+                      logging.WARNING)
         folder = self._image_folder()
         settings = image_settings(self.pipeline.transforms)
         self.pipeline.transforms, reader = fuse_loading(self.pipeline.transforms)

@@ -9,7 +9,7 @@ from mmengine.dist import get_dist_info, sync_random_seed
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from mmwindow.utils.messages import count_words
+from mmwindow.utils.messages import none_of
 
 
 def balanced_indices(positive: NDArray[np.bool_], normals_per_positive: float,
@@ -59,8 +59,7 @@ class BalancedImageSampler(Sampler):
         self.positive = np.array([len(dataset.get_data_info(index)['instances']) > 0
                                   for index in range(len(dataset))], dtype=bool)
         if not self.positive.any():
-            raise ValueError(f'BalancedImageSampler: none of the '
-                             f'{count_words(len(dataset), "image")} has a point, '
+            raise ValueError(f'BalancedImageSampler: {none_of(len(dataset), "image")} has a point, '
                              'so there is nothing to balance; check ann_file, or use DefaultSampler')
         self.normals_per_positive = normals_per_positive
         self.shuffle = shuffle

@@ -6,7 +6,7 @@ from typing import Any
 from mmengine.hooks import CheckpointHook
 
 from mmwindow.engine.announce import announce
-from mmwindow.utils.messages import count_words
+from mmwindow.utils.messages import count_words, none_of
 
 NO_BEST = ('to train without a best checkpoint, set default_hooks.checkpoint.save_best=None '
            '(--cfg-options)')
@@ -40,7 +40,7 @@ def lacking_kinds(labels: Sequence[set[int]]) -> dict[str, str]:
     """
     counts = Counter(label for image in labels for label in image)
     if not counts:
-        reason = f'none of the {count_words(len(labels), "image")} has a point'
+        reason = f'{none_of(len(labels), "image")} has a point'
         return dict(auroc=reason, froc=reason)
     if all(count == len(labels) for count in counts.values()):
         return dict(auroc=f'all {count_words(len(labels), "image has", "images have")} a point')
@@ -80,10 +80,9 @@ def check_training_data(runner: Any) -> None:
     check_batches(runner.train_dataloader, 'train_dataloader')
     labels = image_labels(runner.train_dataloader.dataset)
     if labels is not None and not any(labels):
-        announce(runner, f'{describe_files(runner.train_dataloader.dataset)}: none of the '
-                         f'{count_words(len(labels), "image")} has a point; a model that is trained '
-                         f'on them alone '
-                         'learns to find nothing')
+        announce(runner, f'{describe_files(runner.train_dataloader.dataset)}: '
+                         f'{none_of(len(labels), "image")} has a point; a model that is trained on '
+                         'them alone learns to find nothing')
     if runner.val_loop is None:  # mmengine's own property for its loader would fail
         return
     check_batches(runner.val_dataloader, 'val_dataloader')

@@ -11,7 +11,7 @@ from mmwindow.evaluation.hit_rules import HitRule, hit_rule_names, make_hit_rule
 from mmwindow.evaluation.metric_names import metric_names
 from mmwindow.evaluation.statistics.table import check_statistics
 from mmwindow.utils.frame import FRAME_SIDE
-from mmwindow.utils.messages import count_words, shorten
+from mmwindow.utils.messages import none_of, shorten
 
 # Of false positives: all images, or the negative images alone ('normals' as results name them).
 FP_DENOMINATORS = ('all', 'normals')
@@ -159,8 +159,7 @@ def counted_curve(events: Sequence[ImageEvents], settings: FROCSettings) -> FROC
         return curve
     negatives = sum(not event.is_positive for event in events)
     if negatives == 0:
-        number = count_words(len(events), 'image')
-        raise ValueError(f"fp_denominator is 'normals', but none of the {number} is negative; use "
-                         "'all'")
+        raise ValueError(f"fp_denominator is 'normals', but {none_of(len(events), 'image')} is "
+                         "negative; use 'all'")
     counts = np.rint(curve.fp_rate * curve.num_images)  # integers, of which the rate was made
     return replace(curve, fp_rate=counts / negatives, num_images=negatives, counts={})

@@ -73,6 +73,20 @@ def count_words(number: int, singular: str, plural: str = '') -> str:
     return f'{number} {singular if number == 1 else plural or singular + "s"}'
 
 
+def none_of(number: int, singular: str) -> str:
+    """Return the subject of a sentence about things of which none is or has something.
+
+    Args:
+        number: How many there are.
+        singular: Noun of one.
+
+    >>> none_of(6, 'image'), none_of(1, 'image')
+    ('none of the 6 images', 'none of the images (there is 1)')
+    """
+    return (f'none of the {singular}s (there is 1)' if number == 1
+            else f'none of the {number} {singular}s')
+
+
 def count_phrase(number: int, plural: str) -> str:
     """Return a number with words whose first noun is a plural; of one it becomes a singular.
 

@@ -252,7 +252,7 @@ def test_bad_images_are_one_line_each(tiny_model, tmp_path, capsys):
     assert '400000000 pixels' in reasons['huge'] and '--max-pixels 400000000' in reasons['huge']
     assert 'broken.dcm' in reasons['broken']
     assert all('\n' not in reason for reason in reasons.values()) and len(reasons) == 3
-    with pytest.raises(ValueError, match='none of the 1 image can be predicted; .*colour'):
+    with pytest.raises(ValueError, match=r'images \(there is 1\) can be predicted; .*colour'):
         predict(model.folder, photograph, tmp_path / 'out')
     # Here is no point file; and what is wrong with the only image is said once.
     (tmp_path / 'empty.png').write_bytes(b'')

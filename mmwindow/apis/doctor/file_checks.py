@@ -17,7 +17,7 @@ from mmwindow.apis.doctor.problems import (
     Table,
     make_items,
 )
-from mmwindow.utils.messages import count_words
+from mmwindow.utils.messages import count_words, none_of
 
 EVEN_DEVIATION = 1.  # grey levels: a picture that deviates less from its mean shows nothing
 MAX_ROWS = 12  # of the table of sizes
@@ -38,9 +38,9 @@ def _check_readable(checkup: Checkup) -> list[Problem]:
     if bad and len(bad) == len(checkup.images):
         advice = ('Is --images the right folder?' if len(missing) == len(bad) else
                   'See below, or docs/images.md for what is read')
-        problems.append(Problem(ERROR, 'no readable image', '', f'none of the {len(bad)} listed '
-                                'images can be read', advice, make_items(
-                                    checkup.names(sorted(missing)) if not damaged else ())))
+        problems.append(Problem(
+            ERROR, 'no readable image', '', f'{none_of(len(bad), "listed image")} can be read',
+            advice, make_items(checkup.names(sorted(missing)) if not damaged else ())))
         if not damaged:
             return problems
     if missing:

@@ -11,7 +11,7 @@ from mmwindow.annotations.records import ImageRecord
 from mmwindow.apis.own_data.source import POINTS_NAME, OwnData
 from mmwindow.datasets.folds import check_folds, make_folds, write_fold_files, write_folds
 from mmwindow.datasets.splits import SPLITS
-from mmwindow.utils.messages import count_words, shorten
+from mmwindow.utils.messages import count_words, none_of, shorten
 from mmwindow.utils.outputs import check_output_folder
 
 NUM_FOLDS = 5
@@ -131,8 +131,7 @@ def check_kinds(division: Division, data: OwnData, needs_negatives: bool = True)
     """
     positives = sum(bool(record.points) for record in data.records)
     if not positives:
-        raise ValueError(f'{data.source}: none of the {count_words(len(data.records), "image")} has '
-                         f'a point; there '
+        raise ValueError(f'{data.source}: {none_of(len(data.records), "image")} has a point; there '
                          'is nothing to learn')
     if positives == len(data.records) and needs_negatives:
         raise ValueError(

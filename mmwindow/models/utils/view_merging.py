@@ -8,6 +8,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmwindow.models.utils.maps import sample_bilinear
+from mmwindow.utils.messages import none_of
 
 EDGE = 1e-6  # of a cell: a centre is not taken for outside by rounding
 
@@ -43,9 +44,9 @@ def average_maps(maps: Sequence[Tensor], matrices: Sequence[np.ndarray]) -> Tens
         step = (sample_bilinear(view, y, x) - mean) / count.clamp(min=1).to(mean.dtype)
         mean = torch.where(is_seen, mean + step, mean)
     if not (count > 0).all():
-        raise ValueError(f'{int((count == 0).sum())} of {count.numel()} cells are seen by none of '
-                         f'the {len(maps)} views; add the image as it is to the tta_pipeline, '
-                         'RandomFlip(prob=0.)')
+        raise ValueError(f'{int((count == 0).sum())} of {count.numel()} cells are seen by '
+                         f'{none_of(len(maps), "view")}; add the image as it is to the '
+                         'tta_pipeline, RandomFlip(prob=0.)')
     return mean
 
 
