@@ -112,6 +112,37 @@ def variant_rows(folder: Path) -> str:
     return render_page(rows, [content['command'] for content in files], caption)
 
 
+def setting_rows(folder: Path) -> str:
+    """Return the table of settings minus the reference, each on the most folds that a file has."""
+    most: dict[tuple[str, str], tuple[dict, dict]] = {}
+    files = [load_json(path) for path in sorted(folder.glob('*.json'))]
+    for content in files:
+        for one in content['candidates']:
+            key = one['system'], one['setting']
+            if key not in most or one['num_folds'] > most[key][0]['num_folds']:
+                most[key] = one, content
+    metrics = {name: key for name, key in COLUMNS.items()
+               if any(row['metric'] == key.removeprefix('froc/')
+                      for content in files for row in content['differences'])}
+    rows = [['system', 'setting', 'folds', *COLUMNS,
+             *(f'{name}, minus the reference' for name in metrics)]]
+    for (system, setting), (one, content) in sorted(
+            most.items(), key=lambda item: (item[0][0], item[0][1] != item[1][1]['reference'])):
+        found = {row['metric']: row for row in content['differences']
+                 if (row['system'], row['setting']) == (system, setting)}
+        differences = [found.get(key.removeprefix('froc/')) for key in metrics.values()]
+        rows.append([
+            system, setting, one['num_folds'],
+            *(format_number(one['metrics'].get(key)) for key in COLUMNS.values()),
+            *('reference' if row is None else format_with_interval(
+                row['difference'], Limits(row['low'], row['high']), signed=True)
+              for row in differences)])
+    caption = ['', 'Numbers are means over the folds of their row, which are not equally hard: only '
+               'differences compare rows. In brackets: 95 % intervals by patient, for these '
+               'trainings.']
+    return render_page(rows, [content['command'] for content in files], caption)
+
+
 def kill_rows(folder: Path) -> str:
     """Return the table of killed and resumed trainings, their command and the machine."""
     results = [load_json(path) for path in sorted(folder.glob('*.json'))]
@@ -156,7 +187,7 @@ def exact_rows(folder: Path) -> str:
 
 MAKERS = {'results': result_rows, 'choices': choice_rows, 'resuming': kill_rows,
           'models': lambda folder: model_table(folder.parent), 'variants': variant_rows,
-          'exact': exact_rows}
+          'settings': setting_rows, 'exact': exact_rows}
 
 
 def render(text: str) -> str:

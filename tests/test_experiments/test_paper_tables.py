@@ -356,6 +356,27 @@ def test_result_files_feed_the_readme_and_give_the_same_numbers(two_systems, tmp
     assert lines[lines.index('```') + 1:-1] == ['run it', content['command']]
 
 
+def test_settings_stand_in_one_table_each_on_its_most_folds(tmp_path):
+    def file(num_folds, *settings):
+        return dict(
+            command=f'tune {num_folds}', reference='plain',
+            candidates=[dict(system='wl', setting=name, num_folds=num_folds, metrics={
+                'froc/auroc': value, 'froc/recall@0.1': .5, 'froc/froc_score': None})
+                for name, value in (('plain', .9 + num_folds / 100), *settings)],
+            differences=[dict(system='wl', setting=name, metric='auroc', difference=value - .9,
+                              low=-.25, high=.25) for name, value in settings])
+    for num_folds, settings in ((1, (('long', .95), ('big', .875))), (2, (('long', .8), ))):
+        (tmp_path / f'{num_folds}.json').write_text(json.dumps(file(num_folds, *settings)))
+    rows = [line.strip('| ').split(' | ')
+            for line in load_tool('update_readme').setting_rows(tmp_path).splitlines()]
+    assert rows[0] == ['system', 'setting', 'folds', 'AUROC', 'recall@0.1', 'FROC score',
+                       'AUROC, minus the reference']
+    assert rows[2:5] == [
+        ['wl', 'plain', '2', '0.920', '0.500', 'none', 'reference'],
+        ['wl', 'long', '2', '0.800', '0.500', 'none', '-0.100 (-0.250 to +0.250)'],
+        ['wl', 'big', '1', '0.875', '0.500', 'none', '-0.025 (-0.250 to +0.250)']]
+
+
 def random_events(generator, num_images, first_id):
     """Images whose false positives come and go, as those of a map do."""
     events = []
