@@ -182,13 +182,14 @@ def test_the_small_backbone_stands_once():
 
 
 def without(settings, *keys):
-    """Return a copy of a nested dict without the entries at dotted keys."""
+    """Return a copy of a nested dict without the entries at dotted keys, where they are."""
     settings = dict(settings)
     for key in keys:
         first, _, rest = key.partition('.')
-        settings[first] = without(settings[first], rest) if rest else settings[first]
-        if not rest:
-            settings.pop(first)
+        if rest:
+            settings[first] = without(settings[first], rest)
+        else:
+            settings.pop(first, None)
     return settings
 
 
@@ -247,26 +248,26 @@ def test_wl_plus_is_wl_kld_and_one_file(data):
     steps_beyond = Config.fromfile(str(CONFIGS / '_base_/models/wl_plus.py')).to_dict()
     assert steps_beyond == {'wl_plus': plus.pop('wl_plus')}
     parts = steps_beyond['wl_plus']['bbox_head']
-    assert set(parts) == {'strides', 'num_convs', 'image_window', 'maximum_window', 'loss'}
+    assert set(parts) == {'strides', 'num_convs', 'image_window'}
     plain['model']['neck'].update(steps_beyond['wl_plus']['neck'])
-    plain['model']['bbox_head'].update(
-        {**parts, 'loss': {**plain['model']['bbox_head']['loss'], **parts['loss']}})
+    plain['model']['bbox_head'].update(parts)
     assert plus == plain
 
 
-@pytest.mark.parametrize('part, place, off', [
-    ('tower', 'num_convs', 0), ('image', 'image_window', None), ('maximum', 'maximum_window', None),
-    ('focus', 'loss.focus', 0)])
-def test_each_part_of_wl_plus_is_left_out_by_one_line(part, place, off):
+@pytest.mark.parametrize('part, place, value', [
+    ('without_tower', 'num_convs', 0), ('without_image', 'image_window', None),
+    ('with_maximum', 'maximum_window', dict(type='MaximumWindowLoss', loss_weight=0.1)),
+    ('with_focus', 'loss.focus', 1)])
+def test_each_part_of_wl_plus_is_left_out_or_added_by_one_line(part, place, value):
     folder = CONFIGS / 'windowloss'
-    path = folder / f'ablations/wl_plus_lite0_fpn_without_{part}_fracatlas.py'
+    path = folder / f'ablations/wl_plus_lite0_fpn_{part}_fracatlas.py'
     assert len(path.read_text().splitlines()) == 2
-    without_it, head = load(path).to_dict(), load(path).model.bbox_head
+    changed, head = load(path).to_dict(), load(path).model.bbox_head
     first, _, rest = place.partition('.')
-    assert (head[first][rest] if rest else head[first]) == off
+    assert (head[first][rest] if rest else head[first]) == value
     complete = load(folder / 'wl_plus_lite0_fpn_fracatlas.py').to_dict()
     key = f'model.bbox_head.{place}'
-    assert without(without_it, key) == without(complete, key) and without_it != complete
+    assert without(changed, key) == without(complete, key) and changed != complete
 
 
 def test_the_control_is_retinanet_with_the_image_window_of_wl_plus():
@@ -285,7 +286,7 @@ def test_the_length_of_all_trainings_on_fracatlas_stands_once():
     for path in CONFIG_FILES:
         if data_of(path).startswith('fracatlas'):
             assert 'max_epochs' not in path.read_text()
-            assert load(path).train_cfg == dict(type='EpochBasedTrainLoop', max_epochs=8,
+            assert load(path).train_cfg == dict(type='EpochBasedTrainLoop', max_epochs=16,
                                                 val_interval=2)
 
 

@@ -49,8 +49,8 @@ def test_all_settings_of_a_system_together_give_a_model(system):
     """Each override is taken: where it names nothing, load_config or the model rejects it."""
     kinds = kinds_of(load_config(PATHS[system]))
     names = [name for name, entry in SETTINGS.items() if set(entry) & set(kinds)
-             and name not in ('plain', 'pretrained', 'lite2')]
-    assert {'long', 'unfrozen', 'norm', 'last_layer', 'lite1', 'scaled', 'two_negatives',
+             and name not in ('plain', 'pretrained', 'lite2', 'short')]
+    assert {'long', 'unfrozen', 'norm', 'last_layer', 'lite1', 'unscaled', 'two_negatives',
             'input448'} <= set(names)
     assert ('anchors' in names) == (system in BOXES)
     cfg = load_config(PATHS[system], cfg_options=overrides('+'.join(names), system))
@@ -59,8 +59,8 @@ def test_all_settings_of_a_system_together_give_a_model(system):
         model = MODELS.build(copy.deepcopy(cfg.model))
     assert all(parameter.requires_grad for parameter in model.parameters())  # unfrozen
     assert model.backbone.last_layer.conv.out_channels == 1280
-    assert cfg.train_cfg.max_epochs == 16
-    assert [step.factors for _, step in find_steps(cfg, 'RandomScale')] == [[.8, 1.3]]
+    assert cfg.train_cfg.max_epochs == 32
+    assert [step.factors for _, step in find_steps(cfg, 'RandomScale')] == [[1., 1.]]
     if system == 'retinanet':
         assert type(model.bbox_head).__name__ == 'RetinaImageHead'
         # 200 x 448 / 1024
@@ -82,7 +82,7 @@ def test_channels_of_the_largest_backbone_fit(system):
 
 
 def test_the_parts_of_wl_plus_together_are_wl_plus():
-    cfg = load_config(PATHS['wl_kld'], cfg_options=overrides('tower+image+max+focus', 'wl_kld'))
+    cfg = load_config(PATHS['wl_kld'], cfg_options=overrides('tower+image', 'wl_kld'))
     plus = load_config(PATHS['wl_plus'])
 
     def plain(model):
@@ -95,11 +95,11 @@ def test_the_parts_of_wl_plus_together_are_wl_plus():
 def test_a_name_in_braces_is_the_configs():
     assert overrides('pretrained+long', 'fcos') == {
         'load_from': 'work_dirs/pretraining/fcos_lite0_fpn_fracatlas.pth',
-        'train_cfg.max_epochs': 16}
+        'train_cfg.max_epochs': 32}
 
 
 @pytest.mark.parametrize('name, message', [
-    ('longer', "'longer' is not known; plain, long"),
+    ('longer', "'longer' is not known; plain, short, long"),
     ('long+anchors', 'chexnet_lite0_fracatlas: the setting anchors is for configs of the kind box')])
 def test_names_that_cannot_be_meant(name, message):
     with pytest.raises(ValueError, match=message):
@@ -117,10 +117,10 @@ def test_a_file_of_another_kind_is_rejected(content, message, tmp_path):
 
 
 def test_the_command_line_says_the_same():
-    names = ['plain', 'last_layer+scaled', 'anchors', 'image_term']
+    names = ['plain', 'last_layer+unscaled', 'anchors', 'image_term']
     arguments = tuning_arguments(PATHS['retinanet'], names, SETTINGS)
     assert arguments[1:6] == ['--setting', 'plain', 'default_hooks.checkpoint.max_keep_ckpts=8',
-                              '--setting', 'last_layer_scaled']
+                              '--setting', 'last_layer_unscaled']
     parser = argparse.ArgumentParser()
     verb.add_arguments(parser)
     parsed = parser.parse_args([*arguments, '--out', 'runs'])
@@ -145,7 +145,7 @@ def test_the_tool_shows_the_command_and_hands_it_on(monkeypatch, capsys):
     arguments = (PATHS['fcos'], '--settings', 'plain', 'long+anchors', '--out', 'runs')
     run_tool(monkeypatch, *arguments, '--show')
     expected = ['--setting', 'plain', 'default_hooks.checkpoint.max_keep_ckpts=8', '--setting',
-                'long_anchors', 'train_cfg.max_epochs=16', 'fit_boxes=True', '--out', 'runs']
+                'long_anchors', 'train_cfg.max_epochs=32', 'fit_boxes=True', '--out', 'runs']
     assert shlex.split(capsys.readouterr().out) == ['mmwindow', 'tune', str(PATHS['fcos']), *expected]
     called = []
     monkeypatch.setattr(verb, 'run', called.append)
@@ -153,7 +153,7 @@ def test_the_tool_shows_the_command_and_hands_it_on(monkeypatch, capsys):
     assert [name for name, _ in called[0].settings] == ['plain', 'long_anchors']
     assert called[0].command_line.startswith('mmwindow tune ')
     run_tool(monkeypatch, '--list')
-    assert capsys.readouterr().out.splitlines()[1] == 'long: 16 epochs'
+    assert capsys.readouterr().out.splitlines()[1] == 'short: 8 epochs'
 
 
 def test_the_tool_names_a_setting_that_it_does_not_know(monkeypatch, capsys):
