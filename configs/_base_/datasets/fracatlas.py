@@ -8,8 +8,7 @@ augmented, train_pipeline, box_pipeline, label_pipeline, test_pipeline, tta_pipe
         _base_.augmented, _base_.train_pipeline, _base_.box_pipeline, _base_.label_pipeline,
         _base_.test_pipeline, _base_.tta_pipeline)]
 annotations = '{{$MMWINDOW_FRACATLAS_POINTS:data/fracatlas}}/annotations/'
-# With 320 to 400 positive images twice the epochs alone teach the images by heart; with a zoom they
-# help (results/fracatlas/screening).
+# Twice the epochs do not help without a zoom (docs/tuning.md, Screening on FracAtlas).
 random_scale = (0.8, 1.3)
 dataset = dict(
     data_root='', data_prefix=dict(img='{{$MMWINDOW_FRACATLAS:../shared/fracatlas}}/images/'))
