@@ -4,4 +4,4 @@ model = dict(bbox_head=dict(type='CheXNetHead'))
 # Twice the other classifiers' rate, by validation (results/fracatlas/choices).
 optim_wrapper = dict(optimizer=dict(lr=2e-4))
 train_dataloader = dict(dataset=dict(pipeline=_base_.label_pipeline))
-train_cfg = dict(val_interval=2)
+train_cfg = _base_.length

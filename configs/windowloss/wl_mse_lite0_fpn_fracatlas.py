@@ -1,4 +1,4 @@
 _base_ = ['../_base_/models/dense_point_lite0_fpn.py', '../_base_/datasets/fracatlas.py',
           '../_base_/schedules/adamw_cosine_mse.py', '../_base_/default_runtime.py']
 model = dict(bbox_head=dict(loss=dict(divergence='mse')))
-train_cfg = dict(val_interval=2)
+train_cfg = _base_.length

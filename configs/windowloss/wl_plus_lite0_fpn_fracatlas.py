@@ -2,4 +2,4 @@ _base_ = ['../_base_/models/dense_point_lite0_fpn.py', '../_base_/models/wl_plus
           '../_base_/datasets/fracatlas.py', '../_base_/schedules/adamw_cosine.py',
           '../_base_/default_runtime.py']
 model = _base_.wl_plus
-train_cfg = dict(val_interval=2)
+train_cfg = _base_.length

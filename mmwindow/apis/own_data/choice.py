@@ -16,7 +16,7 @@ CPU_CONFIG = 'windowloss/wl_kld_lite0_fpn.py'
 GPU_CONFIG = 'windowloss/wl_kld_r50_fpn.py'
 # A training needs so many steps, whatever the number of images, and no more than the second number.
 MIN_STEPS, MAX_STEPS = 300, 2000
-USUAL_EPOCHS = 8  # on a CPU; twice as many pay only with a zoom (docs/tuning.md)
+USUAL_EPOCHS = 8  # of our schedule for CPUs
 MAX_VALIDATIONS = 8
 BALANCE_FROM = 2.  # negative images to a positive one
 PAPER_BATCH, SMALL_BATCH = 12, 4  # images on a GPU
