@@ -81,6 +81,22 @@ def choice_rows(folder: Path) -> str:
         [choice['command'] for choice in choices])
 
 
+def differences_of(content: dict) -> dict[tuple[str, str, str], dict]:
+    """Return the differences to the reference by system, setting and key of :data:`COLUMNS`."""
+    return {(row['system'], row['setting'], f'froc/{row["metric"]}'): row
+            for row in content['differences']}
+
+
+def describe_difference(row: dict | None) -> str:
+    """Return a difference with its interval; None is the reference's own."""
+    if row is None:
+        return 'reference'
+    if row.get('has_same_predictions'):
+        return 'the same predictions'
+    limits = None if row['low'] is None else Limits(row['low'], row['high'])
+    return format_with_interval(row['difference'], limits, signed=True)
+
+
 def variant_rows(folder: Path) -> str:
     """Return the tables of finished trainings tested in several ways, and the commands."""
     files = [load_json(path) for path in sorted(folder.glob('*.json'))]
@@ -89,18 +105,12 @@ def variant_rows(folder: Path) -> str:
              *(f'{name}, minus the reference' for name in metrics)]]
     ends = [['system', 'weights', 'ends', *(f'{name}, sd over ends' for name in metrics)]]
     for content in files:
-        found = {(row['system'], row['setting'], row['metric']): row
-                 for row in content['differences']}
+        found = differences_of(content)
         for one in content['candidates']:
-            cells = [one['system'], one['setting'], *(describe_metric(one, key)
-                                                      for key in COLUMNS.values())]
-            for key in COLUMNS.values():
-                row = found.get((one['system'], one['setting'], key.removeprefix('froc/')))
-                cells.append('reference' if row is None else 'the same predictions'
-                             if row['has_same_predictions'] else format_with_interval(
-                                 row['difference'], row['low'] is not None and Limits(
-                                     row['low'], row['high']) or None, signed=True))
-            rows.append(cells)
+            key = one['system'], one['setting']
+            rows.append([*key, *(describe_metric(one, metric) for metric in COLUMNS.values()),
+                         *(describe_difference(found.get((*key, metric)))
+                           for metric in COLUMNS.values())])
         ends += [[row['system'], row['rule'], ', '.join(row['ends']), *(
             format_number(row[key.removeprefix('froc/')], 4) for key in COLUMNS.values())]
             for row in content['deviations_over_ends']]
@@ -121,22 +131,17 @@ def setting_rows(folder: Path) -> str:
             key = one['system'], one['setting']
             if key not in most or one['num_folds'] > most[key][0]['num_folds']:
                 most[key] = one, content
-    metrics = {name: key for name, key in COLUMNS.items()
-               if any(row['metric'] == key.removeprefix('froc/')
-                      for content in files for row in content['differences'])}
+    compared = {key[2] for content in files for key in differences_of(content)}
+    metrics = {name: key for name, key in COLUMNS.items() if key in compared}
     rows = [['system', 'setting', 'folds', *COLUMNS,
              *(f'{name}, minus the reference' for name in metrics)]]
     for (system, setting), (one, content) in sorted(
             most.items(), key=lambda item: (item[0][0], item[0][1] != item[1][1]['reference'])):
-        found = {row['metric']: row for row in content['differences']
-                 if (row['system'], row['setting']) == (system, setting)}
-        differences = [found.get(key.removeprefix('froc/')) for key in metrics.values()]
-        rows.append([
-            system, setting, one['num_folds'],
-            *(format_number(one['metrics'].get(key)) for key in COLUMNS.values()),
-            *('reference' if row is None else format_with_interval(
-                row['difference'], Limits(row['low'], row['high']), signed=True)
-              for row in differences)])
+        found = differences_of(content)
+        rows.append([system, setting, one['num_folds'],
+                     *(format_number(one['metrics'].get(key)) for key in COLUMNS.values()),
+                     *(describe_difference(found.get((system, setting, key)))
+                       for key in metrics.values())])
     caption = ['', 'Numbers are means over the folds of their row, which are not equally hard: only '
                'differences compare rows. In brackets: 95 % intervals by patient, for these '
                'trainings.']
