@@ -11,6 +11,7 @@ from mmwindow.evaluation.statistics.seed_comparison import SeedDifference
 from mmwindow.experiments.paper_report import label_systems, read_paper
 from mmwindow.experiments.study.analysis import CellResult, describe_cell, outcome
 from mmwindow.experiments.study.design import BASE, FACTORS, Factor, Sizes, level_label
+from mmwindow.experiments.study.levels import level_rows, read_levels
 from mmwindow.utils.environment import describe_machine, describe_versions
 from mmwindow.utils.files import write_json, write_text
 from mmwindow.utils.markdown import format_number, format_p_value, markdown_table
@@ -20,6 +21,12 @@ NAME = 'study'  # of the file and the figure
 HEAD = ['level', 'system', 'FROC score (sd over seeds)', 'AUROC', 'minus {baseline}, FROC score',
         'over images alone', 'p', 'minus {baseline}, AUROC', 'expected', 'found',
         'advantage minus that at the base']
+
+LEVELS = ('Measured on the annotations of the training images. "spread of the extent": standard '
+          "deviation of the natural logarithm of the longer side of the findings' outlines, with "
+          'branches and chips; "points moved": root mean square distance from the points of the base '
+          'level, pixels of a frame of 1024, less than what was drawn where a point would have left '
+          'the image.')
 
 
 def label_study(systems: Sequence[str], paper: str | Path | None) -> dict[str, str]:
@@ -159,6 +166,8 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
     for factor in factors:
         lines += [f'## {factor.letter}: {factor.title}', '', f'Expected: {factor.expected}.', '',
                   markdown_table(factor_rows(factor, by_name, labels, baseline, sizes)), '']
+    if levels := read_levels(folder):
+        lines += ['## What the levels are', '', LEVELS, '', markdown_table(level_rows(levels)), '']
     path = folder / 'README.md'
     write_text(path, '\n'.join(lines))
     return path

@@ -9,6 +9,7 @@ from mmwindow.experiments.study.analysis import analyse
 from mmwindow.experiments.study.data import find_sets, write_sets
 from mmwindow.experiments.study.design import BASE, CORE, PARTS, Sizes, make_cells
 from mmwindow.experiments.study.estimate import describe_estimate, estimate_study
+from mmwindow.experiments.study.levels import file_levels
 from mmwindow.experiments.study.report import describe_missing, write_report
 from mmwindow.experiments.study.runs import (
     FILED,
@@ -118,6 +119,7 @@ def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only:
             run_study(missing, study.out, study.results, devices, **how)
     if dry_run:
         return not missing
+    file_levels({run.cell.name: run.cell for run in runs}.values(), study.out / 'data', study.results)
     found = analyse(reported_runs(study), study.results, study.baseline, study.num_resamples)
     if not any(result.means for result in found):
         raise ValueError(f'{study.results}: no system has all of its seeds {list(study.seeds)} on '

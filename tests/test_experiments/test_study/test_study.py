@@ -70,6 +70,7 @@ def test_from_radiographs_to_the_paired_difference(tmp_path, configs):
         assert (NAMES[0] in cell['froc_score_minus_base_level']) == (cell['cell'] != 'base')
     table = (study.results / 'README.md').read_text()
     assert '## C: click jitter' in table and '| WL-KLD |' in table and 'missing' not in table
+    assert '## What the levels are' in table and '\n| jitter25 | 8 | ' in table
     assert (study.results / 'study.png').stat().st_size > 0
     assert (study.results / 'study.svg').read_text().startswith('<?xml')
 
