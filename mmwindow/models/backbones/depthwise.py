@@ -1,4 +1,4 @@
-"""Depthwise 5 x 5 convolutions that train fast on CPUs: the same function, another way backwards."""
+"""Depthwise convolutions that train fast on CPUs: the same function, another way backwards."""
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -27,48 +27,81 @@ def compiled_gradient() -> Callable[..., None] | None:
 def is_faster(features: Tensor, weight: Tensor, stride: tuple[int, ...]) -> bool:
     """Return whether :class:`DepthwiseConvolution` applies and is faster than torch's own.
 
-    It does where weights of 5 x 5 learn on a CPU in float32, the features lie in channels_last, and
-    numba is there.
+    It does where weights learn on a CPU and the features lie in channels_last: in float32 for
+    kernels of 5 x 5 with stride 1 and numba; under bfloat16 autocast for all but 3 x 3 with stride
+    1, whose gradients torch's library has in bfloat16.
 
     Args:
         features: ``(B, C, H, W)``.
-        weight: ``(C, 1, 5, 5)``, one kernel a channel.
+        weight: ``(C, 1, y, x)``, one kernel a channel.
         stride: Of the convolution.
     """
-    return (weight.shape[1:] == (1, 5, 5) and set(stride) == {1} and weight.requires_grad
-            and torch.is_grad_enabled() and features.device.type == 'cpu'
-            and features.dtype == weight.dtype == torch.float32
-            and not torch.is_autocast_enabled('cpu') and not torch.compiler.is_compiling()
-            and features.shape[-1] >= LEAST_WIDTH
-            and features.is_contiguous(memory_format=torch.channels_last)
-            and compiled_gradient() is not None)
+    if (len(weight) != features.shape[1] or weight.shape[1] != 1 or not weight.requires_grad
+            or not torch.is_grad_enabled() or features.device.type != 'cpu'
+            or torch.compiler.is_compiling() or weight.dtype != torch.float32
+            or not features.is_contiguous(memory_format=torch.channels_last)):
+        return False
+    if computes_in_bfloat16():
+        return max(weight.shape[2:]) > 3 or set(stride) != {1}
+    return (features.dtype == torch.float32 and not torch.is_autocast_enabled('cpu')
+            and can_sum(features, weight, stride))
+
+
+def computes_in_bfloat16() -> bool:
+    """Return whether convolutions on a CPU run under bfloat16 autocast."""
+    return (torch.is_autocast_enabled('cpu')
+            and torch.get_autocast_dtype('cpu') == torch.bfloat16)
+
+
+def can_sum(features: Tensor, weight: Tensor, stride: tuple[int, ...]) -> bool:
+    """Return whether the compiled sums are those of a convolution."""
+    return (weight.shape[1:] == (1, 5, 5) and set(stride) == {1}
+            and features.shape[-1] >= LEAST_WIDTH and compiled_gradient() is not None)
 
 
 class DepthwiseConvolution(torch.autograd.Function):
-    """``conv2d`` of one 5 x 5 kernel a channel, with stride 1 and padding 2.
+    """``conv2d`` of one kernel a channel; 5 x 5 with stride 1 is padded by 2.
 
-    Forwards it is torch's own. Backwards the gradient of the features is a convolution with the
-    turned kernel, and those of weights and bias are summed in one pass over features and gradient,
-    which torch's own library takes 4 to 6 times as long for (tools/benchmark_step.py).
+    Forwards it is torch's own. Backwards, for 5 x 5 with stride 1 the gradient of the features is a
+    convolution with the turned kernel, and those of weights and bias are summed in one pass over
+    features and gradient, which torch's own library takes 4 to 6 times as long for. Under bfloat16
+    autocast the convolution runs in bfloat16, and the gradients of the weights, and of strided
+    features, in float32: in bfloat16 torch's library has a slow reference for them, 3 to 10 times
+    as long (tools/benchmark_step.py).
     """
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """Return the convolution ``(B, C, H, W)`` of features with ``weight`` ``(C, 1, 5, 5)``."""
+    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor,
+                stride: tuple[int, ...] = (1, 1), padding: tuple[int, ...] = (PADDING, PADDING)
+                ) -> Tensor:
+        """Return the convolution ``(B, C, h, w)`` of features with ``weight`` ``(C, 1, y, x)``."""
+        ctx.dtype = features.dtype
+        if computes_in_bfloat16():
+            features = features.bfloat16()
         ctx.save_for_backward(features, weight)
-        return F.conv2d(features, weight, bias, padding=PADDING, groups=len(weight))
+        ctx.stride, ctx.padding = stride, padding
+        return F.conv2d(features, weight.to(features.dtype), bias.to(features.dtype), stride,
+                        padding, groups=len(weight))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of features, weight and bias."""
         features, weight = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
+        wants_features = ctx.needs_input_grad[0]
         of_features = None
-        if ctx.needs_input_grad[0]:
-            of_features = F.conv2d(gradient, weight.flip(2, 3), padding=PADDING, groups=len(weight))
-        of_weight, of_bias = weight_gradients(features, gradient)
-        return of_features, of_weight.view_as(weight), of_bias
+        if can_sum(features, weight, ctx.stride):
+            if wants_features:
+                of_features = F.conv2d(gradient, weight.flip(2, 3).to(gradient.dtype),
+                                       padding=PADDING, groups=len(weight))
+            of_weight, of_bias = weight_gradients(features.float(), gradient.float())
+        else:
+            of_features, of_weight, of_bias = torch.ops.aten.convolution_backward(
+                gradient.float(), features.float(), weight, [len(weight)], ctx.stride, ctx.padding,
+                (1, 1), False, (0, 0), len(weight), (wants_features, True, True))
+        return (None if of_features is None else of_features.to(ctx.dtype),
+                of_weight.view_as(weight), of_bias, None, None)
 
 
 def weight_gradients(features: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:

@@ -96,8 +96,8 @@ class SameConv2d(nn.Conv2d):
         weight = self.weight if scale is None else self.weight * scale.view(-1, 1, 1, 1)
         if self.is_uneven:
             weight = F.pad(weight, (1, 0, 1, 0))
-        elif bias is not None and is_faster(features, weight, self.stride):
-            return DepthwiseConvolution.apply(features, weight, bias)
+        if bias is not None and is_faster(features, weight, self.stride):
+            return DepthwiseConvolution.apply(features, weight, bias, self.stride, self.padding)
         return F.conv2d(features, weight, bias, self.stride, self.padding, 1, self.groups)
 
 
