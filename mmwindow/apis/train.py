@@ -51,17 +51,10 @@ SPLITS = ('train', 'val', 'test')
 
 
 def use_mixed_precision(cfg: Config) -> None:
-    """Switch the optimizer wrapper of ``cfg`` to mixed precision (``--amp``).
-
-    Raises:
-        ValueError: A two-stage detector on a CPU.
-    """
+    """Switch the optimizer wrapper of ``cfg`` to mixed precision (``--amp``)."""
     if torch.cuda.is_available():
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.loss_scale = 'dynamic'
-    elif 'roi_head' in cfg.model:
-        raise ValueError(f'--amp: {cfg.model.type} cannot train in bfloat16 on a CPU, where the NMS '
-                         'of mmcv, which chooses its proposals, takes float32 only; leave --amp out')
     else:
         cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
 

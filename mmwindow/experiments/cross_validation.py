@@ -26,10 +26,10 @@ from mmwindow.utils.progress import ProgressDisplay
 Preparation: TypeAlias = Callable[[RunPlan, str, bool], None]  # command line, overwrite
 
 
-def worker_command(plan: RunPlan, num_processes: int = 1, amp: bool = False) -> tuple[str, ...]:
+def worker_command(plan: RunPlan, num_processes: int = 1) -> tuple[str, ...]:
     """Return the command that does one run."""
     return (sys.executable, '-m', 'mmwindow.experiments.worker', str(plan.folder),
-            '--end-with-stdin', f'--processes={num_processes}', *['--amp'] * amp)
+            '--end-with-stdin', f'--processes={num_processes}', *['--amp'] * plan.amp)
 
 
 def place_folds(folds: str | Path | None, out: str | Path, points: str | Path | None = None,
@@ -100,11 +100,11 @@ def run_folds(configs: Sequence[str | Path], out: str | Path, folds: str | Path 
     devices = choose_devices(gpus, all_gpus, jobs, slurm, out)
     placed = place_folds(folds, out, points, only)
     settings = RunSettings(cfg_options, seed, amp, devices.num_processes, weights=weights)
-    return run_plans(plan_runs(configs, out, settings, placed), devices, amp=amp, **how)
+    return run_plans(plan_runs(configs, out, settings, placed), devices, **how)
 
 
 def run_plans(plans: Sequence[RunPlan], devices: Devices, command_line: str = '',
-              amp: bool = False, overwrite: bool = False, accept: bool = False,
+              overwrite: bool = False, accept: bool = False,
               display: ProgressDisplay | None = None, prepare: Preparation = prepare_run,
               measure: Callable[[RunPlan], float] = read_seconds) -> list[Outcome]:
     """Do what is missing of each plan, in this order; reuse what is finished.
@@ -116,7 +116,6 @@ def run_plans(plans: Sequence[RunPlan], devices: Devices, command_line: str = ''
         plans: From :func:`plan_runs`.
         devices: For the runs.
         command_line: Is noted in each result.
-        amp: Train in mixed precision.
         overwrite: Delete runs of other settings, or of other training code, that are in the way.
         accept: Keep runs of other training code.
         display: Where progress is shown.
@@ -136,7 +135,7 @@ def run_plans(plans: Sequence[RunPlan], devices: Devices, command_line: str = ''
         if plan.folder in finished:
             display.say(f'{plan.name}: finished before, reused')
         jobs.append(Job(
-            plan.name, plan.system, worker_command(plan, devices.num_processes, amp),
+            plan.name, plan.system, worker_command(plan, devices.num_processes),
             plan.folder / 'log.txt', read_seconds(plan) if plan.folder in finished else None,
             measure=partial(measure, plan),
             claim=partial(claim_run, plan, command_line, overwrite, accept, prepare)))

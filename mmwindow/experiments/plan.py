@@ -36,6 +36,7 @@ class RunPlan:
         trains: Whether the run is trained, too.
         weights: Which are tested (:mod:`.weights`); not part of the mark.
         views: That a test averages, as :func:`mmwindow.apis.test.test` names them; None: the image.
+        amp: Train in mixed precision.
     """
 
     system: str
@@ -50,6 +51,7 @@ class RunPlan:
     trains: bool = True
     weights: str = 'best'
     views: str | None = None
+    amp: bool = False
 
     @property
     def name(self) -> str:
@@ -211,4 +213,4 @@ def plan_run(config: str | Path, out: Path, settings: RunSettings, fold: int | N
     system = Path(config).stem
     folder = out / system / (SINGLE if fold is None else f'fold{fold}')
     return RunPlan(system, Path(config), fold, folder, cfg, mark, settings_mark, seed,
-                   tuple(settings.splits), weights=settings.weights)
+                   tuple(settings.splits), weights=settings.weights, amp=settings.amp)

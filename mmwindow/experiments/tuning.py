@@ -47,7 +47,8 @@ def choose_settings(configs: Sequence[str | Path], settings: Settings, out: str 
                     folds: str | Path | None = None, points: str | Path | None = None,
                     only: Sequence[int] | None = None, judge: str = 'val', weights: str = 'best',
                     reference: str | None = None, jobs: int | None = None,
-                    slurm: Mapping[str, str] | None = None, **how: Any) -> Tuning | None:
+                    slurm: Mapping[str, str] | None = None, amp: bool = False,
+                    **how: Any) -> Tuning | None:
     """Train every config with every setting, judge each, and say which setting is best.
 
     One split has few validation images: with folds each setting is judged by the mean over them.
@@ -65,6 +66,7 @@ def choose_settings(configs: Sequence[str | Path], settings: Settings, out: str 
         judge: The split whose images judge, 'val' or 'test'.
         weights: Which are tested, as :mod:`.weights` reads it: 'best', 'last', 'mean4' ...
         reference: The setting that the file compares the others with; None: none.
+        amp: Train in mixed precision.
         **how: ``command_line``, ``overwrite``, ``accept`` and ``display`` of
             :func:`~mmwindow.experiments.cross_validation.run_plans`.
 
@@ -85,7 +87,7 @@ def choose_settings(configs: Sequence[str | Path], settings: Settings, out: str 
     devices = choose_devices(gpus, jobs=jobs, slurm=slurm, out=out)
     placed = place_folds(folds, out, points, only)
     plans = {name: plan_runs(configs, Path(out) / name, RunSettings(
-        {**(cfg_options or {}), **overrides}, seed, splits=tuple(dict.fromkeys(('val', judge))),
+        {**(cfg_options or {}), **overrides}, seed, amp, splits=tuple(dict.fromkeys(('val', judge))),
         weights=weights), placed)
         for name, overrides in settings}
     by_system = [plan for same in zip(*plans.values(), strict=True) for plan in same]

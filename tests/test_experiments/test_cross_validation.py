@@ -286,11 +286,12 @@ def test_one_job_a_gpu_or_one_on_all(monkeypatch):
 
 
 def test_one_run_on_several_gpus_is_started_by_torchrun(tmp_path, monkeypatch):
-    plan = SimpleNamespace(folder=tmp_path)
+    plan = SimpleNamespace(folder=tmp_path, amp=False)
     assert worker_command(plan)[1:] == (
         '-m', 'mmwindow.experiments.worker', str(tmp_path), '--end-with-stdin',
         '--processes=1')
-    assert worker_command(plan, num_processes=4, amp=True)[-2:] == ('--processes=4', '--amp')
+    plan.amp = True
+    assert worker_command(plan, num_processes=4)[-2:] == ('--processes=4', '--amp')
     started = []
 
     def start(command, stdin):

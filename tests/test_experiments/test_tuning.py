@@ -166,6 +166,18 @@ def test_runs_are_validated_alone_kept_and_reused(tmp_path, own_tiny_dataset, fa
         load_systems([tmp_path / 'runs/low'])
 
 
+def test_mixed_precision_reaches_each_run(tmp_path, own_tiny_dataset, fake_worker, monkeypatch):
+    started = []
+    worker = folds_api.worker_command
+    monkeypatch.setattr(folds_api, 'worker_command', lambda plan, *rest: (
+        started.append(plan.amp), worker(plan, *rest))[1])
+    config = write_config(tmp_path, 'a', own_tiny_dataset)
+    call([config], tmp_path, amp=True)
+    assert started == [True, True]
+    with pytest.raises(ValueError, match='other settings'):
+        call([config], tmp_path)
+
+
 def test_settings_are_judged_by_the_mean_over_folds(tmp_path, own_tiny_dataset, fake_worker):
     """Each fold's images enter; intervals and a paired test against the chosen setting are shown.
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from mmwindow.experiments.commands.run_arguments import (
     STOPPED,
     add_accept_argument,
+    add_amp_argument,
     add_place_arguments,
     read_place,
 )
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seed', type=int, help="of the trainings; default: the configs'")
     parser.add_argument('--num-resamples', type=int, default=2000, help='of the bootstrap')
     add_place_arguments(parser)
+    add_amp_argument(parser)
     parser.add_argument('--report-only', action='store_true', help='train nothing, report')
     parser.add_argument('--overwrite', action='store_true',
                         help='delete runs of other settings that are in the way')
@@ -70,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
         missing = run_ablations(
             rows, Path(args.out), results, choose_devices(
                 args.gpus, jobs=args.jobs, slurm=args.slurm, out=args.out),
-            RunSettings(args.cfg_options, args.seed), args.command_line,
+            RunSettings(args.cfg_options, args.seed, args.amp), args.command_line,
             num_resamples=args.num_resamples, overwrite=args.overwrite, accept=args.accept)
     print(report_ablations(rows, results, args.paper, args.command_line, Path(args.exact),
                            args.num_resamples))

@@ -14,6 +14,7 @@ import argparse
 
 from mmwindow.experiments.commands.run_arguments import (
     STOPPED,
+    add_amp_argument,
     add_folds_arguments,
     add_place_arguments,
     add_run_arguments,
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     devices = parser.add_mutually_exclusive_group()
     add_place_arguments(parser, devices)
     devices.add_argument('--all-gpus', action='store_true', help='one run at a time, on all GPUs')
-    parser.add_argument('--amp', action='store_true', help='train in mixed precision')
+    add_amp_argument(parser)
 
 
 def run(args: argparse.Namespace) -> None:

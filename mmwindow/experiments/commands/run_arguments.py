@@ -36,6 +36,12 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seed', type=int, help="of the trainings; default: the config's")
 
 
+def add_amp_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--amp``."""
+    parser.add_argument('--amp', action='store_true',
+                        help='train in mixed precision (float16 on GPUs, bfloat16 on CPUs)')
+
+
 def add_folds_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the folds that runs are trained over."""
     parser.add_argument('--folds', metavar='FOLDS.json', help='from tools/make_splits.py')

@@ -24,6 +24,7 @@ from typing import Any
 
 from mmwindow.experiments.commands.run_arguments import (
     STOPPED,
+    add_amp_argument,
     add_folds_arguments,
     add_place_arguments,
     add_run_arguments,
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a choice."""
     add_run_arguments(parser)
     add_place_arguments(parser)
+    add_amp_argument(parser)
     parser.add_argument('--setting', nargs='+', action=SettingAction, required=True, dest='settings',
                         metavar=('NAME', 'KEY=VALUE'), help='give two or more')
     parser.add_argument('--results', metavar='FILE.json', help='where the numbers go')

@@ -17,6 +17,7 @@ from pathlib import Path
 from mmwindow.experiments.commands.run_arguments import (
     STOPPED,
     add_accept_argument,
+    add_amp_argument,
     add_place_arguments,
     read_place,
 )
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                             '%(default)s', default=getattr(sizes, name.replace('-', '_')))
     parser.add_argument('--num-resamples', type=int, default=2000, help='of the bootstrap')
     add_place_arguments(parser)
+    add_amp_argument(parser)
     parser.add_argument('--dry-run', action='store_true', help='train nothing, say what is missing')
     parser.add_argument('--report-only', action='store_true', help='train nothing, report')
     parser.add_argument('--overwrite', action='store_true',
@@ -75,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
     study = Study(
         Path(args.out), Path(args.results), [*args.systems, *args.add], args.only, args.seeds,
         Sizes(args.num_train, args.num_val, args.num_test, args.side, args.epochs), args.baseline,
-        args.num_resamples, PAPER if PAPER.exists() else None)
+        args.num_resamples, PAPER if PAPER.exists() else None, args.amp)
     if not do_study(study, devices, args.dry_run, args.report_only, overwrite=args.overwrite,
                     accept=args.accept, command_line=args.command_line):
         if not args.dry_run:

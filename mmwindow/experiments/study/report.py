@@ -116,7 +116,8 @@ def make_panel(factor: Factor, results: Mapping[str, CellResult], labels: Mappin
 
 def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[str], baseline: str,
                  sizes: Sizes, seeds: Sequence[int], command_line: str,
-                 paper: str | Path | None = None, num_resamples: int = 2000) -> Path:
+                 paper: str | Path | None = None, num_resamples: int = 2000,
+                 amp: bool = False) -> Path:
     """Write ``study.json``, ``study.md`` and, where a level is complete, ``study.png`` and ``.svg``.
 
     Args:
@@ -129,6 +130,7 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
         command_line: What makes the files.
         paper: The paper's numbers, for the labels.
         num_resamples: Of the bootstrap.
+        amp: Whether the trainings are in mixed precision.
 
     Returns:
         The table.
@@ -140,7 +142,7 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
     code = frozenset().union(*(result.code for result in results))
     write_json(folder / f'{NAME}.json', dict(
         command=command_line, machine=describe_machine(), versions=describe_versions(),
-        sizes=asdict(sizes), seeds=list(seeds), baseline=baseline, systems=labels,
+        sizes=asdict(sizes), amp=amp, seeds=list(seeds), baseline=baseline, systems=labels,
         num_resamples=num_resamples, training_codes=sorted(code),
         expected={factor.letter: factor.expected for factor in FACTORS.values()},
         cells=[describe_cell(result, sizes) for result in results]))
@@ -152,7 +154,7 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
             plot_levels(panels, folder / f'{NAME}.{suffix}', f'FROC score minus {labels[baseline]}')
     lines = ['# When does Window Loss win', '',
              f'Made by `{command_line}`. What was varied and expected: docs/study.md.', '',
-             *describe_intervals(sizes, seeds, num_resamples), '']
+             *describe_intervals(sizes, seeds, num_resamples, amp), '']
     if panels:
         lines += [f'![Differences by level]({NAME}.png)', '']
     missing = [name for result in results for name in result.missing]
@@ -173,11 +175,12 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
     return path
 
 
-def describe_intervals(sizes: Sizes, seeds: Sequence[int], num_resamples: int) -> list[str]:
+def describe_intervals(sizes: Sizes, seeds: Sequence[int], num_resamples: int, amp: bool
+                       ) -> list[str]:
     """Return what the numbers are, as lines."""
     return [f'{sizes.num_train} images to train with at the base level, {sizes.num_test} to test, '
-            f'input 256, {sizes.epochs} epochs, the last weights; means over the seeds '
-            f'{", ".join(map(str, seeds))}. Differences are paired: the same test images, the same '
+            f'input 256, {sizes.epochs} epochs{" in mixed precision" * amp}, the last weights; means '
+            f'over the seeds {", ".join(map(str, seeds))}. Differences are paired: the same test images, the same '
             'seeds. In brackets 95 % intervals over other images **and** other seeds; "over images '
             f'alone" is that of these trainings ({num_resamples} resamples of the patients, shared '
             'by all seeds). "found" is "level" where the first interval holds 0. In the figure thin '

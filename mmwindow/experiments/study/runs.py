@@ -40,12 +40,14 @@ class StudyRun:
         config: Which system.
         seed: Of the training.
         sizes: Of the study.
+        amp: Train in mixed precision.
     """
 
     cell: Cell
     config: Path
     seed: int
     sizes: Sizes
+    amp: bool = False
 
     @property
     def system(self) -> str:
@@ -69,7 +71,7 @@ class StudyRun:
     def design(self) -> str:
         """Return a mark of all that decides its result but code, versions and places of files."""
         rest = dict(options=self.options, seed=self.seed, files=data_options(self.cell, 'DATA'),
-                    data=describe_data(self.cell, self.sizes))
+                    data=describe_data(self.cell, self.sizes), **(dict(amp=True) if self.amp else {}))
         return hashlib.sha256((config_text(self.config) + json.dumps(rest, sort_keys=True)).encode()
                               ).hexdigest()
 
@@ -80,8 +82,8 @@ def config_text(config: Path) -> str:
     return load_config(config, cfg_options={'dataset.data_root': 'DATA/'}).pretty_text
 
 
-def list_runs(cells: Sequence[Cell], configs: Sequence[str | Path], seeds: Sequence[int], sizes: Sizes
-              ) -> list[StudyRun]:
+def list_runs(cells: Sequence[Cell], configs: Sequence[str | Path], seeds: Sequence[int],
+              sizes: Sizes, amp: bool = False) -> list[StudyRun]:
     """Return the trainings of cells: cell by cell, seed by seed, so that pairs are complete early.
 
     A classifier is trained on the levels of factors that ask for it, and on the base.
@@ -95,7 +97,7 @@ def list_runs(cells: Sequence[Cell], configs: Sequence[str | Path], seeds: Seque
                          'of each, all different, are expected')
     with_classifiers = {factor.letter for factor in FACTORS.values() if factor.classifiers}
     factors = {cell.factor for cell in cells}
-    return [StudyRun(cell, Path(config), seed, sizes) for cell in cells for seed in seeds
+    return [StudyRun(cell, Path(config), seed, sizes, amp) for cell in cells for seed in seeds
             for config in configs if not paper_key(Path(config).stem, CLASSIFIERS)
             or cell.factor in with_classifiers
             or (cell.factor == 'base' and factors & with_classifiers)]
@@ -109,7 +111,7 @@ def plan_study_run(run: StudyRun, out: Path) -> RunPlan:
         out: Folder of runs and data.
     """
     settings = RunSettings({**run.options, **data_options(run.cell, out / 'data')}, run.seed,
-                           splits=('test',), weights='last')
+                           run.amp, splits=('test',), weights='last')
     plan = plan_run(run.config, out, settings, None, None)
     return replace(plan, folder=out / 'runs' / run.cell.name / f'{run.system}_seed{run.seed}')
 

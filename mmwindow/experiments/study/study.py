@@ -41,6 +41,7 @@ class Study:
         baseline: Name of the config that each other system is compared with.
         num_resamples: Of the bootstrap.
         paper: The paper's numbers, for the labels.
+        amp: Train in mixed precision.
     """
 
     out: Path
@@ -52,11 +53,12 @@ class Study:
     baseline: str = BASELINE
     num_resamples: int = 2000
     paper: Path | None = None
+    amp: bool = False
 
     def runs(self) -> list[StudyRun]:
         """Return the runs that are asked for; the base level is always among them."""
         return list_runs(make_cells(self.sizes, [BASE, *self.parts]), self.configs, self.seeds,
-                         self.sizes)
+                         self.sizes, self.amp)
 
 
 def filed_configs(results: Path) -> dict[str, Path]:
@@ -82,7 +84,7 @@ def reported_runs(study: Study) -> list[StudyRun]:
     configs = {**{system: config for system, config in filed_configs(study.results).items()
                   if config.is_file()}, **own}
     order = [*own.values(), *(config for system, config in configs.items() if system not in own)]
-    every = list_runs(make_cells(study.sizes, PARTS), order, study.seeds, study.sizes)
+    every = list_runs(make_cells(study.sizes, PARTS), order, study.seeds, study.sizes, study.amp)
     return [run for run in every if run in asked or (run.cell.name, run.system) in filed]
 
 
@@ -126,7 +128,7 @@ def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only:
                          'any level yet; there is nothing to report')
     systems = list(dict.fromkeys(run.system for run in reported_runs(study)))
     table = write_report(found, study.results, systems, study.baseline, study.sizes, study.seeds,
-                         how.get('command_line', ''), study.paper, study.num_resamples)
+                         how.get('command_line', ''), study.paper, study.num_resamples, study.amp)
     for line in describe_missing(found):
         say(line)
     say(f'table and figure: {table}')

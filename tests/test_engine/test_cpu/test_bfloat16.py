@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from mmwindow.engine import BFloat16OptimWrapper
+from mmwindow.engine.cpu.bfloat16 import regions_in_float32, to_float32
 
 
 def test_forward_runs_in_bfloat16_and_weights_stay_float32():
@@ -25,3 +26,37 @@ def test_context_ends():
     with wrapper.optim_context(layer):
         pass
     assert layer(torch.ones(1, 4)).dtype == torch.float32
+
+
+class TwoStages(nn.Module):
+    """What a two-stage detector gives mmcv's operators: outputs of the RPN, features of regions."""
+
+    def __init__(self):
+        super().__init__()
+        self.rpn_head = nn.Linear(4, 2)
+        self.roi_head = nn.Module()
+        self.roi_head.bbox_roi_extractor = nn.Identity()
+
+
+def test_two_stage_detectors_choose_and_cut_out_regions_in_float32():
+    model = TwoStages()
+    wrapper = BFloat16OptimWrapper(torch.optim.SGD(model.parameters(), lr=.5))
+    features = torch.ones(1, 4)
+    with wrapper.optim_context(model):
+        assert model.rpn_head(features).dtype == torch.float32
+        assert model.roi_head.bbox_roi_extractor(features.bfloat16()).dtype == torch.float32
+    # The hooks are gone with the context; a model wrapped for several processes is unwrapped.
+    with torch.autocast('cpu', torch.bfloat16):
+        assert model.rpn_head(features).dtype == torch.bfloat16
+    assert not model.rpn_head._forward_hooks
+    assert not model.roi_head.bbox_roi_extractor._forward_pre_hooks
+    with regions_in_float32(nn.Linear(1, 1)):
+        pass
+
+
+def test_only_floats_are_cast():
+    given = [torch.ones(1).bfloat16(), (torch.ones(1).double(), torch.ones(1).long()), 'name']
+    first, (second, third), name = to_float32(given)
+    assert [value.dtype for value in (first, second, third)] == [torch.float32, torch.float32,
+                                                                 torch.int64]
+    assert name == 'name'

@@ -4,6 +4,7 @@ import io
 import json
 import runpy
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 
 from mmwindow.evaluation import froc_curve
 from mmwindow.evaluation.files.records import read_record
+from mmwindow.experiments import cross_validation
 from mmwindow.experiments.devices import Devices
+from mmwindow.experiments.study import estimate
 from mmwindow.experiments.study.design import Sizes
 from mmwindow.experiments.study.study import Study, do_study, reported_runs
 from mmwindow.utils.files import load_json
@@ -154,6 +157,28 @@ def test_a_result_of_other_settings_counts_for_nothing(tmp_path, configs):
         call(study)
     complete, said = call(study, overwrite=True)
     assert complete and '1 are filed' in said[0]
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_trainings_in_mixed_precision_are_others(tmp_path, configs, monkeypatch):
+    """They are started with --amp, timed with it, and not taken for those in float32."""
+    started, timed = [], []
+    worker = cross_validation.worker_command
+    monkeypatch.setattr(cross_validation, 'worker_command', lambda plan, *rest: (
+        started.append(plan.amp), worker(plan, *rest))[1])
+    timing = estimate.time_training
+    monkeypatch.setattr(estimate, 'time_training', lambda cfg: (
+        timed.append(cfg.optim_wrapper.type), timing(cfg))[1])
+    for config in configs:
+        config.write_text(config.read_text() + "optim_wrapper = dict(type='OptimWrapper')\n")
+    study = make_study(tmp_path, configs, parts=('base',), seeds=(0,))
+    call(study)
+    complete, said = call(replace(study, amp=True, out=tmp_path / 'other'))
+    assert complete and said[0].startswith('2 runs are asked for; 0 are filed')
+    assert started == [False, False, True, True]
+    assert timed == ['OptimWrapper'] * 2 + ['BFloat16OptimWrapper'] * 2
+    assert load_json(study.results / 'study.json')['amp'] is True
+    assert call(study)[1][0].startswith('2 runs are asked for; 0 are filed')
 
 
 @pytest.mark.usefixtures('fake_worker')
