@@ -5,12 +5,14 @@ All are timed in turn within one run, so the ratios depend little on what else t
 CPU in processor time. Bounds are computed before, as in training, where data workers compute them.
 On a CPU the step is timed again with the memory kept that it frees, as training does
 (mmwindow.engine.cpu.memory), and in the plain way: each of the three short cuts left out alone, and
-all of them. They change rounding alone.
+all of them. They change rounding alone. Without --autocast a step in bfloat16 (--amp) is timed in
+turn with these, as it is and with torch's own gradients of depthwise convolutions.
 """
 import argparse
 import contextlib
 import statistics
 import time
+from functools import partial
 from unittest import mock
 
 import torch
@@ -77,7 +79,7 @@ def synchronize(device):
 SHORT_CUTS = {
     'pyramid and head apart': ('mmwindow.models.detectors.dense_point_detector.is_linear',
                                lambda neck: False),
-    "torch's 5 x 5 gradient": ('mmwindow.models.backbones.efficientnet_lite.is_faster',
+    "torch's depthwise gradients": ('mmwindow.models.backbones.efficientnet_lite.is_faster',
                                lambda *arguments: False),
     'frozen layers all at once': (
         'mmwindow.models.backbones.efficientnet_lite.FROZEN_BATCH', 10 ** 9)}
@@ -117,7 +119,7 @@ def main():
         with torch.autocast(device_type, dtype=dtype, enabled=dtype is not None):
             return sum(level.float().mean() for level in model.extract_feat(imgs))
 
-    def window_step():
+    def window_step(dtype=dtype):
         with torch.autocast(device_type, dtype=dtype, enabled=dtype is not None):
             return sum(model.loss(imgs, samples).values())
 
@@ -141,15 +143,22 @@ def main():
         kept = time_both()[1]
         print(f'with freed memory kept      {1000 * kept:9.1f} ms')
         print(f'ratio                       {kept / window:9.3f}')
-        ways = {'as it is': (), **{name: (name, ) for name in SHORT_CUTS}, 'plain': tuple(SHORT_CUTS)}
+        ways = {'as it is': ((), dtype), **{name: ((name, ), dtype) for name in SHORT_CUTS},
+                'plain': (tuple(SHORT_CUTS), dtype)}
+        if dtype is None:
+            slow = "torch's depthwise gradients"
+            ways |= {'bfloat16': ((), torch.bfloat16),
+                     f'bfloat16, {slow}': ((slow, ), torch.bfloat16)}
         times = {name: [] for name in ways}
-        for _ in range(args.steps):
-            for name, left_out in ways.items():
+        for round_number in range(args.steps + 1):
+            for name, (left_out, kind) in ways.items():
                 with without(left_out):
-                    times[name].append(time_step(window_step, model, args.device))
+                    taken = time_step(partial(window_step, kind), model, args.device)
+                if round_number:  # the first one warms up
+                    times[name].append(taken)
         taken = {name: statistics.median(seconds) for name, seconds in times.items()}
         for name, seconds in taken.items():
-            print(f'{name:27} {1000 * seconds:9.1f} ms {seconds / taken["as it is"]:9.2f}')
+            print(f'{name:37} {1000 * seconds:9.1f} ms {seconds / taken["as it is"]:9.2f}')
 
 
 if __name__ == '__main__':

@@ -180,8 +180,9 @@ def describe_intervals(sizes: Sizes, seeds: Sequence[int], num_resamples: int, a
     """Return what the numbers are, as lines."""
     return [f'{sizes.num_train} images to train with at the base level, {sizes.num_test} to test, '
             f'input 256, {sizes.epochs} epochs{" in mixed precision" * amp}, the last weights; means '
-            f'over the seeds {", ".join(map(str, seeds))}. Differences are paired: the same test images, the same '
-            'seeds. In brackets 95 % intervals over other images **and** other seeds; "over images '
+            f'over the seeds {", ".join(map(str, seeds))}. Differences are paired: the same test '
+            'images, the same seeds. In brackets 95 % intervals over other images **and** other '
+            'seeds; "over images '
             f'alone" is that of these trainings ({num_resamples} resamples of the patients, shared '
             'by all seeds). "found" is "level" where the first interval holds 0. In the figure thin '
             'lines are the first interval, thick ones the second.']
