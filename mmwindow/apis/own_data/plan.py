@@ -34,6 +34,7 @@ from mmwindow.apis.package_configs import PREFIX, base_name, config_file
 from mmwindow.apis.runner import quiet_mmengine
 from mmwindow.datasets.splits import SPLITS
 from mmwindow.engine.checkpoint import find_newest_checkpoint
+from mmwindow.engine.cpu.bfloat16 import gains_from_bfloat16
 from mmwindow.engine.run_file import TrainingRun, read_run
 from mmwindow.utils.locks import hold_folder
 from mmwindow.utils.messages import count_words, shorten
@@ -205,7 +206,7 @@ def find_finished(training: OwnTraining) -> TrainingRun | None:
     return run if run is not None and run.is_finished else None
 
 
-def describe_time(training: OwnTraining, with_final: bool = True) -> str:
+def describe_time(training: OwnTraining, with_final: bool = True, amp: bool = False) -> str:
     """Return in one line how long a training will take, or that it resumes.
 
     Where nothing of it is there yet, a few steps are trained and timed, which takes seconds.
@@ -213,6 +214,7 @@ def describe_time(training: OwnTraining, with_final: bool = True) -> str:
     Args:
         training: From :func:`plan_training`.
         with_final: After folds a final model is trained on all images.
+        amp: Train in mixed precision.
     """
     if find_finished(training) is not None:
         return 'time: none, an earlier call has finished this training'
@@ -221,7 +223,7 @@ def describe_time(training: OwnTraining, with_final: bool = True) -> str:
     done = find_started(training)
     if done:
         return f'time: resumes what an earlier call began ({done})'
-    timing = time_training(training.cfg)
+    timing = time_training(training.cfg, amp)
     parts = training.division.parts[min(training.division.parts)]
     balanced = needs_balance(parts['train']) and 'BalancedImageSampler' in str(
         training.cfg.train_dataloader.get('sampler'))
@@ -242,10 +244,13 @@ def describe_time(training: OwnTraining, with_final: bool = True) -> str:
     total = folds * seconds + last
     idle = (f', about {describe_seconds(total / timing.busy)} where nothing else runs'
             if timing.busy > BUSY else '')
+    # docs/configs.md: .57 and .58 of a step of WL-KLD and WL+.
+    hint = ('' if amp or not gains_from_bfloat16() else
+            '; with --amp a step takes about 0.6 of that on this processor')
     a_fold = f', {describe_seconds(seconds)} a fold' if folds > 1 else ''
     a_fold += f', then at most {describe_seconds(last)} for the final model' if last else ''
     return (f'time: about {describe_seconds(total)} on this machine as it is now{a_fold}'
-            f'{idle}: {each}')
+            f'{idle}: {each}{hint}')
 
 
 def find_started(training: OwnTraining) -> str:

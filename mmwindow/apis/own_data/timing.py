@@ -12,6 +12,7 @@ from mmengine.optim import build_optim_wrapper
 
 from mmwindow.apis.config_parts import innermost_dataset
 from mmwindow.apis.own_data.choice import count_validations
+from mmwindow.apis.train import use_mixed_precision
 from mmwindow.apis.untrained_model import build_untrained
 from mmwindow.engine.hooks import ChannelsLastHook
 
@@ -90,13 +91,16 @@ def describe_work(cfg: Config, num_train: int, num_val: int, num_test: int = 0) 
                 num_val, num_test, int(loader.get('num_workers', 0)))
 
 
-def time_training(cfg: Config) -> Timing:
+def time_training(cfg: Config, amp: bool = False) -> Timing:
     """Train a few steps of a config's model on its images, and test as many; nothing is kept.
 
     Args:
         cfg: Complete; is not changed.
+        amp: Train in mixed precision.
     """
     cfg = Config(cfg._cfg_dict.to_dict())
+    if amp:
+        use_mixed_precision(cfg)
     model, device = _build_model(cfg)
     batch_size = int(cfg.train_dataloader.batch_size)
     started = time.perf_counter()

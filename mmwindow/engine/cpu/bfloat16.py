@@ -9,6 +9,15 @@ from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 
 
+def gains_from_bfloat16() -> bool:
+    """Return whether a training here is faster in bfloat16: on a CPU with instructions for it."""
+    if torch.cuda.is_available():
+        return False
+    tests = (getattr(torch.cpu, name, None)  # torch has no public name for them yet
+             for name in ('_is_avx512_bf16_supported', '_is_amx_tile_supported'))
+    return any(test() for test in tests if test is not None)
+
+
 def to_float32(value: Any) -> Any:
     """Return a tensor of floats, or those in tuples and lists, in float32; all else as it is."""
     if isinstance(value, tuple | list):

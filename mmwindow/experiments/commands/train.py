@@ -98,7 +98,7 @@ def _train_on_data(args: argparse.Namespace, data: str, checkpoint: str | None,
         raise ValueError('five folds take neither --auto-scale-lr nor a checkpoint to resume from; '
                          'give --division single')
     print('\n'.join([*training.lines, f'config: {training.config}',
-                     describe_time(training, not no_final)]), flush=True)
+                     describe_time(training, not no_final, args.amp)]), flush=True)
     if dry_run:
         print('nothing was trained (--dry-run)')
     elif training.is_folded:

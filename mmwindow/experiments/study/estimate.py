@@ -1,5 +1,4 @@
 """How long the missing runs of the study will take: a few steps of each system, timed."""
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,6 @@ from mmwindow.apis.own_data.timing import (
     estimate_seconds,
     time_training,
 )
-from mmwindow.apis.train import use_mixed_precision
 from mmwindow.experiments.study.design import make_cells
 from mmwindow.experiments.study.runs import StudyRun, plan_study_run
 from mmwindow.utils.progress import describe_seconds
@@ -47,10 +45,7 @@ def estimate_study(runs: Sequence[StudyRun], out: Path, num_jobs: int) -> Estima
         base = replace(run, cell=make_cells(run.sizes, ['base'])[0])
         cfg = plan_study_run(base, out).cfg
         if run.system not in timings:
-            if run.amp:
-                cfg = copy.deepcopy(cfg)
-                use_mixed_precision(cfg)
-            timings[run.system] = time_training(cfg)
+            timings[run.system] = time_training(cfg, run.amp)
         timing, sizes = timings[run.system], run.sizes
         work = describe_work(cfg, run.cell.images.num_train, sizes.num_val, sizes.num_test)
         took = estimate_seconds(timing, replace(work, epochs=run.cell.epochs, validations=1))

@@ -102,7 +102,7 @@ def own_run(tmp_path_factory):
                  str(folder / 'work'), '--no-report', '--cfg-options', *as_arguments(SMALL)]
     output = io.StringIO()
     with contextlib.redirect_stdout(output), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, 'time_training', lambda cfg: Timing(1., .01, .1))
+        patch.setattr(plan, 'time_training', lambda cfg, amp: Timing(1., .01, .1))
         cli.main(arguments)
     return OwnRun(folder / 'mine', folder / 'work', folder / 'work/config/wl_kld_lite0_fpn.py',
                   output.getvalue(), arguments)

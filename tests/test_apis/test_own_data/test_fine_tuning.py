@@ -102,7 +102,7 @@ def test_a_training_begins_with_the_weights(own_run, write_own_data, tmp_path, s
                                             monkeypatch):
     """At a learning rate of 0 the weights stay those of the checkpoint; the class scores are new."""
     data = write_own_data(tmp_path / 'other', 20, classes=('crack', ), group=None)
-    monkeypatch.setattr(plan, 'time_training', lambda cfg: Timing(1., .01, .1))
+    monkeypatch.setattr(plan, 'time_training', lambda cfg, amp: Timing(1., .01, .1))
     options = {**small, 'optim_wrapper.optimizer.lr': 0.}
     cli.main(['train', '--data', str(data), '--division', 'single', '--from', str(own_run.work_dir),
               '--work-dir', str(tmp_path / 'work'), '--no-report', '--cfg-options',

@@ -161,7 +161,7 @@ def test_several_readers_are_merged(own_data, tmp_path):
 def test_the_time_of_all_folds_is_told(own_data, tmp_path, monkeypatch):
     training = plan_training(own_data, work_dir=tmp_path / 'work', machine=Machine())
     parts = training.division.parts[0]
-    monkeypatch.setattr(plan, 'time_training', lambda cfg: Timing(2., .01, .1, busy=4.))
+    monkeypatch.setattr(plan, 'time_training', lambda cfg, amp: Timing(2., .01, .1, busy=4.))
     steps = -(-len(parts['train']) // 8)
     epochs = -(-300 // steps)
     assert training.cfg.train_cfg.max_epochs == epochs
@@ -173,8 +173,19 @@ def test_the_time_of_all_folds_is_told(own_data, tmp_path, monkeypatch):
             'final') in text
     assert f'{epochs * steps} steps of 2.00 s and 8 validations' in text
     assert f'about {round((5 * fold + final) / 4 / 60)} min where nothing else runs' in text
-    monkeypatch.setattr(plan, 'time_training', lambda cfg: Timing(2., .01, .1, busy=1.2))
+    monkeypatch.setattr(plan, 'time_training', lambda cfg, amp: Timing(2., .01, .1, busy=1.2))
     assert 'nothing else' not in describe_time(training)
+
+
+@pytest.mark.parametrize('gains', [True, False])
+def test_bfloat16_is_timed_where_asked_for_and_named_where_it_gains(own_data, tmp_path, monkeypatch,
+                                                                    gains):
+    training = plan_training(own_data, work_dir=tmp_path / 'work', machine=Machine())
+    monkeypatch.setattr(plan, 'time_training', lambda cfg, amp: Timing(1. if amp else 2., .01, .1))
+    monkeypatch.setattr(plan, 'gains_from_bfloat16', lambda: gains)
+    assert ('with --amp a step takes about 0.6 of that' in describe_time(training)) == gains
+    text = describe_time(training, amp=True)
+    assert 'steps of 1.00 s' in text and '--amp' not in text
 
 
 def test_reading_counts_where_it_takes_longer_than_computing():
@@ -209,7 +220,7 @@ def test_bad_use_of_the_command_is_one_line(own_run, tmp_path, capsys):
 
 def test_a_dry_run_trains_nothing(own_data, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(plan, 'time_training', lambda cfg: Timing(2., .01, .1))
+    monkeypatch.setattr(plan, 'time_training', lambda cfg, amp: Timing(2., .01, .1))
     cli.main(['train', '--data', str(own_data), '--dry-run'])
     out = capsys.readouterr().out
     assert '5 folds, each image tested once' in out and 'nothing was trained' in out

@@ -1,9 +1,10 @@
 """bfloat16 autocast on machines where mmengine's AmpOptimWrapper refuses to run."""
+import pytest
 import torch
 from torch import nn
 
 from mmwindow.engine import BFloat16OptimWrapper
-from mmwindow.engine.cpu.bfloat16 import regions_in_float32, to_float32
+from mmwindow.engine.cpu.bfloat16 import gains_from_bfloat16, regions_in_float32, to_float32
 
 
 def test_forward_runs_in_bfloat16_and_weights_stay_float32():
@@ -60,3 +61,16 @@ def test_only_floats_are_cast():
     assert [value.dtype for value in (first, second, third)] == [torch.float32, torch.float32,
                                                                  torch.int64]
     assert name == 'name'
+
+
+@pytest.mark.parametrize('avx512, amx, cuda, gains', [
+    (True, False, False, True), (False, True, False, True), (False, False, False, False),
+    (True, True, True, False)])
+def test_it_gains_where_the_processor_has_instructions_for_it(avx512, amx, cuda, gains, monkeypatch):
+    monkeypatch.setattr(torch.cpu, '_is_avx512_bf16_supported', lambda: avx512, raising=False)
+    monkeypatch.setattr(torch.cpu, '_is_amx_tile_supported', lambda: amx, raising=False)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: cuda)
+    assert gains_from_bfloat16() == gains
+    monkeypatch.delattr(torch.cpu, '_is_avx512_bf16_supported')
+    monkeypatch.delattr(torch.cpu, '_is_amx_tile_supported')
+    assert not gains_from_bfloat16()  # another torch, which tells neither

@@ -63,6 +63,6 @@ def fake_worker(monkeypatch):
     monkeypatch.setattr(cross_validation, 'worker_command', lambda plan, *rest: (
         sys.executable, '-W', 'ignore', '-c', WORKER, str(plan.folder)))
     monkeypatch.setattr(estimate, 'time_training',
-                        lambda cfg: Timing(1., .01, .1, busy=2.))
+                        lambda cfg, amp: Timing(1., .01, .1, busy=2.))
     monkeypatch.setattr(estimate, 'describe_work', lambda cfg, train, val, test: Work(
         5, -(-train // 8), 8, 1, val, test))
