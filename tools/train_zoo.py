@@ -37,6 +37,7 @@ def parse_arguments():
                         help='of the trainings (%(default)s)')
     parser.add_argument('--fold0', type=Path, metavar='DIR',
                         help='runs of fold 0, DIR/<config>/single, to take thresholds and numbers of')
+    parser.add_argument('--amp', action='store_true', help='train in mixed precision')
     parser.add_argument('--no-train', action='store_true', help='take finished trainings only')
     parser.add_argument('--cards', action='store_true', help='write cards and index, nothing else')
     parser.add_argument('--check', action='store_true',
@@ -58,7 +59,7 @@ def main():
             collect(recipe, args.fold0, places, command)
         work_dir = args.work_dir / recipe.run
         if not args.no_train:
-            train_recipe(recipe, work_dir, args.data)
+            train_recipe(recipe, work_dir, args.data, args.amp)
         try:
             content = build_model(recipe, work_dir, places, command)
         except ValueError as error:
@@ -82,13 +83,14 @@ def collect(recipe, folder, places, command):
         print(f'{recipe.name}: nothing of fold 0: {error}', flush=True)
 
 
-def train_recipe(recipe, work_dir, data):
+def train_recipe(recipe, work_dir, data, amp):
     """Train, or resume, unless the training is finished."""
     from mmwindow.apis.train import train
     from mmwindow.engine.run_file import read_run
     run = read_run(work_dir)
     if run is None or not run.is_finished:
-        train(recipe.config_path, work_dir, recipe.options(data), resume='auto', report=False)
+        train(recipe.config_path, work_dir, recipe.options(data), resume='auto', report=False,
+              amp=amp)
 
 
 def write_pages(places, is_check):

@@ -3,6 +3,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
+
 from mmwindow.apis.package_configs import configs_folder
 
 POINTS = 'annotations/points.json'  # of the data folder: all of the development part
@@ -40,7 +42,9 @@ class Recipe:
         Args:
             data: Folder with ``annotations/points.json``.
         """
-        return {'train_dataloader.dataset.ann_file': str(data / POINTS), 'train_cfg.val_interval': 8}
+        epochs = Config.fromfile(self.config_path).train_cfg.max_epochs
+        return {'train_dataloader.dataset.ann_file': str(data / POINTS),
+                'train_cfg.val_interval': epochs}
 
 
 RECIPES = (

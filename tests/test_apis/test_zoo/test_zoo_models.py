@@ -223,5 +223,11 @@ def test_the_recommended_model_is_the_preferred_one_that_has_a_threshold(there, 
 def test_recipes_are_known_by_name():
     assert {recipe.name for recipe in RECIPES} >= set(NAMES)
     assert all(recipe.config_path.is_file() for recipe in RECIPES)
+    # Validated once, at the end: all images are trained on, and no epoch is chosen.
+    for recipe in RECIPES:
+        options = recipe.options(Path('data'))
+        assert options['train_dataloader.dataset.ann_file'] == 'data/annotations/points.json'
+        config = load_config(recipe.config_path, cfg_options=options)
+        assert config.train_cfg.val_interval == config.train_cfg.max_epochs
     with pytest.raises(ValueError, match='no model of the zoo; fracatlas-wl'):
         find_recipe('fracatlas2')
