@@ -20,7 +20,8 @@ PROGRAM = 'mmwindow tune'
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+                                     formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     allow_abbrev=False)  # --setting is one of mmwindow tune's
     parser.add_argument('config', nargs='?', metavar='CONFIG')
     parser.add_argument('--settings', nargs='+', metavar='NAME', default=[],
                         help='by name, several joined by "+"')

@@ -151,6 +151,9 @@ def test_the_tool_shows_the_command_and_hands_it_on(monkeypatch, capsys):
     monkeypatch.setattr(verb, 'run', called.append)
     run_tool(monkeypatch, *arguments)
     assert [name for name, _ in called[0].settings] == ['plain', 'long_anchors']
+    # --setting is no short form of --settings: settings without a name may be added.
+    run_tool(monkeypatch, *arguments, '--setting', 'slow', 'optim_wrapper.optimizer.lr=1e-4')
+    assert [name for name, _ in called.pop().settings] == ['plain', 'long_anchors', 'slow']
     assert called[0].command_line.startswith('mmwindow tune ')
     run_tool(monkeypatch, '--list')
     assert capsys.readouterr().out.splitlines()[1] == 'short: 8 epochs'
