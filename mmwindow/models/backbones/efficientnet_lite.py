@@ -158,7 +158,7 @@ def trains_in_bfloat16(imgs: Tensor) -> bool:
     """Return whether a training runs under bfloat16 autocast."""
     device = imgs.device.type
     return (torch.is_grad_enabled() and not torch.compiler.is_compiling()
-            and torch.is_autocast_enabled(device)
+            and torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
             and torch.get_autocast_dtype(device) == torch.bfloat16)
 
 
