@@ -244,9 +244,9 @@ def describe_time(training: OwnTraining, with_final: bool = True, amp: bool = Fa
     total = folds * seconds + last
     idle = (f', about {describe_seconds(total / timing.busy)} where nothing else runs'
             if timing.busy > BUSY else '')
-    # docs/configs.md: .57 and .58 of a step of WL-KLD and WL+.
+    # docs/configs.md: .67 and .66 of a step of WL-KLD and WL+.
     hint = ('' if amp or not gains_from_bfloat16() else
-            '; with --amp a step takes about 0.6 of that on this processor')
+            '; with --amp a step takes about 0.7 of that on this processor')
     a_fold = f', {describe_seconds(seconds)} a fold' if folds > 1 else ''
     a_fold += f', then at most {describe_seconds(last)} for the final model' if last else ''
     return (f'time: about {describe_seconds(total)} on this machine as it is now{a_fold}'

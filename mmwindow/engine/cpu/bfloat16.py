@@ -59,7 +59,7 @@ class BFloat16OptimWrapper(OptimWrapper):
     mmengine's ``AmpOptimWrapper`` rejects machines without a GPU. bfloat16 has
     float32's exponents, so no loss scale is needed and nothing else changes.
     ``tools/train.py --amp`` takes this one where there is no GPU. Processors with
-    bfloat16 instructions (AVX-512 BF16, AMX) train about twice as fast under it
+    bfloat16 instructions (AVX-512 BF16, AMX) train 1.5 times as fast under it
     (docs/configs.md); those without train slower.
     """
 
