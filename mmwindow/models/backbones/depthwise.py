@@ -47,10 +47,10 @@ def is_faster(features: Tensor, weight: Tensor, stride: tuple[int, ...]) -> bool
             and can_sum(features, weight, stride))
 
 
-def computes_in_bfloat16() -> bool:
-    """Return whether convolutions on a CPU run under bfloat16 autocast."""
-    return (torch.is_autocast_enabled('cpu')
-            and torch.get_autocast_dtype('cpu') == torch.bfloat16)
+def computes_in_bfloat16(device: str = 'cpu') -> bool:
+    """Return whether convolutions on a kind of device run under bfloat16 autocast."""
+    return (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+            and torch.get_autocast_dtype(device) == torch.bfloat16)
 
 
 def can_sum(features: Tensor, weight: Tensor, stride: tuple[int, ...]) -> bool:

@@ -13,7 +13,11 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmwindow.models.backbones.depthwise import DepthwiseConvolution, is_faster
+from mmwindow.models.backbones.depthwise import (
+    DepthwiseConvolution,
+    computes_in_bfloat16,
+    is_faster,
+)
 
 # kernel, stride, expansion, output channels, repeats (Tan and Le 2019, table 1; Lite: no squeeze
 # and excitation, ReLU6).
@@ -156,10 +160,8 @@ class InvertedResidual(nn.Module):
 
 def trains_in_bfloat16(imgs: Tensor) -> bool:
     """Return whether a training runs under bfloat16 autocast."""
-    device = imgs.device.type
     return (torch.is_grad_enabled() and not torch.compiler.is_compiling()
-            and torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
-            and torch.get_autocast_dtype(device) == torch.bfloat16)
+            and computes_in_bfloat16(imgs.device.type))
 
 
 @MODELS.register_module()
