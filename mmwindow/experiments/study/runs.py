@@ -71,7 +71,7 @@ class StudyRun:
     def design(self) -> str:
         """Return a mark of all that decides its result but code, versions and places of files."""
         rest = dict(options=self.options, seed=self.seed, files=data_options(self.cell, 'DATA'),
-                    data=describe_data(self.cell, self.sizes), **(dict(amp=True) if self.amp else {}))
+                    data=describe_data(self.cell, self.sizes), amp=self.amp)
         return hashlib.sha256((config_text(self.config) + json.dumps(rest, sort_keys=True)).encode()
                               ).hexdigest()
 
