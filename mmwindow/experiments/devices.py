@@ -36,19 +36,21 @@ def choose_devices(gpus: Sequence[int] | None = None, all_gpus: bool = False,
         gpus: One job on each of these; None: on each there is, or one job at a time on the CPU
             where there is none.
         all_gpus: One job at a time, on all of them.
-        jobs: So many at once on the CPU, each with its share of the cores; on a cluster: at most so
-            many submitted at once.
+        jobs: So many at once, each with its share of the cores, on the GPUs in turn where there are
+            any: a small model leaves a GPU idle between its launches. On a cluster: at most so many
+            submitted at once.
         slurm: Submit each job to Slurm with these parameters; None: run it here.
         out: Folder for what the cluster notes.
 
     Raises:
-        ValueError: A GPU was asked for that is not there, or one twice, or more jobs than cores.
+        ValueError: A GPU was asked for that is not there, or one twice, more jobs than cores, or
+            several jobs that each take all GPUs.
     """
     if jobs is not None and jobs < 1:
         raise ValueError(f'--jobs {jobs}: 1 or more is expected')
     if gpus is not None and len(set(gpus)) < len(gpus):
-        raise ValueError(f'--gpus {",".join(map(str, gpus))} names a GPU twice; its memory would '
-                         'hold two trainings')
+        raise ValueError(f'--gpus {",".join(map(str, gpus))} names a GPU twice; for two '
+                         f'trainings on one GPU say --jobs 2 --gpus {gpus[0]}')
     count = torch.cuda.device_count()
     wrong = [gpu for gpu in gpus or [] if not 0 <= gpu < count]
     if wrong or (all_gpus and not count):
@@ -61,17 +63,19 @@ def choose_devices(gpus: Sequence[int] | None = None, all_gpus: bool = False,
         if gpus is not None or all_gpus:
             raise ValueError('--gpus is of this machine; with --queue slurm say --slurm gpus=1')
         return Devices([common] * (jobs or MANY), 1, SlurmStarter(Path(out) / 'slurm', slurm))
-    if jobs is not None and (count or all_gpus):
-        raise ValueError(f'--jobs {jobs} is for machines without a GPU; this one shows {count}, and '
-                         '--gpus says which are used, one run on each')
-    if jobs is not None:
-        return Devices([dict(common, **share_of_cores(jobs))] * jobs)
+    if all_gpus and jobs not in (None, 1):
+        raise ValueError(f'--jobs {jobs} --all-gpus: one run takes all GPUs, so that one is trained '
+                         'at a time; leave one of the two out')
     if not count or all_gpus:
-        return Devices([common], max(1, count))
+        shares = [common] if jobs is None else [dict(common, **share_of_cores(jobs))] * jobs
+        return Devices(shares, max(1, count))
     visible = os.environ.get('CUDA_VISIBLE_DEVICES')
     names = visible.split(',') if visible else [str(gpu) for gpu in range(count)]
-    return Devices([dict(common, CUDA_VISIBLE_DEVICES=names[gpu])
-                    for gpu in (range(count) if gpus is None else gpus)])
+    chosen = [names[gpu] for gpu in (range(count) if gpus is None else gpus)]
+    if jobs is None:
+        return Devices([dict(common, CUDA_VISIBLE_DEVICES=name) for name in chosen])
+    return Devices([dict(common, CUDA_VISIBLE_DEVICES=chosen[job % len(chosen)],
+                         **share_of_cores(jobs)) for job in range(jobs)])
 
 
 def share_of_cores(num_jobs: int) -> dict[str, str]:

@@ -267,8 +267,18 @@ def test_jobs_share_the_cores(monkeypatch):
     assert share_of_cores(1) == share_of_cores(2) == dict(OMP_NUM_THREADS='2')
     assert share_of_cores(7) == dict(OMP_NUM_THREADS='1')
     monkeypatch.setattr('torch.cuda.device_count', lambda: 2)
-    with pytest.raises(ValueError, match='--jobs 2 is for machines without a GPU; this one shows 2'):
-        choose_devices(jobs=2)
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '4,7')
+    for gpus, names in ((None, ['4', '7', '4']), ([1], ['7', '7', '7'])):  # on the GPUs in turn
+        devices = choose_devices(gpus, jobs=3).environments
+        assert [device['CUDA_VISIBLE_DEVICES'] for device in devices] == names
+        assert [device['OMP_NUM_THREADS'] for device in devices] == ['2', '2', '2']
+    with pytest.raises(ValueError, match='--jobs 8: this machine gives 7 cores'):
+        choose_devices(jobs=8)
+    with pytest.raises(ValueError, match='--jobs 2 --all-gpus: one run takes all GPUs'):
+        choose_devices(all_gpus=True, jobs=2)
+    assert choose_devices(all_gpus=True, jobs=1).num_processes == 2
+    with pytest.raises(ValueError, match='for two trainings on one GPU say --jobs 2 --gpus 1'):
+        choose_devices([1, 1])
 
 
 def test_jobs_side_by_side_are_counted_and_estimated(tmp_path):

@@ -101,10 +101,10 @@ def time_training(cfg: Config, amp: bool = False) -> Timing:
     cfg = Config(cfg._cfg_dict.to_dict())
     if amp:
         use_mixed_precision(cfg)
-    model, device = _build_model(cfg)
+    model, device = build_model(cfg)
     batch_size = int(cfg.train_dataloader.batch_size)
     started = time.perf_counter()
-    batch = _load_batch(cfg, 'train', batch_size)
+    batch = load_batch(cfg, 'train', batch_size)
     loading = (time.perf_counter() - started) / batch_size
     optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
     model.train()
@@ -118,7 +118,7 @@ def time_training(cfg: Config, amp: bool = False) -> Timing:
     own = (time.process_time() - worked) / TIMED_STEPS / torch.get_num_threads()
     model.eval()
     started = time.perf_counter()
-    tested = _load_batch(cfg, 'val', int(cfg.val_dataloader.batch_size))
+    tested = load_batch(cfg, 'val', int(cfg.val_dataloader.batch_size))
     with torch.no_grad():
         model.val_step(tested)
     _wait(device)
@@ -127,7 +127,8 @@ def time_training(cfg: Config, amp: bool = False) -> Timing:
                   max(1., step / max(own, 1e-6)) if device == 'cpu' else 1.)
 
 
-def _build_model(cfg: Config) -> tuple[Any, str]:
+def build_model(cfg: Config) -> tuple[Any, str]:
+    """Return the model of a complete config with random weights, and the device that it is on."""
     model: Any = build_untrained(cfg)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     model.to(device)
@@ -144,7 +145,7 @@ class _Owner:
     cfg: Config
 
 
-def _load_batch(cfg: Config, split: str, number: int) -> Mapping[str, Any]:
+def load_batch(cfg: Config, split: str, number: int) -> Mapping[str, Any]:
     """Return a batch of the first images of a split, as its data loader collates them."""
     dataset = cfg[f'{split}_dataloader'].dataset
     if innermost_dataset(dataset).get('type') == 'CocoPointDataset':

@@ -53,7 +53,8 @@ def add_folds_arguments(parser: argparse.ArgumentParser) -> None:
 def add_gpus_argument(group: Any) -> None:
     """Add ``--gpus`` to a parser or to a group of one."""
     group.add_argument('--gpus', type=parse_gpus, metavar='0,1',
-                       help='one run at a time on each of these; default: on each there is')
+                       help='one run at a time on each of these, more by --jobs; default: on each '
+                       'there is')
 
 
 def add_weights_argument(parser: argparse.ArgumentParser) -> None:
@@ -72,8 +73,9 @@ def add_place_arguments(parser: argparse.ArgumentParser, group: Any = None) -> N
     """
     add_gpus_argument(group or parser)
     parser.add_argument('--jobs', type=int, metavar='N',
-                        help='on a CPU: so many runs at once, each with its share of the cores; '
-                        'with --queue slurm: at most so many submitted at once')
+                        help='so many runs at once, each with its share of the cores, on the GPUs in '
+                        'turn where there are any; with --queue slurm: at most so many submitted at '
+                        'once')
     parser.add_argument('--queue', choices=('local', 'slurm'), default='local',
                         help='run on this machine, or one Slurm task a run (default: local)')
     parser.add_argument('--slurm', metavar='NAME=VALUE,..',
