@@ -21,7 +21,7 @@ LOCATIONS = {
     'TRANSFORMS': ('mmwindow.datasets.transforms',),
     'HOOKS': ('mmwindow.engine.hooks', 'mmwindow.visualization.visualization_hook'),
     'VISUALIZERS': ('mmwindow.visualization.point_visualizer',),
-    'OPTIM_WRAPPERS': ('mmwindow.engine.cpu.bfloat16',),
+    'OPTIM_WRAPPERS': ('mmwindow.engine.mixed_precision',),
     'METRICS': ('mmwindow.evaluation.froc_metric',),
 }
 

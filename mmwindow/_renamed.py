@@ -35,7 +35,8 @@ RENAMED_MODULES: dict[str, tuple[str, ...]] = {
                                                  'mmwindow.engine.hooks'),
     'mmwindow.visualization.paper_figures': ('mmwindow.visualization.curves',),
     'mmwindow.engine.memory': ('mmwindow.engine.cpu.memory',),
-    'mmwindow.engine.optim': ('mmwindow.engine.cpu.bfloat16',),
+    'mmwindow.engine.optim': ('mmwindow.engine.mixed_precision',),
+    'mmwindow.engine.cpu.bfloat16': ('mmwindow.engine.mixed_precision',),
     'mmwindow.engine.distributed': ('mmwindow.engine.cpu.distributed',),
     **{f'mmwindow.apis.experiments.{old}': (f'mmwindow.experiments.{new}',) for old, new in {
         'run_plan': 'plan', 'run_worker': 'worker', 'choice': 'tuning',

@@ -53,7 +53,7 @@ SPLITS = ('train', 'val', 'test')
 def use_mixed_precision(cfg: Config) -> None:
     """Switch the optimizer wrapper of ``cfg`` to mixed precision (``--amp``)."""
     if torch.cuda.is_available():
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.type = 'Float16OptimWrapper'
         cfg.optim_wrapper.loss_scale = 'dynamic'
     else:
         cfg.optim_wrapper.type = 'BFloat16OptimWrapper'

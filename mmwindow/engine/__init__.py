@@ -1,4 +1,4 @@
-"""What the runner needs beyond mmengine: hooks, CPU launches, bfloat16, safe loading and writing.
+"""What the runner needs beyond mmengine: hooks, CPU launches, mixed precision, safe loading and writing.
 
 The import itself makes mmengine load checkpoints and YAML as data and write files atomically; it
 needs no mmdet. Hooks and the optimizer wrapper are imported when they are asked for.
@@ -11,7 +11,8 @@ from mmwindow.engine.pretrained import load_torchvision_weights
 from mmwindow.engine.safe_loading import allow_own_checkpoints
 
 _PLACES = {
-    'BFloat16OptimWrapper': 'mmwindow.engine.cpu.bfloat16',
+    'BFloat16OptimWrapper': 'mmwindow.engine.mixed_precision',
+    'Float16OptimWrapper': 'mmwindow.engine.mixed_precision',
     'close_process_group': 'mmwindow.engine.cpu.distributed',
     'init_cpu_process_group': 'mmwindow.engine.cpu.distributed',
     'ChannelsLastHook': 'mmwindow.engine.hooks', 'ProgressHook': 'mmwindow.engine.hooks'}

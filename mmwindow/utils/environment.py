@@ -20,6 +20,8 @@ TRAINING_ROOTS = ('mmwindow.models', 'mmwindow.engine', 'mmwindow.engine.hooks',
 TRAINING_FOLDERS = ('models', 'datasets', 'engine', 'structures', 'images', 'annotations')
 SCORING_ROOTS = ('mmwindow.evaluation.froc_metric',)
 SCORING_FOLDERS = ('evaluation',)
+# Fields of a syntax tree that follow from others, or say nothing of what is executed.
+LEFT_OUT = ('ctx', 'kind', 'type_comment', 'type_ignores')
 
 
 def fingerprint(cfg: Any, seed: int | None, data: str = '') -> str:
@@ -114,7 +116,26 @@ def _normalised(tree: ast.AST) -> str:
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(
                 body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
             body[0].value.value = ''
-    return ast.unparse(tree)
+    return _structure(tree)
+
+
+def _structure(node: Any) -> str:
+    """Return a syntax tree as text that is the same in every version of Python.
+
+    ``ast.unparse`` and ``ast.dump`` are not: versions choose other quotes, and add fields. A field
+    that is empty says nothing, and a newer version's fields are empty in code for the older ones.
+    """
+    if isinstance(node, ast.JoinedStr):  # Python 3.12.1 ends a format by an empty constant
+        node.values = [part for part in node.values
+                       if not (isinstance(part, ast.Constant) and part.value == '')]
+    if isinstance(node, ast.AST):
+        fields = ((name, value) for name, value in ast.iter_fields(node)
+                  if name not in LEFT_OUT and value is not None and value != [])
+        return type(node).__name__ + '(' + ','.join(
+            f'{name}={_structure(value)}' for name, value in sorted(fields)) + ')'
+    if isinstance(node, list):
+        return '[' + ','.join(map(_structure, node)) + ']'
+    return ascii(node)
 
 
 def describe_processor() -> str:

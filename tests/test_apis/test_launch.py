@@ -272,7 +272,7 @@ def test_a_cut_checkpoint_is_named(tmp_path):
 
 
 def test_amp_switches_the_optimizer_wrapper(monkeypatch):
-    for has_gpu, wrapper in ((False, 'BFloat16OptimWrapper'), (True, 'AmpOptimWrapper')):
+    for has_gpu, wrapper in ((False, 'BFloat16OptimWrapper'), (True, 'Float16OptimWrapper')):
         monkeypatch.setattr(torch.cuda, 'is_available', lambda has_gpu=has_gpu: has_gpu)
         cfg = load_config(ROOT / 'configs' / PAPER_CONFIGS[0])
         use_mixed_precision(cfg)

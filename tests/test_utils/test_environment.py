@@ -108,11 +108,25 @@ def test_code_mark_knows_what_is_executed(tmp_path):
                  text.replace('(x)', '(x: int) -> int')]
     for other in unchanged:
         assert write_package(tmp_path, other)() == first
-    assert write_package(tmp_path, text.replace('+ 1', '+ 2'))() != first
+    for other in ('+ 2', "+ f('')", '+ f()'):
+        assert write_package(tmp_path, text.replace('+ 1', other))() != first
+    assert write_package(tmp_path, text.replace('+ 1', "+ f('')"))() != write_package(
+        tmp_path, text.replace('+ 1', '+ f()'))()
     write_package(tmp_path, text)
     for name in ('models/unused', 'other/__init__'):  # not imported; not of a folder that trains
         (tmp_path / 'pack' / f'{name}.py').write_text('z = 3')
         assert mark() == first
+
+
+def test_code_mark_is_of_the_code_and_not_of_the_version_of_python(tmp_path):
+    """Quotes in f-strings, tuples and classes are what versions write in ways of their own.
+
+    The mark is that of Python 3.10, 3.11, 3.12 and 3.13; each of them must find it.
+    """
+    text = ('class Head(dict, metaclass=type):\n    x: int = 1\n    def f(self, *a, k=None, **b):\n'
+            '        return (*a, ), f"{a!r:>{k}} {b[\'x\']} \\n", \'"é"\'\nasync def g():\n'
+            '    async with h() as i:\n        yield [j for j in i if j], 1e300, 2j, ...\n')
+    assert write_package(tmp_path, text)() == '83d8cdb7856b9d25'
 
 
 def test_training_and_scoring_have_marks_of_their_own():

@@ -34,7 +34,7 @@ from mmwindow.apis.package_configs import PREFIX, base_name, config_file
 from mmwindow.apis.runner import quiet_mmengine
 from mmwindow.datasets.splits import SPLITS
 from mmwindow.engine.checkpoint import find_newest_checkpoint
-from mmwindow.engine.cpu.bfloat16 import gains_from_bfloat16
+from mmwindow.engine.mixed_precision import gains_from_bfloat16
 from mmwindow.engine.run_file import TrainingRun, read_run
 from mmwindow.utils.locks import hold_folder
 from mmwindow.utils.messages import count_words, shorten

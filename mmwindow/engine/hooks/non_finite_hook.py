@@ -65,10 +65,13 @@ class NonFiniteHook(Hook):
                         } if isinstance(runner.optim_wrapper.get_lr(), dict) else set())
         terms = ', '.join(f'{name} is {value}' for name, value in found.items())
         row = f' for {self.in_a_row} steps in a row' if self.in_a_row > 1 else ''
+        # The scale of a loss does not help where a forward pass leaves the range of float16.
+        cure = ('train without --amp (float16 ends at 65504), or lower'
+                if getattr(runner.optim_wrapper, 'loss_scaler', None) is not None else 'lower')
         message = found and (
             f'epoch {runner.epoch + 1}, iteration {runner.iter + 1}: {terms}{row}, at a learning '
             f'rate of {", ".join(f"{rate:.3g}" for rate in rates)}; images of the batch: '
-            f'{name_some(self.last_images, 16)}. Nothing of this step is saved: lower '
+            f'{name_some(self.last_images, 16)}. Nothing of this step is saved: {cure} '
             'optim_wrapper.optimizer.lr, or look at these images')
         messages = all_gather_object(message) if get_world_size() > 1 else [message]
         raise ValueError(next(filter(None, messages)))

@@ -1,10 +1,17 @@
-"""bfloat16 autocast on machines where mmengine's AmpOptimWrapper refuses to run."""
+"""Mixed precision: what is computed in half precision, and what is not."""
+from typing import NamedTuple
+
 import pytest
 import torch
 from torch import nn
 
-from mmwindow.engine import BFloat16OptimWrapper
-from mmwindow.engine.cpu.bfloat16 import gains_from_bfloat16, regions_in_float32, to_float32
+from mmwindow.engine import BFloat16OptimWrapper, Float16OptimWrapper
+from mmwindow.engine.mixed_precision import gains_from_bfloat16, losses_in_float32, to_float32
+
+
+class Pair(NamedTuple):
+    first: torch.Tensor
+    second: str
 
 
 def test_forward_runs_in_bfloat16_and_weights_stay_float32():
@@ -39,7 +46,7 @@ class TwoStages(nn.Module):
         self.roi_head.bbox_roi_extractor = nn.Identity()
 
 
-def test_two_stage_detectors_choose_and_cut_out_regions_in_float32():
+def test_two_stage_detectors_choose_and_cut_out_losses_in_float32():
     model = TwoStages()
     wrapper = BFloat16OptimWrapper(torch.optim.SGD(model.parameters(), lr=.5))
     features = torch.ones(1, 4)
@@ -51,7 +58,7 @@ def test_two_stage_detectors_choose_and_cut_out_regions_in_float32():
         assert model.rpn_head(features).dtype == torch.bfloat16
     assert not model.rpn_head._forward_hooks
     assert not model.roi_head.bbox_roi_extractor._forward_pre_hooks
-    with regions_in_float32(nn.Linear(1, 1)):
+    with losses_in_float32(nn.Linear(1, 1)):
         pass
 
 
@@ -61,6 +68,50 @@ def test_only_floats_are_cast():
     assert [value.dtype for value in (first, second, third)] == [torch.float32, torch.float32,
                                                                  torch.int64]
     assert name == 'name'
+    pair = to_float32(Pair(torch.ones(1).half(), 'b'))
+    assert type(pair) is Pair
+    assert pair.first.dtype == torch.float32
+
+
+class OneStage(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bbox_head = nn.Linear(4, 2)
+
+
+@pytest.fixture(params=['bfloat16', 'float16'])
+def make_wrapper(request, monkeypatch):
+    """Build a wrapper of ``--amp``; mmengine's is built on a GPU alone, and casts to bfloat16 here."""
+    if request.param == 'bfloat16':
+        return lambda model: BFloat16OptimWrapper(torch.optim.SGD(model.parameters(), lr=.5))
+    monkeypatch.setattr('mmengine.optim.optimizer.amp_optimizer_wrapper.is_cuda_available',
+                        lambda: True)
+    return lambda model: Float16OptimWrapper(optimizer=torch.optim.SGD(model.parameters(), lr=.5),
+                                             dtype='bfloat16')
+
+
+@pytest.mark.filterwarnings('ignore')  # torch's, of a loss scale without a GPU
+def test_losses_get_the_outputs_of_heads_in_float32(make_wrapper):
+    model, features = OneStage(), torch.ones(1, 4)
+    wrapper = make_wrapper(model)
+    seen = []
+    model.bbox_head.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    with wrapper.optim_context(model):
+        assert model.bbox_head(features).dtype == torch.float32
+    assert seen == [torch.bfloat16]  # the layer itself computes in half precision
+    assert len(model.bbox_head._forward_hooks) == 1
+    assert hasattr(wrapper, 'loss_scaler') == isinstance(wrapper, Float16OptimWrapper)
+
+
+def test_why_a_focal_loss_needs_float32():
+    """mmcv's kernel on GPUs, whose terms of an anchor that shows nothing are 0 times log(p)."""
+    def unused_term(logit):
+        p = 1 / (1 + torch.exp(-logit))
+        smallest = torch.tensor(torch.finfo(torch.float32).tiny).to(logit.dtype)
+        return 0 * (1 - p) ** 2 * torch.log(torch.maximum(p, smallest))
+    assert unused_term(torch.tensor(-12.)) == 0
+    assert unused_term(torch.tensor(-10.).half()) == 0
+    assert torch.isnan(unused_term(torch.tensor(-12.).half()))
 
 
 @pytest.mark.parametrize('avx512, amx, cuda, gains', [

@@ -1,4 +1,4 @@
-"""Mixed precision where mmengine's own wrapper does not work."""
+"""Mixed precision (``--amp``): float16 on GPUs, bfloat16 on CPUs, and what stays in float32."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from mmdet.registry import OPTIM_WRAPPERS
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
 
 def gains_from_bfloat16() -> bool:
@@ -21,27 +21,32 @@ def gains_from_bfloat16() -> bool:
 def to_float32(value: Any) -> Any:
     """Return a tensor of floats, or those in tuples and lists, in float32; all else as it is."""
     if isinstance(value, tuple | list):
-        return type(value)(to_float32(one) for one in value)
+        parts = [to_float32(one) for one in value]
+        return type(value)(*parts) if hasattr(value, '_fields') else type(value)(parts)
     if isinstance(value, torch.Tensor) and value.is_floating_point():
         return value.float()
     return value
 
 
 @contextmanager
-def regions_in_float32(model: torch.nn.Module) -> Iterator[None]:
-    """Give mmcv's operators of a two-stage detector float32: its NMS and RoIAlign take no bfloat16.
+def losses_in_float32(model: torch.nn.Module) -> Iterator[None]:
+    """Give losses, and mmcv's operators, the outputs of a model's heads in float32.
 
-    The outputs of the region proposal network, and the features that regions are cut out of, are
-    cast; convolutions and fully connected layers stay in bfloat16. Other models are left alone.
+    mmcv's focal loss on a GPU computes in the type that it is given, and in float16 a logit below -11
+    of an anchor that shows nothing makes it NaN (0 times log 0). Its NMS and RoIAlign take no
+    bfloat16 on a CPU. So what heads return is cast, and the features that regions are cut out of;
+    the convolutions and fully connected layers of the heads stay in half precision. The heads of
+    this package compute their losses in float32 anyway.
     """
     inner: Any = model
     while is_model_wrapper(inner):
         inner = inner.module
-    handles = []
-    if hasattr(inner, 'rpn_head'):
-        handles.append(inner.rpn_head.register_forward_hook(
-            lambda module, inputs, outputs: to_float32(outputs)))
-    extractor = getattr(getattr(inner, 'roi_head', None), 'bbox_roi_extractor', None)
+    regions = getattr(inner, 'roi_head', None)
+    heads = (getattr(inner, 'rpn_head', None), getattr(inner, 'bbox_head', None),
+             getattr(regions, 'bbox_head', None))
+    handles = [head.register_forward_hook(lambda module, inputs, outputs: to_float32(outputs))
+               for head in heads if head is not None]
+    extractor = getattr(regions, 'bbox_roi_extractor', None)
     if extractor is not None:
         handles.append(extractor.register_forward_pre_hook(
             lambda module, inputs: to_float32(inputs)))
@@ -54,7 +59,7 @@ def regions_in_float32(model: torch.nn.Module) -> Iterator[None]:
 
 @OPTIM_WRAPPERS.register_module()
 class BFloat16OptimWrapper(OptimWrapper):
-    """An ``OptimWrapper`` whose forward pass runs under bfloat16 autocast, CPU or GPU.
+    """An ``OptimWrapper`` whose forward pass runs under bfloat16 autocast.
 
     mmengine's ``AmpOptimWrapper`` rejects machines without a GPU. bfloat16 has
     float32's exponents, so no loss scale is needed and nothing else changes.
@@ -67,6 +72,23 @@ class BFloat16OptimWrapper(OptimWrapper):
     def optim_context(self, model: torch.nn.Module) -> Iterator[None]:
         """Run the forward pass under bfloat16 autocast."""
         device_type = next(model.parameters()).device.type
-        with super().optim_context(model), regions_in_float32(model), torch.autocast(
+        with super().optim_context(model), losses_in_float32(model), torch.autocast(
                 device_type, dtype=torch.bfloat16):
+            yield
+
+
+@OPTIM_WRAPPERS.register_module()
+class Float16OptimWrapper(AmpOptimWrapper):
+    """mmengine's ``AmpOptimWrapper`` whose losses are in float32 (:func:`losses_in_float32`).
+
+    ``tools/train.py --amp`` takes this one where there is a GPU.
+
+    Raises:
+        AssertionError: There is no GPU.
+    """
+
+    @contextmanager
+    def optim_context(self, model: torch.nn.Module) -> Iterator[None]:
+        """Run the forward pass under float16 autocast."""
+        with super().optim_context(model), losses_in_float32(model):
             yield
