@@ -25,6 +25,8 @@ def pytest_collection_finish():
     gc.enable()
 
 
+# Expected numbers, processes and printed lines are those of a CPU, also on a machine with GPUs.
+os.environ['CUDA_VISIBLE_DEVICES'] = ''
 if os.environ.get('MMWINDOW_TEST_NUMBA') == 'off':  # as where it is not installed
     sys.modules['numba'] = None
 

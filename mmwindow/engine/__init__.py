@@ -1,4 +1,4 @@
-"""What the runner needs beyond mmengine: hooks, CPU launches, mixed precision, safe loading and writing.
+"""What the runner needs beyond mmengine: hooks, CPU launches, half precision, safe files.
 
 The import itself makes mmengine load checkpoints and YAML as data and write files atomically; it
 needs no mmdet. Hooks and the optimizer wrapper are imported when they are asked for.

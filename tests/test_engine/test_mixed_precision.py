@@ -81,7 +81,7 @@ class OneStage(nn.Module):
 
 @pytest.fixture(params=['bfloat16', 'float16'])
 def make_wrapper(request, monkeypatch):
-    """Build a wrapper of ``--amp``; mmengine's is built on a GPU alone, and casts to bfloat16 here."""
+    """Build a wrapper of ``--amp``; mmengine's is for GPUs alone, and casts to bfloat16 here."""
     if request.param == 'bfloat16':
         return lambda model: BFloat16OptimWrapper(torch.optim.SGD(model.parameters(), lr=.5))
     monkeypatch.setattr('mmengine.optim.optimizer.amp_optimizer_wrapper.is_cuda_available',
