@@ -36,7 +36,8 @@ def parse_arguments():
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/zoo'), metavar='DIR',
                         help='of the trainings (%(default)s)')
     parser.add_argument('--fold0', type=Path, metavar='DIR',
-                        help='runs of fold 0, DIR/<config>/single, to take thresholds and numbers of')
+                        help='runs of mmwindow folds, DIR/<config>/fold0 or single, to take '
+                        'thresholds and numbers of')
     parser.add_argument('--amp', action='store_true', help='train in mixed precision')
     parser.add_argument('--no-train', action='store_true', help='take finished trainings only')
     parser.add_argument('--cards', action='store_true', help='write cards and index, nothing else')
@@ -74,8 +75,8 @@ def main():
 def collect(recipe, folder, places, command):
     """Read threshold and numbers of fold 0, where its run is finished."""
     from mmwindow.apis.zoo.evidence import collect_evidence
-    names = [recipe.result, Path(recipe.config).stem]  # by the old path of the config and the new one
-    run = folder / next((name for name in names if (folder / name).is_dir()), names[-1]) / 'single'
+    runs = folder / Path(recipe.config).stem
+    run = next((path for path in (runs / 'fold0', runs / 'single') if path.is_dir()), runs / 'fold0')
     try:
         print(collect_evidence(recipe, run, places.data, places.images,
                                places.results / 'zoo' / 'fold0', command), flush=True)

@@ -10,7 +10,7 @@ from mmwindow.apis.zoo.reference_images import make_reference_image
 from mmwindow.runtime import load_model
 from mmwindow.utils.operating_points import ModelOperatingPoints
 
-MAX_BYTES = 30_000_000  # of all, in the package
+MAX_BYTES = 45_000_000  # of all, in the package
 MODELS = {name: model for name, model in zoo.read_zoo().items() if name == model.model}
 NAMES = sorted(MODELS)
 

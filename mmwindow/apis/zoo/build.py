@@ -15,7 +15,7 @@ from mmwindow.apis.zoo.files import (
     write_checkpoint,
     write_half,
 )
-from mmwindow.apis.zoo.recipes import ALIAS, POINTS, PREFERRED, RECIPES, Recipe, find_recipe
+from mmwindow.apis.zoo.recipes import ALIAS, POINTS, RECIPES, Recipe, find_recipe
 from mmwindow.apis.zoo.reference_images import make_reference_image
 from mmwindow.datasets.folds import file_checksum
 from mmwindow.engine.model_description import preprocessing_digest
@@ -24,6 +24,7 @@ from mmwindow.evaluation.files.records import read_record
 from mmwindow.runtime import RuntimeModel
 from mmwindow.utils.environment import describe_machine, describe_versions
 from mmwindow.utils.files import load_json, read_json, write_json
+from mmwindow.utils.markdown import format_number
 from mmwindow.utils.operating_points import ModelOperatingPoints
 from mmwindow.zoo import FOLDER, FORMAT, VERSION
 
@@ -33,6 +34,8 @@ NUM_REFERENCES = 3
 REFERENCE_SEEDS = range(24)  # the highest scores of these: low ones would tell little
 # What a training may have had, by the names of point files in annotations/: the number of the part.
 PARTS = {Path(POINTS).name: 'development', 'train.json': 'fold 0'}
+# Half the width of an interval of a paired difference in FROC score (docs/fracatlas.md).
+NOISE_OF_ONE, NOISE_OF_FIVE = '.04', '.02'
 OWN_SPLIT = 'validation of fold 0, which its training did not see'
 
 
@@ -75,15 +78,16 @@ def build_model(recipe: Recipe, work_dir: Path, places: ZooPlaces, command: str 
     exported = write_half(recipe, checkpoint, places.zoo / f'{recipe.name}.onnx', places.images,
                           CHECK_IMAGES, run.data)
     rounding = check_rounding(recipe, trained, exported.path, places.images, ROUNDED_IMAGES)
-    record = read_record(places.results / 'fracatlas' / 'events' / f'{recipe.result}.json')
+    known = places.results / 'zoo' / 'fold0' / f'{recipe.name}_test.json'
+    parts = [] if not known.is_file() else areas_by_body_part(
+        read_record(known), body_parts(places.data / 'annotations' / 'test.json'))
     content = dict(
         system=recipe.title, command=command, machine=describe_machine(),
         versions=describe_versions(), training=dict(
             part=part, images=num_images, data=run.data, epochs=run.epoch, seconds=run.seconds,
             seed=run.seed, machine=run.machine, versions=run.versions),
         operating_points=None if points is None else points.to_json(), check=exported.check,
-        rounding=rounding.to_json(), by_body_part=areas_by_body_part(
-            record, body_parts(places.data / 'annotations' / 'test.json')),
+        rounding=rounding.to_json(), by_body_part=parts,
         files={path.suffix[1:]: describe_file(path) for path in (exported.path, checkpoint)},
         references=reference_scores(exported.path))
     write_json(places.results / 'zoo' / f'{recipe.name}.json', content)
@@ -175,9 +179,10 @@ def make_index(models: dict[str, dict[str, Any]], results: Path) -> dict[str, An
 
 
 def recommend(models: Mapping[str, dict[str, Any]], results: Path) -> tuple[str, str] | None:
-    """Return the recommended model and why, by the committed results; None without models.
+    """Return the recommended model and why; None without models.
 
-    One that has a threshold comes first: without, nobody knows what it calls.
+    One that has a threshold comes first: without, nobody knows what it calls. Then the highest FROC
+    score counts, over the folds where all have them, else on the test images of fold 0.
 
     Args:
         models: From :func:`known_models`.
@@ -185,19 +190,25 @@ def recommend(models: Mapping[str, dict[str, Any]], results: Path) -> tuple[str,
     """
     if not models:
         return None
-    best = min(models, key=lambda name: (models[name]['operating_points'] is None,
-                                         PREFERRED.index(name)))
-    scores = {folder: [load_json(results / folder / f'{find_recipe(name).result}.json')['metrics'][
-        'froc/froc_score'] for name in PREFERRED]
-        for folder in ('fracatlas', 'fracatlas_distance')}
-    same, centre = ['{:.3f} and {:.3f}'.format(*pair) for pair in scores.values()]
-    why = ('on the test images of fold 0 RetinaNet and WL-KLD are level by the hit rule of the '
-           f'paper (FROC score {same}), and RetinaNet is ahead where the centre of a finding must '
-           f'lie within 50 pixels of the point ({centre}); of one fold, not significant')
-    if best != PREFERRED[0]:
-        lacks = 'has no threshold yet' if PREFERRED[0] in models else 'is not in this version'
-        why = f'{PREFERRED[0]} would be preferred, but {lacks}: {why}'
-    return best, why
+    able = [name for name in models if models[name]['operating_points'] is not None] or list(models)
+    over_folds = [read_json(results / 'fracatlas' / f'{find_recipe(name).result}.json') or {}
+                  for name in able]
+    numbers = {len(content.get('folds') or ()) for content in over_folds}
+    if len(numbers) == 1 and min(numbers) > 1:
+        found, where = over_folds, f'mean over {min(numbers)} folds of the development part'
+        noise = NOISE_OF_FIVE
+    else:
+        found = [read_json(results / 'zoo' / 'fold0' / f'{name}.json') or {} for name in able]
+        where, noise = 'test images of fold 0', NOISE_OF_ONE
+    scores = {name: (content.get('metrics') or {}).get('froc/froc_score')
+              for name, content in zip(able, found, strict=True)}
+    best = max(able, key=lambda name: -1. if scores[name] is None else scores[name])
+    others = ', '.join(f'{name} {format_number(score)}' for name, score in scores.items()
+                       if name != best and score is not None)
+    if not others:
+        return best, 'the only model with a FROC score'
+    return best, (f'highest FROC score, {where}: {format_number(scores[best])} ({others}); '
+                  f'differences below {noise} may be chance')
 
 
 def render_cards(places: ZooPlaces) -> dict[Path, str]:

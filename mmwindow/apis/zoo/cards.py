@@ -78,28 +78,39 @@ def describe_data(content: dict[str, Any]) -> list[str]:
 
 
 def describe_numbers(recipe: Recipe, content: dict[str, Any], results: Path) -> list[str]:
-    """Return the numbers of the recipe on the test images of fold 0, by two hit rules."""
+    """Return the numbers of the recipe on images that its training had not seen."""
     rows: list[list[str]] = [['false positives and hits by', *map(display_name, PAPER_METRICS)]]
+    counts, over_folds = {}, 0
     for folder, rule in RULES.items():
         path = results / folder / f'{recipe.result}.json'
         if path.is_file():
-            rows.append([rule, *_numbers(load_json(path))])
+            result = load_json(path)
+            folds = len(result.get('folds') or [0])
+            over_folds = max(over_folds, folds)
+            counts = counts or (result['data'] if folds == 1 else {})
+            rows.append([rule + (f', mean over {folds} folds' if folds > 1 else ''),
+                         *_numbers(result)])
     evidence = read_json(results / 'zoo' / 'fold0' / f'{recipe.name}.json')
     # An AUROC knows no hit rule.
-    again = ' The rows are of two trainings of one config.' if rows[1][1] != rows[-1][1] else ''
+    again = (' The rows are of two trainings of one config.'
+             if len({row[1] for row in rows[1:]}) > 1 and over_folds < 2 else '')
     if evidence is not None:
         is_same = content['training']['part'] == 'fold 0'
-        rows.append([f'{"this very model" if is_same else "the training behind the threshold"}, the '
-                     'rule of the paper', *_numbers(evidence)])
+        counts = evidence.get('data') or counts
+        label = 'this very model' if is_same else 'the training behind the threshold'
         again = (' Rows of another AUROC are of another training of the same config and data: so '
-                 'much do two trainings differ.')
+                 'much do two trainings differ.' if len(rows) > 1 and over_folds < 2 else '')
+        rows.append([f'{label}, the rule of the paper', *_numbers(evidence)])
+    if over_folds > 1:
+        again = (f' Rows over folds are means of {over_folds} such trainings, each tested on '
+                 'patients that it had not seen.')
     thumbnail = load_json(results / 'fracatlas' / 'thumbnail_logistic.json')['metrics']['froc/auroc']
-    count = load_json(results / 'fracatlas' / f'{recipe.result}.json')['data']
+    of_images = '{num_images} images of other patients, {num_positives} with a fracture, ' \
+        '{num_points} points'.format(**counts) if counts else 'images of other patients'
     return [
         '## Numbers', '',
         'The recipe trained on the training part of fold 0 (2185 images) and tested on '
-        f'{count["num_images"]} images of other patients, {count["num_positives"]} with a '
-        f'fracture, {count["num_points"]} points. In brackets 95 % intervals over patients (AUROC: '
+        f'{of_images}. In brackets 95 % intervals over patients (AUROC: '
         f'DeLong; others: bootstrap).{again}', '', markdown_table(rows), '',
         'How the numbers were made and compared: docs/fracatlas.md of the repository.', '',
         '**Shortcuts.** A logistic fit on thumbnails of 16 x 16 pixels, which show body part, '
@@ -188,7 +199,7 @@ def describe_files(content: dict[str, Any], evidence: dict[str, Any] | None) -> 
         'torch with the weights as they were trained). The exported graph with equal weights '
         f'differs from torch by at most {check["score_difference"]:.1e} ({check["images"]} '
         'images).', '']
-    if evidence is not None:
+    if evidence is not None and evidence['rounding'] is not None:
         lines += [describe_rounding(evidence) + ' 8-bit weights cost WL-KLD .01 of its FROC score '
                   'and were not taken (docs/export.md of the repository).', '']
     return lines
@@ -240,11 +251,12 @@ def model_table(results: Path) -> str:
         sizes = ' and '.join(f'{file["bytes"] / 1e6:.1f}' for file in content['files'].values())
         threshold = 'none' if points is None else format_number(
             points['classes'][0]['findings']['threshold'])
-        rows.append([f'[{recipe.name}](../mmwindow/zoo/{recipe.name}.md)', recipe.title,
-                     f'{training["part"]}, {training["images"]} images',
-                     sizes, *_numbers(load_json(results / 'fracatlas' / f'{recipe.result}.json')),
-                     threshold])
         evidence = read_json(results / 'zoo' / 'fold0' / f'{recipe.name}.json')
-        if evidence is not None:
+        known = read_json(results / 'fracatlas' / f'{recipe.result}.json') or evidence or dict(
+            metrics={})
+        rows.append([f'[{recipe.name}](../mmwindow/zoo/{recipe.name}.md)', recipe.title,
+                     f'{training["part"]}, {training["images"]} images', sizes, *_numbers(known),
+                     threshold])
+        if evidence is not None and evidence['rounding'] is not None:
             notes.append(f'{recipe.name}: {describe_rounding(evidence)}')
     return '\n'.join([markdown_table(rows), '', *notes])

@@ -11,7 +11,6 @@ from mmwindow.apis.export_int8 import score_model
 from mmwindow.apis.run_numbers import ReportSettings, apply_points
 from mmwindow.apis.zoo.files import finished_run, write_checkpoint, write_half
 from mmwindow.apis.zoo.recipes import Recipe
-from mmwindow.engine.checkpoint import find_best_checkpoint
 from mmwindow.engine.model_description import preprocessing_digest
 from mmwindow.engine.run_file import TrainingRun
 from mmwindow.evaluation.events.floor import cut_events, find_floor
@@ -23,7 +22,7 @@ from mmwindow.evaluation.statistics.delong import delong_interval
 from mmwindow.evaluation.statistics.model_points import choose_model_points
 from mmwindow.runtime import RuntimeModel
 from mmwindow.utils.environment import describe_machine, describe_versions
-from mmwindow.utils.files import write_json
+from mmwindow.utils.files import load_json, write_json
 from mmwindow.utils.messages import shorten
 from mmwindow.utils.operating_points import ModelOperatingPoints
 
@@ -39,7 +38,8 @@ def collect_evidence(recipe: Recipe, run: Path, data: Path, images: Path, out: P
 
     Args:
         recipe: Of the model.
-        run: Of ``mmwindow folds`` on fold 0, with ``training/``, ``val.json`` and ``test.json``.
+        run: Of ``mmwindow folds`` on fold 0, with ``training/``, ``val.json``, ``test.json`` and
+            ``result.json``. What rounding costs needs the checkpoint that it tested, too.
         data: Folder with ``annotations/test.json``.
         images: Folder of all images.
         out: Receives ``<name>.json`` and both records, shortened.
@@ -56,18 +56,26 @@ def collect_evidence(recipe: Recipe, run: Path, data: Path, images: Path, out: P
     points = choose_points(records['val'], training)
     for split, record in records.items():
         write_short_record(record, out / f'{recipe.name}_{split}.json')
+    tested = run / 'training' / str(load_json(run / 'result.json').get('checkpoint'))
     path = out / f'{recipe.name}.json'
     write_json(path, dict(
         system=recipe.title, command=command, machine=describe_machine(),
         versions=describe_versions(), training=dict(
             data=training.data, seed=training.seed, machine=training.machine,
-            versions=training.versions, checkpoint=find_best_checkpoint(run / 'training').name),
-        metrics=records['test'].metrics, validation_metrics=records['val'].metrics,
-        intervals=test_intervals(records['test']),
+            versions=training.versions, checkpoint=tested.name),
+        data=count_data(records['test']), metrics=records['test'].metrics,
+        validation_metrics=records['val'].metrics, intervals=test_intervals(records['test']),
         operating_points=points.to_json(), at_threshold=test_threshold(points, records['test']),
-        rounding=measure_rounding(recipe, run / 'training', data / 'annotations' / 'test.json',
-                                  images)))
+        rounding=measure_rounding(recipe, tested, data / 'annotations' / 'test.json', images)
+        if tested.is_file() else None))
     return path
+
+
+def count_data(record: Record) -> dict[str, int]:
+    """Return how many images, images with a point, and points a record is of."""
+    events = record.events()
+    return dict(num_images=len(events), num_positives=sum(event.is_positive for event in events),
+                num_points=sum(event.num_points for event in events))
 
 
 def choose_points(record: Record, training: TrainingRun) -> ModelOperatingPoints:
@@ -161,18 +169,18 @@ def write_short_record(record: Record, path: Path) -> None:
     write_record(path, classes, record.settings, record.metrics, record.source)
 
 
-def measure_rounding(recipe: Recipe, training: Path, points: Path, images: Path) -> dict[str, Any]:
+def measure_rounding(recipe: Recipe, checkpoint: Path, points: Path, images: Path
+                     ) -> dict[str, Any]:
     """Return AUROC and FROC score on test images with weights in single and in half precision.
 
     Args:
         recipe: Of the model.
-        training: Work dir, of fold 0.
+        checkpoint: Of a training on the training part of fold 0.
         points: Point file of its test images.
         images: Folder of all images.
     """
     with TemporaryDirectory() as folder:
         place = Path(folder)
-        checkpoint = find_best_checkpoint(training)
         single = export(recipe.config_path, place / 'single.onnx', checkpoint, images, 2)
         write_checkpoint(recipe, checkpoint, None, place / 'half.pth')
         half = write_half(recipe, place / 'half.pth', place / 'half.onnx', images, 2)

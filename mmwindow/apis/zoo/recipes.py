@@ -20,7 +20,8 @@ class Recipe:
         title: In the card.
         config: Within ``configs/``.
         run: Name of its work dir.
-        result: Stem of the committed result of the same recipe on fold 0, in ``results/fracatlas``.
+        result: Stem of the committed result of the same recipe in ``results/fracatlas``, where there
+            is one.
         outputs: What it predicts, in words.
     """
 
@@ -47,17 +48,18 @@ class Recipe:
                 'train_cfg.val_interval': epochs}
 
 
+MAP = 'a map of scores, whose regions above the threshold are findings'
 RECIPES = (
+    Recipe('fracatlas-wl-plus', 'WL+, EfficientNet-Lite0, 384 pixels',
+           'windowloss/wl_plus_lite0_fpn_fracatlas.py', 'wl_plus', 'wl_plus_lite0_fpn_fracatlas',
+           MAP),
     Recipe('fracatlas-wl', 'WL-KLD, EfficientNet-Lite0, 384 pixels',
-           'windowloss/wl_kld_lite0_fpn_fracatlas.py', 'wl_kld', 'wl_kld_lite0_fpn',
-           'a map of scores, whose regions above the threshold are findings'),
+           'windowloss/wl_kld_lite0_fpn_fracatlas.py', 'wl_kld', 'wl_kld_lite0_fpn_fracatlas', MAP),
     Recipe('fracatlas-retinanet', 'RetinaNet, EfficientNet-Lite0, 384 pixels',
            'retinanet/retinanet_lite0_fpn_fracatlas.py', 'retinanet', 'retinanet_lite0_fpn',
            'boxes with scores'),
 )
 ALIAS = 'fracatlas'
-# By the committed results: level by the rule of the paper, ahead by the centres of findings.
-PREFERRED = ('fracatlas-retinanet', 'fracatlas-wl')
 
 
 def find_recipe(name: str) -> Recipe:
