@@ -44,14 +44,14 @@ def best_overlaps(generator, side, frame):
 @pytest.mark.parametrize('path, head', [(RETINANET, 'bbox_head'), (FASTER, 'rpn_head'), (
     'retinanet/ablations/retinanet_lite0_fpn_image_fracatlas.py', 'bbox_head')])
 def test_every_pseudo_box_has_an_anchor_that_fits(path, head):
-    fitted = load(path, fit_boxes=True)
+    fitted = load(path)
     assert 'fit_boxes' not in fitted
     # 200 of 1024 pixels are 75 of 384. At stride 8 an anchor's centre is at most 4 away on each axis:
     # 71 x 71 of two times 75 x 75 - 71 x 71, .812; at stride 4 2 away, .900.
     worst = {'rpn_head': .900, 'bbox_head': .812}[head]
     overlaps = best_overlaps(fitted.model[head].anchor_generator, 75, 384)
     assert worst - .001 < overlaps.min() < worst + .04
-    plain = best_overlaps(load(path).model[head].anchor_generator, 75, 384)
+    plain = best_overlaps(load(path, fit_boxes=False).model[head].anchor_generator, 75, 384)
     assert plain.min() < .75
 
 
@@ -82,7 +82,7 @@ def levels_of(cfg, *points):
 
 
 def test_a_pseudo_box_is_learnt_at_one_level_of_fcos():
-    fitted, plain = load(FCOS, fit_boxes=True), load(FCOS)
+    fitted, plain = load(FCOS), load(FCOS, fit_boxes=False)
     assert levels_of(fitted) == levels_of(plain) == [0] * 5  # a negative image
     # Of 75 pixels: 9 or 10 cells of 8 pixels along each axis.
     found = levels_of(fitted, [190.3, 200.9])
@@ -98,8 +98,12 @@ def test_what_is_written_into_a_run_folder_is_read_back(path):
     assert again.model.to_dict() == cfg.model.to_dict()
 
 
-def test_switched_off_it_changes_nothing():
-    assert load(RETINANET, fit_boxes=False)._cfg_dict == load(RETINANET)._cfg_dict
+def test_the_configs_for_fracatlas_fit_and_switched_off_the_anchors_are_those_of_mmdet():
+    fitted, asked, plain, general = (
+        load(path, **options).model.bbox_head.anchor_generator.to_dict() for path, options in (
+            (RETINANET, {}), (RETINANET, dict(fit_boxes=True)), (RETINANET, dict(fit_boxes=False)),
+            ('retinanet/retinanet_lite0_fpn.py', {})))
+    assert fitted == asked != plain == general
 
 
 @pytest.mark.parametrize('path', ['chexnet/chexnet_lite0.py', 'windowloss/wl_kld_lite0_fpn.py'])
