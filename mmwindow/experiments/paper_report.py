@@ -22,7 +22,7 @@ from mmwindow.experiments.results import load_systems
 from mmwindow.experiments.strata import Strata, summarise_strata
 from mmwindow.experiments.strata_tables import PREFIX, describe_strata, strata_table, strata_title
 from mmwindow.experiments.summaries import METRICS, Summary, compare_with, summarise
-from mmwindow.experiments.systems import OWN_LABELS, System, paper_key
+from mmwindow.experiments.systems import OWN_LABELS, PUBLISHED_SYSTEMS, System, paper_key
 from mmwindow.utils.files import read_json, write_text
 from mmwindow.utils.frame import FRAME_SIDE
 from mmwindow.utils.markdown import markdown_table
@@ -72,7 +72,8 @@ def choose_reference(names: Iterable[str], reference: str | None = None) -> str 
 
     Args:
         names (Sequence[str]): Of the systems of Table 1.
-        reference (str, optional): Its name, or a name that its name begins with.
+        reference (str, optional): Its name, a name that its name begins with, or what tables call
+            it.
 
     Returns:
         str | None: None where it is not among them and was not asked for.
@@ -80,7 +81,8 @@ def choose_reference(names: Iterable[str], reference: str | None = None) -> str 
     Raises:
         ValueError: It was asked for and is not there, or several are meant.
     """
-    wanted = reference or REFERENCE
+    by_label = {label: key for key, label in PUBLISHED_SYSTEMS.items()}
+    wanted = by_label.get(reference or REFERENCE, reference or REFERENCE)
     found = [name for name in names if name == wanted] or [
         name for name in names if paper_key(name, [wanted])]
     if reference and len(found) != 1:

@@ -565,6 +565,8 @@ def test_reference_is_wl_kld_or_what_is_asked_for():
     names = ['wl_kld_r50', 'wl_mse_r50']
     assert choose_reference(names) == 'wl_kld_r50'
     assert choose_reference(['fcos']) is None
+    assert choose_reference(['wl_plus_lite0_fpn', 'wl_kld_r50'], 'WL+') == 'wl_plus_lite0_fpn'
+    assert choose_reference(['wl_plus_lite0_fpn', 'wl_kld_r50'], 'WL-KLD') == 'wl_kld_r50'
     assert choose_reference(names, 'wl_mse') == 'wl_mse_r50'
     with pytest.raises(ValueError, match="'retinanet' names none"):
         choose_reference(names, 'retinanet')
