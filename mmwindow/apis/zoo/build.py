@@ -200,8 +200,8 @@ def recommend(models: Mapping[str, dict[str, Any]], results: Path) -> tuple[str,
     else:
         found = [read_json(results / 'zoo' / 'fold0' / f'{name}.json') or {} for name in able]
         where, noise = 'test images of fold 0', NOISE_OF_ONE
-    scores = {name: (content.get('metrics') or {}).get('froc/froc_score')
-              for name, content in zip(able, found, strict=True)}
+    scores: dict[str, Any] = {name: (content.get('metrics') or {}).get('froc/froc_score')
+                              for name, content in zip(able, found, strict=True)}
     best = max(able, key=lambda name: -1. if scores[name] is None else scores[name])
     others = ', '.join(f'{name} {format_number(score)}' for name, score in scores.items()
                        if name != best and score is not None)

@@ -80,7 +80,8 @@ def describe_data(content: dict[str, Any]) -> list[str]:
 def describe_numbers(recipe: Recipe, content: dict[str, Any], results: Path) -> list[str]:
     """Return the numbers of the recipe on images that its training had not seen."""
     rows: list[list[str]] = [['false positives and hits by', *map(display_name, PAPER_METRICS)]]
-    counts, over_folds = {}, 0
+    counts: dict[str, Any] = {}
+    over_folds = 0
     for folder, rule in RULES.items():
         path = results / folder / f'{recipe.result}.json'
         if path.is_file():
