@@ -1,7 +1,5 @@
 """The benchmark of a GPU: what its rows hold, on a CPU that stands in for one."""
-import importlib.util
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,23 +7,24 @@ import torch
 from mmengine.registry import init_default_scope
 
 from mmwindow.apis.config import load_config
-
-ROOT = Path(__file__).parents[2]
+from tests.imported_tools import imported_tool
 
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('benchmark_gpu', ROOT / 'tools/benchmark_gpu.py')
-    module = importlib.util.module_from_spec(spec)
-    sys.modules['benchmark_gpu'] = module  # dataclasses look it up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules['benchmark_gpu']
+    with imported_tool('benchmark_gpu') as module:
+        yield module
 
 
-def test_a_row_for_each_layout(tool, write_tiny_config, tmp_path, monkeypatch):
+@pytest.fixture
+def stand_in(monkeypatch):
+    """Let the functions of torch.cuda that the tool calls do nothing."""
     for name in ('synchronize', 'empty_cache', 'reset_peak_memory_stats'):
         monkeypatch.setattr(torch.cuda, name, lambda: None)
+
+
+@pytest.mark.usefixtures('stand_in')
+def test_a_row_for_each_layout(tool, write_tiny_config, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, 'max_memory_allocated', lambda: 2_500_000_000)
     cfg = load_config(write_tiny_config(tmp_path / 'tiny.py', batch_size=2))
     init_default_scope('mmdet')
@@ -42,9 +41,8 @@ def test_a_row_for_each_layout(tool, write_tiny_config, tmp_path, monkeypatch):
         assert float(row['images/s']) == pytest.approx(2000 / min(plain, mixed), abs=1)
 
 
+@pytest.mark.usefixtures('stand_in')
 def test_too_small_a_memory_is_said_and_not_timed(tool, write_tiny_config, tmp_path, monkeypatch):
-    for name in ('synchronize', 'empty_cache', 'reset_peak_memory_stats'):
-        monkeypatch.setattr(torch.cuda, name, lambda: None)
 
     def build_model(cfg):
         raise torch.cuda.OutOfMemoryError('no memory')

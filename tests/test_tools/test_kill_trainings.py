@@ -1,5 +1,4 @@
 """The tool that kills trainings: what it compares, and that it leaves no process behind."""
-import importlib.util
 import json
 import subprocess
 import sys
@@ -9,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.imported_tools import imported_tool
+
 ROOT = Path(__file__).parents[2]
 TREE = ("import subprocess, time; subprocess.Popen(['sleep', '600']); print('up', flush=True); "
         "time.sleep(600)")
@@ -16,12 +17,8 @@ TREE = ("import subprocess, time; subprocess.Popen(['sleep', '600']); print('up'
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('kill_trainings', ROOT / 'tools/kill_trainings.py')
-    module = importlib.util.module_from_spec(spec)
-    sys.modules['kill_trainings'] = module  # dataclasses look it up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules['kill_trainings']
+    with imported_tool('kill_trainings') as module:
+        yield module
 
 
 def test_a_digest_sees_every_bit_and_no_order_of_keys(tool):
