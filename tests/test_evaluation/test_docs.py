@@ -1,5 +1,4 @@
 """The numbers of docs/evaluation.md are those of the committed results and commands."""
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -8,6 +7,7 @@ from mmwindow.evaluation import evaluate
 from mmwindow.evaluation.files.csv_files import COLUMNS
 from mmwindow.evaluation.files.ground_truth import read_annotations
 from mmwindow.evaluation.files.prediction_files import read_predictions
+from tests.imported_tools import imported_tool
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / 'docs' / 'evaluation.md').read_text(encoding='utf-8')
@@ -22,13 +22,10 @@ def table_rows(first):
 
 def test_coverage_tables():
     """Every table of coverages, widths and rejections is what the tool prints of the result."""
-    spec = importlib.util.spec_from_file_location('simulate_coverage',
-                                                  ROOT / 'tools/simulate_coverage.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    for name, mark in (('coverage', 'coverage'), ('folds', 'coverage-folds')):
-        content = json.loads((ROOT / f'results/coverage/{name}.json').read_text(encoding='utf-8'))
-        assert f'<!-- {mark} -->\n{tool.describe(content)}\n<!-- end -->' in TEXT
+    with imported_tool('simulate_coverage') as tool:
+        for name, mark in (('coverage', 'coverage'), ('folds', 'coverage-folds')):
+            content = json.loads((ROOT / f'results/coverage/{name}.json').read_text(encoding='utf-8'))
+            assert f'<!-- {mark} -->\n{tool.describe(content)}\n<!-- end -->' in TEXT
 
 
 def test_results_of_the_example():

@@ -1,6 +1,5 @@
 """Tables and figures from run folders, with numbers worked by hand."""
 import csv
-import importlib.util
 import json
 import re
 import shutil
@@ -26,6 +25,7 @@ from mmwindow.experiments.short_events import shorten_events
 from mmwindow.experiments.summaries import summarise
 from mmwindow.experiments.systems import System, paper_key
 from mmwindow.visualization.curves import area_under
+from tests.imported_tools import imported_tool
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = dict(budgets=[0.1, 0.2, 0.3, 0.4, 0.5], convention='first_crossing', frame_side=1024)
@@ -83,10 +83,8 @@ def two_systems(tmp_path):
 
 
 def load_tool(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / f'tools/{name}.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    return tool
+    with imported_tool(name) as tool:
+        return tool
 
 
 def report(folders, tmp_path, **options):

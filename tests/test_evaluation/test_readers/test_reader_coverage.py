@@ -1,5 +1,4 @@
 """The simulation of intervals about readers: its arithmetic, and the committed result."""
-import importlib.util
 import json
 from pathlib import Path
 
@@ -7,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmwindow.evaluation.statistics.intervals import Interval
+from tests.imported_tools import imported_tool
 
 ROOT = Path(__file__).parents[3]
 RESULT = json.loads((ROOT / 'results/coverage/readers.json').read_text(encoding='utf-8'))
@@ -14,11 +14,8 @@ RESULT = json.loads((ROOT / 'results/coverage/readers.json').read_text(encoding=
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location(
-        'simulate_reader_coverage', ROOT / 'tools' / 'simulate_reader_coverage.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with imported_tool('simulate_reader_coverage') as module:
+        yield module
 
 
 def test_coverage_by_hand(tool):

@@ -1,5 +1,4 @@
 """The coverage simulation: its model, its arithmetic, and the committed result."""
-import importlib.util
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 
 from mmwindow.evaluation.statistics.intervals import Interval
+from tests.imported_tools import imported_tool
 
 ROOT = Path(__file__).parents[3]
 RESULT = ROOT / 'results' / 'coverage' / 'coverage.json'
@@ -15,11 +15,8 @@ RESULT = ROOT / 'results' / 'coverage' / 'coverage.json'
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location(
-        'simulate_coverage', ROOT / 'tools' / 'simulate_coverage.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with imported_tool('simulate_coverage') as module:
+        yield module
 
 
 def test_coverage_by_hand(tool):
