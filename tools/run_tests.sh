@@ -29,11 +29,12 @@ other_processor=(OPENBLAS_CORETYPE=Haswell ATEN_CPU_CAPABILITY=default ONEDNN_MA
 
 failed=()   # names of the parts that failed
 counts=''   # the last line of pytest; of a run that failed, if there is one
+faults=()   # tests that failed, named once more at the end: of a long log the end is what is read
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 
 part() {  # NAME COMMAND...: run it, show its output, remember whether it failed
-  local name=$1 status; shift
+  local name=$1 status lines; shift
   echo "== $name"
   "$@" 2>&1 | tee "$output"
   status=${PIPESTATUS[0]}
@@ -41,7 +42,9 @@ part() {  # NAME COMMAND...: run it, show its output, remember whether it failed
   case $* in *pytest*)
     if [ "$status" -ne 0 ] || [[ $counts != *failed* && $counts != *error* ]]; then
       counts=$(tail -n 1 "$output")
-    fi ;;
+    fi
+    mapfile -t lines < <(grep -E '^(FAILED|ERROR) ' "$output" | cut -c 1-300)
+    faults+=("${lines[@]/#/$name: }") ;;
   esac
 }
 
@@ -66,6 +69,7 @@ for stack in $stacks; do
   esac
 done
 if [ ${#failed[@]} -gt 0 ]; then
+  if [ ${#faults[@]} -gt 0 ]; then printf '%s\n' "${faults[@]}"; fi
   printf 'run_tests: failed: %s\n' "${failed[@]}"
   echo "${counts:-run_tests: ${#failed[@]} failed}"
   exit 1

@@ -20,7 +20,7 @@ case "$*" in
   *pytest*) end="5 passed in 1s" ;;
 esac
 for part in $FAILING; do
-  case "{name} $* {variables}" in *$part*) echo "1 failed, 4 passed in 1s"; exit 1 ;; esac
+  case "{name} $* {variables}" in *$part*) printf '%s\n' "$SUMMARY" "1 failed, 4 passed in 1s"; exit 1 ;; esac
 done
 echo "$end"
 '''
@@ -79,6 +79,16 @@ def test_a_failure_stops_nothing_and_is_told_at_the_end(run, failing, named, las
     assert found['lines'] == BOTH and found['status'] == 1
     assert found['output'][-1 - len(named):] == [
         *(f'run_tests: failed: {name}' for name in named), last]
+
+
+def test_the_tests_that_failed_are_named_once_more_at_the_end(run):
+    """The middle of a long log is cut where CI keeps it: the names stand in its last lines."""
+    names = ['FAILED tests/a.py::test_b[1] - assert 0', 'ERROR tests/c.py']
+    found = run(FAILING='durations smoke', SUMMARY='\n'.join(names))
+    parts = ['tests (openmmlab)', 'smoke tests (onedl)']
+    assert found['output'][-7:] == [*(f'{part}: {name}' for part in parts for name in names),
+                                    *(f'run_tests: failed: {part}' for part in parts),
+                                    '1 failed, 4 passed in 1s']
 
 
 def test_a_set_up_that_fails_leaves_out_its_own_tests_alone(run):
