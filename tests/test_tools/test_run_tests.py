@@ -20,7 +20,9 @@ case "$*" in
   *pytest*) end="5 passed in 1s" ;;
 esac
 for part in $FAILING; do
-  case "{name} $* {variables}" in *$part*) printf '%s\n' "$SUMMARY" "1 failed, 4 passed in 1s"; exit 1 ;; esac
+  case "{name} $* {variables}" in
+    *$part*) printf '%s\n' "$SUMMARY" "1 failed, 4 passed in 1s"; exit 1 ;;
+  esac
 done
 echo "$end"
 '''
