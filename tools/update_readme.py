@@ -21,6 +21,7 @@ from mmwindow.utils.markdown import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
+ONLY_FOLDS = re.compile(r' --only((?: \d+)+)(?!\S)')
 COLUMNS = {display_name(name): f'froc/{name}' for name in PAPER_METRICS}
 
 
@@ -38,7 +39,17 @@ def commands_of(results: list[dict]) -> list[str]:
                 if run.get(name)]
     commands += [result[name] for name in ('command', 'recomputed') for result in results
                  if result.get(name)]
-    return list(dict.fromkeys(commands))
+    return join_folds(commands)
+
+
+def join_folds(commands: Sequence[str]) -> list[str]:
+    """Return each command once; those that differ in nothing but the folds of ``--only`` as one of all."""
+    folds: dict[tuple[str, ...], set[int]] = {}  # of a command around its --only
+    for command in commands:
+        start, *rest = ONLY_FOLDS.split(command, maxsplit=1)
+        folds.setdefault((start, *rest[1:]), set()).update(map(int, rest[0].split()) if rest else ())
+    return [f' --only {" ".join(map(str, sorted(numbers)))}'.join(parts) if numbers else parts[0]
+            for parts, numbers in folds.items()]
 
 
 def render_page(rows: list[list[str]], commands: list[str], caption: Sequence[str] = ()) -> str:
