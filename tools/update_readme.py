@@ -43,7 +43,7 @@ def commands_of(results: list[dict]) -> list[str]:
 
 
 def join_folds(commands: Sequence[str]) -> list[str]:
-    """Return each command once; those that differ in nothing but the folds of ``--only`` as one of all."""
+    """Return each command once; those that differ in the folds of ``--only`` alone as one of all."""
     folds: dict[tuple[str, ...], set[int]] = {}  # of a command around its --only
     for command in commands:
         start, *rest = ONLY_FOLDS.split(command, maxsplit=1)

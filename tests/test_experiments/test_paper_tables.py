@@ -355,14 +355,14 @@ def test_result_files_feed_the_readme_and_give_the_same_numbers(two_systems, tmp
 
 
 def test_commands_that_differ_in_their_folds_alone_are_one():
-    """Folds trained by a command each, in any order, take one line of a page; nothing else is joined."""
+    """Folds trained by a command each take one line of a page; nothing else is joined."""
     join = load_tool('update_readme').join_folds
     assert join([]) == []
     assert join(['folds a --only 3 --amp', 'folds b --only 1 --amp', 'folds a --only 0 10 --amp',
                  'folds a --amp', 'folds a --only 3', 'folds a --only 1 --amp', 'folds a --amp',
                  'tune --only {} x={}', 'folds a --only all']) == [
-        'folds a --only 0 1 3 10 --amp', 'folds b --only 1 --amp', 'folds a --amp', 'folds a --only 3',
-        'tune --only {} x={}', 'folds a --only all']
+        'folds a --only 0 1 3 10 --amp', 'folds b --only 1 --amp', 'folds a --amp',
+        'folds a --only 3', 'tune --only {} x={}', 'folds a --only all']
     assert join(['folds a --only 2 --out b --only 1', 'folds a --only 0 --out b --only 1']) == [
         'folds a --only 0 2 --out b --only 1']
 
