@@ -60,7 +60,8 @@ def fit_boxes(cfg: Config) -> None:
         cfg: Complete, its input size final; is changed.
 
     Raises:
-        ValueError: The model has no head with anchors or ranges, or :func:`pseudo_box_side`.
+        ValueError: The model has no head with anchors or ranges, its region proposals would come
+            from a level of one anchor, or :func:`pseudo_box_side`.
     """
     heads = [head for head in (cfg.model.get('rpn_head'), cfg.model.get('bbox_head')) if head]
     kinds = [str(head.get('type')).rpartition('.')[2] for head in heads]
@@ -68,9 +69,15 @@ def fit_boxes(cfg: Config) -> None:
         raise ValueError(f'fit_boxes: the model is a {cfg.model.get("type")} with '
                          f'{", ".join(kinds) or "no head"}; one of {", ".join(ANCHOR_HEADS)} or '
                          f'{", ".join(RANGE_HEADS)} is expected: leave fit_boxes out')
-    side = pseudo_box_side(cfg)
+    side, longer = pseudo_box_side(cfg), max(input_size_of(cfg) or (0, ))
     for head, kind in zip(heads, kinds, strict=True):
         if kind in ANCHOR_HEADS:
+            last = head.anchor_generator.strides[-1]
+            if kind == 'RPNHead' and longer <= last:
+                # mmdet squeezes the scores of a level, and takes the length of what is left.
+                raise ValueError(f'fit_boxes: at input {longer} the last level of RPNHead has one '
+                                 'anchor, which mmdet cannot read; take an input of more than '
+                                 f'{last} pixels, or fit_boxes = False')
             head.anchor_generator = anchors_of_one_size(side, head.anchor_generator.strides)
         elif kind in RANGE_HEADS:
             head.regress_ranges = ranges_of_one_size(side, len(head.strides))

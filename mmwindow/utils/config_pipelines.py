@@ -86,11 +86,13 @@ def check_applied(cfg: Mapping) -> None:
     Raises:
         ValueError: The message names what is wrong.
     """
-    left = [name for name in (*SETTINGS, *SWITCHES) if name in cfg]
+    left = [name for name in SETTINGS if name in cfg]
+    left += [name for name in SWITCHES if cfg.get(name)]
     if left:
         places = [SETTINGS[name] for name in left if name in SETTINGS]
         raise ValueError(f'the config sets {", ".join(left)}, which only the tools of mmwindow apply '
                          '(tools/train.py, tools/test.py, mmwindow.apis); with others '
                          + (f'set {", ".join(places)} in each data loader' if places else
-                            'take the complete config that these write into the work dir'))
+                            'take the complete config that these write into the work dir, or set '
+                            f'{" and ".join(left)} to False'))
     input_size_of(cfg)

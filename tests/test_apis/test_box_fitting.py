@@ -98,18 +98,39 @@ def test_what_is_written_into_a_run_folder_is_read_back(path):
     assert again.model.to_dict() == cfg.model.to_dict()
 
 
-def test_the_configs_for_fracatlas_fit_and_switched_off_the_anchors_are_those_of_mmdet():
-    fitted, asked, plain, general = (
-        load(path, **options).model.bbox_head.anchor_generator.to_dict() for path, options in (
-            (RETINANET, {}), (RETINANET, dict(fit_boxes=True)), (RETINANET, dict(fit_boxes=False)),
-            ('retinanet/retinanet_lite0_fpn.py', {})))
-    assert fitted == asked != plain == general
+@pytest.mark.parametrize('data', ['', '_synthetic', '_fracatlas'])
+@pytest.mark.parametrize('system', ['retinanet', 'faster_rcnn', 'fcos'])
+def test_every_small_config_fits_and_switched_off_its_model_is_that_of_mmdet(system, data):
+    """The small models of a system fit each other: a training begins with another's weights."""
+    def model(**options):
+        return load(f'{system}/{system}_lite0_fpn{data}.py', **options).model.to_dict()
+
+    assert model() == model(fit_boxes=True) != model(fit_boxes=False)
+    head = 'rpn_head' if system == 'faster_rcnn' else 'bbox_head'
+    if system != 'fcos':
+        mmdets = dict(octave_base_scale=4, scales_per_octave=3) if system == 'retinanet' else dict(
+            scales=[8])
+        assert model(fit_boxes=False)[head]['anchor_generator'].items() >= dict(
+            mmdets, type='AnchorGenerator', ratios=[.5, 1., 2.]).items()
+    else:
+        assert 'regress_ranges' not in model(fit_boxes=False)[head]
 
 
 @pytest.mark.parametrize('path', ['chexnet/chexnet_lite0.py', 'windowloss/wl_kld_lite0_fpn.py'])
 def test_models_without_boxes_are_rejected(path):
     with pytest.raises(ValueError, match=r'fit_boxes: the model is a DensePointDetector with'):
         load(path, fit_boxes=True)
+
+
+def test_a_level_of_one_anchor_is_rejected_where_mmdet_cannot_read_it():
+    path = 'faster_rcnn/faster_rcnn_lite0_fpn.py'
+    with pytest.raises(ValueError, match='fit_boxes: at input 64 the last level of RPNHead has one .*'
+                                         'more than 64 pixels, or fit_boxes = False$'):
+        load(path, input_size=64)
+    for options in (dict(input_size=96), dict(input_size=(32, 96)),
+                    dict(input_size=64, fit_boxes=False)):
+        load(path, **options)
+    load('retinanet/retinanet_lite0_fpn.py', input_size=64)
 
 
 def test_boxes_of_other_sizes_are_rejected():
@@ -123,3 +144,6 @@ def test_boxes_of_other_sizes_are_rejected():
 def test_other_tools_do_not_ignore_it():
     with pytest.raises(ValueError, match='the config sets fit_boxes, which only the tools of mmwind'):
         check_applied(Config(dict(fit_boxes=True)))
+    with pytest.raises(ValueError, match='into the work dir, or set fit_boxes to False$'):
+        check_applied(Config(dict(fit_boxes=True)))
+    check_applied(Config(dict(fit_boxes=False)))  # asks for nothing

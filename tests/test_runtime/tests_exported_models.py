@@ -41,6 +41,8 @@ def make_exported_model(system: str, folder: Path, side: int, seed: int = 0) -> 
     """Build, write and export a system by the path of its config below configs/, without '.py'."""
     torch.manual_seed(seed)
     options: dict[str, Any] = {'input_size': side}
+    if 'faster_rcnn_lite0' in system:
+        options['input_size'] = side = max(side, 96)  # so that its anchors fit
     if '_r50' in system:
         options |= {'model.backbone.depth': 18, 'model.backbone.init_cfg': None,
                     'model.neck.in_channels': [64, 128, 256, 512]}

@@ -1,5 +1,4 @@
-# FCOS with fewer channels, for CPUs. Its ranges stay mmdet's: a cell learns a pseudo-box of 50 to 75
-# pixels at stride 8 where no side lies further than 64 pixels from it, else at stride 16.
+# FCOS with fewer channels, for CPUs.
 _base_ = ['./fcos_r50_fpn.py', './lite0.py']
 channels = 64
 model = dict(

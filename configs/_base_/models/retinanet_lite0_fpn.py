@@ -5,8 +5,6 @@ model = dict(
     data_preprocessor=dict(mean=[127., 127., 127.], std=[128., 128., 128.]),
     backbone=dict(_delete_=True, **_base_.lite0),
     neck=dict(in_channels=_base_.lite0_channels, out_channels=channels),
-    # The anchors stay mmdet's: 32, 40 and 51 pixels wide at stride 8, twice that at stride 16,
-    # which fits pseudo-boxes of 50 pixels (200 at input 256) and 75 (200 at input 384).
     bbox_head=dict(num_classes=1, in_channels=channels, feat_channels=channels),
     # No score is too low: every image has a score, and nothing but the 100 boxes cuts the FROC.
     test_cfg=dict(score_thr=0.))
