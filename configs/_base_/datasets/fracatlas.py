@@ -8,7 +8,7 @@ augmented, train_pipeline, box_pipeline, label_pipeline, test_pipeline, tta_pipe
         _base_.augmented, _base_.train_pipeline, _base_.box_pipeline, _base_.label_pipeline,
         _base_.test_pipeline, _base_.tta_pipeline)]
 annotations = '{{$MMWINDOW_FRACATLAS_POINTS:data/fracatlas}}/annotations/'
-# Twice the usual epochs do not help without a zoom (docs/tuning.md, Screening on FracAtlas). Every
+# Twice the usual epochs do not help without a zoom (docs/fracatlas_settings.md, Screening). Every
 # second one is validated: a validation takes a quarter of an epoch's time. A config takes it by
 # `train_cfg = _base_.length`.
 random_scale = (0.8, 1.3)
