@@ -65,14 +65,26 @@ def caption_of(results: list[dict]) -> list[str]:
     over_folds = any(result.get('over_folds') for result in with_intervals)
     start, drawn = ('Means over folds; in', 'the patients of each fold') if over_folds else (
         'In', 'patients')
-    area = "AUROC DeLong's by patient on the logit scale"
-    return ['', f'{start} brackets: 95 % intervals, for {area}, for the others from the bootstrap '
-            f'over {drawn}.']
+    notes = dict.fromkeys(result['note'] for result in results if result.get('note'))
+    return ['', f"{start} brackets: 95 % intervals over {drawn}, for AUROC DeLong's blended with "
+            "Newcombe's, for the others Wilson's with the variance of a bootstrap.",
+            *(line for note in notes for line in ('', note))]
 
 
 def result_rows(folder: Path) -> str:
-    """Return the table of one folder of results, best FROC score first, and its commands."""
+    """Return the table of one folder of results, best FROC score first, and its commands.
+
+    Raises:
+        SystemExit: The files are of other folds, or scored with other settings: no rows of one table.
+    """
     results = [load_json(path) for path in sorted(folder.glob('*.json'))]
+    settings = next((result['settings'] for result in results if 'settings' in result), None)
+    for what, read in (('folds', lambda result: sorted(result.get('folds') or ['None'])),
+                       ('settings', lambda result: result.get('settings', settings))):
+        first, *others = map(read, results)
+        if any(other != first for other in others):
+            raise SystemExit(f'results/{folder.name}: its files are of different {what}; take away '
+                             'those that an earlier command left')
     results.sort(key=lambda result: -result['metrics'].get('froc/froc_score', -1))
     return render_page(
         [['system', *COLUMNS],

@@ -124,7 +124,7 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
                 class_name: str | None = None, only: Sequence[int] | None = None,
                 num_resamples: int = 2000, seed: int = 0, command_line: str = '',
                 say: Callable[[str], Any] = print, recomputed: bool = False,
-                by: Sequence[str] = ()) -> dict[str, Table]:
+                by: Sequence[str] = (), note: str = '') -> dict[str, Table]:
     """Write the paper's tables and figures from run folders or result files.
 
     Args:
@@ -143,6 +143,8 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
         recomputed: ``results`` are those of ``folders``, of which the numbers alone are made again:
             the files keep the command that made them.
         by: Fields of the images, or 'points': tables by their values.
+        note: A sentence for the readers of tables and result files, such as which images settings
+            were chosen on.
 
     Returns:
         The tables by name, each ``markdown`` and ``csv``.
@@ -190,16 +192,16 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
     draw_figures(shown, out)
     figures = {f'{PREFIX}{field}': draw_figures_by(shown, field, out) for field in by}
     warnings = [f'{summary.label}, {warning}' for summary in rows for warning in summary.warnings]
-    write_tables(out, tables, describe_data(rows[0], systems, command_line),
+    write_tables(out, tables, describe_data(rows[0], systems, command_line, labels, note),
                  dict(comparisons=describe_tests(len(comparisons), losses),
                       pooled=describe_pooling(warnings),
-                      **{f'{PREFIX}{field}': [*describe_strata(field, len(comparisons)),
+                      **{f'{PREFIX}{field}': [*describe_strata(field, strata[field]),
                                               *figures[f'{PREFIX}{field}']] for field in strata}))
     for warning in warnings:
         say(f'warning: {warning}')
     if results is not None:
         write_result_files(results, systems, summaries, comparisons, reference, command_line, say,
-                           recomputed, strata)
+                           recomputed, strata, note)
     return tables
 
 

@@ -174,8 +174,8 @@ def comparison_table(reference: str, comparisons: Mapping[str, Comparison],
     Returns:
         ``markdown`` and ``csv``, lists of rows with their heads.
     """
-    rows = [[f'{reference} minus', 'AUROC', 'p (DeLong)', 'p (Holm)', 'recall@0.1', 'p (resamples)',
-             'p (Holm)', 'FROC score', 'p (resamples)', 'p (Holm)']]
+    rows = [[f'{reference} minus', 'AUROC', 'p (DeLong)', 'p (Holm)', 'recall@0.1', 'p (bootstrap)',
+             'p (Holm)', 'FROC score', 'p (bootstrap)', 'p (Holm)']]
     table = [['system', *(f'{metric}_difference{part}' for metric in METRICS
                           for part in ('', '_low', '_high', '_p', '_p_holm'))]]
     for name, differences in find_differences(comparisons).items():

@@ -15,7 +15,7 @@ from mmwindow.utils.messages import count_words, name_some
 
 # What a result file says that comes from events; all else tells of the runs.
 COMPUTED = ('headline', 'metrics', 'no_number', 'intervals', 'bootstrap', 'folds', 'over_folds',
-            'pooled', 'data', 'reference_minus_this', 'by')
+            'pooled', 'data', 'reference_minus_this', 'by', 'note')
 TOLERANCE = 1e-6  # sums differ in their last digits from processor to processor
 
 
@@ -33,7 +33,7 @@ def report_arguments(folder: str | Path) -> dict[str, Any]:
                       if 'reference_minus_this' in content), None)
     return dict(num_resamples=contents[0]['bootstrap']['num_resamples'],
                 seed=contents[0]['bootstrap']['seed'], reference=reference,
-                by=list(contents[0].get('by') or ()))
+                by=list(contents[0].get('by') or ()), note=contents[0].get('note', ''))
 
 
 def recompute_results(folder: str | Path, out: str | Path | None = None,

@@ -34,7 +34,8 @@ MEAN_OVER_FOLDS, ONE_SPLIT = 'mean over folds', 'one split'  # what the metrics 
 SYSTEM_ENTRIES = ('divergence', 'window', 'is_ablation')
 RUN_ENTRIES = ('fold', 'seed', 'command', 'checkpoint', 'training_seconds', 'starts', 'num_images',
                'validation_metrics', 'machine', 'versions', 'earlier_starts', 'test_machine',
-               'test_versions', 'training_command', 'points_digest', 'settings_mark')
+               'test_versions', 'training_command', 'points_digest', 'settings_mark', 'mark',
+               'weights', 'views')
 CODE_ENTRIES = ('training_code', 'scoring_code', 'accepted_code')  # runs before version 0.2 lack them
 
 
@@ -110,7 +111,7 @@ def write_result_files(folder: str | Path, systems: Mapping[str, System],
                        summaries: Mapping[str, Summary], comparisons: Mapping[str, Comparison],
                        reference: str | None, command_line: str,
                        say: Callable[[str], Any] = print, recomputed: bool = False,
-                       strata: Mapping[str, Strata] = MappingProxyType({})) -> None:
+                       strata: Mapping[str, Strata] = MappingProxyType({}), note: str = '') -> None:
     """Write ``<folder>/<config>.json`` and, where small, ``<folder>/events/<config>.json``.
 
     Args:
@@ -124,6 +125,7 @@ def write_result_files(folder: str | Path, systems: Mapping[str, System],
         recomputed: Only the numbers are made again, from the events in the folder: events and the
             command that made the files stay, ``recomputed`` names ``command_line``.
         strata: Field -> the numbers by its values.
+        note: For the reader, such as which images settings were chosen on.
     """
     folder = Path(folder)
     (folder / 'events').mkdir(parents=True, exist_ok=True)
@@ -132,6 +134,8 @@ def write_result_files(folder: str | Path, systems: Mapping[str, System],
     for name, system in systems.items():
         content = describe_summary(system, summaries[name])
         content['command'] = command_line
+        if note:
+            content['note'] = note
         if name in comparisons:
             content['reference_minus_this'] = dict(
                 reference=reference, **describe_comparison(comparisons[name], differences[name]))

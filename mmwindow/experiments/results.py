@@ -17,6 +17,8 @@ from mmwindow.utils.messages import shorten
 
 # What the folds of one system have in common; runs of older versions name some of it alone.
 SHARED_ENTRIES = ('settings_mark', 'seed', 'divergence', 'window')
+# How they were tested: of nothing in a file, an older version took these.
+TEST_ENTRIES = dict(weights='best', views=None)
 
 
 def find_run_folders(folder: str | Path) -> list[Path]:
@@ -113,7 +115,7 @@ def read_runs(folders: Sequence[Path], runs: dict[str, Runs], only: Sequence[int
 
 
 def check_same_training(name: str, results: Mapping[int | None, Mapping[str, Any]]) -> None:
-    """Reject to pool folds that were trained with different settings.
+    """Reject to pool folds that were trained with different settings, or tested differently.
 
     Args:
         name: Of the system.
@@ -133,6 +135,18 @@ def check_same_training(name: str, results: Mapping[int | None, Mapping[str, Any
                 raise ValueError(f'{name}: {describe_fold(first)} and {describe_fold(fold)} were '
                                  f'trained with different {what}; they are no folds of one system: '
                                  'run both with one command')
+        for entry, usual in TEST_ENTRIES.items():
+            tested = [results[key].get(entry) or usual for key in (first, fold)]
+            if tested[0] != tested[1]:
+                raise ValueError(f'{name}: {describe_fold(first)} and {describe_fold(fold)} were '
+                                 f'tested with different {entry}, {describe_test(entry, tested[0])} '
+                                 f'and {describe_test(entry, tested[1])}; they are no folds of one '
+                                 'system: test both with one command')
+
+
+def describe_test(entry: str, value: str | None) -> str:
+    """Return in words with which weights, or views, was tested."""
+    return value or 'the image alone' if entry == 'views' else str(value)
 
 
 def load_system(name: str, runs: Runs, class_name: str | None = None) -> System:

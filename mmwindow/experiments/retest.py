@@ -32,7 +32,7 @@ TEST_ENTRIES = ('test_dataloader', 'test_evaluator', 'test_cfg', 'model.test_cfg
 SPLITS = ('test', )
 
 
-OWN_WEIGHTS = 'own'  # those that the run was tested with
+OWN_WEIGHTS = OWN_VIEWS = 'own'  # those that the run was tested with
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,17 @@ class TestVariant:
 
     Attributes:
         weights: A rule of :mod:`.weights`, or :data:`OWN_WEIGHTS`.
-        views: That are averaged, one of :data:`~mmwindow.apis.test.VIEWS`; None: the image alone.
+        views: That are averaged, one of :data:`~mmwindow.apis.test.VIEWS`, or :data:`OWN_VIEWS`;
+            None: the image alone.
     """
 
     weights: str = OWN_WEIGHTS
-    views: str | None = None
+    views: str | None = OWN_VIEWS
 
     @property
     def name(self) -> str:
         """What tables and folders call it, such as 'mean4_mirror'."""
-        return self.weights + (f'_{self.views}' if self.views else '')
+        return self.weights + ('' if self.views in (None, OWN_VIEWS) else f'_{self.views}')
 
 
 OWN = TestVariant()
@@ -61,7 +62,8 @@ def list_variants(weights: Sequence[str] | None, views: Sequence[str] | None) ->
 
     Args:
         weights: Rules; those that each run was tested with if None.
-        views: 'none' or one of :data:`~mmwindow.apis.test.VIEWS`; the image alone if None.
+        views: 'none' or one of :data:`~mmwindow.apis.test.VIEWS`; those that each run was tested
+            with if None.
 
     Raises:
         ValueError: A word is none of these, or stands twice.
@@ -77,7 +79,7 @@ def list_variants(weights: Sequence[str] | None, views: Sequence[str] | None) ->
     if wrong:
         raise ValueError(f'--tta {wrong[0]}: expected are none, {" and ".join(VIEWS)}')
     return [TestVariant(word, None if view == 'none' else view)
-            for word in weights or [OWN_WEIGHTS] for view in views or ['none']]
+            for word in weights or [OWN_WEIGHTS] for view in views or [OWN_VIEWS]]
 
 
 def check_test_options(options: Mapping[str, Any], variants: Sequence[TestVariant] = (OWN, )) -> None:
@@ -193,16 +195,17 @@ def plan_retest(system: str, folder: Path, source: Path, result: Mapping[str, An
         find_weights(source / 'training', parse_weights(weights)))
     words = [result['mark'], 'tested again', *map(weights_checksum, paths), files_digest(cfg, 'test')]
     options = dict(options=repr(sorted(cfg_options.items())))
-    if variant != OWN:
-        words += [f'weights {weights} views {variant.views}']
+    views = result.get('views') if variant.views == OWN_VIEWS else variant.views
+    if variant.weights != OWN_WEIGHTS or views != result.get('views'):
+        words += [f'weights {weights} views {views}']
         options['variant'] = words[-1]
-    if variant.views:  # what the config lacks is said before the first test
-        use_test_time_augmentation(load_config(source / 'config.py'), variant.views)
+    if views:  # what the config lacks is said before the first test
+        use_test_time_augmentation(load_config(source / 'config.py'), views)
     shared = result.get('settings_mark') and fingerprint(Config(options), result['seed'],
                                                          result['settings_mark'])
     return RunPlan(system, Path(result['config']), result['fold'], folder, cfg,
                    fingerprint(cfg, result['seed'], ' '.join(words)), shared, result['seed'], SPLITS,
-                   trains=False, weights=weights, views=variant.views)
+                   trains=False, weights=weights, views=views)
 
 
 def retest_runs(folders: Sequence[str | Path], out: str | Path,

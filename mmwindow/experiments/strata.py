@@ -1,9 +1,14 @@
 """The systems on parts of the images: by a field of the images, or by their number of points."""
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from mmwindow.evaluation.events.image_events import ImageEvents
+from mmwindow.evaluation.files.records import plain
+from mmwindow.evaluation.froc import froc_curve
+from mmwindow.evaluation.froc_settings import FROCSettings, counted_curve
+from mmwindow.evaluation.statistics.compare import Comparison
 from mmwindow.evaluation.statistics.fold_comparison import compare_over_folds
 from mmwindow.evaluation.statistics.folds import FoldResult, mean_over_folds
 from mmwindow.evaluation.statistics.strata import stratum_of
@@ -15,6 +20,8 @@ from mmwindow.utils.messages import quote
 POINTS = 'points'  # in place of a field: one point against several
 ONE, SEVERAL = '1', '2 or more'
 MAX_VALUES = 40  # of a field: more are no table
+MIN_IMAGES, MIN_POSITIVES = 10, 5  # of a part: of fewer no number is shown
+BUDGET = .1  # false positives per image, of the threshold that all parts share
 
 Folds: TypeAlias = Mapping[int | None, Sequence[ImageEvents]]
 
@@ -26,13 +33,21 @@ class StratumSummary:
     Attributes:
         value: Of the field.
         result: Means over the folds that have such images.
-        differences: Metric -> the reference minus this system on these images, corrected for the
-            number of systems; empty for the reference, and where there is no test.
+        differences: Metric -> the reference minus this system on these images, corrected for all
+            systems and values of the field; empty for the reference, and where there is no test.
+        at_one_threshold: ``recall`` and ``fp_rate`` on these images where each fold has one threshold
+            for all its images, whatever the part.
     """
 
     value: str
     result: FoldResult
     differences: Mapping[str, Difference]
+    at_one_threshold: Mapping[str, float]
+
+    @property
+    def is_small(self) -> bool:
+        """Whether there are too few images, or positive ones, for a number to say anything."""
+        return self.result.num_images < MIN_IMAGES or self.result.num_positives < MIN_POSITIVES
 
 
 Strata: TypeAlias = dict[str, dict[str, StratumSummary]]  # value -> system -> summary
@@ -86,23 +101,51 @@ def summarise_strata(systems: Mapping[str, System], field: str, reference: str |
         ValueError: As :func:`divide`.
     """
     parts = {name: divide(system.events, field) for name, system in systems.items()}
-    strata: Strata = {}
-    for value in next(iter(parts.values())):
-        comparisons = {}
+    values = list(next(iter(parts.values())))
+    comparisons: dict[tuple[str, str], Comparison] = {}
+    for value in values:
         for name, system in systems.items():
             if reference is None or name == reference:
                 continue
             try:
-                comparisons[name] = compare_over_folds(
+                comparisons[value, name] = compare_over_folds(
                     parts[reference][value], parts[name][value], system.froc_settings(),
                     num_resamples, seed)
             except ValueError:  # of one patient in a fold: there is no test
                 continue
-        differences = find_differences(comparisons) if comparisons else {}
-        strata[value] = {name: StratumSummary(
-            value, mean_over_folds(parts[name][value], system.froc_settings(), num_resamples, seed),
-            differences.get(name, {})) for name, system in systems.items()}
-    return strata
+    differences = find_differences(comparisons) if comparisons else {}
+    return {value: {name: StratumSummary(
+        value, mean_over_folds(parts[name][value], system.froc_settings(), num_resamples, seed),
+        differences.get((value, name), {}),
+        read_at_one_threshold(system.events, parts[name][value], system.froc_settings()))
+        for name, system in systems.items()} for value in values}
+
+
+def read_at_one_threshold(events: Folds, part: Folds, settings: FROCSettings) -> dict[str, float]:
+    """Return what a part has at the threshold that all images of its fold have in common.
+
+    A model is used at one threshold. That of a fold spends :data:`BUDGET` on all its test images;
+    what is called at it is counted over the folds together.
+
+    Args:
+        events: Of one system.
+        part: Some of its images, fold by fold.
+        settings: Convention and denominator of the budget.
+
+    Returns:
+        ``recall`` of the part's points and ``fp_rate`` per image of the part; NaN without a point.
+    """
+    counts = dict.fromkeys(('recalled', 'false_positives', 'points', 'images'), 0)
+    for fold, images in part.items():
+        threshold = counted_curve(events[fold], settings).threshold_at(BUDGET, 'first_crossing')
+        curve = froc_curve(images)
+        found = curve.counts_at(math.inf if threshold is None else threshold)
+        for name, number in (('recalled', found['recalled']), ('points', curve.num_points),
+                             ('false_positives', found['false_positives']),
+                             ('images', curve.num_images)):
+            counts[name] += number
+    return dict(recall=counts['recalled'] / counts['points'] if counts['points'] else math.nan,
+                fp_rate=counts['false_positives'] / counts['images'])
 
 
 def describe_stratum(summary: StratumSummary) -> dict[str, Any]:
@@ -111,7 +154,8 @@ def describe_stratum(summary: StratumSummary) -> dict[str, Any]:
     return dict(
         data=dict(num_images=result.num_images, num_positives=result.num_positives,
                   num_points=result.num_points, num_folds=len(result.folds)),
-        **describe_numbers(result),
+        **describe_numbers(result), at_one_threshold=plain(dict(budget=BUDGET,
+                                                                **summary.at_one_threshold)),
         differences={name: interval and dict(
             difference=interval.estimate, **describe_limits(interval), p_value=p_value, p_holm=p_holm)
             for name, (interval, p_value, p_holm) in summary.differences.items()})

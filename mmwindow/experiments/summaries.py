@@ -16,7 +16,7 @@ from mmwindow.evaluation.statistics.folds import (
     mean_over_folds,
     pooling_warnings,
 )
-from mmwindow.evaluation.statistics.holm import holm_by_name
+from mmwindow.evaluation.statistics.holm import Name, holm_by_name
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.table import AUROC
 from mmwindow.experiments.systems import System
@@ -130,19 +130,19 @@ def compare_with(reference: System, systems: Sequence[System],
             for system in systems}
 
 
-def find_differences(comparisons: Mapping[str, Comparison], metrics: Sequence[str] = METRICS
-                     ) -> dict[str, dict[str, Difference]]:
-    """Return system -> metric -> difference, with p-values corrected over the systems of a metric.
+def find_differences(comparisons: Mapping[Name, Comparison], metrics: Sequence[str] = METRICS
+                     ) -> dict[Name, dict[str, Difference]]:
+    """Return system -> metric -> difference, with p-values corrected over all that are given.
 
     AUROC: DeLong's interval and test; all else: the paired bootstrap's.
 
     Args:
-        comparisons: From :func:`compare_with`.
-        metrics: Which.
+        comparisons: From :func:`compare_with`, or of several parts of the images, named by both.
+        metrics: Which; each is a family of its own.
     """
-    result: dict[str, dict[str, Difference]] = {name: {} for name in comparisons}
+    result: dict[Name, dict[str, Difference]] = {name: {} for name in comparisons}
     for metric in metrics:
-        found: dict[str, tuple[Interval | None, float | None]] = {}
+        found: dict[Name, tuple[Interval | None, float | None]] = {}
         for name, comparison in comparisons.items():
             found[name] = comparison.differences[metric], comparison.p_values[metric]
             if metric == AUROC:

@@ -39,15 +39,34 @@ class PlotSettings:
             weak systems no corner is free.
         size: Width and height in inches.
         dpi: Pixels per inch.
+        order: Names of curves: each has the colour of its place here, so that it keeps it from figure
+            to figure; others follow.
+        title: Above the axes.
+        detail_from: A FROC whose axis starts below has a second panel from here on, where several
+            curves would be one bundle; 0: never.
     """
 
     cut_at: float = 0.
     legend_beside: bool = False
     size: tuple[float, float] = (5.5, 4.5)
     dpi: int = 120
+    order: tuple[str, ...] = ()
+    title: str = ''
+    detail_from: float = 0.
+
+    def places(self, names: Iterable[str]) -> dict[str, int]:
+        """Return the number of each curve's style by its name."""
+        others = len(self.order)
+        found = {}
+        for name in names:
+            if name in self.order:
+                found[name] = self.order.index(name)
+            else:
+                found[name], others = others, others + 1
+        return found
 
 
-PAPER_FIGURE = PlotSettings(cut_at=0.8, legend_beside=True, size=(8, 4.6), dpi=150)
+PAPER_FIGURE = PlotSettings(cut_at=0.8, legend_beside=True, size=(8, 4.6), dpi=150, detail_from=.6)
 
 
 class FROCSteps(NamedTuple):
@@ -138,27 +157,31 @@ def plot_froc(curves: FROCCurve | Mapping[str, FROCCurve], path: str | Path,
         raise ValueError(f'plot_froc: the curves {without} have no points, so no recall; leave them '
                          'out')
     max_fp_rate = max([max_fp_rate, *(1.05 * mark.x for mark in operating_points)])
-    figure = new_figure(*wide_enough(settings.size, operating_points))
-    axes = figure.add_subplot()
-    labels = []
-    for number, (name, curve) in enumerate(named.items()):
-        style, steps = line_style(number), froc_steps(curve, max_fp_rate)
-        axes.step(*steps, where='post', color=style['color'], linestyle=style['linestyle'],
-                  linewidth=1.8)
-        axes.plot(budgets, [curve.recall_at(budget, convention) for budget in budgets],
-                  style['marker'], color=style['color'], markersize=5,
-                  clip_on=max(budgets) > max_fp_rate)
-        labels.append(f'{name + ", " if name else ""}FROC score '
-                      f'{curve.score(budgets, convention):.3f}')
-        if name in shaded:
-            band = shaded[name]
-            axes.fill_between(band.fp_rate, band.low, band.high, step='post', color=style['color'],
-                              alpha=0.15, linewidth=0)
     start = axis_start([*lowest_marks(operating_points), *(
         curve.recall_at(VISIBLE_FROM * max_fp_rate) for curve in named.values())], settings.cut_at)
-    draw_marks(axes, operating_points)
-    axes.set(xlim=(0, max_fp_rate), ylim=(start, 1 + 0.02 * (1 - start)),
-             xlabel='False positives per image', ylabel='Recall of points')
+    starts = [start]
+    if start < settings.detail_from and sum(curve.recall_at(max(budgets)) > settings.detail_from
+                                            for curve in named.values()) > 1:
+        starts.append(settings.detail_from)
+    width, height = wide_enough(settings.size, operating_points)
+    figure = new_figure(width * (1 + .6 * (len(starts) - 1)), height)
+    for axes, low in zip(figure.subplots(1, len(starts), squeeze=False)[0], starts, strict=True):
+        for name, number in settings.places(named).items():
+            curve, style = named[name], line_style(number)
+            axes.step(*froc_steps(curve, max_fp_rate), where='post', color=style['color'],
+                      linestyle=style['linestyle'], linewidth=1.8)
+            recalls = [curve.recall_at(budget, convention) for budget in budgets]
+            axes.plot(budgets, recalls, style['marker'], color=style['color'], markersize=5,
+                      clip_on=max(budgets) > max_fp_rate or min(recalls) < low)
+            if name in shaded:
+                band = shaded[name]
+                axes.fill_between(band.fp_rate, band.low, band.high, step='post',
+                                  color=style['color'], alpha=0.15, linewidth=0)
+        draw_marks(axes, operating_points)
+        axes.set(xlim=(0, max_fp_rate), ylim=(low, 1 + 0.02 * (1 - low)),
+                 xlabel='False positives per image', ylabel='Recall of points')
+    labels = {name: f'{name + ", " if name else ""}FROC score {curve.score(budgets, convention):.3f}'
+              for name, curve in named.items()}
     return finish(figure, path, labels, settings, mark_handles(operating_points, 'recall'))
 
 
@@ -211,8 +234,10 @@ def plot_roc(curves: ROCCurve | Mapping[str, ROCCurve], path: str | Path, zoom: 
         np.interp(VISIBLE_FROM, curve.false_positive_rate, curve.true_positive_rate)
         for curve in named.values())], settings.cut_at)
     for axes in panels:
-        axes.plot([0, 1], [0, 1], color='0.7', linewidth=1)
-        for number, (name, curve) in enumerate(named.items()):
+        if not start:  # of a cut axis its end would stand where no corner is
+            axes.plot([0, 1], [0, 1], color='0.7', linewidth=1)
+        for name, number in settings.places(named).items():
+            curve = named[name]
             if name in shaded:
                 band = shaded[name]
                 axes.fill_between(band.false_positive_rate, band.low, band.high, alpha=0.15,
@@ -228,14 +253,22 @@ def plot_roc(curves: ROCCurve | Mapping[str, ROCCurve], path: str | Path, zoom: 
     if corner < 1:
         panels[1].set(xlim=(-corner / 100, corner), ylim=(1 - corner, 1 + corner / 100),
                       title='top left corner', ylabel='')
-    labels = [f'{name + ", " if name else ""}AUROC {area_under(curve):.3f}'
-              for name, curve in named.items()]
+    labels = {name: f'{name + ", " if name else ""}AUROC {area_under(curve):.3f}'
+              for name, curve in named.items()}
     return finish(figure, path, labels, settings, mark_handles(operating_points, 'sensitivity'))
 
 
-def finish(figure: 'Figure', path: str | Path, labels: Sequence[str],
+def finish(figure: 'Figure', path: str | Path, labels: Mapping[str, str],
            settings: PlotSettings, more_handles: Sequence['Line2D'] = ()) -> Path:
-    """Add grid, legend and the marks of cut axes, and write the figure."""
+    """Add title, grid, legend and the marks of cut axes, and write the figure.
+
+    Args:
+        figure: With its curves.
+        path: As in :func:`plot_froc`.
+        labels: Name of a curve -> its entry in the legend.
+        settings: How it looks.
+        more_handles: Of the legend.
+    """
     from matplotlib.lines import Line2D
     for axes in figure.axes:
         axes.grid(color='0.9', linewidth=0.8)
@@ -243,8 +276,10 @@ def finish(figure: 'Figure', path: str | Path, labels: Sequence[str],
         axes.spines[['top', 'right']].set_visible(False)
         if axes.get_ylim()[0] > 0:
             mark_cut(axes)
-    handles = [Line2D([], [], linewidth=1.8, markersize=5, label=label, **line_style(number))
-               for number, label in enumerate(labels)] + list(more_handles)
+    if settings.title:
+        figure.suptitle(settings.title, fontsize=10)
+    handles = [Line2D([], [], linewidth=1.8, markersize=5, label=labels[name], **line_style(number))
+               for name, number in settings.places(labels).items()] + list(more_handles)
     if settings.legend_beside or more_handles:  # operating points may lie in any corner
         figure.legend(handles=handles, loc='outside right upper', fontsize=8, frameon=False,
                       handlelength=4)

@@ -3,6 +3,7 @@
 Stand-in events: what is tested is what is made of them.
 """
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -13,10 +14,14 @@ from mmwindow.evaluation import ImageEvents, froc_curve
 from mmwindow.evaluation.files.records import read_record, write_record
 from mmwindow.evaluation.roc import auroc
 from mmwindow.evaluation.statistics.holm import holm
+from mmwindow.experiments.paper_captions import describe_runs
 from mmwindow.experiments.recompute import check_results
+from mmwindow.experiments.results import load_systems
 from mmwindow.experiments.short_events import list_parts, shorten_events, shorten_levels
 from mmwindow.experiments.strata import ONE, SEVERAL, divide, summarise_strata
+from mmwindow.experiments.strata_tables import describe_strata, strata_table
 from mmwindow.experiments.systems import System
+from tests.imported_tools import imported_tool
 
 SYSTEMS = ['wl_plus_lite0_fpn_fracatlas', 'wl_kld_lite0_fpn_fracatlas', 'wl_mse_lite0_fpn_fracatlas',
            'faster_rcnn_lite0_fpn_fracatlas', 'retinanet_lite0_fpn_fracatlas',
@@ -163,9 +168,128 @@ def test_numbers_by_part_are_means_over_folds_of_its_images(results, runs, field
         assert difference['difference'] == pytest.approx(
             metrics_of(reference)[2] - metrics_of(parts[value])[2])
         assert difference['p_holm'] >= difference['p_value'] and reference['differences'] == {}
+        # At one threshold a fold, that of all its images, counted over the folds.
+        called = np.sum([counts_at(threshold_by_hand(every), images) for every, images in zip(
+            runs[1][system].values(), folds, strict=True)], axis=0)
+        shared = parts[value]['at_one_threshold']
+        assert shared['budget'] == .1 and (called > 0).all()
+        assert shared['recall'] == pytest.approx(called[0] / called[1])
+        assert shared['fp_rate'] == pytest.approx(called[2] / called[3])
     text = (results / 'tables_disk_overlap/tables.md').read_text()
     assert '## By body part' in text and '## By the number of points' in text
-    assert 'corrected for the 8 comparisons of one part' in text
+    assert 'corrected for all 16 tests of the column' in text  # 8 others, 2 parts
+
+
+def threshold_by_hand(images):
+    """The last threshold, from the top, before more than .1 findings an image are false."""
+    last = np.inf
+    for level in sorted({*(level for one in images for level in one.fp_levels),
+                         *(level for one in images for level in one.recall_levels)}, reverse=True):
+        if sum((one.fp_levels >= level).sum() for one in images) > .1 * len(images) + 1e-9:
+            return last
+        last = level
+    return last
+
+
+def counts_at(threshold, images):
+    """Recalled points, points, false positives and images."""
+    return [sum((one.recall_levels >= threshold).sum() for one in images),
+            sum(one.num_points for one in images),
+            sum((one.fp_levels >= threshold).sum() for one in images), len(images)]
+
+
+def test_tests_of_all_parts_are_one_family(results):
+    """Holm by hand over the two parts and eight other systems of a field."""
+    for field in ('body_part', 'points'):
+        tests = [part['differences']['froc_score'] for system in SYSTEMS if system != SYSTEMS[1]
+                 for part in read(results, 'disk_overlap', system)['by'][field].values()]
+        assert len(tests) == 16
+        assert holm([test['p_value'] for test in tests]) == pytest.approx(
+            [test['p_holm'] for test in tests])
+
+
+def test_a_part_of_few_images_has_no_number_in_the_table():
+    generator = np.random.default_rng(1)
+    events = {fold: fold_events(generator, fold, 2.) for fold in range(2)}
+    for fold in events:  # four images of feet in all, two of them positive; legs have points, too
+        events[fold] = [replace(one, fields=dict(body_part='foot' if index in (1, 2) else
+                                                 ('hand', 'leg')[index // 3 % 2]))
+                        for index, one in enumerate(events[fold])]
+    systems = {name: System(name, {}, events, BASE) for name in ('a', 'b')}
+    strata = summarise_strata(systems, 'body_part', 'a', 100, 0)
+    assert [summary['a'].is_small for summary in strata.values()] == [True, False, False]
+    rows = strata_table('body_part', strata, dict(a='A', b='B'), 'a')
+    assert [row[5:] for row in rows['markdown'][1:3]] == [['too few images', *[''] * 6]] * 2
+    assert '' not in rows['markdown'][3][5:-2]
+    lines = describe_strata('body_part', strata)
+    assert 'Too few images (foot): less than 10, or less than 5 with a point.' in lines
+
+
+def test_what_runs_have_in_common_and_what_not_stands_above_the_tables():
+    def system(machine, **entries):
+        run = dict(weights='last', views=None, machine=machine, versions=dict(torch='2.13'),
+                   training_code='c0ffee', scoring_code='5c0e', **entries)
+        return System('x', {0: run, 1: run}, {0: [], 1: []}, BASE)
+    alike = ('All runs: weights tested: last; views averaged: none, the image alone; trained on a; '
+             'with torch 2.13; training code c0ffee; scoring code 5c0e.')
+    assert describe_runs(dict(A=system('a'), B=system('a'))) == [alike]
+    assert describe_runs(dict(A=system('a'), B=system('b'))) == [
+        alike.replace('trained on a; ', ''), '',
+        '**Not the same for all runs**: trained on a (A), trained on b (B).']
+    earlier = system('a')
+    earlier.results[1] = {**earlier.results[1], 'training_code': 'older',
+                          'accepted_code': ['c0ffee']}
+    assert describe_runs(dict(A=earlier)) == [
+        alike, '', 'Trained by earlier code, which whoever ran it accepted as equal to that: A, fold '
+        '1 (older).']
+    # A file of an earlier version says nothing of them.
+    assert describe_runs(dict(A=System('x', {0: {}}, {0: []}, BASE))) == []
+
+
+def test_a_note_stands_above_the_tables_and_stays_when_they_are_made_again(
+        runs, tmp_path, without_figures):
+    note = 'Chosen on other images.'
+    cli.main(['tables', str(runs[0] / 'distance'), '--out', str(tmp_path / 'tables'), '--results',
+              str(tmp_path / 'results'), '--num-resamples', '100', '--note', note])
+    assert f'\n\n{note}\n\nTested on' in (tmp_path / 'tables/tables.md').read_text()
+    cli.main(['tables', '--from-results', str(tmp_path / 'results')])
+    assert f'\n\n{note}\n\n' in (tmp_path / 'results/tables/tables.md').read_text()
+    assert json.loads((tmp_path / f'results/{SYSTEMS[0]}.json').read_text())['note'] == note
+    assert check_results(tmp_path / 'results', say=lambda text: None) == []
+    with imported_tool('update_readme') as tool:
+        page = tool.result_rows(tmp_path / 'results')
+    assert f'\n\n{note}\n\nMade by' in page
+
+
+@pytest.mark.parametrize('entry, value, words', [
+    ('weights', 'last', 'different weights, mean4 and last'),
+    ('views', 'mirror', 'different views, the image alone and mirror')])
+def test_folds_tested_in_different_ways_are_not_pooled(runs, tmp_path, entry, value, words):
+    folder = tmp_path / SYSTEMS[0]
+    shutil.copytree(runs[0] / 'distance' / SYSTEMS[0], folder)
+    path = folder / 'fold3/result.json'
+    path.write_text(json.dumps({**json.loads(path.read_text()), entry: value}))
+    with pytest.raises(ValueError, match=f'fold 0 and fold 3 were tested with {words}; they are no'):
+        load_systems([tmp_path])
+
+
+def test_rows_of_one_split_and_of_folds_are_no_table(runs, results, tmp_path):
+    with imported_tool('update_readme') as tool:
+        rows = tool.result_rows
+    shutil.copytree(results / 'results_distance', tmp_path / 'mixed')
+    assert '| WL+ |' in rows(tmp_path / 'mixed')
+    (tmp_path / 'mixed/thumbnail.json').write_text(json.dumps(dict(
+        system='thumbnail', metrics={'froc/auroc': .6}, folds=dict.fromkeys('01234'))))
+    assert '| thumbnail | 0.600 |' in rows(tmp_path / 'mixed')
+    (tmp_path / 'mixed/other.json').write_text(json.dumps(dict(
+        system='other', metrics={'froc/auroc': .6})))
+    with pytest.raises(SystemExit, match='results/mixed: its files are of different folds'):
+        rows(tmp_path / 'mixed')
+    (tmp_path / 'mixed/other.json').unlink()
+    path = tmp_path / f'mixed/{SYSTEMS[0]}.json'
+    path.write_text(json.dumps({**json.loads(path.read_text()), 'settings': {}}))
+    with pytest.raises(SystemExit, match='different settings'):
+        rows(tmp_path / 'mixed')
 
 
 def test_both_hit_rules_have_files_of_their_own(results):

@@ -6,21 +6,26 @@ from mmwindow.evaluation import ImageEvents
 from mmwindow.experiments import paper_figures
 from mmwindow.experiments.paper_figures import draw_figures_by
 from mmwindow.experiments.systems import System
+from mmwindow.visualization.curves import PlotSettings
 
 SETTINGS = dict(budgets=[.1, .2, .3, .4, .5], convention='first_crossing')
 
 
 def make_system():
-    """Two folds of hands with and without points, feet with none, and hips that all have one."""
+    """Two folds of hands with and without points, feet with none, and hips that all have one.
+
+    Of a seventh hand in all, with a point, there is too little for a figure.
+    """
     events = {}
     for fold in (0, 1):
         events[fold] = []
-        for number, part in enumerate(['hand', 'hand', 'hand', 'foot', 'foot', 'hip / left']):
-            positive = part == 'hip / left' or part == 'hand' and number == 0
+        parts = ['hand', 'hand', 'hand', 'foot', 'foot', 'hip / left'] * 5
+        for number, part in enumerate(parts + ['left hand'] * fold):
+            positive = part in ('hip / left', 'left hand') or part == 'hand' and number % 6 == 0
             events[fold].append(ImageEvents(
-                score=.9 if positive else .1 * number, recall_levels=np.full(int(positive), .9),
+                score=.9 if positive else .1 * (number % 6), recall_levels=np.full(int(positive), .9),
                 fp_levels=np.array([.1]), fp_changes=np.ones(1, np.int32), is_positive=positive,
-                image_id=10 * fold + number, fields=dict(body_part=part)))
+                image_id=100 * fold + number, fields=dict(body_part=part)))
     return System('x', {}, events, SETTINGS)
 
 
@@ -46,6 +51,19 @@ def test_curves_are_those_of_the_part(tmp_path, monkeypatch):
     assert curve.recall_at(.1) == 1 and curve.recall_at(.5) == 1
     # All positive images have one point: of several there are negative images alone, and no curve.
     assert list(drawn) == ['figure5_by_points_1.png']
+
+
+def test_a_system_keeps_its_colour_and_a_part_says_what_it_is(tmp_path, monkeypatch):
+    looks = []
+    for name in ('plot_froc', 'plot_roc'):
+        monkeypatch.setattr(paper_figures, name, lambda *_, settings, **__: looks.append(settings))
+    draw_figures_by({'RetinaNet': make_system()}, 'points', tmp_path)
+    assert {look.title for look in looks} == {
+        '1 point: 61 images, 21 with a point, 21 points'}
+    look = looks[0]
+    assert look.places(['RetinaNet', 'other', 'WL+', 'x']) == {
+        'RetinaNet': 2, 'other': 9, 'WL+': 0, 'x': 10}
+    assert PlotSettings().places(['a', 'b']) == {'a': 0, 'b': 1}
 
 
 def test_an_unknown_field_is_named(tmp_path):

@@ -141,7 +141,7 @@ def test_headline_is_the_mean_over_folds_and_a_pooled_number_that_differs_is_sai
     assert f'WL-KLD, {content["pooled"]["warnings"][0]}'.startswith(warning)
     assert any(warning in line for line in said)
     text = (tmp_path / 'out/tables.md').read_text()
-    assert warning in text and 'patients resampled within each fold' in text
+    assert warning in text and 'units resampled within each fold' in text
     row = dict(zip(*tables['comparisons']['csv'], strict=True))
     assert row['auroc_difference'] == pytest.approx(0.875 - (0.75 + 0.75) / 2)
 
@@ -179,8 +179,9 @@ def test_table_1_beside_the_paper(two_systems, tmp_path):
     assert rows[2][8:] == ['0.141', '0.896']
     assert [row[3] for row in rows[1:]] == ['0.969', '0.983']
     text = (tmp_path / 'out/tables.md').read_text()
-    assert 'Tested on 8 images of 8 patients or other units, 4 with a point, 4 points; ' in text
-    assert 'folds 0, 1. Numbers are means over folds' in text and "DeLong's by patient" in text
+    assert ('Tested on 8 images of 8 units (patients, or the groups that stand in for them), 4 with '
+            'a point, 4 points; ') in text
+    assert 'folds 0, 1. Numbers are means over folds' in text and "DeLong's by unit" in text
     assert 'seed 0' in text and 'first_crossing' in text and 'tools/make_tables.py' in text
     with open(tmp_path / 'out/table1.csv', newline='') as stream:
         table = {row['system']: row for row in csv.DictReader(stream)}

@@ -225,7 +225,10 @@ VIEWS = [dict(type='Load'), dict(type='TestTimeAug', transforms=[
 
 
 def test_variants_are_each_rule_with_each_choice_of_views():
-    assert list_variants(None, None) == [TestVariant('own', None)]
+    assert list_variants(None, None) == [TestVariant('own', 'own')] == [TestVariant()]
+    assert list_variants(None, ['none', 'all']) == [TestVariant('own', None),
+                                                    TestVariant('own', 'all')]
+    assert [one.name for one in list_variants(None, ['none', 'all'])] == ['own', 'own_all']
     assert [one.name for one in list_variants(['last', 'mean4'], ['none', 'mirror'])] == [
         'last', 'last_mirror', 'mean4', 'mean4_mirror']
     for weights, views, words in ((['last', 'last'], None, 'names last twice'),
@@ -293,6 +296,16 @@ def test_runs_that_tested_their_last_epoch_are_tested_again_with_it_and_once(tra
     assert len(call([trained], tmp_path / 'other', DISTANCE)) == 2
     assert read_json(tmp_path / 'other/wl_kld/fold0/result.json')['weights'] == 'last'
     assert call([trained], tmp_path / 'other', DISTANCE) == []
+
+
+def test_views_of_a_test_stay_where_it_is_tested_again_by_another_rule(trained, tmp_path):
+    """Else the two hit rules' tables would be of different predictions."""
+    call([trained], tmp_path / 'mirror', {}, weights=['last'], views=['mirror'])
+    call([tmp_path / 'mirror'], tmp_path / 'distance', DISTANCE)
+    call([tmp_path / 'mirror'], tmp_path / 'alone', DISTANCE, views=['none'])
+    for name, views in (('mirror', 'mirror'), ('distance', 'mirror'), ('alone', None)):
+        assert read_json(tmp_path / name / 'wl_kld/fold0/result.json')['views'] == views
+    assert call([tmp_path / 'mirror'], tmp_path / 'distance', DISTANCE) == []
 
 
 @pytest.mark.parametrize('arguments, words', [

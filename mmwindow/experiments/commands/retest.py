@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--weights', nargs='+', metavar='RULE',
                         help='best, last, meanN, last@E, meanN@E; default: those of the run\'s test')
     parser.add_argument('--tta', nargs='+', dest='views', metavar='VIEWS',
-                        help='averaged at the test: none, mirror, all (default: none)')
+                        help='averaged at the test: none, mirror, all; default: those of the '
+                        "run's test")
     parser.add_argument('--reference', metavar='VARIANT',
                         help='compare the others with this one, such as last or mean4_mirror')
     parser.add_argument('--results', metavar='FILE.json', help='where the comparison goes')

@@ -34,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--class-name', help='which class, where there are several')
     parser.add_argument('--by', nargs='+', default=[], metavar='FIELD',
                         help='tables by fields of the images, such as body_part, or by points')
+    parser.add_argument('--note', default='', metavar='TEXT',
+                        help='a sentence for readers, above the tables and in the result files, such '
+                        'as which images settings were chosen on')
     parser.add_argument('--only', nargs='+', type=int, metavar='FOLD', help='only these folds')
     parser.add_argument('--num-resamples', type=int, default=2000, help='of the bootstrap')
     parser.add_argument('--seed', type=int, default=0, help='of the bootstrap')
@@ -70,10 +73,11 @@ def run_from_results(source: str, check: bool, args: argparse.Namespace) -> None
         ValueError: Arguments that would have no effect are given, or a file differs.
     """
     from mmwindow.experiments.recompute import check_results, recompute_results
-    if args.folders or args.results or args.reference or args.class_name or args.only or args.by:
-        raise ValueError('--from-results takes resamples, seed, reference, fields and folds from '
-                         'the files; leave out DIR, --results, --reference, --class-name, --by and '
-                         '--only')
+    if any((args.folders, args.results, args.reference, args.class_name, args.only, args.by,
+            args.note)):
+        raise ValueError('--from-results takes resamples, seed, reference, fields, folds and note '
+                         'from the files; leave out DIR, --results, --reference, --class-name, '
+                         '--by, --only and --note')
     if not check:
         recompute_results(source, args.out, args.paper, args.command_line)
         show_tables(args.out or f'{source}/tables')
