@@ -136,6 +136,8 @@ def read_file(path: Path) -> Iterator[Training]:
                 yield from read_candidate_entry(path, content, entry)
     elif isinstance(content, Mapping) and {'runs', 'config'} <= set(content):
         for run in content['runs']:
+            if run.get('training_command'):
+                continue  # tested again: the training is another file's
             yield Training(system_key(path.stem), '', run.get('mark') or describe_identity(
                 path.stem, '', run), run.get('training_seconds'))
     else:

@@ -95,6 +95,19 @@ def test_tests_of_trainings_that_were_there_count_nothing(tmp_path):
         read_ledger([path])
 
 
+def test_a_run_and_the_result_file_made_of_it_are_one_training(tmp_path):
+    """The file has the run's fingerprint; that of the same run tested again has none to count."""
+    write_run(tmp_path / 'runs', 'fcos_lite0_fpn', 0, '1')
+    run = dict(fold=0, seed=0, mark='1', training_seconds=3600.)
+    for name, more in (('a', {}), ('b', dict(mark='2', training_command='mmwindow folds'))):
+        path = tmp_path / name / 'fcos_lite0_fpn.json'
+        path.parent.mkdir()
+        path.write_text(json.dumps(dict(runs=[{**run, **more}], config='c', events=None)))
+    assert len(read_ledger([tmp_path])['fcos'].trainings) == 1
+    with pytest.raises(ValueError, match='there is no training in it'):
+        read_ledger([tmp_path / 'b'])
+
+
 def test_a_baseline_that_was_given_less_is_named(tmp_path, capsys):
     write_choice(tmp_path, 'a', candidate('wl_kld', 'plain', '12'),
                  candidate('wl_plus', 'plain', '345'), candidate('chexnet', 'plain', '678'),
