@@ -47,7 +47,7 @@ def report_ablations(rows: Sequence[Ablation], results: Path, paper: str | Path,
     Returns:
         The page.
     """
-    lines = ['# Tables 2 and 3', '', f'Made by `{command_line}`. Exact maps: docs/method.md.', '']
+    lines = ['# Tables 2 and 3', '', f'Made by `{command_line}`. Exact maps: docs/ablations.md.', '']
     numbers = read_paper(paper)
     for data in dict.fromkeys(row.data for row in rows):
         own = [row for row in rows if row.data == data]

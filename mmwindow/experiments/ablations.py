@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
+
 from mmwindow.experiments.cross_validation import run_plans
 from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.exact_maps import Window, paper_windows
@@ -90,20 +92,31 @@ def plan_ablation(row: Ablation, out: Path, settings: RunSettings = RunSettings(
         settings: Of all of them.
         configs: The folder that holds ``configs/``.
     """
-    own = replace(settings, cfg_options={**(settings.cfg_options or {}), **row.options},
-                  splits=('test', 'val'))
+    # As for the result of the systems: the last weights, and one validation that decides nothing.
+    epochs = Config.fromfile(configs / row.config).train_cfg.max_epochs
+    asked = settings.cfg_options or {}
+    own = replace(settings, splits=('test', 'val'), weights='last', cfg_options={
+        'train_cfg.val_interval': asked.get('train_cfg.max_epochs', epochs), **asked, **row.options})
     plan = plan_run(configs / row.config, out, own, None, None)
     # Not part of the mark: tables keep ablations out of Table 1.
     plan.cfg.merge_from_dict(dict(is_ablation=row.window != MAIN))
     return replace(plan, system=row.name, folder=out / row.data / row.name / SINGLE)
 
 
-def is_filed(plan: RunPlan, results: Path) -> bool:
-    """Return whether the result file of a row is there, of this very plan."""
-    path = results / f'{plan.system}.json'
-    content = read_json(path) if path.is_file() else None
-    return isinstance(content, dict) and any(
-        run.get('settings_mark') == plan.settings_mark for run in content.get('runs', ()))
+def is_filed(row: Ablation, plan: RunPlan, results: Path) -> bool:
+    """Return whether the results of a row by each rule are there, of this very plan and training."""
+    paper, *others = [read_json(path) if path.is_file() else None
+                      for path in (filed_at(row, rule, results) for rule in RULES)]
+    runs = paper.get('runs', ()) if isinstance(paper, dict) else ()
+    if not any(run.get('settings_mark') == plan.settings_mark for run in runs):
+        return False
+    return all(isinstance(other, dict) and [identify(run) for run in other.get('runs', ())] == [
+        identify(run) for run in runs] for other in others)
+
+
+def identify(run: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what tells a training from another one of the same settings."""
+    return tuple(run.get(name) for name in ('seed', 'training_code', 'training_seconds', 'versions'))
 
 
 def file_ablation(plan: RunPlan, results: Path, command_line: str, num_resamples: int = 2000) -> None:
@@ -144,25 +157,24 @@ def run_ablations(rows: Sequence[Ablation], out: Path, results: Path, devices: D
         Names of the rows that are not filed by each rule.
     """
     plans = {row: plan_ablation(row, out, settings, configs) for row in rows}
-    folders = {plan.folder: results / row.data for row, plan in plans.items()}
+    by_folder = {plan.folder: row for row, plan in plans.items()}
 
     def file_and_measure(plan: RunPlan) -> float:
-        file_ablation(plan, folders[plan.folder], command_line, num_resamples)
+        row = by_folder[plan.folder]
+        file_ablation(plan, results / row.data, command_line, num_resamples)
+        for rule in OTHER_RULES:
+            test_by_rule(row, plan, rule, out, results, command_line, num_resamples, say,
+                         display=how.get('display'), overwrite=True)
         return read_seconds(plan)
 
-    todo = [plan for row, plan in plans.items() if not is_filed(plan, results / row.data)]
+    todo = [plan for row, plan in plans.items() if not is_filed(row, plan, results)]
     say(f'{len(plans)} rows are asked for; {len(plans) - len(todo)} are filed in {results}')
     for plan in todo:
         if is_finished(plan):
             file_and_measure(plan)
     run_plans([plan for plan in todo if not is_finished(plan)], devices, command_line,
               measure=file_and_measure, **how)
-    for row, plan in plans.items():
-        for rule in OTHER_RULES if is_finished(plan) else ():
-            test_by_rule(row, plan, rule, out, results, command_line, num_resamples, say,
-                         display=how.get('display'))
-    return [row.name for row, plan in plans.items() if not is_filed(plan, results / row.data)
-            or not all(filed_at(row, rule, results).is_file() for rule in OTHER_RULES)]
+    return [row.name for row, plan in plans.items() if not is_filed(row, plan, results)]
 
 
 def filed_at(row: Ablation, rule: str, results: Path) -> Path:
@@ -173,11 +185,11 @@ def filed_at(row: Ablation, rule: str, results: Path) -> Path:
 def test_by_rule(row: Ablation, plan: RunPlan, rule: str, out: Path, results: Path,
                  command_line: str, num_resamples: int, say: Callable[[str], Any], **how: Any
                  ) -> None:
-    """Test a finished row by another rule and file that, where it is not filed."""
+    """Test a finished row by another rule and file that; a test of other weights is replaced."""
     folder, retested = results / f'{row.data}{rule}', out / f'{row.data}{rule}'
     outcomes = retest_runs([plan.folder], retested, RULES[rule], command_line=command_line, **how)
     if any(outcome.returncode for outcome in outcomes):
         say(f'{row.name}: its test with {RULES[rule]} failed')
-    elif outcomes or not filed_at(row, rule, results).is_file():
+    else:
         file_ablation(replace(plan, folder=retested / row.name / SINGLE), folder, command_line,
                       num_resamples)

@@ -26,7 +26,12 @@ from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments.run_state import read_work
 from mmwindow.experiments.weights import parse_weights, place_weights
 from mmwindow.utils.command_line import one_line_errors
-from mmwindow.utils.environment import describe_machine, describe_versions, scoring_code
+from mmwindow.utils.environment import (
+    describe_machine,
+    describe_versions,
+    scoring_code,
+    training_code,
+)
 from mmwindow.utils.files import replace_nan, write_json
 from mmwindow.utils.processes import become_rank, end_rank
 
@@ -121,6 +126,7 @@ def run(folder: Path, num_processes: int = 1, amp: bool = False,
     """
     state = read_work(folder)
     if not state['trained']:
+        check_same_code(folder, state)
         # Before the training: by its end the checkout may be another, or the run on another machine.
         state = note_start(state)
         write_json(folder / 'run.json', state)
@@ -142,6 +148,27 @@ def run(folder: Path, num_processes: int = 1, amp: bool = False,
         folder, state, checkpoint, round(time.monotonic() - started, 1)))
     if 'training_command' in state and checkpoint.parent == folder:
         checkpoint.unlink()  # a mean, of a test of another folder's weights: that keeps none
+
+
+def check_same_code(folder: Path, state: dict[str, Any]) -> None:
+    """Reject to train by other code than the command that began noted for its runs.
+
+    A long list of runs goes on for hours, and each run imports the package anew.
+
+    Args:
+        folder: Of the run.
+        state: Its ``run.json``.
+
+    Raises:
+        ValueError: The package was changed since.
+    """
+    known = (state.get('training_code'), *(state.get('accepted_code') or ()))
+    if known[0] and training_code() not in known:
+        raise ValueError(
+            f'{folder}: the code of mmwindow was changed while runs were at work: the command began '
+            f'with {known[-1]}, here is {training_code()}. Start the command again, which names the '
+            'runs of the code before; a copy of its own (git worktree) keeps a long list of runs '
+            'apart from edits')
 
 
 def note_start(state: dict[str, Any]) -> dict[str, Any]:

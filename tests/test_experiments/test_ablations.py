@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from mmwindow.experiments import cross_validation
 from mmwindow.experiments.ablation_report import report_ablations
@@ -20,13 +21,14 @@ PAPER = Path(__file__).parents[2] / 'results' / 'paper.json'
 WIDE = Window(2., 150., 200.)
 # A wide window finds every second point too late; by distance it finds all.
 WORKER = """
-import json, runpy, sys
+import json, runpy, shutil, sys
 from pathlib import Path
 folder = Path(sys.argv[1])
 state = json.loads((folder / 'run.json').read_text())
 config = runpy.run_path(folder / 'config.py')
 (folder / 'training').mkdir(exist_ok=True)
-(folder / 'training' / 'best.pth').write_text('weights')
+if not (folder / 'training/epoch_1.pth').exists():
+    shutil.copy('EPOCH', folder / 'training/epoch_1.pth')
 bounds = config['train_dataloader']['dataset']['pipeline'][0]
 rule = config['test_evaluator'].get('rule', 'disk_overlap')
 overlap = config['test_evaluator'].get('max_overlap', .1)
@@ -43,7 +45,7 @@ for split in state['splits']:
         format='mmwindow-evaluation', version=1, metrics={}, settings=settings,
         classes=[dict(name='fracture', images=images)])))
 (folder / 'result.json').write_text(json.dumps({
-    **state, 'training_seconds': 5.0, 'test_seconds': 1.0, 'metrics': {}, 'checkpoint': 'best.pth',
+    **state, 'training_seconds': 5.0, 'test_seconds': 1.0, 'metrics': {}, 'checkpoint': 'epoch_1.pth',
     'records': {split: f'{split}.json' for split in state['splits']}, 'machine': 'x86_64',
     'validation_metrics': {}, 'versions': {}, 'num_images': dict.fromkeys(state['splits'], 24)}))
 """
@@ -53,11 +55,15 @@ for split in state['splits']:
 def rows(monkeypatch, tmp_path, own_tiny_dataset):
     """Two rows of Table 3 on synthetic radiographs, done by the stand-in."""
     monkeypatch.setattr(cross_validation, 'worker_command', lambda plan, *rest: (
-        sys.executable, '-W', 'ignore', '-c', WORKER, str(plan.folder)))
+        sys.executable, '-W', 'ignore', '-c', WORKER.replace('EPOCH', str(tmp_path / 'epoch.pth')),
+        str(plan.folder)))
+    torch.save(dict(meta=dict(epoch=1), state_dict=dict(weight=torch.ones(1))),
+               tmp_path / 'epoch.pth')
     rows = [Ablation('synthetic', 'kld', window) for window in (MAIN, WIDE)]
     path = tmp_path / rows[0].config
     path.parent.mkdir(parents=True)
-    path.write_text(window_config(own_tiny_dataset))
+    path.write_text(window_config(own_tiny_dataset)
+                    + 'train_cfg = dict(max_epochs=1, val_interval=1)\n')
     return rows
 
 
@@ -105,6 +111,28 @@ def test_rows_are_trained_filed_and_tested_by_each_rule(tmp_path, rows):
     missing, said = call(rows, tmp_path)
     assert missing == [] and '2 are filed' in said[0] and not (tmp_path / 'out').exists()
     assert {path: path.read_bytes() for path in (tmp_path / 'results').rglob('*.json')} == before
+
+
+def test_a_row_that_lacks_a_rule_is_done_again(tmp_path, rows):
+    """Its run folder is gone: only another training gives the three tests of one model."""
+    call(rows, tmp_path)
+    main = tmp_path / f'results/synthetic/{rows[1].name}.json'
+    changed = tmp_path / f'results/synthetic_distance/{rows[1].name}.json'
+    content = load_json(changed)
+    content['runs'][0]['training_seconds'] = 7.
+    changed.write_text(json.dumps(content))  # of another training
+    (tmp_path / 'out').rename(tmp_path / 'lost')
+    before = main.stat().st_mtime_ns
+    missing, said = call(rows, tmp_path)
+    assert missing == [] and said[0].startswith('2 rows are asked for; 1 are filed')
+    assert main.stat().st_mtime_ns > before
+    assert load_json(changed)['runs'][0]['training_seconds'] == 5.
+    # Where the run is there, it is tested again and not trained.
+    changed.unlink()
+    starts = {path: path.stat().st_mtime_ns for path in (tmp_path / 'out/synthetic').rglob('*.pth')}
+    missing, said = call(rows, tmp_path)
+    assert missing == [] and changed.is_file() and starts
+    assert starts == {path: path.stat().st_mtime_ns for path in starts}
 
 
 def test_the_page_says_what_a_drop_is_made_of(tmp_path, rows):

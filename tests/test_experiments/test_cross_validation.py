@@ -28,7 +28,8 @@ from mmwindow.experiments.devices import Devices, choose_devices
 from mmwindow.experiments.plan import RunSettings, describe_system, plan_runs
 from mmwindow.experiments.retest import retest_runs
 from mmwindow.experiments.run_folders import lock_folders
-from mmwindow.experiments.worker import note_start, train_in_processes
+from mmwindow.experiments.worker import check_same_code, note_start, train_in_processes
+from mmwindow.utils.environment import training_code
 from mmwindow.utils.files import read_json
 from mmwindow.utils.progress import ProgressDisplay
 from tests.forks import FORKS
@@ -549,3 +550,13 @@ def test_real_training_is_cut_and_goes_on(tmp_path, data, monkeypatch):
     for event in events:
         assert np.isfinite(event.recall_levels).all()
         assert len(event.fp_levels) == 0 or not event.is_positive
+
+
+def test_a_run_does_not_begin_with_other_code_than_its_command(tmp_path):
+    """The package was edited while a list of runs was at work: each worker imports it anew."""
+    here = training_code()
+    for state in ({}, dict(training_code=here), dict(training_code='older', accepted_code=[here])):
+        check_same_code(tmp_path, state)
+    for state in (dict(training_code='older'), dict(training_code='a', accepted_code=['older'])):
+        with pytest.raises(ValueError, match=f'the command began with older, here is {here}. Start'):
+            check_same_code(tmp_path, state)

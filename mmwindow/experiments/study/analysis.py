@@ -18,7 +18,16 @@ from mmwindow.evaluation.statistics.seed_comparison import (
     compare_over_seeds,
 )
 from mmwindow.experiments.study.data import describe_data
-from mmwindow.experiments.study.design import AHEAD, BASE, BEHIND, LEVEL, Cell, Sizes
+from mmwindow.experiments.study.design import (
+    AHEAD,
+    BASE,
+    BEHIND,
+    LEVEL,
+    MARGIN,
+    OPEN,
+    Cell,
+    Sizes,
+)
 from mmwindow.experiments.study.runs import StudyRun, read_filed_run
 from mmwindow.experiments.summaries import fold_metrics
 
@@ -36,7 +45,7 @@ class CellResult:
             levels are tested on the same images.
         missing: Names of the runs that are not filed.
         seconds: System -> mean seconds of a training.
-        code: Marks of the training code of the filed runs.
+        code: Marks of the code of the filed runs, of training and of scoring.
     """
 
     cell: Cell
@@ -55,14 +64,17 @@ class CellResult:
 
 
 def outcome(difference: SeedDifference) -> str | None:
-    """Return in a word what a difference tells: ahead, level or behind; None without an interval.
+    """Return in a word what a difference tells; None without an interval.
 
-    'level' is what the interval over images and seeds leaves open: 0 lies within.
+    Of the interval over images and seeds: ahead or behind where 0 lies outside, level where all of
+    it lies within :data:`~.design.MARGIN` of 0, else open.
     """
     interval = difference.total or difference.images
     if interval is None:
         return None
-    return AHEAD if interval.low > 0 else BEHIND if interval.high < 0 else LEVEL
+    if interval.low > 0 or interval.high < 0:
+        return AHEAD if interval.low > 0 else BEHIND
+    return LEVEL if max(-interval.low, interval.high) <= MARGIN else OPEN
 
 
 def analyse(runs: Iterable[StudyRun], results: Path, baseline: str,
@@ -133,7 +145,8 @@ def analyse_cell(runs: Sequence[StudyRun], results: Path, baseline: str, num_res
         comparisons, [run.name for run, record in records.items() if record is None],
         {system: float(np.mean([one['training_seconds'] or 0. for run, one in filed.items()
                                 if run.system == system])) for system in complete},
-        frozenset(str(one['training_code']) for one in filed.values() if one.get('training_code')))
+        frozenset(f'{one.get("training_code")}, {one.get("scoring_code")}'
+                  for one in filed.values()))
 
 
 def describe_interval(interval: Interval | None) -> dict[str, float] | None:

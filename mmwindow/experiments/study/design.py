@@ -9,7 +9,8 @@ OWN = ''  # the generator's own annotators: one to three points by the length of
 TRUTH = 'one'  # annotators of every test image
 BASE = 'base'
 # What is expected of the difference to the baseline, as :func:`~.analysis.outcome` finds it.
-AHEAD, LEVEL, BEHIND = 'ahead', 'level', 'behind'
+AHEAD, LEVEL, BEHIND, OPEN = 'ahead', 'level', 'behind', 'open'
+MARGIN = .03  # of the FROC score or AUROC: a difference that surely lies within is 'level'
 
 ANNOTATORS: Mapping[str, Annotators] = {
     **{rule: Annotators(points=rule) for rule in ('one', 'fragments', 'several', 'mixed')},
@@ -93,7 +94,7 @@ class Factor:
     Attributes:
         letter: Names it on the command line.
         title: Heads its axis.
-        levels: In their order; one of them may be the base.
+        levels: In their order; one of them may be the base. A line break in a label is the figure's.
         expected: In words.
         classifiers: Whether classifiers are trained too.
     """
@@ -108,19 +109,22 @@ class Factor:
 FACTORS: Mapping[str, Factor] = {factor.letter: factor for factor in (
     Factor('A', 'spread of the extent (SD of its logarithm)', (
         Level('extent0', '0', LEVEL), Level('extent35', '0.35', LEVEL),
-        Level('extent70', '0.7', AHEAD)), 'boxes of one size lose, Window Loss does not'),
+        Level('extent70', '0.7', LEVEL)),
+        "Window Loss's advantage grows, as boxes have one size and findings do not; to less than "
+        "ahead, since the base's extents spread as widely as those of 0.7. One point a finding"),
     Factor('B', 'points per finding', (
-        Level('points-one', '1', LEVEL), Level(BASE, '1 to 3 by length', LEVEL),
-        Level('points-fragments', '1 a fragment', AHEAD), Level('points-several', '1 to 4', AHEAD),
-        Level('points-mixed', 'mixed readers', AHEAD)),
+        Level('points-one', '1', LEVEL), Level(BASE, '1 to 3\nby length', LEVEL),
+        Level('points-mixed', 'mixed\nreaders', AHEAD),
+        Level('points-fragments', '1 a\nfragment', AHEAD),
+        Level('points-several', '1 to 4', AHEAD)),
         'boxes lose where a finding has several points: the regime of the paper'),
     Factor('C', 'click jitter (pixels of 1024, root mean square)', (
         Level(BASE, '0', LEVEL), Level('jitter25', '25', LEVEL), Level('jitter50', '50', LEVEL),
         Level('jitter100', '100', BEHIND)),
         'a tie up to 50; at 100 findings lie outside their lower radius, and Window Loss loses'),
     Factor('D', 'scale of the anatomy (largest to smallest)', (
-        Level('scale1', '1', LEVEL), Level('scale2', '2', AHEAD), Level('scale25', '2.5', AHEAD)),
-        'Window Loss gains a little'),
+        Level('scale1', '1', LEVEL), Level('scale2', '2', LEVEL), Level('scale25', '2.5', LEVEL)),
+        'Window Loss gains a little, less than can be told from nothing here. One point a finding'),
     Factor('E', 'training images', (
         Level('images25', '', LEVEL), Level('images50', '', LEVEL), Level(BASE, '', LEVEL),
         Level('images200', '', LEVEL), Level('images400', '', LEVEL)),
@@ -166,7 +170,8 @@ def make_cell(factor: Factor, level: Level, sizes: Sizes, base_images: ImageSet)
     name = level.name
     images, annotators, epochs, label = base_images, OWN, sizes.epochs, level.label
     if name in VARIATIONS:
-        images = ImageSet(name, sizes.num_train, VARIATIONS[name])
+        # One point a finding: by its length, the number of points would vary with what is varied.
+        images, annotators = ImageSet(name, sizes.num_train, VARIATIONS[name]), TRUTH
     elif name.startswith('images'):
         share = int(name.removeprefix('images')) / 100
         number = round(sizes.num_train * share)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mmwindow.experiments.study.data import read_from
-from mmwindow.experiments.study.design import BASE, Cell
+from mmwindow.experiments.study.data import describe_data, read_from
+from mmwindow.experiments.study.design import BASE, PARTS, Cell, Sizes, make_cells
 from mmwindow.utils.files import load_json, write_json
 from mmwindow.utils.frame import FRAME_SIDE
 from mmwindow.utils.markdown import format_number
@@ -78,18 +78,22 @@ def measure_moves(points: Iterable[Mapping[str, Any]], unmoved: Iterable[Mapping
     return float(np.sqrt(np.mean(squares))) if squares else None
 
 
-def file_levels(cells: Iterable[Cell], folder: Path, results: Path) -> None:
-    """Measure the levels whose images are there; keep what is filed of the others.
+def file_levels(cells: Iterable[Cell], folder: Path, results: Path, sizes: Sizes) -> None:
+    """Measure the levels whose images are there; keep what is filed of the others of this study.
 
     Args:
         cells: Which.
         folder: From :func:`~.data.write_sets`.
         results: Receives ``levels.json``.
+        sizes: Of the study: what is filed of another one is dropped.
     """
-    found = {cell.name: numbers for cell in cells
+    data = {cell.name: describe_data(cell, sizes) for cell in make_cells(sizes, PARTS)}
+    found = {cell.name: dict(numbers, data=data[cell.name]) for cell in cells
              if (numbers := measure_level(cell, folder)) is not None}
     if found:
-        write_json(results / NAME, {**read_levels(results), **found})
+        write_json(results / NAME, {**{
+            name: one for name, one in read_levels(results).items()
+            if one.get('data') == data.get(name)}, **found})
 
 
 def read_levels(results: Path) -> dict[str, dict[str, Any]]:

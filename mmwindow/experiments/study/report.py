@@ -10,8 +10,10 @@ from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.seed_comparison import SeedDifference
 from mmwindow.experiments.paper_report import label_systems, read_paper
 from mmwindow.experiments.study.analysis import CellResult, describe_cell, outcome
-from mmwindow.experiments.study.design import BASE, FACTORS, Factor, Sizes, level_label
+from mmwindow.experiments.study.design import BASE, FACTORS, MARGIN, Factor, Sizes, level_label
 from mmwindow.experiments.study.levels import level_rows, read_levels
+from mmwindow.experiments.study.runs import CLASSIFIERS
+from mmwindow.experiments.systems import paper_key
 from mmwindow.utils.environment import describe_machine, describe_versions
 from mmwindow.utils.files import write_json, write_text
 from mmwindow.utils.markdown import format_number, format_p_value, markdown_table
@@ -59,11 +61,13 @@ def factor_rows(factor: Factor | None, results: Mapping[str, CellResult], labels
     rows = [[text.format(baseline=labels[baseline]) for text in HEAD]]
     cells = {name: result.cell for name, result in results.items()}
     levels = [(BASE, BASE, results[BASE].cell.expected)] if factor is None else [
-        (level.name, level_label(factor, level, cells, sizes), level.expected)
+        (level.name, level_label(factor, level, cells, sizes).replace('\n', ' '), level.expected)
         for level in factor.levels if level.name in results]
     for name, label, expected in levels:
         result = results[name]
         for system, means in result.means.items():
+            if is_left_out(system, factor):
+                continue
             compared = result.comparisons.get(system)
             rows.append([label, labels[system],
                          f'{format_number(means[FROC_SCORE])} '
@@ -72,15 +76,21 @@ def factor_rows(factor: Factor | None, results: Mapping[str, CellResult], labels
                          *(difference_cells(compared.differences, expected, is_window_loss(system))
                            if compared else [''] * 6),
                          growth_cell(result.growths.get(system))])
-        if not result.means:
+        if result.missing:
             rows.append([label, f'not complete: {len(result.missing)} runs are missing',
                          *[''] * (len(HEAD) - 2)])
     return rows
 
 
 def is_window_loss(system: str) -> bool:
-    """Return whether what is expected of Window Loss is expected of a system."""
-    return system.startswith('wl_')
+    """Return whether what is expected of Window Loss is expected of a system: of the paper's."""
+    return paper_key(system, ('wl_kld', 'wl_mse')) is not None
+
+
+def is_left_out(system: str, factor: Factor | None) -> bool:
+    """Return whether a system is none of a factor's: a classifier has its base level alone there."""
+    return (factor is not None and not factor.classifiers
+            and paper_key(system, CLASSIFIERS) is not None)
 
 
 def difference_cells(differences: Mapping[str, SeedDifference], expected: str, with_expected: bool
@@ -100,25 +110,31 @@ def growth_cell(growth: SeedDifference | None) -> str:
 
 def make_panel(factor: Factor, results: Mapping[str, CellResult], labels: Mapping[str, str],
                sizes: Sizes) -> LevelPanel:
-    """Return the panel of one factor, of its complete levels."""
+    """Return the panel of one factor, of its complete levels.
+
+    Without classifiers: they are so far behind that nothing else could be read on their scale.
+    """
     cells = {name: result.cell for name, result in results.items()}
     levels = [level for level in factor.levels if level.name in results]
     series: dict[str, list[LevelMark]] = {}
     for place, level in enumerate(levels):
         for system, compared in results[level.name].comparisons.items():
+            if paper_key(system, CLASSIFIERS):
+                continue
             found = compared.differences[FROC_SCORE]
             if not np.isnan(found.estimate):
                 series.setdefault(labels[system], []).append(
                     LevelMark(place, found.estimate, found.images, found.total))
     return LevelPanel(f'{factor.letter}: {factor.title}',
-                      [level_label(factor, level, cells, sizes) for level in levels], dict(series))
+                      [f'{level_label(factor, level, cells, sizes)}\n({level.expected})'
+                       for level in levels], dict(series))
 
 
 def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[str], baseline: str,
                  sizes: Sizes, seeds: Sequence[int], command_line: str,
                  paper: str | Path | None = None, num_resamples: int = 2000,
                  amp: bool = False) -> Path:
-    """Write ``study.json``, ``study.md`` and, where a level is complete, ``study.png`` and ``.svg``.
+    """Write ``study.json``, ``README.md`` and, where a level is complete, ``study.png`` and ``.svg``.
 
     Args:
         results: From :func:`~.analysis.analyse`.
@@ -143,7 +159,7 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
     write_json(folder / f'{NAME}.json', dict(
         command=command_line, machine=describe_machine(), versions=describe_versions(),
         sizes=asdict(sizes), amp=amp, seeds=list(seeds), baseline=baseline, systems=labels,
-        num_resamples=num_resamples, training_codes=sorted(code),
+        num_resamples=num_resamples, codes=sorted(code),
         expected={factor.letter: factor.expected for factor in FACTORS.values()},
         cells=[describe_cell(result, sizes) for result in results]))
     panels = [panel for factor in factors
@@ -156,12 +172,15 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
              f'Made by `{command_line}`. What was varied and expected: docs/study.md.', '',
              *describe_intervals(sizes, seeds, num_resamples, amp), '']
     if panels:
-        lines += [f'![Differences by level]({NAME}.png)', '']
+        lines += [f'![Differences by level]({NAME}.png)', '',
+                  'In parentheses: what was expected of WL-KLD. Classifiers are in the tables alone.',
+                  '']
     missing = [name for result in results for name in result.missing]
     if missing:
         lines += [f'**Not complete: {len(missing)} runs are missing**, as {missing[0]}.', '']
     if len(code) > 1:
-        lines += [f'**{len(code)} versions of the training code** made these runs.', '']
+        lines += [f'**{len(code)} versions of the code** (training, scoring) made these runs: '
+                  f'{"; ".join(sorted(code))}.', '']
     if BASE in by_name:
         lines += ['## Base', '', markdown_table(factor_rows(None, by_name, labels, baseline, sizes)),
                   '']
@@ -184,7 +203,8 @@ def describe_intervals(sizes: Sizes, seeds: Sequence[int], num_resamples: int, a
             'images, the same seeds. In brackets 95 % intervals over other images **and** other '
             'seeds; "over images '
             f'alone" is that of these trainings ({num_resamples} resamples of the patients, shared '
-            'by all seeds). "found" is "level" where the first interval holds 0. In the figure thin '
+            'by all seeds). "found", by the first interval: "ahead" or "behind" where 0 is outside, '
+            f'"level" where all of it lies within {MARGIN:g} of 0, else "open". In the figure thin '
             'lines are the first interval, thick ones the second.']
 
 

@@ -24,8 +24,9 @@ from mmwindow.experiments.study.data import data_options, describe_data
 from mmwindow.experiments.study.design import FACTORS, Cell, Sizes
 from mmwindow.experiments.systems import System, paper_key
 from mmwindow.experiments.worker import RECORDS
+from mmwindow.utils.environment import scoring_code, training_code
 from mmwindow.utils.files import atomic_file
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import name_some, shorten
 
 CLASSIFIERS = ('chexnet', 'wspl', 'ufdet')
 FILED = 'runs'  # folder of the results
@@ -153,6 +154,36 @@ def read_filed_run(run: StudyRun, results: Path) -> Record | None:
         return None
     record = read_filed_file(path)
     return record if record.source['design'] == run.design() else None
+
+
+def check_filed(runs: Sequence[StudyRun], results: Path, accept: bool = False,
+                overwrite: bool = False) -> None:
+    """Reject to replace filed results of another design, or to add to those of other code.
+
+    Args:
+        runs: All that are asked for.
+        results: Folder of the filed results.
+        accept: Keep results of other code next to new ones; the report names the versions.
+        overwrite: Replace results of another design.
+
+    Raises:
+        ValueError: The message names the runs and says what to do.
+    """
+    filed = {run: read_filed_file(run.filed_at(results)) for run in runs
+             if run.filed_at(results).is_file()}
+    others = [run.name for run, record in filed.items() if record.source['design'] != run.design()]
+    if others and not overwrite:
+        raise ValueError(
+            f'{results}: {name_some(others)} are filed with another design (--amp, --epochs, sizes, '
+            f'a config, or another version of the study): repeat the options of '
+            f'{results}/study.json, name another --results, or replace them with --overwrite')
+    code = training_code(), scoring_code()
+    changed = [run.name for run, record in filed.items() if run.name not in others and (
+        record.source['run'].get('training_code'), record.source['run'].get('scoring_code')) != code]
+    if changed and not accept:
+        raise ValueError(
+            f'{results}: {name_some(changed)} were trained or scored by other code. --accept adds '
+            'runs of this code to them, and the report names both; another --results begins anew')
 
 
 def read_filed_file(path: Path) -> Record:

@@ -1,6 +1,6 @@
 """The study in one call: radiographs, trainings, comparison, report; each part is resumed."""
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,17 @@ from mmwindow.experiments.study.data import find_sets, write_sets
 from mmwindow.experiments.study.design import BASE, CORE, PARTS, Sizes, make_cells
 from mmwindow.experiments.study.estimate import describe_estimate, estimate_study
 from mmwindow.experiments.study.levels import file_levels
-from mmwindow.experiments.study.report import describe_missing, write_report
+from mmwindow.experiments.study.report import NAME, describe_missing, write_report
 from mmwindow.experiments.study.runs import (
     FILED,
     StudyRun,
+    check_filed,
     list_runs,
     read_filed_file,
     read_filed_run,
     run_study,
 )
+from mmwindow.utils.files import read_json
 
 CONFIGS = ('configs/windowloss/wl_kld_lite0_fpn_synthetic.py',
            'configs/retinanet/retinanet_lite0_fpn_synthetic.py',
@@ -88,6 +90,14 @@ def reported_runs(study: Study) -> list[StudyRun]:
     return [run for run in every if run in asked or (run.cell.name, run.system) in filed]
 
 
+def as_filed(study: Study) -> Study:
+    """Return a study with the sizes and the precision of the results that are filed."""
+    filed = read_json(study.results / f'{NAME}.json')
+    if not isinstance(filed, dict) or not {'sizes', 'amp'} <= set(filed):
+        return study
+    return replace(study, sizes=Sizes(**filed['sizes']), amp=bool(filed['amp']))
+
+
 def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only: bool = False,
              say: Callable[[str], Any] = print, **how: Any) -> bool:
     """Do what is missing of the study, and report all that is filed.
@@ -106,6 +116,8 @@ def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only:
     Raises:
         ValueError: A request that makes no sense, or a folder is in use or holds something else.
     """
+    if report_only:
+        study = as_filed(study)
     runs = study.runs()
     if study.baseline not in {run.system for run in runs}:
         raise ValueError(f'the baseline {study.baseline!r} is none of the systems '
@@ -113,6 +125,7 @@ def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only:
     missing = [run for run in runs if read_filed_run(run, study.results) is None]
     say(f'{len(runs)} runs are asked for; {len(runs) - len(missing)} are filed in {study.results}')
     if missing and not report_only:
+        check_filed(runs, study.results, how.get('accept', False), how.get('overwrite', False))
         cells = [*make_cells(study.sizes, [BASE]), *(run.cell for run in missing)]
         write_sets(find_sets(cells[:1] if dry_run else cells), study.sizes, study.out / 'data')
         num_jobs = len(devices.environments)
@@ -121,12 +134,17 @@ def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only:
             run_study(missing, study.out, study.results, devices, **how)
     if dry_run:
         return not missing
-    file_levels({run.cell.name: run.cell for run in runs}.values(), study.out / 'data', study.results)
+    file_levels({run.cell.name: run.cell for run in runs}.values(), study.out / 'data', study.results,
+                study.sizes)
     found = analyse(reported_runs(study), study.results, study.baseline, study.num_resamples)
     if not any(result.means for result in found):
         raise ValueError(f'{study.results}: no system has all of its seeds {list(study.seeds)} on '
                          'any level yet; there is nothing to report')
     systems = list(dict.fromkeys(run.system for run in reported_runs(study)))
+    for system, config in filed_configs(study.results).items():
+        if system not in systems:
+            say(f'{system} is left out of the report: its config {config} is not there; call the '
+                'command from where it was trained, or name the config with --add')
     table = write_report(found, study.results, systems, study.baseline, study.sizes, study.seeds,
                          how.get('command_line', ''), study.paper, study.num_resamples, study.amp)
     for line in describe_missing(found):

@@ -3,12 +3,19 @@ from pathlib import Path
 
 import pytest
 
+from mmwindow.evaluation.statistics.intervals import Interval
+from mmwindow.evaluation.statistics.seed_comparison import SeedDifference
+from mmwindow.experiments.study.analysis import outcome
 from mmwindow.experiments.study.data import data_options, find_sets, read_from
 from mmwindow.experiments.study.design import (
+    AHEAD,
     ANNOTATORS,
     BASE,
+    BEHIND,
     CORE,
     FACTORS,
+    LEVEL,
+    OPEN,
     PARTS,
     Sizes,
     level_label,
@@ -24,7 +31,7 @@ def test_the_core_is_87_runs():
     """12 cells of two systems and three seeds, and CheXNet on the five of E."""
     cells = make_cells(Sizes())
     assert [cell.name for cell in cells] == [
-        BASE, 'points-one', 'points-fragments', 'points-several', 'points-mixed', 'jitter25',
+        BASE, 'points-one', 'points-mixed', 'points-fragments', 'points-several', 'jitter25',
         'jitter50', 'jitter100', 'images25', 'images50', 'images200', 'images400']
     runs = list_runs(cells, SYSTEMS, (0, 1, 2), Sizes())
     assert len(runs) == 12 * 2 * 3 + 5 * 3 == 87
@@ -38,8 +45,10 @@ def test_cells_are_unique_and_differ_from_the_base_in_one_thing():
     base = cells[0]
     assert len({cell.name for cell in cells}) == len(cells) == 20
     for cell in cells[1:]:
+        # Other images have one point a finding, so that their number does not vary with them.
+        own = 'one' if cell.images.variation != base.images.variation else base.annotators
         changed = [cell.images.variation != base.images.variation,
-                   cell.images.num_train != base.images.num_train, cell.annotators != base.annotators]
+                   cell.images.num_train != base.images.num_train, cell.annotators != own]
         assert sum(changed) == 1, cell.name
         assert changed.index(True) == dict(A=0, D=0, E=1, B=2, C=2, F=2)[cell.factor]
 
@@ -86,7 +95,7 @@ def test_the_page_names_every_level_and_what_is_expected(letter):
     row = next(line for line in DOCS.read_text(encoding='utf-8').splitlines()
                if line.startswith(f'| {letter} '))
     expected = {level.expected for level in factor.levels}
-    assert ('ahead' in row or 'boxes of one size lose' in row) == ('ahead' in expected)
+    assert (' ahead at' in row) == ('ahead' in expected)
     assert ('behind' in row) == ('behind' in expected)
     assert 'level' in row
 
@@ -97,3 +106,14 @@ def test_the_page_has_the_sizes_and_the_commands():
     assert f'side {sizes.side}, {sizes.num_train} to train, {sizes.num_val} to validate, ' \
            f'{sizes.num_test} to test' in text
     assert f'the core: {", ".join(CORE)}' in text
+
+
+@pytest.mark.parametrize('low, high, word', [
+    (.001, .2, AHEAD), (-.2, -.001, BEHIND), (.001, .002, AHEAD), (-.03, .03, LEVEL),
+    (-.031, .01, OPEN), (-.01, .05, OPEN)])
+def test_level_is_found_and_not_only_left_open(low, high, word):
+    """The interval over images and seeds decides; of one seed, that over images."""
+    interval, wide = (Interval(0., *ends) for ends in ((low, high), (-1., 1.)))
+    for total, images in ((interval, wide), (None, interval)):
+        assert outcome(SeedDifference((0., ), images, total, None)) == word
+    assert outcome(SeedDifference((0., ), None, None, None)) is None

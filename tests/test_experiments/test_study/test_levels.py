@@ -1,4 +1,6 @@
 """What the levels are, measured: golden numbers of annotations written by hand, and drawn ones."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,8 @@ from mmwindow.experiments.study.levels import (
 )
 from mmwindow.utils.files import load_json, write_json
 
-CELLS = {cell.name: cell for cell in make_cells(Sizes(), ['B', 'C', 'A'])}
+SIZES = Sizes()
+CELLS = {cell.name: cell for cell in make_cells(SIZES, ['B', 'C', 'A'])}
 
 
 def point(image, finding, x, y, side):
@@ -58,13 +61,20 @@ def test_points_of_another_drawing_are_refused(drawn):
 
 def test_filed_levels_stay_when_their_images_are_gone(drawn):
     results = drawn / 'results'
-    file_levels([CELLS['base'], CELLS['points-one']], drawn / 'nowhere', results)
+    file_levels([CELLS['base'], CELLS['points-one']], drawn / 'nowhere', results, SIZES)
     assert not results.exists()
-    file_levels([CELLS['base']], drawn, results)
-    file_levels([CELLS['jitter50']], drawn, results)
+    file_levels([CELLS['base']], drawn, results, SIZES)
+    file_levels([CELLS['jitter50']], drawn, results, SIZES)
     assert list(read_levels(results)) == ['base', 'jitter50']
     assert level_rows(read_levels(results))[1:] == [
         ['base', 3, 3, 4, '1.3', '0.69', ''], ['jitter50', 3, 3, 4, '1.3', '0.69', '10']]
+
+
+def test_filed_levels_of_another_study_are_dropped(drawn):
+    results = drawn / 'results'
+    file_levels([CELLS['base'], CELLS['jitter50']], drawn, results, SIZES)
+    file_levels([CELLS['base']], drawn, results, replace(SIZES, num_train=SIZES.num_train + 1))
+    assert list(read_levels(results)) == ['base']
 
 
 def test_drawn_jitter_is_what_the_level_says(tmp_path):

@@ -153,10 +153,35 @@ def test_a_result_of_other_settings_counts_for_nothing(tmp_path, configs):
     configs[0].write_text(configs[0].read_text() + 'optim_wrapper = dict(optimizer=dict(lr=.1))\n')
     from mmwindow.experiments.study.runs import config_text
     config_text.cache_clear()
-    with pytest.raises(ValueError, match='other settings'):
-        call(study)
+    filed = [path.read_bytes() for path in sorted(study.results.rglob('*.gz'))]
+    for out in (study.out, tmp_path / 'other'):  # whose folder holds nothing of it
+        with pytest.raises(ValueError, match=r"'base wl_kld_tiny seed 0' .* another design"):
+            call(replace(study, out=out))
+    assert filed == [path.read_bytes() for path in sorted(study.results.rglob('*.gz'))]
     complete, said = call(study, overwrite=True)
     assert complete and '1 are filed' in said[0]
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_results_of_other_code_are_not_added_to_unasked(tmp_path, configs, monkeypatch):
+    study = make_study(tmp_path, configs, parts=('base',), seeds=(0,))
+    call(study)
+    monkeypatch.setattr('mmwindow.experiments.study.runs.scoring_code', lambda: 'another')
+    more = replace(study, seeds=(0, 1))
+    with pytest.raises(ValueError, match="seed 0'.* were trained or scored by other code"):
+        call(more)
+    assert call(more, accept=True)[0]
+    assert call(study, report_only=True)[0]  # a report trains nothing
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_a_report_is_of_the_study_that_is_filed(tmp_path, configs):
+    """Neither --amp nor the sizes need be said again."""
+    study = make_study(tmp_path, configs, parts=('base',), seeds=(0,))
+    call(replace(study, amp=True))
+    complete, said = call(replace(study, sizes=Sizes()), report_only=True)
+    assert complete and said[0].startswith('2 runs are asked for; 2 are filed')
+    assert load_json(study.results / 'study.json')['amp'] is True
 
 
 @pytest.mark.usefixtures('fake_worker')
@@ -171,12 +196,15 @@ def test_trainings_in_mixed_precision_are_others(tmp_path, configs, monkeypatch)
         timed.append(amp), timing(cfg, amp))[1])
     study = make_study(tmp_path, configs, parts=('base',), seeds=(0,))
     call(study)
-    complete, said = call(replace(study, amp=True, out=tmp_path / 'other'))
+    with pytest.raises(ValueError, match='another design'):
+        call(replace(study, amp=True, out=tmp_path / 'other'))
+    complete, said = call(replace(study, amp=True, out=tmp_path / 'other'), overwrite=True)
     assert complete and said[0].startswith('2 runs are asked for; 0 are filed')
     assert started == [False, False, True, True]
     assert timed == [False, False, True, True]
     assert load_json(study.results / 'study.json')['amp'] is True
-    assert call(study)[1][0].startswith('2 runs are asked for; 0 are filed')
+    with pytest.raises(ValueError, match='another design'):
+        call(study, dry_run=True)
 
 
 @pytest.mark.usefixtures('fake_worker')
