@@ -1,6 +1,6 @@
 """From finished trainings to the zoo inside the package: files, numbers, cards, index."""
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,9 @@ NUM_REFERENCES = 3
 REFERENCE_SEEDS = range(24)  # the highest scores of these: low ones would tell little
 # What a training may have had, by the names of point files in annotations/: the number of the part.
 PARTS = {Path(POINTS).name: 'development', 'train.json': 'fold 0'}
-# Half the width of an interval of a paired difference in FROC score (docs/fracatlas.md).
-NOISE_OF_ONE, NOISE_OF_FIVE = '.04', '.02'
+# Half the width of an interval of a paired difference in FROC score on fold 0, where no result of all
+# folds tells (WL+ minus RetinaNet).
+NOISE_OF_ONE = .05
 OWN_SPLIT = 'validation of fold 0, which its training did not see'
 
 
@@ -196,10 +197,9 @@ def recommend(models: Mapping[str, dict[str, Any]], results: Path) -> tuple[str,
     numbers = {len(content.get('folds') or ()) for content in over_folds}
     if len(numbers) == 1 and min(numbers) > 1:
         found, where = over_folds, f'mean over {min(numbers)} folds of the development part'
-        noise = NOISE_OF_FIVE
     else:
         found = [read_evidence(results, name) or {} for name in able]
-        where, noise = 'test images of fold 0', NOISE_OF_ONE
+        where = 'test images of fold 0'
     scores: dict[str, Any] = {name: (content.get('metrics') or {}).get('froc/froc_score')
                               for name, content in zip(able, found, strict=True)}
     best = max(able, key=lambda name: -1. if scores[name] is None else scores[name])
@@ -208,7 +208,19 @@ def recommend(models: Mapping[str, dict[str, Any]], results: Path) -> tuple[str,
     if not others:
         return best, 'the only model with a FROC score'
     return best, (f'highest FROC score, {where}: {format_number(scores[best])} ({others}); '
-                  f'differences below {noise} may be chance')
+                  f'differences below {measure_noise(found):.2f} may be chance, and another seed may '
+                  'change more')
+
+
+def measure_noise(results: Sequence[Mapping[str, Any]]) -> float:
+    """Return half the width of the widest 95 % interval of a paired difference in FROC score.
+
+    Args:
+        results: Result files; those without a comparison say nothing.
+    """
+    found = [(content.get('reference_minus_this') or {}).get('differences', {}).get('froc_score')
+             for content in results]
+    return max([(one['high'] - one['low']) / 2 for one in found if one], default=NOISE_OF_ONE)
 
 
 def render_cards(places: ZooPlaces) -> dict[Path, str]:

@@ -21,10 +21,9 @@ tags: [radiograph, fracture-detection, point-supervision, onnx, fracatlas]
 ---
 '''
 PARTS = {
-    'development': 'all {images} images of the development part, the 624 test images of fold 0 among '
-                   'them. **No image of FracAtlas that the project has is left to test this very '
-                   'model on**: all numbers below are those of the same recipe, trained on the '
-                   'training part of fold 0',
+    'development': 'all {images} images of the development part. **No image of FracAtlas that the '
+                   'project has is left to test this very model on**: all numbers below are those of '
+                   'the same recipe, trained without the images that it is tested on',
     'fold 0': 'the {images} images of the training part of fold 0, until the training on the whole '
               'development part is done. The 624 test images of fold 0 were not among them'}
 
@@ -92,45 +91,43 @@ def describe_data(content: dict[str, Any]) -> list[str]:
 def describe_numbers(recipe: Recipe, content: dict[str, Any], evidence: dict[str, Any] | None,
                      results: Path) -> list[str]:
     """Return the numbers of the recipe on images that its training had not seen."""
-    rows: list[list[str]] = [['false positives and hits by', *map(display_name, PAPER_METRICS)]]
-    counts: dict[str, Any] = {}
-    over_folds = 0
+    rows: list[list[str]] = [['tested on', 'false positives and hits by', *map(
+        display_name, PAPER_METRICS)]]
+    places: dict[str, str] = {}  # what a row is tested on -> how many images these are
     for folder, rule in RULES.items():
-        path = results / folder / f'{recipe.result}.json'
-        if path.is_file():
-            result = load_json(path)
+        result = read_json(results / folder / f'{recipe.result}.json')
+        if result is not None:
             folds = len(result.get('folds') or [0])
-            over_folds = max(over_folds, folds)
-            counts = counts or (result['data'] if folds == 1 else {})
-            rows.append([rule + (f', mean over {folds} folds' if folds > 1 else ''),
-                         *_numbers(result)])
-    # An AUROC knows no hit rule.
-    again = (' The rows are of two trainings of one config.'
-             if len({row[1] for row in rows[1:]}) > 1 and over_folds < 2 else '')
+            where = f'{folds} folds, their mean' if folds > 1 else 'fold 0'
+            places.setdefault(where, _counts(result['data']) + (
+                ': each fold by a training of this recipe on the others. '
+                + result.get('note', '') if folds > 1 else '. '))
+            rows.append([where, rule, *_numbers(result)])
     if evidence is not None:
-        is_same = content['training']['part'] == 'fold 0'
-        counts = evidence.get('data') or counts
-        label = 'this very model' if is_same else 'the training behind the threshold'
-        again = (' Rows of another AUROC are of another training of the same config and data: so '
-                 'much do two trainings differ.' if len(rows) > 1 and over_folds < 2 else '')
-        rows.append([f'{label}, the rule of the paper', *_numbers(evidence)])
-    if over_folds > 1:
-        again = (f' Rows over folds are means of {over_folds} such trainings, each tested on '
-                 'patients that it had not seen.')
-    thumbnail = load_json(results / 'fracatlas' / 'thumbnail_logistic.json')['metrics']['froc/auroc']
-    of_images = '{num_images} images of other patients, {num_positives} with a fracture, ' \
-        '{num_points} points'.format(**counts) if counts else 'images of other patients'
+        who = ('this very model' if content['training']['part'] == 'fold 0' else
+               'the training behind the threshold')
+        places[f'fold 0, {who}'] = _counts(evidence['data']) + '.' if evidence.get('data') else ''
+        rows.append([f'fold 0, {who}', next(iter(RULES.values())), *_numbers(evidence)])
+    thumbnail = load_json(results / 'fracatlas' / 'thumbnail_logistic.json')
+    of_folds = 'mean over folds' if len(thumbnail.get('folds') or ()) > 1 else 'fold 0'
+    explained = [f'- {where}: {what.strip()}' for where, what in places.items() if what]
     return [
         '## Numbers', '',
-        'The recipe trained on the training part of fold 0 (2185 images) and tested on '
-        f'{of_images}. In brackets 95 % intervals over patients (AUROC: '
-        f'DeLong; others: bootstrap).{again}', '', markdown_table(rows), '',
+        'Of the same recipe, trained without the images that it is tested on. In brackets 95 % '
+        "intervals over patients (AUROC: DeLong's, others: of the bootstrap). Two trainings of one "
+        'recipe differ, so that rows of the same images may, too.', '', markdown_table(rows), '',
+        *explained, *([''] if explained else []),
         'How the numbers were made and compared: docs/fracatlas.md of the repository.', '',
         '**Shortcuts.** A logistic fit on thumbnails of 16 x 16 pixels, which show body part, '
-        f'framing and exposure but no fracture, has an AUROC of {thumbnail:.3f} on the same '
-        'images. A part of the AUROC above may come from there; recall does not, as it asks for '
-        'the place. Patients are not named in the release: near-duplicates and neighbours in file '
-        'number stand in for them, so some patients may lie on both sides.', '']
+        'framing and exposure but no fracture, has an AUROC of '
+        f'{thumbnail["metrics"]["froc/auroc"]:.3f} ({of_folds}). A part of the AUROC above may come '
+        'from there; recall does not, as it asks for the place. Patients are not named in the '
+        'release: near-duplicates and neighbours in file number stand in for them, so some patients '
+        'may lie on both sides.', '']
+
+
+def _counts(data: dict[str, Any]) -> str:
+    return '{num_images} images, {num_positives} with a fracture, {num_points} points'.format(**data)
 
 
 def describe_body_parts(content: dict[str, Any], evidence: dict[str, Any] | None) -> list[str]:
@@ -139,7 +136,9 @@ def describe_body_parts(content: dict[str, Any], evidence: dict[str, Any] | None
             *([row['name'], row['images'], row['positives'], row['points'],
                _triple(row['auroc']) if row['images'] >= MIN_IMAGES else TOO_FEW]
               for row in content['by_body_part'])]
-    lines = ['## By body part', '', 'On the same test images, from the committed events.', '',
+    lines = ['## By body part', '',
+             'On the 624 test images of fold 0, from the committed events, by the training behind '
+             'the threshold.', '',
              markdown_table(rows), '',
              'The groups are small: what looks like a difference may be none.', '']
     if evidence is not None:
@@ -194,7 +193,7 @@ def describe_limits() -> list[str]:
         '- Input of 384 pixels, from images of at most 512: fine fracture lines may be lost before '
         'the model sees them. 16-bit images and DICOM are read, but none was trained on.',
         '- Scores are no probabilities, and were not calibrated.',
-        '- One fold and one seed. Polygons, not readers or follow-up, are the reference.',
+        '- One seed. Polygons, not readers or follow-up, are the reference.',
         '- Not tried on another hospital. Implants and casts occur in the data; how the model does '
         'with them was not examined.', '']
 
