@@ -10,7 +10,8 @@ from mmwindow.experiments.systems import System, describe_fold
 RUN_PARTS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     # Files before version 0.2 do not say them.
     'weights tested: {}': lambda run: 'weights' in run and (run['weights'] or 'best'),
-    'views averaged: {}': lambda run: 'views' in run and (run['views'] or 'none, the image alone'),
+    'views averaged: {}': lambda run: 'weights' in run and (
+        run.get('views') or 'none, the image alone'),
     'trained on {}': lambda run: run.get('machine'),
     'with torch {}': lambda run: (run.get('versions') or {}).get('torch'),
     'training code {}': lambda run: [*(run.get('accepted_code') or ()), ''][0][:12] or (
