@@ -12,7 +12,7 @@ from mmwindow.evaluation.statistics.model_points import choose_model_points
 from mmwindow.utils.command_line import one_line_errors
 from mmwindow.utils.environment import describe_machine
 
-RECORD = 'results/fracatlas/events/wl_kld_lite0_fpn.json'
+RECORD = 'results/fracatlas_before/events/wl_kld_lite0_fpn.json'
 
 
 def main() -> None:

@@ -275,7 +275,7 @@ def test_messages_are_short_whatever_the_names_are(real_record, tmp_path):
 
 def test_a_score_below_a_finding_in_a_committed_record(tmp_path):
     """It keeps no count of findings that are neither, of which one may be the best: a lower score."""
-    content = json.loads((ROOT / 'results/fracatlas/events/wl_kld_lite0_fpn.json').read_text())
+    content = json.loads((ROOT / 'results/fracatlas_before/events/wl_kld_lite0_fpn.json').read_text())
     image = next(img for img in content['classes'][0]['images'] if img['fp_levels'])
     image['score'] = image['fp_levels'][0] - 1e-6
     with pytest.raises(ValueError, match=r"altered\.json: class fracture, image .*its score is"):
