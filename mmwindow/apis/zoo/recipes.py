@@ -56,8 +56,8 @@ RECIPES = (
     Recipe('fracatlas-wl', 'WL-KLD, EfficientNet-Lite0, 384 pixels',
            'windowloss/wl_kld_lite0_fpn_fracatlas.py', 'wl_kld', 'wl_kld_lite0_fpn_fracatlas', MAP),
     Recipe('fracatlas-retinanet', 'RetinaNet, EfficientNet-Lite0, 384 pixels',
-           'retinanet/retinanet_lite0_fpn_fracatlas.py', 'retinanet', 'retinanet_lite0_fpn',
-           'boxes with scores'),
+           'retinanet/retinanet_lite0_fpn_fracatlas.py', 'retinanet',
+           'retinanet_lite0_fpn_fracatlas', 'boxes with scores'),
 )
 ALIAS = 'fracatlas'
 
