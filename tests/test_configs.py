@@ -25,7 +25,8 @@ SYSTEMS = {'chexnet', 'wspl', 'ufdet', 'faster_rcnn', 'retinanet', 'fcos', 'wl_m
 BOX_DETECTORS = {'faster_rcnn', 'retinanet', 'fcos'}
 CLASSIFIERS = {'chexnet', 'wspl', 'ufdet'}
 RATES = {'chexnet': 1e-4, 'wspl': 1e-4, 'ufdet': 1e-4, 'wl_mse': 2e-4}  # CPU-sized; others 8e-4
-CHOSEN = {('fracatlas', 'chexnet'): 2e-4}  # on validation: results/fracatlas/choices
+# On validation: results/fracatlas/choices.
+CHOSEN = {(data, 'chexnet'): 2e-4 for data in ('own', 'synthetic', 'fracatlas')}
 
 
 def config_name(path):
