@@ -14,8 +14,8 @@ RUN_PARTS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
         run.get('views') or 'none, the image alone'),
     'trained on {}': lambda run: run.get('machine'),
     'with torch {}': lambda run: (run.get('versions') or {}).get('torch'),
-    'training code {}': lambda run: [*(run.get('accepted_code') or ()), ''][0][:12] or (
-        run.get('training_code') or '')[:12],
+    'training code {}': lambda run: (
+        run.get('accepted_code') or [run.get('training_code') or ''])[-1][:12],
     'scoring code {}': lambda run: (run.get('scoring_code') or '')[:12]}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from mmwindow.evaluation.froc_settings import counted_curve
 from mmwindow.evaluation.roc import roc_curve
 from mmwindow.evaluation.statistics.fold_curves import mean_froc_curve, mean_roc_curve
-from mmwindow.experiments.strata import MIN_IMAGES, MIN_POSITIVES, ONE, POINTS, SEVERAL, divide
+from mmwindow.experiments.strata import ONE, POINTS, SEVERAL, divide, is_small
 from mmwindow.experiments.strata_tables import PREFIX
 from mmwindow.experiments.systems import System
 from mmwindow.utils.messages import count_words
@@ -70,7 +70,7 @@ def draw_figures_by(systems: Mapping[str, System], field: str, out: Path) -> lis
         suffix = f'_{PREFIX}{field}_{words}'
         images = [event for events in next(iter(parts.values()))[value].values() for event in events]
         num_positives = sum(bool(event.is_positive) for event in images)
-        if len(images) < MIN_IMAGES or num_positives < MIN_POSITIVES:
+        if is_small(len(images), num_positives):
             continue
         what = {ONE: '1 point', SEVERAL: '2 points or more'}[value] if field == POINTS else value
         draw_figures({label: replace(system, events=parts[label][value])

@@ -18,7 +18,7 @@ from mmwindow.utils.messages import shorten
 # What the folds of one system have in common; runs of older versions name some of it alone.
 SHARED_ENTRIES = ('settings_mark', 'seed', 'divergence', 'window')
 # How they were tested: of nothing in a file, an older version took these.
-TEST_ENTRIES = dict(weights='best', views=None)
+TESTED_WITH = dict(weights='best', views=None)
 
 
 def find_run_folders(folder: str | Path) -> list[Path]:
@@ -135,7 +135,7 @@ def check_same_training(name: str, results: Mapping[int | None, Mapping[str, Any
                 raise ValueError(f'{name}: {describe_fold(first)} and {describe_fold(fold)} were '
                                  f'trained with different {what}; they are no folds of one system: '
                                  'run both with one command')
-        for entry, usual in TEST_ENTRIES.items():
+        for entry, usual in TESTED_WITH.items():
             tested = [results[key].get(entry) or usual for key in (first, fold)]
             if tested[0] != tested[1]:
                 raise ValueError(f'{name}: {describe_fold(first)} and {describe_fold(fold)} were '

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import plain
 from mmwindow.evaluation.froc import froc_curve
-from mmwindow.evaluation.froc_settings import FROCSettings, counted_curve
+from mmwindow.evaluation.froc_settings import counted_curve
 from mmwindow.evaluation.statistics.compare import Comparison
 from mmwindow.evaluation.statistics.fold_comparison import compare_over_folds
 from mmwindow.evaluation.statistics.folds import FoldResult, mean_over_folds
@@ -47,7 +47,12 @@ class StratumSummary:
     @property
     def is_small(self) -> bool:
         """Whether there are too few images, or positive ones, for a number to say anything."""
-        return self.result.num_images < MIN_IMAGES or self.result.num_positives < MIN_POSITIVES
+        return is_small(self.result.num_images, self.result.num_positives)
+
+
+def is_small(num_images: int, num_positives: int) -> bool:
+    """Return whether a part has too few images, or positive ones, for a table or a figure."""
+    return num_images < MIN_IMAGES or num_positives < MIN_POSITIVES
 
 
 Strata: TypeAlias = dict[str, dict[str, StratumSummary]]  # value -> system -> summary
@@ -114,31 +119,33 @@ def summarise_strata(systems: Mapping[str, System], field: str, reference: str |
             except ValueError:  # of one patient in a fold: there is no test
                 continue
     differences = find_differences(comparisons) if comparisons else {}
+    thresholds = {name: {fold: counted_curve(events, system.froc_settings()).threshold_at(
+        BUDGET, 'first_crossing') for fold, events in system.events.items()}
+        for name, system in systems.items()}
     return {value: {name: StratumSummary(
         value, mean_over_folds(parts[name][value], system.froc_settings(), num_resamples, seed),
         differences.get((value, name), {}),
-        read_at_one_threshold(system.events, parts[name][value], system.froc_settings()))
+        read_at_one_threshold(thresholds[name], parts[name][value]))
         for name, system in systems.items()} for value in values}
 
 
-def read_at_one_threshold(events: Folds, part: Folds, settings: FROCSettings) -> dict[str, float]:
+def read_at_one_threshold(thresholds: Mapping[int | None, float | None], part: Folds
+                          ) -> dict[str, float]:
     """Return what a part has at the threshold that all images of its fold have in common.
 
     A model is used at one threshold. That of a fold spends :data:`BUDGET` on all its test images;
     what is called at it is counted over the folds together.
 
     Args:
-        events: Of one system.
+        thresholds: Of one system's folds.
         part: Some of its images, fold by fold.
-        settings: Convention and denominator of the budget.
 
     Returns:
         ``recall`` of the part's points and ``fp_rate`` per image of the part; NaN without a point.
     """
     counts = dict.fromkeys(('recalled', 'false_positives', 'points', 'images'), 0)
     for fold, images in part.items():
-        threshold = counted_curve(events[fold], settings).threshold_at(BUDGET, 'first_crossing')
-        curve = froc_curve(images)
+        threshold, curve = thresholds[fold], froc_curve(images)
         found = curve.counts_at(math.inf if threshold is None else threshold)
         for name, number in (('recalled', found['recalled']), ('points', curve.num_points),
                              ('false_positives', found['false_positives']),

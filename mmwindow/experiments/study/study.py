@@ -136,11 +136,12 @@ def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only:
         return not missing
     file_levels({run.cell.name: run.cell for run in runs}.values(), study.out / 'data', study.results,
                 study.sizes)
-    found = analyse(reported_runs(study), study.results, study.baseline, study.num_resamples)
+    reported = reported_runs(study)
+    found = analyse(reported, study.results, study.baseline, study.num_resamples)
     if not any(result.means for result in found):
         raise ValueError(f'{study.results}: no system has all of its seeds {list(study.seeds)} on '
                          'any level yet; there is nothing to report')
-    systems = list(dict.fromkeys(run.system for run in reported_runs(study)))
+    systems = list(dict.fromkeys(run.system for run in reported))
     for system, config in filed_configs(study.results).items():
         if system not in systems:
             say(f'{system} is left out of the report: its config {config} is not there; call the '
