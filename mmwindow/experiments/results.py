@@ -1,8 +1,9 @@
 """Finished systems read back, from the folders of their runs or from result files."""
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
+from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments.result_files import find_result_files, read_system
 from mmwindow.experiments.run_state import read_tested
@@ -39,6 +40,13 @@ def has_entry(path: Path, entry: str) -> bool:
 Runs: TypeAlias = dict[int | None, tuple[Path, Mapping[str, Any]]]  # fold -> folder and result
 
 
+class Part(NamedTuple):
+    """Some folds of a system, and the result file or a run that they come from."""
+
+    path: Path
+    system: System
+
+
 def load_systems(folders: Sequence[str | Path], class_name: str | None = None,
                  only: Sequence[int] | None = None, replaced: str | Path | None = None
                  ) -> dict[str, System]:
@@ -46,21 +54,21 @@ def load_systems(folders: Sequence[str | Path], class_name: str | None = None,
 
     Args:
         folders: From ``tools/run_folds.py --out``, or of result files, from
-            ``tools/make_tables.py --results``.
+            ``tools/make_tables.py --results``. The folds of a system may lie in several of them.
         class_name: Which class; needed where there are several.
         only: Which folds; all if None.
-        replaced: A folder of result files that will be written again: where
-            there are runs of a system, its file there is passed over.
+        replaced: A folder of result files that will be written again: a fold
+            of which there is a run is passed over in its file there.
 
     Returns:
         By name, in order of the names.
 
     Raises:
-        ValueError: A run without result, a system or an image twice, or systems tested on
-            different images or with different settings; the message says what differs.
+        ValueError: A run without result, a fold or an image twice, folds or systems of different
+            trainings, images or settings; the message says what differs.
     """
     runs: dict[str, Runs] = {}
-    filed: dict[str, tuple[Path, System | None]] = {}
+    filed: dict[str, list[Part]] = {}
     for folder in folders:
         run_folders, files = find_run_folders(folder), find_result_files(folder)
         if not run_folders and not files:
@@ -68,26 +76,57 @@ def load_systems(folders: Sequence[str | Path], class_name: str | None = None,
                              f'tools/run_folds.py --out {folder} makes runs')
         read_runs(run_folders, runs, only)
         for path in files:
-            if path.stem in filed:
-                raise ValueError(f'{path} and {filed[path.stem][0]} are both of {path.stem}; '
-                                 'give one')
-            filed[path.stem] = path, read_system(path, class_name, only)
-    systems = {name: system for name, (_, system) in filed.items() if system is not None}
-    if replaced is not None:
-        for name in [name for name in systems if name in runs]:
-            if filed[name][0].parent.resolve() == Path(replaced).resolve():
-                del systems[name]
-    twice = sorted(set(systems) & set(runs))
-    if twice:
-        raise ValueError(f'{", ".join(twice)}: there are runs and a result file; give one, or move '
-                         'the file away')
-    systems.update((name, load_system(name, runs[name], class_name)) for name in runs)
+            system = read_system(path, class_name, only)
+            if system is not None:
+                filed.setdefault(path.stem, []).append(Part(path, system))
+    systems = {}
+    for name in sorted({*filed, *runs}):
+        parts = filed.get(name, [])
+        if name in runs:
+            fresh = load_system(name, runs[name], class_name)
+            if replaced is not None:
+                parts = [part if part.path.parent.resolve() != Path(replaced).resolve()
+                         else Part(part.path, part.system.without(fresh.results)) for part in parts]
+            parts = [*parts, *(Part(path, fresh.without(set(fresh.results) - {fold}))
+                               for fold, (path, _) in runs[name].items())]
+        systems[name] = join_folds(name, [part for part in parts if part.system.results])
     if not systems:
         raise ValueError('no folder is given; folders of runs or of result files are expected'
                          if only is None else f'none of the runs is of the folds {list(only)}')
-    systems = {name: systems[name] for name in sorted(systems)}
     check_comparable(list(systems.values()))
     return systems
+
+
+def join_folds(name: str, parts: Sequence[Part]) -> System:
+    """Return one system of the folds that several folders hold, such as those of two machines.
+
+    Args:
+        name: Of the system.
+        parts: Each with other folds.
+
+    Raises:
+        ValueError: A fold or an image is in two of them, or they were trained, tested or scored
+            differently.
+    """
+    first, *others = parts
+    home = dict.fromkeys(first.system.results, first)
+    for part in others:
+        for fold in part.system.results:
+            if fold in home:
+                raise ValueError(f'{home[fold].path} and {part.path} both hold {describe_fold(fold)} '
+                                 f'of {name}; give one')
+            home[fold] = part
+        if part.system.settings != first.system.settings:
+            raise ValueError(describe_settings(f'{first.path}', first.system.settings,
+                                               f'{part.path}', part.system.settings))
+    order = sort_folds(home)
+    results = {fold: home[fold].system.results[fold] for fold in order}
+    events = {fold: home[fold].system.events[fold] for fold in order}
+    if others:
+        check_same_training(name, results)
+        check_tested_once(name, events)
+    return System(name=name, results=results, events=events, settings=first.system.settings,
+                  class_name=first.system.class_name)
 
 
 def read_runs(folders: Sequence[Path], runs: dict[str, Runs], only: Sequence[int] | None = None
@@ -155,17 +194,35 @@ def load_system(name: str, runs: Runs, class_name: str | None = None) -> System:
     Raises:
         ValueError: A record is bad or of other settings, or an image is tested twice.
     """
-    order = sorted(runs, key=lambda fold: (fold is not None, fold or 0))
+    order = sort_folds(runs)
     check_same_training(name, {fold: runs[fold][1] for fold in order})
     records = {fold: read_record(runs[fold][0] / runs[fold][1]['records']['test'])
                for fold in order}
     events = {fold: records[fold].events(class_name) for fold in order}
-    homes: dict[Any, int | None] = {}
     for fold in order:
         if records[fold].settings != records[order[0]].settings:
             raise ValueError(describe_settings(
                 f'{name} {describe_fold(order[0])}', records[order[0]].settings,
                 f'{name} {describe_fold(fold)}', records[fold].settings))
+    check_tested_once(name, events)
+    return System(name=name, results={fold: runs[fold][1] for fold in order}, events=events,
+                  settings=records[order[0]].settings,
+                  class_name=class_name or next(iter(records[order[0]].classes)))
+
+
+def sort_folds(folds: Iterable[int | None]) -> list[int | None]:
+    """Return folds in their order; the single split comes first."""
+    return sorted(folds, key=lambda fold: (fold is not None, fold or 0))
+
+
+def check_tested_once(name: str, events: Mapping[int | None, Sequence[ImageEvents]]) -> None:
+    """Reject an image that two folds test.
+
+    Raises:
+        ValueError: The message names the image and the folds.
+    """
+    homes: dict[Any, int | None] = {}
+    for fold in events:
         for event in events[fold]:
             if event.image_id in homes:
                 raise ValueError(
@@ -173,6 +230,3 @@ def load_system(name: str, runs: Runs, class_name: str | None = None) -> System:
                     f'{describe_fold(homes[event.image_id])} and in {describe_fold(fold)}; each '
                     'image is tested once: are the runs of one folds file?')
             homes[event.image_id] = fold
-    return System(name=name, results={fold: runs[fold][1] for fold in order}, events=events,
-                  settings=records[order[0]].settings,
-                  class_name=class_name or next(iter(records[order[0]].classes)))

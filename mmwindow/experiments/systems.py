@@ -1,7 +1,7 @@
 """One system, a config over its folds, and which systems can be compared."""
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mmwindow.evaluation.events.image_events import ImageEvents
@@ -42,6 +42,12 @@ class System:
     def pooled(self) -> list[ImageEvents]:
         """The events of all folds; each image is tested once."""
         return [event for fold in self.events for event in self.events[fold]]
+
+    def without(self, folds: Collection[int | None]) -> 'System':
+        """Return the system without some folds."""
+        return replace(
+            self, results={fold: self.results[fold] for fold in self.results if fold not in folds},
+            events={fold: self.events[fold] for fold in self.events if fold not in folds})
 
     def froc_settings(self) -> FROCSettings:
         """Return the settings of the FROC that the records name."""

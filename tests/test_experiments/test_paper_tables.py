@@ -630,13 +630,13 @@ def test_a_new_run_is_compared_with_result_files(results, tmp_path):
         load_systems([results, tmp_path / 'other'])
 
 
-def test_a_system_given_twice_is_refused(results, two_systems, tmp_path):
-    with pytest.raises(ValueError, match='retinanet_lite0_fpn, wl_kld_lite0_fpn: there are runs and '
-                                         'a result file'):
+def test_a_fold_given_twice_is_refused(results, two_systems, tmp_path):
+    with pytest.raises(ValueError, match=f'{results}/retinanet_lite0_fpn.json and {two_systems}/'
+                                         'retinanet_lite0_fpn/fold0 both hold fold 0 of retinanet'):
         load_systems([results, two_systems])
     shutil.copytree(results, tmp_path / 'copy')
-    with pytest.raises(ValueError, match=f'{tmp_path}/copy/retinanet_lite0_fpn.json and {results}/'
-                                         'retinanet_lite0_fpn.json are both of retinanet_lite0_fpn'):
+    with pytest.raises(ValueError, match=f'{results}/retinanet_lite0_fpn.json and {tmp_path}/copy/'
+                                         'retinanet_lite0_fpn.json both hold fold 0 of retinanet'):
         load_systems([results, tmp_path / 'copy'])
 
 
@@ -645,8 +645,68 @@ def test_runs_replace_the_result_files_that_are_written_anew(results, two_system
     report([results, two_systems], tmp_path, results=results)
     assert json.loads((results / 'wl_kld_lite0_fpn.json').read_text())['metrics'][
         'froc/auroc'] == 0.875
-    with pytest.raises(ValueError, match='wl_kld_lite0_fpn: there are runs and a result file'):
+    with pytest.raises(ValueError, match='both hold fold 0 of wl_kld_lite0_fpn; give one'):
         report([results, two_systems], tmp_path, results=tmp_path / 'elsewhere')
+
+
+@pytest.fixture
+def filed_fold(two_systems, tmp_path):
+    """Fold 0 of both systems as result files, its runs gone."""
+    report([two_systems], tmp_path, results=tmp_path / 'fold0', only=[0])
+    for run in two_systems.glob('*/fold0'):
+        shutil.rmtree(run)
+    return tmp_path / 'fold0'
+
+
+def test_folds_of_two_machines_are_joined(results, filed_fold, two_systems, tmp_path):
+    """A result file with fold 0 and the run of fold 1 give what the runs of both give."""
+    for number, folders in enumerate([[filed_fold, two_systems], [two_systems, filed_fold]]):
+        report(folders, tmp_path, results=tmp_path / f'joined{number}')
+        for name in ('wl_kld_lite0_fpn.json', 'retinanet_lite0_fpn.json',
+                     'events/wl_kld_lite0_fpn.json', 'events/retinanet_lite0_fpn.json'):
+            assert json.loads((tmp_path / f'joined{number}' / name).read_text()) == json.loads(
+                (results / name).read_text())
+    report([two_systems], tmp_path, results=tmp_path / 'fold1')
+    assert json.loads((tmp_path / 'fold1/wl_kld_lite0_fpn.json').read_text())[
+        'metrics']['froc/auroc'] == 0.75
+    joined = load_systems([filed_fold, tmp_path / 'fold1'])['wl_kld_lite0_fpn']
+    assert list(joined.events) == [0, 1]
+    assert summarise(joined, 'WL-KLD', num_resamples=100).mean.estimates['auroc'] == 0.875
+
+
+def test_a_fold_trained_again_replaces_its_own_alone(results, two_systems, tmp_path):
+    """The other fold of the file that is written again stays: AUROC (1 + 0.5) / 2."""
+    shutil.rmtree(two_systems)
+    write_run(tmp_path / 'again', 'wl_kld_lite0_fpn', 1,
+              [positive(5, 0.4, 0.9), positive(6, 0.3, 0.3), normal(7, 0.5, 0.5), normal(8, 0.1)])
+    report([results, tmp_path / 'again'], tmp_path, results=results)
+    assert json.loads((results / 'wl_kld_lite0_fpn.json').read_text())['metrics'][
+        'froc/auroc'] == 0.75
+
+
+@pytest.mark.parametrize('change, words', [
+    (dict(seed=1), 'fold 0 and fold 1 were trained with different seed 0 and 1'),
+    (dict(weights='last'), 'tested with different weights, best and last'),
+    (dict(settings={**SETTINGS, 'overlap_ratio': 0.04}), 'were scored with different settings: '
+                                                         'overlap_ratio'),
+    (dict(events=FOLD_0), 'image 1 is tested in fold 0 and in fold 1')])
+def test_folds_that_are_not_of_one_system_are_not_joined(filed_fold, tmp_path, change, words):
+    write_run(tmp_path / 'new', 'wl_kld_lite0_fpn', 1, **{'events': FOLD_1, **change})
+    with pytest.raises(ValueError, match=words):
+        load_systems([filed_fold, tmp_path / 'new'])
+
+
+def test_pooled_numbers_that_filed_folds_no_longer_give_are_refused(tmp_path):
+    """Of fold 0 alone nothing below its own floor is filed; fold 1 scores all ten times lower."""
+    generator = np.random.default_rng(0)
+    for fold, (num_images, factor) in enumerate([(12, 1), (120, .1)]):
+        events = [replace(event, score=event.score * factor, fp_levels=event.fp_levels * factor,
+                          recall_levels=event.recall_levels * factor)
+                  for event in random_events(generator, num_images, 100 * fold)]
+        write_run(tmp_path / f'runs{fold}', 'fcos', fold, events)
+    report([tmp_path / 'runs0'], tmp_path, results=tmp_path / 'fold0')
+    with pytest.raises(ValueError, match='at the floor .* of the events'):
+        report([tmp_path / 'fold0', tmp_path / 'runs1'], tmp_path)
 
 
 def test_events_of_another_system_are_refused(results):

@@ -3,8 +3,9 @@
     DIR [DIR ...] --out FOLDER [--results results/DATASET]
     --from-results results/DATASET [--check]      the runs are not needed
 
-DIR is what tools/run_folds.py --out wrote, or what --results wrote before. FOLDER receives tables.md
-with everything; table1 (all systems), pooled (of folds: all their images together), comparisons (with
+DIR is what tools/run_folds.py --out wrote, or what --results wrote before; the folds of a system may
+lie in several of them, such as those that two machines trained. FOLDER receives tables.md with
+everything; table1 (all systems), pooled (of folds: all their images together), comparisons (with
 WL-KLD, pairwise), table2 and table3 (ablations) as .md and .csv; figure4 (ROC) and figure5 (FROC) as
 .png and .svg. Over folds, numbers are means with intervals that resample patients within each fold.
 
