@@ -21,6 +21,7 @@ from mmwindow.utils.markdown import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
+MOST_COMMANDS = 2  # below a table; more are folded away
 ONLY_FOLDS = re.compile(r' --only((?: \d+)+)(?!\S)')
 COLUMNS = {display_name(name): f'froc/{name}' for name in PAPER_METRICS}
 
@@ -53,8 +54,12 @@ def join_folds(commands: Sequence[str]) -> list[str]:
 
 
 def render_page(rows: list[list[str]], commands: list[str], caption: Sequence[str] = ()) -> str:
-    """Return a table and, below it, its caption and the commands that made it."""
-    return '\n'.join([markdown_table(rows), *caption, '', 'Made by', '', code_block(commands)])
+    """Return a table and, below it, its caption and the commands that made it, many folded away."""
+    made_by = ['Made by', '', code_block(commands)]
+    if len(commands) > MOST_COMMANDS:  # GitHub and PyPI show the summary, a click the rest
+        made_by = [f'<details><summary>Made by {len(commands)} commands</summary>', *made_by[1:], '',
+                   '</details>']
+    return '\n'.join([markdown_table(rows), *caption, '', *made_by])
 
 
 def caption_of(results: list[dict]) -> list[str]:

@@ -368,6 +368,14 @@ def test_commands_that_differ_in_their_folds_alone_are_one():
         'folds a --only 0 2 --out b --only 1']
 
 
+def test_many_commands_are_folded_away():
+    """Two stand below a table, three behind a line to click; blank lines make Markdown of it."""
+    render = load_tool('update_readme').render_page
+    assert render([['a']], ['x', 'y']).endswith('\n\nMade by\n\n```\nx\ny\n```')
+    assert render([['a']], ['x', 'y', 'z']).endswith(
+        '\n\n<details><summary>Made by 3 commands</summary>\n\n```\nx\ny\nz\n```\n\n</details>')
+
+
 def test_settings_stand_in_one_table_each_on_its_most_folds(tmp_path):
     def file(num_folds, *settings):
         return dict(
