@@ -7,7 +7,8 @@ from pathlib import Path
 from mmwindow.evaluation.froc_settings import counted_curve
 from mmwindow.evaluation.roc import roc_curve
 from mmwindow.evaluation.statistics.fold_curves import mean_froc_curve, mean_roc_curve
-from mmwindow.experiments.strata import ONE, POINTS, SEVERAL, divide, is_small
+from mmwindow.evaluation.statistics.strata import is_small
+from mmwindow.experiments.strata import ONE, POINTS, SEVERAL, divide
 from mmwindow.experiments.strata_tables import PREFIX
 from mmwindow.experiments.systems import System
 from mmwindow.utils.messages import count_words

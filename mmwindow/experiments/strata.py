@@ -11,7 +11,7 @@ from mmwindow.evaluation.froc_settings import counted_curve
 from mmwindow.evaluation.statistics.compare import Comparison
 from mmwindow.evaluation.statistics.fold_comparison import compare_over_folds
 from mmwindow.evaluation.statistics.folds import FoldResult, mean_over_folds
-from mmwindow.evaluation.statistics.strata import stratum_of
+from mmwindow.evaluation.statistics.strata import is_small, stratum_of
 from mmwindow.experiments.describe_numbers import describe_limits, describe_numbers
 from mmwindow.experiments.summaries import Difference, find_differences
 from mmwindow.experiments.systems import System
@@ -20,7 +20,6 @@ from mmwindow.utils.messages import quote
 POINTS = 'points'  # in place of a field: one point against several
 ONE, SEVERAL = '1', '2 or more'
 MAX_VALUES = 40  # of a field: more are no table
-MIN_IMAGES, MIN_POSITIVES = 10, 5  # of a part: of fewer no number is shown
 BUDGET = .1  # false positives per image, of the threshold that all parts share
 
 Folds: TypeAlias = Mapping[int | None, Sequence[ImageEvents]]
@@ -48,11 +47,6 @@ class StratumSummary:
     def is_small(self) -> bool:
         """Whether there are too few images, or positive ones, for a number to say anything."""
         return is_small(self.result.num_images, self.result.num_positives)
-
-
-def is_small(num_images: int, num_positives: int) -> bool:
-    """Return whether a part has too few images, or positive ones, for a table or a figure."""
-    return num_images < MIN_IMAGES or num_positives < MIN_POSITIVES
 
 
 Strata: TypeAlias = dict[str, dict[str, StratumSummary]]  # value -> system -> summary

@@ -3,14 +3,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmwindow.evaluation.metric_names import display_name
+from mmwindow.evaluation.statistics.strata import MIN_IMAGES, MIN_POSITIVES, TOO_FEW
 from mmwindow.experiments.paper_tables import Table, format_interval
-from mmwindow.experiments.strata import BUDGET, MIN_IMAGES, MIN_POSITIVES, POINTS, Strata
+from mmwindow.experiments.strata import BUDGET, POINTS, Strata
 from mmwindow.experiments.summaries import METRICS
 from mmwindow.utils.markdown import format_number, format_p_value, format_with_interval
 from mmwindow.utils.messages import count_words
 
 PREFIX = 'by_'  # of the tables' names
-TOO_FEW = 'too few images'
 
 
 def strata_title(name: str) -> str:

@@ -5,14 +5,13 @@ from typing import Any
 
 from mmwindow.apis.zoo.recipes import RECIPES, Recipe
 from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name
+from mmwindow.evaluation.statistics.strata import TOO_FEW, is_small
 from mmwindow.utils.files import load_json, read_json
 from mmwindow.utils.markdown import Limits, format_number, format_with_interval, markdown_table
 from mmwindow.utils.operating_points import ModelOperatingPoints
 
 RULES = {'fracatlas': 'the hit rule of the paper (a finding may be off-centre)',
          'fracatlas_distance': 'the centre of a finding within 50 of 1024 pixels of the point'}
-MIN_IMAGES = 10  # of a body part: fewer say nothing
-TOO_FEW = 'too few images'
 HEAD = '''---
 license: apache-2.0
 library_name: mmwindow
@@ -134,7 +133,7 @@ def describe_body_parts(content: dict[str, Any], evidence: dict[str, Any] | None
     """Return the AUROC by body part and, where there is a threshold, what it does there."""
     rows = [['body part', 'images', 'positive', 'points', 'AUROC'],
             *([row['name'], row['images'], row['positives'], row['points'],
-               _triple(row['auroc']) if row['images'] >= MIN_IMAGES else TOO_FEW]
+               TOO_FEW if is_small(row['images'], row['positives']) else _triple(row['auroc'])]
               for row in content['by_body_part'])]
     lines = ['## By body part', '',
              'On the 624 test images of fold 0, from the committed events, by the training behind '
@@ -150,7 +149,7 @@ def describe_body_parts(content: dict[str, Any], evidence: dict[str, Any] | None
                             *([row['name'], *(_triple(row[key]) for key in (
                                 'sensitivity', 'specificity', 'recall', 'fp_rate'))]
                               for row in evidence['at_threshold']
-                              if row['counts']['counted_images'] >= MIN_IMAGES)]), '']
+                              if not is_small(*_sizes(row['counts'])))]), '']
     return lines
 
 
@@ -243,6 +242,11 @@ def _numbers(result: dict[str, Any]) -> list[str]:
     return [format_with_interval(
         result['metrics'].get(key), (found := intervals.get(key)) and Limits(
             found['low'], found['high'])) for key in (f'froc/{name}' for name in PAPER_METRICS)]
+
+
+def _sizes(counts: dict[str, int]) -> tuple[int, int]:
+    """Return how many images were counted, and how many of them are positive."""
+    return counts['counted_images'], counts['true_positives'] + counts['false_negatives']
 
 
 def _triple(values: Sequence[float] | None) -> str:

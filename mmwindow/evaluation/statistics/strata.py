@@ -19,6 +19,14 @@ from mmwindow.evaluation.statistics.resampling import check_events, find_units
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
 from mmwindow.utils.messages import count_words
 
+MIN_IMAGES, MIN_POSITIVES = 10, 5  # of a part: of fewer no number is shown
+TOO_FEW = 'too few images'  # in place of it
+
+
+def is_small(num_images: int, num_positives: int) -> bool:
+    """Return whether a part has too few images, or positive ones, for a table or a figure."""
+    return num_images < MIN_IMAGES or num_positives < MIN_POSITIVES
+
 
 @dataclass(frozen=True)
 class StratumResult:
