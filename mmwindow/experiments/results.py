@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments.result_files import find_result_files, read_system
-from mmwindow.experiments.run_state import read_tested
+from mmwindow.experiments.run_state import read_state, read_tested
 from mmwindow.experiments.systems import (
     System,
     check_comparable,
@@ -133,19 +133,24 @@ def read_runs(folders: Sequence[Path], runs: dict[str, Runs], only: Sequence[int
               ) -> None:
     """Add the result of each run to ``runs``: system -> fold -> (folder, result).
 
+    Args:
+        folders: Of the runs.
+        runs: Receives them.
+        only: Which folds; all if None. Other runs may be at work.
+
     Raises:
         ValueError: A run without a result or without a test, or a fold twice.
     """
     for path in folders:
         result = read_tested(path)
+        if only is not None and (result or read_state(path) or {}).get('fold') not in only:
+            continue
         if result is None:
             raise ValueError(f'{path}: the run has no result yet (it was cut, it failed or it is at '
                              'work); run tools/run_folds.py again, or take the folder away')
         if 'test' not in result['records']:
             raise ValueError(f'{path}: the run was only validated, to choose settings; tables are '
                              'made of tested runs, which tools/run_folds.py makes in another folder')
-        if only is not None and result['fold'] not in only:
-            continue
         folds = runs.setdefault(result['system'], {})
         if result['fold'] in folds:
             raise ValueError(f'{path} and {folds[result["fold"]][0]} are both '

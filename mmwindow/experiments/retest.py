@@ -118,8 +118,13 @@ def check_names(options: Mapping[str, Any], cfg: Config) -> None:
             place = place[part]
 
 
-def find_trained_runs(folders: Sequence[str | Path]) -> dict[str, Runs]:
+def find_trained_runs(folders: Sequence[str | Path], only: Sequence[int] | None = None
+                      ) -> dict[str, Runs]:
     """Return the finished runs in folders: system -> fold -> folder and result.
+
+    Args:
+        folders: As in :func:`plan_retests`.
+        only: As in :func:`plan_retests`.
 
     Raises:
         ValueError: There is none, one has no result, or a fold is there twice.
@@ -130,12 +135,16 @@ def find_trained_runs(folders: Sequence[str | Path]) -> dict[str, Runs]:
         if not found:
             raise ValueError(f'{folder}: there is no run in it; tools/run_folds.py --out {folder} '
                              'makes runs')
-        read_runs(found, runs)
+        read_runs(found, runs, only)
+    if not runs:
+        raise ValueError(f'{", ".join(map(str, folders))}: none of the runs is of the folds '
+                         f'{list(only or ())}')
     return runs
 
 
 def plan_retests(folders: Sequence[str | Path], out: str | Path, cfg_options: Mapping[str, Any],
-                 variant: TestVariant = OWN) -> list[tuple[RunPlan, Path]]:
+                 variant: TestVariant = OWN, only: Sequence[int] | None = None
+                 ) -> list[tuple[RunPlan, Path]]:
     """Return the plan of every test, and the folder of the run whose weights it takes.
 
     Args:
@@ -143,13 +152,14 @@ def plan_retests(folders: Sequence[str | Path], out: str | Path, cfg_options: Ma
         out: Folder; receives ``<system>/fold<k>/`` or ``<system>/single/``.
         cfg_options: Overrides of what a test reads.
         variant: Weights and views.
+        only: Which folds; all if None. Runs of others may be at work.
 
     Raises:
         ValueError: An override is not of a test, there is no run, one has no result or lacks the
             weights, or ``out`` is where the runs are.
     """
     plans = []
-    for system, folds in find_trained_runs(folders).items():
+    for system, folds in find_trained_runs(folders, only).items():
         for fold, (source, result) in folds.items():
             folder = Path(out) / system / (SINGLE if fold is None else f'fold{fold}')
             if folder.resolve() == source.resolve():
@@ -212,7 +222,7 @@ def retest_runs(folders: Sequence[str | Path], out: str | Path,
                 cfg_options: Mapping[str, Any] | None = None, gpus: Sequence[int] | None = None,
                 weights: Sequence[str] | None = None, views: Sequence[str] | None = None,
                 jobs: int | None = None, slurm: Mapping[str, str] | None = None,
-                **how: Any) -> list[Outcome]:
+                only: Sequence[int] | None = None, **how: Any) -> list[Outcome]:
     """Test every finished run again, in one way or in several; reuse what is done.
 
     Args:
@@ -221,6 +231,7 @@ def retest_runs(folders: Sequence[str | Path], out: str | Path,
         cfg_options: As in :func:`plan_retests`.
         gpus, jobs, slurm: As in :func:`~mmwindow.experiments.devices.choose_devices`.
         weights, views: As in :func:`list_variants`.
+        only: As in :func:`plan_retests`.
         **how: ``command_line``, ``overwrite`` and ``display`` of
             :func:`~mmwindow.experiments.cross_validation.run_plans`.
 
@@ -231,12 +242,13 @@ def retest_runs(folders: Sequence[str | Path], out: str | Path,
     Raises:
         ValueError: As :func:`plan_retests`, or a folder holds a test of other settings.
     """
-    plans = plan_variants(folders, out, cfg_options or {}, list_variants(weights, views))
+    plans = plan_variants(folders, out, cfg_options or {}, list_variants(weights, views), only)
     return run_retests(plans, choose_devices(gpus, jobs=jobs, slurm=slurm, out=out), **how)
 
 
 def plan_variants(folders: Sequence[str | Path], out: str | Path, cfg_options: Mapping[str, Any],
-                  variants: Sequence[TestVariant]) -> dict[str, list[tuple[RunPlan, Path]]]:
+                  variants: Sequence[TestVariant], only: Sequence[int] | None = None
+                  ) -> dict[str, list[tuple[RunPlan, Path]]]:
     """Return the tests of each variant by its name, as :func:`plan_retests` does.
 
     Raises:
@@ -244,8 +256,8 @@ def plan_variants(folders: Sequence[str | Path], out: str | Path, cfg_options: M
     """
     check_test_options(cfg_options, variants)
     if len(variants) == 1:
-        return {variants[0].name: plan_retests(folders, out, cfg_options, variants[0])}
-    return {variant.name: plan_retests(folders, Path(out) / variant.name, cfg_options, variant)
+        return {variants[0].name: plan_retests(folders, out, cfg_options, variants[0], only)}
+    return {variant.name: plan_retests(folders, Path(out) / variant.name, cfg_options, variant, only)
             for variant in variants}
 
 

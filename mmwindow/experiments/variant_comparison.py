@@ -29,11 +29,12 @@ def compare_variants(folders: Sequence[str | Path], out: str | Path, reference: 
                      cfg_options: Mapping[str, Any] | None = None,
                      gpus: Sequence[int] | None = None, results: str | Path | None = None,
                      command_line: str = '', jobs: int | None = None,
-                     slurm: Mapping[str, str] | None = None, **how: Any) -> str:
+                     slurm: Mapping[str, str] | None = None, only: Sequence[int] | None = None,
+                     **how: Any) -> str:
     """Test finished runs in several ways and compare each way with a reference, in pairs over folds.
 
     Args:
-        folders, out, cfg_options, gpus, weights, views, jobs, slurm: As in
+        folders, out, cfg_options, gpus, weights, views, jobs, slurm, only: As in
             :func:`~mmwindow.experiments.retest.retest_runs`.
         reference: Name of a variant, such as 'last' or 'mean4_mirror'.
         results: JSON file that receives the numbers.
@@ -53,7 +54,7 @@ def compare_variants(folders: Sequence[str | Path], out: str | Path, reference: 
     if reference not in names or len(names) < 2:
         raise ValueError(f'--reference {reference}: the variants are {", ".join(names)}; the '
                          'reference is one of two or more')
-    plans = plan_variants(folders, out, cfg_options or {}, variants)
+    plans = plan_variants(folders, out, cfg_options or {}, variants, only)
     devices = choose_devices(gpus, jobs=jobs, slurm=slurm, out=out)
     run_retests(plans, devices, command_line=command_line, **how)
     every = {name: [plan for plan, _ in entries] for name, entries in plans.items()}

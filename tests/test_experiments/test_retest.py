@@ -161,6 +161,12 @@ def test_folders_without_finished_runs_are_refused(runs, tmp_path):
     (runs / 'wl_kld/fold0/result.json').unlink()
     with pytest.raises(ValueError, match='fold0: the run has no result yet'):
         call([runs], tmp_path / 'other', DISTANCE)
+    with pytest.raises(ValueError, match='fold0: the run has no result yet'):
+        call([runs], tmp_path / 'other', DISTANCE, only=[0, 1])
+    with pytest.raises(ValueError, match=r'none of the runs is of the folds \[2\]'):
+        call([runs], tmp_path / 'other', DISTANCE, only=[2])
+    # Fold 0 may be at work while fold 1 is tested.
+    assert call([runs], tmp_path / 'other', DISTANCE, only=[1]) == ['wl_kld fold 1']
 
 
 def test_runs_of_version_0_1_are_tested_with_the_settings_they_were_trained_with(runs, tmp_path):

@@ -5,7 +5,7 @@
 
 DIR is what mmwindow folds or mmwindow tune wrote. Each run is tested again; nothing is trained. OTHER
 receives a folder for each, as DIR has it, without weights; of several variants each has a folder in
-OTHER. The same command again resumes where it was stopped.
+OTHER. The same command again resumes where it was stopped. With --only other folds may be at work.
 Next: mmwindow tables OTHER --out FOLDER.
 
 With --reference the variants are compared, as mmwindow tune compares settings: paired differences
@@ -18,6 +18,7 @@ import argparse
 from mmwindow.experiments.commands.run_arguments import (
     STOPPED,
     add_folder_arguments,
+    add_only_argument,
     add_place_arguments,
     do_runs,
     read_place,
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('folders', nargs='+', metavar='DIR')
     add_folder_arguments(parser)
     add_place_arguments(parser)
+    add_only_argument(parser)
     parser.add_argument('--weights', nargs='+', metavar='RULE',
                         help='best, last, meanN, last@E, meanN@E; default: those of the run\'s test')
     parser.add_argument('--tta', nargs='+', dest='views', metavar='VIEWS',

@@ -47,6 +47,11 @@ def add_folds_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--folds', metavar='FOLDS.json', help='from tools/make_splits.py')
     parser.add_argument('--points', metavar='POINTS.json', help='the point file they divide; '
                         'default: it lies next to them')
+    add_only_argument(parser)
+
+
+def add_only_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--only``."""
     parser.add_argument('--only', nargs='+', type=int, metavar='FOLD', help='only these folds')
 
 

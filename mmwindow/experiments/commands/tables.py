@@ -16,6 +16,7 @@ again from these events; with --check nothing is written, and status 1 says that
 import argparse
 from pathlib import Path
 
+from mmwindow.experiments.commands.run_arguments import add_only_argument
 from mmwindow.utils.outputs import check_output_folder
 
 PAPER = Path(__file__).resolve().parents[3] / 'results' / 'paper.json'
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--note', default='', metavar='TEXT',
                         help='a sentence for readers, above the tables and in the result files, such '
                         'as which images settings were chosen on')
-    parser.add_argument('--only', nargs='+', type=int, metavar='FOLD', help='only these folds')
+    add_only_argument(parser)
     parser.add_argument('--num-resamples', type=int, default=2000, help='of the bootstrap')
     parser.add_argument('--seed', type=int, default=0, help='of the bootstrap')
     parser.add_argument('--paper', default=PAPER if PAPER.exists() else None,
