@@ -15,7 +15,7 @@ from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.exact_maps import Window, paper_windows
 from mmwindow.experiments.plan import SINGLE, RunPlan, RunSettings, plan_run
 from mmwindow.experiments.result_files import write_result_files
-from mmwindow.experiments.results import load_system
+from mmwindow.experiments.results import read_run
 from mmwindow.experiments.retest import retest_runs
 from mmwindow.experiments.run_folders import is_finished, read_seconds
 from mmwindow.experiments.run_state import read_result
@@ -128,7 +128,7 @@ def file_ablation(plan: RunPlan, results: Path, command_line: str, num_resamples
         command_line: Is noted in the file.
         num_resamples: Of the bootstrap.
     """
-    system = load_system(plan.system, {None: (plan.folder, read_result(plan.folder) or {})})
+    system = read_run(plan.folder, read_result(plan.folder) or {})
     write_result_files(results, {plan.system: system},
                        {plan.system: summarise(system, plan.system, None, num_resamples)}, {}, None,
                        command_line)

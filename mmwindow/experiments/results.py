@@ -1,5 +1,6 @@
 """Finished systems read back, from the folders of their runs or from result files."""
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -82,13 +83,11 @@ def load_systems(folders: Sequence[str | Path], class_name: str | None = None,
     systems = {}
     for name in sorted({*filed, *runs}):
         parts = filed.get(name, [])
-        if name in runs:
-            fresh = load_system(name, runs[name], class_name)
-            if replaced is not None:
-                parts = [part if part.path.parent.resolve() != Path(replaced).resolve()
-                         else Part(part.path, part.system.without(fresh.results)) for part in parts]
-            parts = [*parts, *(Part(path, fresh.without(set(fresh.results) - {fold}))
-                               for fold, (path, _) in runs[name].items())]
+        if replaced is not None:
+            parts = [part if part.path.parent.resolve() != Path(replaced).resolve()
+                     else Part(part.path, part.system.without(runs.get(name, ()))) for part in parts]
+        parts = [*parts, *(Part(path, read_run(path, result, class_name))
+                           for path, result in runs.get(name, {}).values())]
         systems[name] = join_folds(name, [part for part in parts if part.system.results])
     if not systems:
         raise ValueError('no folder is given; folders of runs or of result files are expected'
@@ -108,25 +107,25 @@ def join_folds(name: str, parts: Sequence[Part]) -> System:
         ValueError: A fold or an image is in two of them, or they were trained, tested or scored
             differently.
     """
-    first, *others = parts
-    home = dict.fromkeys(first.system.results, first)
-    for part in others:
+    home: dict[int | None, Part] = {}
+    for part in parts:
         for fold in part.system.results:
             if fold in home:
                 raise ValueError(f'{home[fold].path} and {part.path} both hold {describe_fold(fold)} '
                                  f'of {name}; give one')
             home[fold] = part
-        if part.system.settings != first.system.settings:
-            raise ValueError(describe_settings(f'{first.path}', first.system.settings,
-                                               f'{part.path}', part.system.settings))
-    order = sort_folds(home)
+    first, *others = order = sorted(home, key=lambda fold: (fold is not None, fold or 0))
     results = {fold: home[fold].system.results[fold] for fold in order}
+    check_same_training(name, results)
+    settings = home[first].system.settings
+    for fold in others:
+        if home[fold].system.settings != settings:
+            raise ValueError(describe_settings(
+                f'{name} {describe_fold(first)}', settings,
+                f'{name} {describe_fold(fold)}', home[fold].system.settings))
     events = {fold: home[fold].system.events[fold] for fold in order}
-    if others:
-        check_same_training(name, results)
-        check_tested_once(name, events)
-    return System(name=name, results=results, events=events, settings=first.system.settings,
-                  class_name=first.system.class_name)
+    check_tested_once(name, events)
+    return replace(home[first].system, results=results, events=events)
 
 
 def read_runs(folders: Sequence[Path], runs: dict[str, Runs], only: Sequence[int] | None = None
@@ -193,31 +192,21 @@ def describe_test(entry: str, value: str | None) -> str:
     return value or 'the image alone' if entry == 'views' else str(value)
 
 
-def load_system(name: str, runs: Runs, class_name: str | None = None) -> System:
-    """Return a system from its runs, fold -> (folder, result).
+def read_run(path: Path, result: Mapping[str, Any], class_name: str | None = None) -> System:
+    """Return the one fold of a system that a run tested.
+
+    Args:
+        path: Folder of the run.
+        result: Of the run.
+        class_name: As in :func:`load_systems`.
 
     Raises:
-        ValueError: A record is bad or of other settings, or an image is tested twice.
+        ValueError: Its record is bad.
     """
-    order = sort_folds(runs)
-    check_same_training(name, {fold: runs[fold][1] for fold in order})
-    records = {fold: read_record(runs[fold][0] / runs[fold][1]['records']['test'])
-               for fold in order}
-    events = {fold: records[fold].events(class_name) for fold in order}
-    for fold in order:
-        if records[fold].settings != records[order[0]].settings:
-            raise ValueError(describe_settings(
-                f'{name} {describe_fold(order[0])}', records[order[0]].settings,
-                f'{name} {describe_fold(fold)}', records[fold].settings))
-    check_tested_once(name, events)
-    return System(name=name, results={fold: runs[fold][1] for fold in order}, events=events,
-                  settings=records[order[0]].settings,
-                  class_name=class_name or next(iter(records[order[0]].classes)))
-
-
-def sort_folds(folds: Iterable[int | None]) -> list[int | None]:
-    """Return folds in their order; the single split comes first."""
-    return sorted(folds, key=lambda fold: (fold is not None, fold or 0))
+    record = read_record(path / result['records']['test'])
+    return System(name=result['system'], results={result['fold']: result},
+                  events={result['fold']: record.events(class_name)}, settings=record.settings,
+                  class_name=class_name or next(iter(record.classes)))
 
 
 def check_tested_once(name: str, events: Mapping[int | None, Sequence[ImageEvents]]) -> None:
