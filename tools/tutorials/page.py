@@ -1,8 +1,8 @@
 """A tutorial: its commands, the output that it shows, the files that it names.
 
 A block of the kind ``console`` holds lines that begin with ``$ `` (commands) and what they print.
-``...`` is any number of lines. Numbers, and the units of times and sizes after them, may be others:
-everything else must be printed as it is shown. ``[exit status 1]`` says that a command fails.
+``...`` is any number of lines. Numbers, the units of times and sizes after them, and the machine
+behind ``device`` may be others: everything else must be printed as it is shown. ``[exit status 1]`` says that a command fails.
 
 A paragraph that begins with *The test of this page* says what makes it short, in spans of code:
 ``N=24`` is another value of a variable of the page, ``mmwindow train ... --no-report`` is what is
@@ -26,6 +26,7 @@ FULL_ONLY = re.compile(r'<!-- full run only: (.*) -->')
 NOT_TESTED = '<!-- not in the test -->'
 NUMBER = re.compile(r'[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?')
 QUANTITY = re.compile(r'#(?: (?:ms|s|min|h|kB|MB|GB)\b)')
+DEVICE = re.compile(r'^(\s*device\s+)\S.*')  # the processor of the machine that ran the command
 BAR = re.compile(r'\[[#.]+\]')
 CODE_SPAN = re.compile(r'`([^`\n]+)`')
 LINK = re.compile(r'\]\(([^)#\s]+)(?:#[^)]*)?\)')
@@ -121,12 +122,14 @@ def _read_reductions(lines: list[str]) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def without_numbers(line: str) -> str:
-    """Return what must be the same: a line without its numbers, their units, and its spaces.
+    """Return what must be the same: a line without numbers, their units, the machine, and spaces.
 
     >>> without_numbers('time: about 1 h 40 min,  12 epochs'), without_numbers('23 min, .5')
     ('time: about #, # epochs', '#, #')
+    >>> without_numbers('device  Intel(R) Xeon(R) Processor (AVX512), 1 thread')
+    'device #'
     """
-    line = NUMBER.sub('#', BAR.sub('', line))
+    line = NUMBER.sub('#', DEVICE.sub(r'\1#', BAR.sub('', line)))
     line = QUANTITY.sub('#', line)
     line = re.sub(r'-{3,}', '---', re.sub(r'#(?: ?#)+', '#', line))
     return ' '.join(line.split())

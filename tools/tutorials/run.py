@@ -72,7 +72,8 @@ def run_page(page: Page, is_small: bool, runner: Runner, kept: Path | None = Non
         report: Called before each command.
     """
     environment = dict(os.environ, PYTHONPATH=str(ROOT), PYTHONWARNINGS='ignore',
-                       MMWINDOW_CLONE=str(ROOT))
+                       MMWINDOW_CLONE=str(ROOT),
+                       CUDA_VISIBLE_DEVICES='')  # the pages say what a machine without a GPU prints
     if is_small:  # the real one has 3121 images
         environment.pop('MMWINDOW_FRACATLAS', None)
     before = [Outcome(**entry) for entry in load_json(kept)] if kept and kept.is_file() else []
