@@ -2,7 +2,8 @@
 
 A block of the kind ``console`` holds lines that begin with ``$ `` (commands) and what they print.
 ``...`` is any number of lines. Numbers, the units of times and sizes after them, and the machine
-behind ``device`` may be others: everything else must be printed as it is shown. ``[exit status 1]`` says that a command fails.
+behind ``device`` may be others: everything else must be printed as it is shown. ``[exit status 1]``
+says that a command fails.
 
 A paragraph that begins with *The test of this page* says what makes it short, in spans of code:
 ``N=24`` is another value of a variable of the page, ``mmwindow train ... --no-report`` is what is

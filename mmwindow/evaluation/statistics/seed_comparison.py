@@ -202,12 +202,26 @@ def total_interval(values: Sequence[float], variance: float, num_units: int, lev
     >>> round(interval.low, 3), round(interval.high, 3), round(p_value, 4)
     (-0.048, 0.448, 0.0742)
     """
-    estimate = float(np.mean(values))
     of_seeds = float(np.var(values, ddof=1)) / len(values)
-    total = variance + of_seeds
+    return combined_interval(float(np.mean(values)),
+                             [(variance, num_units - 1), (of_seeds, len(values) - 1)], level)
+
+
+def combined_interval(estimate: float, parts: Sequence[tuple[float, float]], level: float = 0.95
+                      ) -> tuple[Interval, float]:
+    """Return the interval and the two-sided p-value of a difference with a variance of several parts.
+
+    Args:
+        estimate: The difference, from -1 to 1.
+        parts: Variance and degrees of freedom of each independent part.
+        level: Nominal confidence.
+
+    Source: Satterthwaite, Biometrics Bulletin 2 (1946) 110.
+    """
+    total = sum(variance for variance, _ in parts)
     if total <= 0:
         return Interval(estimate, estimate, estimate, level, 'satterthwaite'), float(estimate == 0)
-    free = total ** 2 / (variance ** 2 / (num_units - 1) + of_seeds ** 2 / (len(values) - 1))
+    free = total ** 2 / sum(variance ** 2 / degrees for variance, degrees in parts)
     half = -float(stdtrit(free, (1 - level) / 2)) * total ** .5
     return (Interval(estimate, max(estimate - half, -1.), min(estimate + half, 1.), level,
                      'satterthwaite'), float(2 * stdtr(free, -abs(estimate) / total ** .5)))
