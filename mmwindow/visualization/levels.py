@@ -107,8 +107,14 @@ def draw_series(axes, marks: Sequence[LevelMark], number: int, shift: float) -> 
     """Draw the marks of one series and their intervals, in order of levels."""
     style = line_style(number)
     ordered = sorted(marks, key=lambda mark: mark.level)
-    axes.plot([mark.level + shift for mark in ordered], [mark.estimate for mark in ordered],
-              linewidth=1.2, markersize=5, **style)
+    places, heights = [], []
+    for number_of_mark, mark in enumerate(ordered):
+        if number_of_mark and mark.level > ordered[number_of_mark - 1].level + 1:
+            places.append(mark.level + shift - .5)  # no line over a level that is missing
+            heights.append(math.nan)
+        places.append(mark.level + shift)
+        heights.append(mark.estimate)
+    axes.plot(places, heights, linewidth=1.2, markersize=5, **style)
     for mark in ordered:
         for interval, width in ((mark.outer, .8), (mark.inner, 2.2)):
             if interval is not None:

@@ -5,7 +5,7 @@ same images: what makes an image hard comes back with each, so that the images a
 seeds of both systems.
 """
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -51,12 +51,14 @@ class SeedDifference:
         total: Interval over other images and other seeds; None with one seed.
         p_value: Two-sided, that of ``total``, or of ``images`` with one seed; None where there is
             none.
+        variance: Of the mean over other images, for these trainings; None where ``total`` is.
     """
 
     seeds: tuple[float, ...]
     images: Interval | None
     total: Interval | None
     p_value: float | None
+    variance: float | None = None
 
     @property
     def estimate(self) -> float:
@@ -185,7 +187,7 @@ def find_difference(name: str, values: Sequence[float], replicates: NDArray[Any]
         return SeedDifference(tuple(values), images, None, p_value)
     variance = test.variance if name == AUROC and test is not None else float(np.nanvar(replicates))
     total, p_value = total_interval(values, variance, table.num_units, level)
-    return SeedDifference(tuple(values), images, total, p_value)
+    return SeedDifference(tuple(values), images, total, p_value, variance)
 
 
 def total_interval(values: Sequence[float], variance: float, num_units: int, level: float = 0.95
@@ -271,6 +273,76 @@ def compare_comparisons(first: SeedComparison, second: SeedComparison, name: str
     variance = float(np.nanvar(replicates))
     if np.isnan(variance) or np.isnan(values).any() or len(values) < 2:
         return None
-    images, _ = total_interval([float(np.mean(values))] * 2, variance, len(first.units), level)
-    total, p_value = total_interval(values, variance, len(first.units), level)
-    return SeedDifference(values, images, total, p_value)
+    return difference_of_differences(values, variance, len(first.units), level)
+
+
+def difference_of_differences(values: Sequence[float], variance: float, num_units: int,
+                              level: float = 0.95) -> SeedDifference:
+    """Return how two advantages differ.
+
+    Args:
+        values: ``(S,)``, of each seed, at least two.
+        variance: Of their mean over other images, for the same trainings.
+        num_units: Patients that tell it.
+        level: Nominal confidence.
+    """
+    images, _ = total_interval([float(np.mean(values))] * 2, variance, num_units, level)
+    total, p_value = total_interval(values, variance, num_units, level)
+    return SeedDifference(tuple(values), images, total, p_value, variance)
+
+
+def compare_on_other_images(first: SeedComparison, second: SeedComparison, name: str,
+                            level: float = 0.95) -> SeedDifference | None:
+    """Return the first difference minus the second one, each of images of its own.
+
+    Args:
+        first, second: Of the same seeds.
+        name: Of the statistic.
+        level: Nominal confidence.
+
+    Returns:
+        SeedDifference: None where the seeds differ, or there is no interval.
+    """
+    one, other = first.differences[name], second.differences[name]
+    if list(first.first) != list(second.first) or one.variance is None or other.variance is None:
+        return None
+    return difference_of_differences(
+        tuple(a - b for a, b in zip(one.seeds, other.seeds, strict=True)),
+        one.variance + other.variance, min(len(first.units), len(second.units)), level)
+
+
+def pool_seeds(differences: Sequence[SeedDifference], num_units: int, correlation: float = 0.5,
+               level: float = 0.95) -> list[SeedDifference]:
+    """Give differences of the same seeds one variance over seeds: the mean of theirs.
+
+    Three seeds tell a variance badly, those of several levels tell it better. Differences of levels
+    are no independent ones, as a seed's images, its first weights or a level that all are compared
+    with come back in each: sample variances of normal numbers that correlate by r do so by r ** 2,
+    so that L of them have as many degrees of freedom as L / (1 + (L - 1) r ** 2).
+
+    Args:
+        differences: Those without an interval, or of a single seed, are returned as they are.
+        num_units: Patients.
+        correlation: r; 1/2 is that of differences which share one of two equal terms.
+        level: Nominal confidence.
+
+    Raises:
+        ValueError: They are of different numbers of seeds.
+    """
+    known = [one for one in differences if one.total is not None and one.variance is not None]
+    if not known:
+        return list(differences)
+    num_seeds = len(known[0].seeds)
+    if any(len(one.seeds) != num_seeds for one in known):
+        raise ValueError('differences of as many seeds are expected; there are '
+                         f'{sorted({len(one.seeds) for one in known})}')
+    of_seeds = float(np.mean([np.var(one.seeds, ddof=1) for one in known])) / num_seeds
+    free = (num_seeds - 1) * len(known) / (1 + (len(known) - 1) * correlation ** 2)
+    found = []
+    for one in differences:
+        if one.total is not None and one.variance is not None:
+            total, p_value = combined_interval(
+                one.estimate, [(one.variance, num_units - 1), (of_seeds, free)], level)
+            one = replace(one, total=total, p_value=p_value)
+        found.append(one)
+    return found

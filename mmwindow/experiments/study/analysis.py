@@ -1,6 +1,6 @@
 """The filed trainings of the study compared: each system with the baseline, level by level."""
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,22 @@ from mmwindow.evaluation.statistics.seed_comparison import (
     SeedComparison,
     SeedDifference,
     compare_comparisons,
+    compare_on_other_images,
     compare_over_seeds,
+    pool_seeds,
 )
 from mmwindow.experiments.study.data import describe_data
 from mmwindow.experiments.study.design import (
     AHEAD,
     BASE,
     BEHIND,
+    FACTORS,
+    GROWS,
     LEVEL,
     MARGIN,
     OPEN,
+    SAME,
+    SHRINKS,
     Cell,
     Sizes,
 )
@@ -41,21 +47,22 @@ class CellResult:
         means: System -> metric -> mean over seeds, of systems all of whose seeds are filed.
         deviations: The same of standard deviations over seeds; NaN below two seeds.
         comparisons: System -> its comparison with the baseline, where both are complete.
-        growths: System -> its advantage in FROC score minus that at the base level, where both
-            levels are tested on the same images.
-        missing: Names of the runs that are not filed.
+        changes: System -> its advantage in FROC score minus that at :func:`reference_level`.
+        missing: The runs that are not filed.
         seconds: System -> mean seconds of a training.
         code: Marks of the code of the filed runs, of training and of scoring.
+        machines: That the filed runs were trained on, and their torch.
     """
 
     cell: Cell
     means: Mapping[str, Mapping[str, float]]
     deviations: Mapping[str, Mapping[str, float]]
-    comparisons: Mapping[str, SeedComparison]
-    missing: Sequence[str]
+    comparisons: dict[str, SeedComparison]
+    missing: Sequence[StudyRun]
     seconds: Mapping[str, float]
     code: frozenset[str] = frozenset()
-    growths: dict[str, SeedDifference] = field(default_factory=dict)
+    machines: frozenset[str] = frozenset()
+    changes: dict[str, SeedDifference] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
@@ -63,18 +70,24 @@ class CellResult:
         return not self.missing
 
 
-def outcome(difference: SeedDifference) -> str | None:
+def outcome(difference: SeedDifference, words: tuple[str, str, str] = (AHEAD, LEVEL, BEHIND)
+            ) -> str | None:
     """Return in a word what a difference tells; None without an interval.
 
-    Of the interval over images and seeds: ahead or behind where 0 lies outside, level where all of
-    it lies within :data:`~.design.MARGIN` of 0, else open.
+    Of the interval over images and seeds: the first or the last word where 0 lies outside, the second
+    where all of it lies within :data:`~.design.MARGIN` of 0, else open.
     """
     interval = difference.total or difference.images
     if interval is None:
         return None
     if interval.low > 0 or interval.high < 0:
-        return AHEAD if interval.low > 0 else BEHIND
-    return LEVEL if max(-interval.low, interval.high) <= MARGIN else OPEN
+        return words[0] if interval.low > 0 else words[2]
+    return words[1] if max(-interval.low, interval.high) <= MARGIN else OPEN
+
+
+def change_outcome(change: SeedDifference) -> str | None:
+    """Return in a word how an advantage changes; see :func:`outcome`."""
+    return outcome(change, (GROWS, SAME, SHRINKS))
 
 
 def analyse(runs: Iterable[StudyRun], results: Path, baseline: str,
@@ -100,21 +113,56 @@ def analyse(runs: Iterable[StudyRun], results: Path, baseline: str,
     if baseline not in systems:
         raise ValueError(f'the baseline {baseline!r} is none of the systems {", ".join(systems)}')
     found = [analyse_cell(one, results, baseline, num_resamples, seed) for one in by_cell.values()]
-    base = next((result for result in found if result.cell.name == BASE), None)
+    by_name = {result.cell.name: result for result in found}
     for result in found:
-        for system, comparison in result.comparisons.items():
-            if base is None or result is base or system not in base.comparisons or (
-                    not has_base_test(result.cell)):
-                continue
-            growth = compare_comparisons(comparison, base.comparisons[system], FROC_SCORE)
-            if growth is not None:
-                result.growths[system] = growth
-    return found
+        reference = by_name.get(reference_level(result.cell))
+        if reference is None or reference is result:
+            continue
+        compare = compare_comparisons if has_base_test(result.cell) else compare_on_other_images
+        for system in result.comparisons.keys() & reference.comparisons.keys():
+            change = compare(result.comparisons[system], reference.comparisons[system], FROC_SCORE)
+            if change is not None:
+                result.changes[system] = change
+    return pool_levels(found)
 
 
 def has_base_test(cell: Cell) -> bool:
     """Return whether a cell is tested on the images of the base level."""
     return cell.images.name == BASE or not cell.images.has_own_test
+
+
+def reference_level(cell: Cell) -> str:
+    """Return the level whose advantage that of a cell is compared with.
+
+    The base, where both are tested on the same images; else the first level of the factor.
+    """
+    return BASE if has_base_test(cell) else FACTORS[cell.factor].levels[0].name
+
+
+def pool_levels(results: Sequence[CellResult]) -> list[CellResult]:
+    """Give levels with as many training images one variance over seeds, for each system and metric.
+
+    Of fewer or more training images it may be another one, so that such a level keeps its own.
+    """
+    found = [replace(result, comparisons=dict(result.comparisons), changes=dict(result.changes))
+             for result in results]
+    for number in {result.cell.images.num_train for result in found}:
+        group = [result for result in found if result.cell.images.num_train == number]
+        for system in {name for result in group for name in result.comparisons}:
+            compared = [result for result in group if system in result.comparisons]
+            units = min(len(result.comparisons[system].units) for result in compared)
+            for name in compared[0].comparisons[system].differences:
+                pooled = pool_seeds([result.comparisons[system].differences[name]
+                                     for result in compared], units)
+                for result, difference in zip(compared, pooled, strict=True):
+                    one = result.comparisons[system]
+                    result.comparisons[system] = replace(
+                        one, differences={**one.differences, name: difference})
+            changed = [result for result in group if system in result.changes]
+            for result, change in zip(changed, pool_seeds(
+                    [result.changes[system] for result in changed], units), strict=True):
+                result.changes[system] = change
+    return found
 
 
 def analyse_cell(runs: Sequence[StudyRun], results: Path, baseline: str, num_resamples: int,
@@ -142,10 +190,12 @@ def analyse_cell(runs: Sequence[StudyRun], results: Path, baseline: str, num_res
         {system: {name: float(np.std([one[name] for one in values], ddof=1))
                   if len(values) > 1 else float('nan') for name in PAPER_METRICS}
          for system, values in metrics.items()},
-        comparisons, [run.name for run, record in records.items() if record is None],
+        comparisons, [run for run, record in records.items() if record is None],
         {system: float(np.mean([one['training_seconds'] or 0. for run, one in filed.items()
                                 if run.system == system])) for system in complete},
         frozenset(f'{one.get("training_code")}, {one.get("scoring_code")}'
+                  for one in filed.values()),
+        frozenset(f'{one.get("machine")}, torch {(one.get("versions") or {}).get("torch")}'
                   for one in filed.values()))
 
 
@@ -168,8 +218,9 @@ def describe_cell(result: CellResult, sizes: Sizes) -> dict[str, Any]:
     """Return what the study's file says of one level."""
     return dict(
         cell=result.cell.name, factor=result.cell.factor, level=result.cell.level,
-        expected=result.cell.expected, data=describe_data(result.cell, sizes),
-        epochs=result.cell.epochs, is_complete=result.is_complete, missing=list(result.missing),
+        expected=result.cell.expected, expected_change=result.cell.change,
+        data=describe_data(result.cell, sizes), epochs=result.cell.epochs,
+        is_complete=result.is_complete, missing=[run.name for run in result.missing],
         systems={system: dict(mean=dict(means), standard_deviation={
             name: None if np.isnan(value) else value
             for name, value in result.deviations[system].items()},
@@ -179,5 +230,6 @@ def describe_cell(result: CellResult, sizes: Sizes) -> dict[str, Any]:
                                             outcome=outcome(comparison.differences[name]))
                                  for name in (AUROC, *PAPER_METRICS[1:])}
                         for system, comparison in result.comparisons.items()},
-        froc_score_minus_base_level={system: describe_difference(growth)
-                                     for system, growth in result.growths.items()})
+        compared_with=reference_level(result.cell),
+        froc_score_change={system: dict(describe_difference(change), outcome=change_outcome(change))
+                           for system, change in result.changes.items()})

@@ -10,7 +10,10 @@ TRUTH = 'one'  # annotators of every test image
 BASE = 'base'
 # What is expected of the difference to the baseline, as :func:`~.analysis.outcome` finds it.
 AHEAD, LEVEL, BEHIND, OPEN = 'ahead', 'level', 'behind', 'open'
-MARGIN = .03  # of the FROC score or AUROC: a difference that surely lies within is 'level'
+# What is expected of its change from the base, or from the first level of factors whose test images
+# are others.
+GROWS, SAME, SHRINKS = 'grows', 'same', 'shrinks'
+MARGIN = .03  # of the FROC score or AUROC: a difference that surely lies within is 'level', 'same'
 
 ANNOTATORS: Mapping[str, Annotators] = {
     **{rule: Annotators(points=rule) for rule in ('one', 'fragments', 'several', 'mixed')},
@@ -26,7 +29,9 @@ class Sizes:
         num_train, num_val, num_test: Images of the base level.
         side: Long edge of the images, pixels; that of the network's input is the config's.
         epochs: Of the base level.
-        seed: Of the images.
+        seed: Of the images of the trainings with seed 0; the training images of another seed are
+            those of as much more, so that other seeds are other training images, too. The test
+            images are the same for all.
     """
 
     num_train: int = 480
@@ -65,6 +70,7 @@ class Cell:
         factor: Letter of its factor; :data:`BASE` for the base level, which is in every factor.
         level: What the axis says.
         expected: Of Window Loss minus the baseline.
+        change: Expected of that difference minus the one at the level that it is compared with.
         images: Its radiographs.
         annotators: Who marks the images that are trained and validated with.
         epochs: Of a training.
@@ -74,6 +80,7 @@ class Cell:
     factor: str
     level: str
     expected: str
+    change: str
     images: ImageSet
     annotators: str = OWN
     epochs: int = 5
@@ -85,6 +92,7 @@ class Level(NamedTuple):
     name: str
     label: str
     expected: str
+    change: str = SAME
 
 
 @dataclass(frozen=True)
@@ -109,18 +117,18 @@ class Factor:
 FACTORS: Mapping[str, Factor] = {factor.letter: factor for factor in (
     Factor('A', 'spread of the extent (SD of its logarithm)', (
         Level('extent0', '0', LEVEL), Level('extent35', '0.35', LEVEL),
-        Level('extent70', '0.7', LEVEL)),
+        Level('extent70', '0.7', LEVEL, GROWS)),
         "Window Loss's advantage grows, as boxes have one size and findings do not; to less than "
         "ahead, since the base's extents spread as widely as those of 0.7. One point a finding"),
     Factor('B', 'points per finding', (
         Level('points-one', '1', LEVEL), Level(BASE, '1 to 3\nby length', LEVEL),
-        Level('points-mixed', 'mixed\nreaders', AHEAD),
-        Level('points-fragments', '1 a\nfragment', AHEAD),
-        Level('points-several', '1 to 4', AHEAD)),
-        'boxes lose where a finding has several points: the regime of the paper'),
+        Level('points-mixed', 'mixed\nreaders', AHEAD, GROWS),
+        Level('points-fragments', '1 a\nfragment', AHEAD, GROWS),
+        Level('points-several', '1 to 4', AHEAD, GROWS)),
+        'boxes lose where a finding has several points, as several readers mark it'),
     Factor('C', 'click jitter (pixels of 1024, root mean square)', (
         Level(BASE, '0', LEVEL), Level('jitter25', '25', LEVEL), Level('jitter50', '50', LEVEL),
-        Level('jitter100', '100', BEHIND)),
+        Level('jitter100', '100', BEHIND, SHRINKS)),
         'a tie up to 50; at 100 findings lie outside their lower radius, and Window Loss loses'),
     Factor('D', 'scale of the anatomy (largest to smallest)', (
         Level('scale1', '1', LEVEL), Level('scale2', '2', LEVEL), Level('scale25', '2.5', LEVEL)),
@@ -157,7 +165,7 @@ def make_cells(sizes: Sizes, parts: Sequence[str] = CORE) -> list[Cell]:
         raise ValueError(f'the parts of the study are {", ".join(PARTS)}; there is no '
                          f'{unknown[0] if unknown else "part given"}')
     base_images = ImageSet(BASE, sizes.num_train, annotators=tuple(ANNOTATORS))
-    cells = [Cell(BASE, BASE, BASE, LEVEL, base_images, epochs=sizes.epochs)]
+    cells = [Cell(BASE, BASE, BASE, LEVEL, SAME, base_images, epochs=sizes.epochs)]
     for factor in FACTORS.values():
         if factor.letter in parts:
             cells += [make_cell(factor, level, sizes, base_images) for level in factor.levels
@@ -183,7 +191,7 @@ def make_cell(factor: Factor, level: Level, sizes: Sizes, base_images: ImageSet)
         epochs = max(sizes.epochs, round(sizes.epochs / share))
     else:
         annotators = name.removeprefix('points-')
-    return Cell(name, factor.letter, label, level.expected, images, annotators, epochs)
+    return Cell(name, factor.letter, label, level.expected, level.change, images, annotators, epochs)
 
 
 def level_label(factor: Factor, level: Level, cells: Mapping[str, Cell], sizes: Sizes) -> str:

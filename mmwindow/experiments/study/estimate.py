@@ -42,7 +42,7 @@ def estimate_study(runs: Sequence[StudyRun], out: Path, num_jobs: int) -> Estima
     timings: dict[str, Timing] = {}
     seconds, idle = 0., 0.
     for run in runs:
-        base = replace(run, cell=make_cells(run.sizes, ['base'])[0])
+        base = replace(run, cell=make_cells(run.sizes, ['base'])[0], seed=0)
         cfg = plan_study_run(base, out).cfg
         if run.system not in timings:
             timings[run.system] = time_training(cfg, run.amp)

@@ -9,7 +9,12 @@ from mmwindow.evaluation.metric_names import AUROC, FROC_SCORE
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.seed_comparison import SeedDifference
 from mmwindow.experiments.paper_report import label_systems, read_paper
-from mmwindow.experiments.study.analysis import CellResult, describe_cell, outcome
+from mmwindow.experiments.study.analysis import (
+    CellResult,
+    change_outcome,
+    describe_cell,
+    outcome,
+)
 from mmwindow.experiments.study.design import BASE, FACTORS, MARGIN, Factor, Sizes, level_label
 from mmwindow.experiments.study.levels import level_rows, read_levels
 from mmwindow.experiments.study.runs import CLASSIFIERS
@@ -17,12 +22,13 @@ from mmwindow.experiments.systems import paper_key
 from mmwindow.utils.environment import describe_machine, describe_versions
 from mmwindow.utils.files import write_json, write_text
 from mmwindow.utils.markdown import format_number, format_p_value, markdown_table
+from mmwindow.utils.messages import count_words
 from mmwindow.visualization.levels import LevelMark, LevelPanel, plot_levels
 
 NAME = 'study'  # of the file and the figure
 HEAD = ['level', 'system', 'FROC score (sd over seeds)', 'AUROC', 'minus {baseline}, FROC score',
         'over images alone', 'p', 'minus {baseline}, AUROC', 'expected', 'found',
-        'advantage minus that at the base']
+        'change of the advantage', 'change expected', 'change found']
 
 LEVELS = ('Measured on the annotations of the training images. "spread of the extent": standard '
           "deviation of the natural logarithm of the longer side of the findings' outlines, with "
@@ -60,10 +66,10 @@ def factor_rows(factor: Factor | None, results: Mapping[str, CellResult], labels
     """
     rows = [[text.format(baseline=labels[baseline]) for text in HEAD]]
     cells = {name: result.cell for name, result in results.items()}
-    levels = [(BASE, BASE, results[BASE].cell.expected)] if factor is None else [
-        (level.name, level_label(factor, level, cells, sizes).replace('\n', ' '), level.expected)
+    levels = [(BASE, BASE)] if factor is None else [
+        (level.name, level_label(factor, level, cells, sizes).replace('\n', ' '))
         for level in factor.levels if level.name in results]
-    for name, label, expected in levels:
+    for name, label in levels:
         result = results[name]
         for system, means in result.means.items():
             if is_left_out(system, factor):
@@ -73,12 +79,14 @@ def factor_rows(factor: Factor | None, results: Mapping[str, CellResult], labels
                          f'{format_number(means[FROC_SCORE])} '
                          f'({format_number(result.deviations[system][FROC_SCORE])})',
                          format_number(means[AUROC]),
-                         *(difference_cells(compared.differences, expected, is_window_loss(system))
-                           if compared else [''] * 6),
-                         growth_cell(result.growths.get(system))])
-        if result.missing:
-            rows.append([label, f'not complete: {len(result.missing)} runs are missing',
-                         *[''] * (len(HEAD) - 2)])
+                         *(difference_cells(compared.differences, result.cell.expected,
+                                            is_window_loss(system)) if compared else [''] * 6),
+                         *change_cells(result.changes.get(system), result.cell.change,
+                                       is_window_loss(system))])
+        missing = [run for run in result.missing if not is_left_out(run.system, factor)]
+        if missing:
+            rows.append([label, f'not complete: {count_words(len(missing), "run is", "runs are")} '
+                         'missing', *[''] * (len(HEAD) - 2)])
     return rows
 
 
@@ -103,9 +111,12 @@ def difference_cells(differences: Mapping[str, SeedDifference], expected: str, w
             expected if with_expected else '', outcome(froc) or 'no interval']
 
 
-def growth_cell(growth: SeedDifference | None) -> str:
-    """Return the cell of an advantage minus that at the base level."""
-    return '' if growth is None else format_ends(growth.estimate, growth.total or growth.images)
+def change_cells(change: SeedDifference | None, expected: str, with_expected: bool) -> list[str]:
+    """Return the cells of an advantage minus that at the level it is compared with."""
+    if change is None:
+        return [''] * 3
+    return [format_ends(change.estimate, change.total or change.images),
+            expected if with_expected else '', change_outcome(change) or 'no interval']
 
 
 def make_panel(factor: Factor, results: Mapping[str, CellResult], labels: Mapping[str, str],
@@ -175,12 +186,15 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
         lines += [f'![Differences by level]({NAME}.png)', '',
                   'In parentheses: what was expected of WL-KLD. Classifiers are in the tables alone.',
                   '']
-    missing = [name for result in results for name in result.missing]
+    missing = [run.name for result in results for run in result.missing]
     if missing:
-        lines += [f'**Not complete: {len(missing)} runs are missing**, as {missing[0]}.', '']
+        lines += [f'**Not complete: {count_words(len(missing), "run is", "runs are")} missing**, as '
+                  f'{missing[0]}.', '']
     if len(code) > 1:
         lines += [f'**{len(code)} versions of the code** (training, scoring) made these runs: '
                   f'{"; ".join(sorted(code))}.', '']
+    machines = sorted(frozenset().union(*(result.machines for result in results)))
+    lines += [f'Trained on {"; ".join(machines)}.', '']
     if BASE in by_name:
         lines += ['## Base', '', markdown_table(factor_rows(None, by_name, labels, baseline, sizes)),
                   '']
@@ -199,18 +213,23 @@ def describe_intervals(sizes: Sizes, seeds: Sequence[int], num_resamples: int, a
     """Return what the numbers are, as lines."""
     return [f'{sizes.num_train} images to train with at the base level, {sizes.num_test} to test, '
             f'input 256, {sizes.epochs} epochs{" in mixed precision" * amp}, the last weights; means '
-            f'over the seeds {", ".join(map(str, seeds))}. Differences are paired: the same test '
-            'images, the same seeds. In brackets 95 % intervals over other images **and** other '
-            'seeds; "over images '
+            f'over the seeds {", ".join(map(str, seeds))}, each of which has training images of its '
+            'own. Differences are paired: the same training and test images, the same seeds. In '
+            'brackets 95 % intervals over other images **and** other seeds, the variance over seeds '
+            'pooled over the levels with as many training images; "over images '
             f'alone" is that of these trainings ({num_resamples} resamples of the patients, shared '
             'by all seeds). "found", by the first interval: "ahead" or "behind" where 0 is outside, '
-            f'"level" where all of it lies within {MARGIN:g} of 0, else "open". In the figure thin '
-            'lines are the first interval, thick ones the second.']
+            f'"level" where all of it lies within {MARGIN:g} of 0, else "open". "change": the '
+            'difference in FROC score minus that at the base, or minus that at the first level where '
+            'the test images are others; "grows", "shrinks" or "same" likewise. No p-value is '
+            'corrected for the number of levels. In the figure thin lines are the first interval, '
+            'thick ones the second.']
 
 
 def describe_missing(results: Sequence[CellResult]) -> list[str]:
     """Return in words what is missing, one line for each level that is not complete."""
-    return [f'{result.cell.name}: {len(result.missing)} runs are missing: '
-            + ', '.join(result.missing[:4]) + (' ...' if len(result.missing) > 4 else '')
+    return [f'{result.cell.name}: {count_words(len(result.missing), "run is", "runs are")} missing: '
+            + ', '.join(run.name for run in result.missing[:4])
+            + (' ...' if len(result.missing) > 4 else '')
             for result in results if not result.is_complete]
 

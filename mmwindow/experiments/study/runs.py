@@ -71,8 +71,9 @@ class StudyRun:
 
     def design(self) -> str:
         """Return a mark of all that decides its result but code, versions and places of files."""
-        rest = dict(options=self.options, seed=self.seed, files=data_options(self.cell, 'DATA'),
-                    data=describe_data(self.cell, self.sizes), amp=self.amp)
+        rest = dict(options=self.options, seed=self.seed,
+                    files=data_options(self.cell, 'DATA', self.seed),
+                    data=describe_data(self.cell, self.sizes, self.seed), amp=self.amp)
         return hashlib.sha256((config_text(self.config) + json.dumps(rest, sort_keys=True)).encode()
                               ).hexdigest()
 
@@ -111,8 +112,8 @@ def plan_study_run(run: StudyRun, out: Path) -> RunPlan:
         run: Which.
         out: Folder of runs and data.
     """
-    settings = RunSettings({**run.options, **data_options(run.cell, out / 'data')}, run.seed,
-                           run.amp, splits=('test',), weights='last')
+    settings = RunSettings({**run.options, **data_options(run.cell, out / 'data', run.seed)},
+                           run.seed, run.amp, splits=('test',), weights='last')
     plan = plan_run(run.config, out, settings, None, None)
     return replace(plan, folder=out / 'runs' / run.cell.name / f'{run.system}_seed{run.seed}')
 
@@ -130,7 +131,7 @@ def file_run(run: StudyRun, plan: RunPlan, results: Path) -> None:
     system = System(run.system, {None: result}, {None: record.events()}, record.settings,
                     next(iter(record.classes)))
     source = dict(cell=run.cell.name, system=run.system, config=str(run.config), seed=run.seed,
-                  design=run.design(), data=describe_data(run.cell, run.sizes),
+                  design=run.design(), data=describe_data(run.cell, run.sizes, run.seed),
                   run={entry: result.get(entry) for entry in (*RUN_ENTRIES, *CODE_ENTRIES)
                        if entry != 'settings_mark'})
     path = run.filed_at(results)

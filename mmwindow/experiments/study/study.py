@@ -1,6 +1,6 @@
 """The study in one call: radiographs, trainings, comparison, report; each part is resumed."""
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from mmwindow.experiments.study.runs import (
     read_filed_run,
     run_study,
 )
-from mmwindow.utils.files import read_json
+from mmwindow.utils.files import read_json, write_json
 
 CONFIGS = ('configs/windowloss/wl_kld_lite0_fpn_synthetic.py',
            'configs/retinanet/retinanet_lite0_fpn_synthetic.py',
@@ -76,12 +76,14 @@ def filed_configs(results: Path) -> dict[str, Path]:
 def reported_runs(study: Study) -> list[StudyRun]:
     """Return the runs that are asked for, and those of any level and system of which one is filed.
 
-    Where any system is filed, the baseline is wanted too.
+    Where any system is filed, the baseline is wanted too, on all levels of the factor.
     """
     asked = study.runs()
     filed = {(path.parent.name, path.name.rpartition('_seed')[0])
              for path in study.results.glob(FILES)}
-    filed |= {(cell, study.baseline) for cell, _ in filed}
+    cells = {cell.name: cell for cell in make_cells(study.sizes, PARTS)}
+    begun = {cells[name].factor for name, _ in filed if name in cells}
+    filed |= {(cell.name, study.baseline) for cell in cells.values() if cell.factor in begun}
     own = {Path(config).stem: Path(config) for config in study.configs}
     configs = {**{system: config for system, config in filed_configs(study.results).items()
                   if config.is_file()}, **own}
@@ -91,11 +93,20 @@ def reported_runs(study: Study) -> list[StudyRun]:
 
 
 def as_filed(study: Study) -> Study:
-    """Return a study with the sizes and the precision of the results that are filed."""
+    """Return a study with the sizes, precision, seeds and baseline of the results that are filed."""
     filed = read_json(study.results / f'{NAME}.json')
-    if not isinstance(filed, dict) or not {'sizes', 'amp'} <= set(filed):
+    if not isinstance(filed, dict) or not {'sizes', 'amp', 'seeds', 'baseline'} <= set(filed):
         return study
-    return replace(study, sizes=Sizes(**filed['sizes']), amp=bool(filed['amp']))
+    return replace(study, sizes=Sizes(**filed['sizes']), amp=bool(filed['amp']),
+                   seeds=tuple(filed['seeds']), baseline=filed['baseline'])
+
+
+def file_request(study: Study) -> None:
+    """File what was asked for before the first training, for a report of a study that was stopped."""
+    path = study.results / f'{NAME}.json'
+    if not path.is_file():
+        write_json(path, dict(sizes=asdict(study.sizes), amp=study.amp, seeds=list(study.seeds),
+                              baseline=study.baseline))
 
 
 def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only: bool = False,
@@ -126,11 +137,15 @@ def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only:
     say(f'{len(runs)} runs are asked for; {len(runs) - len(missing)} are filed in {study.results}')
     if missing and not report_only:
         check_filed(runs, study.results, how.get('accept', False), how.get('overwrite', False))
-        cells = [*make_cells(study.sizes, [BASE]), *(run.cell for run in missing)]
-        write_sets(find_sets(cells[:1] if dry_run else cells), study.sizes, study.out / 'data')
+        base = make_cells(study.sizes, [BASE])[0]
+        wanted = [(base, 0)]
+        if not dry_run:
+            wanted += [(cell, run.seed) for run in missing for cell in (base, run.cell)]
+        write_sets(find_sets(wanted), study.sizes, study.out / 'data')
         num_jobs = len(devices.environments)
         say(describe_estimate(estimate_study(missing, study.out, num_jobs), len(missing), num_jobs))
         if not dry_run:
+            file_request(study)
             run_study(missing, study.out, study.results, devices, **how)
     if dry_run:
         return not missing

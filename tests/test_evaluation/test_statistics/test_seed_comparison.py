@@ -7,8 +7,12 @@ from mmwindow.evaluation import FROCSettings, ImageEvents, compare_systems, froc
 from mmwindow.evaluation.statistics.delong import delong_covariance
 from mmwindow.evaluation.statistics.resampling import draw_weights, find_units
 from mmwindow.evaluation.statistics.seed_comparison import (
+    SeedDifference,
+    combined_interval,
     compare_comparisons,
+    compare_on_other_images,
     compare_over_seeds,
+    pool_seeds,
     total_interval,
 )
 
@@ -129,3 +133,56 @@ def test_without_points_and_with_one_kind_of_image():
     for name in ('auroc', 'froc_score'):
         assert np.isnan(found.differences[name].estimate)
         assert found.differences[name].images is None and found.differences[name].total is None
+
+
+def make_difference(values, variance, num_units=101):
+    total, p_value = total_interval(values, variance, num_units)
+    return SeedDifference(tuple(values), total, total, p_value, variance)
+
+
+def test_pooled_seeds_by_hand():
+    """Variances of seeds .01 and .03: .02 for both, with 4 / (1 + 1 / 4) degrees of freedom."""
+    first = make_difference([.1, .2, .3], .001)
+    second = make_difference([0., 3 ** .5 / 10, 2 * 3 ** .5 / 10], .004)
+    pooled = pool_seeds([first, second], 101)
+    for one, before in zip(pooled, (first, second), strict=True):
+        interval, p_value = combined_interval(
+            before.estimate, [(before.variance, 100), (.02 / 3, 2 * 2 / 1.25)])
+        assert (one.total.low, one.total.high) == pytest.approx((interval.low, interval.high))
+        assert one.p_value == pytest.approx(p_value)
+        assert one.seeds == before.seeds and one.images is before.images
+    assert pooled[1].total.high < second.total.high and pooled[0].total.high > first.total.high
+    # One level alone keeps its own; those without an interval are passed over.
+    assert pool_seeds([first], 101)[0].total.low == pytest.approx(first.total.low)
+    none = SeedDifference((.1, .2, .3), None, None, None)
+    assert pool_seeds([none, first], 101)[0] is none
+    with pytest.raises(ValueError, match='as many seeds'):
+        pool_seeds([first, make_difference([.1, .2], .001)], 101)
+
+
+@pytest.mark.parametrize('shared', [0., .5])
+def test_pooled_intervals_hold_the_truth_as_often_as_they_say(shared):
+    """Eight levels and three seeds; a share of the variance of seeds is common to all levels."""
+    rng = np.random.default_rng(3)
+    held = []
+    for _ in range(600):
+        common = rng.normal(0, (.02 ** 2 * shared) ** .5, 3)
+        own = (.02 ** 2 * (1 - shared)) ** .5
+        levels = [make_difference(common + rng.normal(0, own, 3) + rng.normal(0, .012), .012 ** 2)
+                  for _ in range(8)]
+        held += [one.total.low <= 0 <= one.total.high for one in pool_seeds(levels, 500)]
+    assert .94 < np.mean(held) < .985
+
+
+def test_advantages_on_other_images_by_hand():
+    found = [compare_over_seeds(FIRST, SECOND, num_resamples=100, seed=5),
+             compare_over_seeds(SECOND, FIRST, num_resamples=100, seed=5)]
+    change = compare_on_other_images(*found, 'froc_score')
+    one, other = (comparison.differences['froc_score'] for comparison in found)
+    assert change.seeds == pytest.approx(np.subtract(one.seeds, other.seeds))
+    assert change.variance == pytest.approx(one.variance + other.variance)
+    total, p_value = total_interval(change.seeds, change.variance, 20)
+    assert (change.total.low, change.total.high, change.p_value) == pytest.approx(
+        (total.low, total.high, p_value))
+    alone = compare_over_seeds({0: FIRST[0]}, {0: SECOND[0]}, num_resamples=100)
+    assert compare_on_other_images(found[0], alone, 'froc_score') is None

@@ -5,7 +5,7 @@ import pytest
 
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.seed_comparison import SeedDifference
-from mmwindow.experiments.study.analysis import outcome
+from mmwindow.experiments.study.analysis import change_outcome, outcome
 from mmwindow.experiments.study.data import data_options, find_sets, read_from
 from mmwindow.experiments.study.design import (
     AHEAD,
@@ -14,9 +14,12 @@ from mmwindow.experiments.study.design import (
     BEHIND,
     CORE,
     FACTORS,
+    GROWS,
     LEVEL,
     OPEN,
     PARTS,
+    SAME,
+    SHRINKS,
     Sizes,
     level_label,
     make_cells,
@@ -73,7 +76,7 @@ def test_what_a_cell_reads():
     assert {read_from(cells['scale2'], split)[0] for split in ('train', 'val', 'test')} == {'scale2'}
     assert read_from(cells['scale2'], 'test')[1] == 'annotations/one/test.json'
     assert data_options(cells[BASE], 'x')['train_dataloader.dataset.data_root'] == 'x/base/'
-    sets = {images.name: images for images in find_sets(list(cells.values()))}
+    sets = {images.name: images for images, _ in find_sets((cell, 0) for cell in cells.values())}
     assert set(sets[BASE].annotators) == set(ANNOTATORS) and len(sets) == 11
     for cell in cells.values():
         assert not cell.annotators or cell.annotators in cell.images.annotators
@@ -98,6 +101,8 @@ def test_the_page_names_every_level_and_what_is_expected(letter):
     assert (' ahead at' in row) == ('ahead' in expected)
     assert ('behind' in row) == ('behind' in expected)
     assert 'level' in row
+    changes = {level.change for level in factor.levels}
+    assert (' grows' in row) == (GROWS in changes) and (' shrinks' in row) == (SHRINKS in changes)
 
 
 def test_the_page_has_the_sizes_and_the_commands():
@@ -116,4 +121,6 @@ def test_level_is_found_and_not_only_left_open(low, high, word):
     interval, wide = (Interval(0., *ends) for ends in ((low, high), (-1., 1.)))
     for total, images in ((interval, wide), (None, interval)):
         assert outcome(SeedDifference((0., ), images, total, None)) == word
+        change = {AHEAD: GROWS, LEVEL: SAME, BEHIND: SHRINKS}.get(word, word)
+        assert change_outcome(SeedDifference((0., ), images, total, None)) == change
     assert outcome(SeedDifference((0., ), None, None, None)) is None

@@ -81,7 +81,7 @@ def test_drawn_jitter_is_what_the_level_says(tmp_path):
     """Half of 24 images are fractured; a distance of 25 in the mean square, twice it at 50."""
     sizes = Sizes(num_train=24, num_val=1, num_test=1, side=64)
     cells = {cell.name: cell for cell in make_cells(sizes, ['B', 'C'])}
-    write_sets([cells['base'].images], sizes, tmp_path, workers=1)
+    write_sets([(cells['base'].images, 0)], sizes, tmp_path, workers=1)
     found = {name: measure_level(cell, tmp_path) for name, cell in cells.items()}
     assert found['base']['images'] == 24
     assert found['points-one']['points'] == found['points-one']['findings'] >= 12

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from mmwindow.evaluation import froc_curve
 from mmwindow.evaluation.files.records import read_record
@@ -70,12 +71,54 @@ def test_from_radiographs_to_the_paired_difference(tmp_path, configs):
         assert found['difference'] == pytest.approx(np.mean(differences))
         assert found['total']['low'] <= found['images']['low'] < found['difference']
         assert cell['is_complete'] and cell['missing'] == []
-        assert (NAMES[0] in cell['froc_score_minus_base_level']) == (cell['cell'] != 'base')
+        assert (NAMES[0] in cell['froc_score_change']) == (cell['cell'] != 'base')
+    check_pooled(content['cells'])
     table = (study.results / 'README.md').read_text()
     assert '## C: click jitter' in table and '| WL-KLD |' in table and 'missing' not in table
     assert '## What the levels are' in table and '\n| jitter25 | 8 | ' in table
     assert (study.results / 'study.png').stat().st_size > 0
     assert (study.results / 'study.svg').read_text().startswith('<?xml')
+
+
+def check_pooled(cells):
+    """Four levels of as many training images have one variance over seeds, the mean of theirs.
+
+    What it adds to the variance of the images is the same for all, where each has its own before.
+    """
+    found = [cell['minus_baseline'][NAMES[0]]['froc_score'] for cell in cells]
+    changes = [cell['froc_score_change'][NAMES[0]] for cell in cells[1:]]
+    for cell, change in zip(found[1:], changes, strict=True):
+        assert change['seeds'] == pytest.approx(np.subtract(cell['seeds'], found[0]['seeds']))
+    part = np.mean([np.var(one['seeds'], ddof=1) for one in found]) / 2
+    for one in found:
+        images = ((one['images']['high'] - one['difference']) / stats.t.ppf(.975, 15)) ** 2
+        free = (images + part) ** 2 / (images ** 2 / 15 + part ** 2 / (4 / (1 + 3 / 4)))
+        half = stats.t.ppf(.975, free) * (images + part) ** .5
+        assert one['total']['high'] == pytest.approx(min(one['difference'] + half, 1), abs=1e-3)
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_another_seed_has_other_training_images_and_the_same_test_images(tmp_path, configs):
+    study = make_study(tmp_path, configs, parts=('A', 'C', 'E'))
+    call(study)
+    for level, train, val, test in (
+            ('base', 'base', 'base', 'base'), ('jitter25', 'base', 'base', 'base'),
+            ('images25', 'images25', 'base', 'base'), ('extent35', *['extent35'] * 3)):
+        for seed, suffix in ((0, ''), (1, '-seed1')):
+            config = runpy.run_path(study.out / f'runs/{level}/{NAMES[0]}_seed{seed}/config.py')
+            roots = [Path(config[f'{split}_dataloader']['dataset']['data_root']).name
+                     for split in ('train', 'val', 'test')]
+            assert roots == [train + suffix, val + suffix, test]
+    folders = [study.out / 'data' / name / 'images' for name in ('base', 'base-seed1')]
+    images = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders]
+    train = [f'{number:06d}.png' for number in range(1, SIZES.num_train + 1)]
+    assert not {images[0][name] for name in train} & set(images[1].values())
+    content = load_json(study.results / 'study.json')
+    assert 'froc_score_change' in content['cells'][-1]
+    changed = {cell['cell']: (cell['compared_with'], list(cell['froc_score_change']))
+               for cell in content['cells']}
+    assert changed['extent0'] == ('extent0', []) and changed['extent70'] == ('extent0', [NAMES[0]])
+    assert changed['images25'] == ('base', [NAMES[0]]) and changed['base'] == ('base', [])
 
 
 @pytest.mark.usefixtures('fake_worker')
@@ -125,15 +168,15 @@ def test_an_incomplete_level_is_not_compared_and_is_named(tmp_path, configs):
     (study.results / f'runs/missed50/{NAMES[1]}_seed0.json.gz').unlink()
     complete, said = call(study, report_only=True)
     assert not complete
-    assert f'missed50: 1 runs are missing: missed50 {NAMES[1]} seed 0' in said
+    assert f'missed50: 1 run is missing: missed50 {NAMES[1]} seed 0' in said
     cells = {cell['cell']: cell for cell in load_json(study.results / 'study.json')['cells']}
     assert cells['missed50']['minus_baseline'] == {} and not cells['missed50']['is_complete']
     assert set(cells['missed50']['systems']) == {NAMES[0]}
     assert cells['missed25']['is_complete'] and cells['missed25']['minus_baseline']
-    assert '1 runs are missing' in (study.results / 'README.md').read_text()
+    assert '1 run is missing' in (study.results / 'README.md').read_text()
     # A part that was not asked for is reported with what was filed before.
     _, said = call(make_study(tmp_path, configs, parts=('base',), seeds=(0,)), report_only=True)
-    assert f'missed50: 1 runs are missing: missed50 {NAMES[1]} seed 0' in said
+    assert f'missed50: 1 run is missing: missed50 {NAMES[1]} seed 0' in said
 
 
 @pytest.mark.usefixtures('fake_worker')
@@ -142,7 +185,7 @@ def test_a_run_that_fails_leaves_the_others(tmp_path, configs):
     failing.write_text(configs[0].read_text().replace(NAMES[0], 'fails_tiny'))
     study = make_study(tmp_path, [*configs, failing], parts=('base',), seeds=(0,))
     complete, said = call(study)
-    assert not complete and 'base: 1 runs are missing: base fails_tiny seed 0' in said
+    assert not complete and 'base: 1 run is missing: base fails_tiny seed 0' in said
     assert NAMES[0] in load_json(study.results / 'study.json')['cells'][0]['minus_baseline']
 
 
@@ -182,6 +225,45 @@ def test_a_report_is_of_the_study_that_is_filed(tmp_path, configs):
     complete, said = call(replace(study, sizes=Sizes()), report_only=True)
     assert complete and said[0].startswith('2 runs are asked for; 2 are filed')
     assert load_json(study.results / 'study.json')['amp'] is True
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_a_report_keeps_the_seeds_and_knows_a_study_that_was_stopped(tmp_path, configs, monkeypatch):
+    study = make_study(tmp_path, configs, parts=('base',), seeds=(0, 1, 2))
+    call(study)
+    before = load_json(study.results / 'study.json')
+    call(replace(study, seeds=(0,)), report_only=True)
+    assert load_json(study.results / 'study.json')['cells'] == before['cells']
+    # Stopped before its report: what was asked for is filed with the first run.
+    stopped = replace(study, results=tmp_path / 'stopped', out=tmp_path / 'again', amp=True)
+    monkeypatch.setattr('mmwindow.experiments.study.study.write_report', None)
+    with pytest.raises(TypeError):
+        call(stopped)
+    monkeypatch.undo()
+    complete, said = call(replace(stopped, amp=False, seeds=(0,)), report_only=True)
+    assert complete and said[0].startswith('6 runs are asked for; 6 are filed')
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_a_level_that_was_not_begun_is_named_and_a_classifier_is_missed_where_it_belongs(
+        tmp_path, configs):
+    study = make_study(tmp_path, configs, parts=('F',), seeds=(0,))
+    call(study)
+    for name in NAMES:
+        (study.results / f'runs/missed50/{name}_seed0.json.gz').unlink()
+    _, said = call(replace(study, parts=('base',)), report_only=True)
+    assert f'missed50: 1 run is missing: missed50 {NAMES[1]} seed 0' in said
+    classifier = tmp_path / 'chexnet_tiny.py'
+    classifier.write_text(configs[0].read_text().replace(NAMES[0], 'chexnet_tiny'))
+    asked = replace(study, configs=[*configs, classifier], parts=('E', 'F'))
+    call(asked, report_only=True)
+    sections = (study.results / 'README.md').read_text().split('\n## ')
+    for section in sections:
+        if section.startswith('E:'):
+            assert '| 8 | not complete: 1 run is missing |' in section
+        if section.startswith('F:'):
+            assert '| 0 % | not complete' not in section and '| 50 % | not complete' in section
+    assert 'Trained on x86_64, torch 2.' in sections[0]
 
 
 @pytest.mark.usefixtures('fake_worker')
