@@ -18,7 +18,7 @@ from mmwindow.experiments.result_files import write_result_files
 from mmwindow.experiments.results import read_run
 from mmwindow.experiments.retest import retest_runs
 from mmwindow.experiments.run_folders import is_finished, read_seconds
-from mmwindow.experiments.run_state import read_result
+from mmwindow.experiments.run_state import identify, read_result
 from mmwindow.experiments.summaries import summarise
 from mmwindow.utils.files import read_json
 
@@ -112,11 +112,6 @@ def is_filed(row: Ablation, plan: RunPlan, results: Path) -> bool:
         return False
     return all(isinstance(other, dict) and [identify(run) for run in other.get('runs', ())] == [
         identify(run) for run in runs] for other in others)
-
-
-def identify(run: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what tells a training from another one of the same settings."""
-    return tuple(run.get(name) for name in ('seed', 'training_code', 'training_seconds', 'versions'))
 
 
 def file_ablation(plan: RunPlan, results: Path, command_line: str, num_resamples: int = 2000) -> None:

@@ -7,9 +7,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
-from mmwindow.evaluation.events.image_events import ImageEvents
+from mmwindow.evaluation.events.image_events import EVENT_PAIRS, ImageEvents
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.metric_names import PAPER_METRICS
@@ -19,6 +20,7 @@ from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.experiments.plan import RunPlan
 from mmwindow.experiments.run_state import read_result
 from mmwindow.experiments.summaries import Difference, find_differences, fold_metrics
+from mmwindow.experiments.systems import check_same_images, describe_fold, describe_settings
 from mmwindow.experiments.worker import RECORDS
 
 COMPARED = ('auroc', 'froc_score')  # what the choice is made by
@@ -37,6 +39,8 @@ class Candidate:
         metrics: Of the held-out images, over folds their mean; None where there is no number.
         result: Content of ``result.json``, of the first fold.
         runs: Of each fold: ``fold``, ``mark``, ``seed`` and ``training_seconds``.
+        num_images: Held-out images of all folds.
+        settings: That the records were scored with.
         events: Fold -> held-out images; empty where they are of several classes.
         froc_settings: How their FROC is read.
         intervals: By metric, by patient, over folds within each; None where there is none.
@@ -50,6 +54,8 @@ class Candidate:
     froc_settings: FROCSettings | None = None
     intervals: Mapping[str, Interval | None] = field(default_factory=dict)
     runs: Sequence[Mapping[str, Any]] = ()
+    num_images: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def fold_numbers(self) -> dict[str, dict[str, float | None]]:
@@ -76,7 +82,7 @@ def read_candidate(setting: str, plans: Sequence[RunPlan], split: str = 'val') -
         split: Of the held-out images, 'val' or 'test'.
 
     Raises:
-        ValueError: A patient is in the held-out images of two folds.
+        ValueError: A patient is in the held-out images of two folds, or two were scored differently.
     """
     numbers = dict(val='validation_metrics', test='metrics')[split]
     results = [read_result(plan.folder) or {} for plan in plans]
@@ -89,13 +95,39 @@ def read_candidate(setting: str, plans: Sequence[RunPlan], split: str = 'val') -
             for result in results]
     records = {plan.fold: read_record(plan.folder / RECORDS[split]) for plan in plans}
     first = next(iter(records.values()))
+    num_images = sum(len(next(iter(record.classes.values()))) for record in records.values())
+    for fold, record in records.items():
+        if record.settings != first.settings:
+            raise ValueError(describe_settings(
+                f'{plans[0].system} {setting} {describe_fold(plans[0].fold)}', first.settings,
+                describe_fold(fold), record.settings))
     if len(first.classes) > 1:
-        return Candidate(plans[0].system, setting, metrics, results[0], runs=runs)
+        return Candidate(plans[0].system, setting, metrics, results[0], runs=runs,
+                         num_images=num_images, settings=first.settings)
     events = {fold: record.events() for fold, record in records.items()}
     settings = FROCSettings.from_record(first.settings)
     found = mean_over_folds(events, settings)
     return Candidate(plans[0].system, setting, metrics, results[0], events, settings,
-                     {f'froc/{name}': found.intervals.get(name) for name in PAPER_METRICS}, runs)
+                     {f'froc/{name}': found.intervals.get(name) for name in PAPER_METRICS}, runs,
+                     num_images, first.settings)
+
+
+def check_judged_alike(candidates: Sequence[Candidate]) -> None:
+    """Reject candidates of one system that were judged by other rules, images or points.
+
+    Raises:
+        ValueError: The message names two settings and what differs.
+    """
+    firsts: dict[str, Candidate] = {}
+    for other in candidates:
+        first = firsts.setdefault(other.system, other)
+        names = f'{first.system} {first.setting}', other.setting
+        if other.settings != first.settings:
+            raise ValueError(describe_settings(names[0], first.settings, names[1], other.settings)
+                             + ': numbers by other rules cannot choose')
+        for fold in first.events.keys() | other.events.keys():
+            check_same_images(f'{names[0]} and {names[1]}, {describe_fold(fold)}',
+                              first.events.get(fold, ()), other.events.get(fold, ()))
 
 
 def compare_candidates(chosen: Candidate, others: Sequence[Candidate],
@@ -120,9 +152,13 @@ class CandidateTests:
 
     Args:
         candidates: Of any systems and settings.
+
+    Raises:
+        ValueError: As :func:`check_judged_alike`.
     """
 
     def __init__(self, candidates: Sequence[Candidate]) -> None:
+        check_judged_alike(candidates)
         self.candidates = tuple(candidates)
         self._found: dict[tuple[str, str], dict[str, dict[str, Difference]]] = {}
 
@@ -137,13 +173,21 @@ class CandidateTests:
 
 
 def has_same_predictions(first: Candidate, second: Candidate) -> bool:
-    """Return whether two candidates give each image the same score and find its points alike."""
+    """Return whether two candidates give each image the same score, hits and false positives."""
     return bool(first.events) and all(
         len(events) == len(second.events[fold]) and all(
             ours.image_id == theirs.image_id and ours.score == theirs.score
-            and np.array_equal(ours.recall_levels, theirs.recall_levels)
+            and all(same_arrays(getattr(ours, name), getattr(theirs, name))
+                    for name in ('recall_levels', *(name for pair in EVENT_PAIRS for name in pair)))
             for ours, theirs in zip(events, second.events[fold], strict=True))
         for fold, events in first.events.items())
+
+
+def same_arrays(first: NDArray[Any] | None, second: NDArray[Any] | None) -> bool:
+    """Return whether two arrays are equal, or both are not there."""
+    if first is None or second is None:
+        return first is second
+    return np.array_equal(first, second)
 
 
 class FoldSpread(NamedTuple):

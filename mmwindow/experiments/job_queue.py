@@ -241,9 +241,14 @@ def run_jobs(jobs: Sequence[Job], devices: Sequence[Mapping[str, str]],
                 if claimed is None:
                     break
                 job, held = claimed
-                with held:  # is closed where the start fails
-                    running.append((start or start_job)(job, device, devices[device]))
-                    running[-1].held = held.pop_all()
+                try:
+                    with held:  # is closed where the start fails
+                        running.append((start or start_job)(job, device, devices[device]))
+                        running[-1].held = held.pop_all()
+                except (ValueError, OSError) as error:  # no room for its log, a cluster's refusal
+                    display.say(f'{job.name}: FAILED to start: {error}')
+                    queue.outcomes.append(Outcome(job, 1, 0.))
+                    continue
                 display.say(f'{job.name}: started, log in {job.log}')
             if not queue.waiting and not running:
                 break
@@ -288,7 +293,7 @@ class JobQueue:
                                      f'again later ({error})')
                     self._said.add(job.name)
                 continue
-            except ValueError as error:
+            except (ValueError, OSError) as error:
                 self.display.say(f'{job.name}: FAILED to begin: {error}')
                 self.outcomes.append(Outcome(job, 1, 0.))
                 self.waiting.remove(job)

@@ -119,8 +119,10 @@ def tells_of_trainings(path: Path) -> bool:
         content = read_json(path)
     except ValueError:  # of somebody else
         return False
-    return isinstance(content, Mapping) and ('candidates' in content or {
-        'runs', 'config', 'events'} <= set(content))
+    return isinstance(content, Mapping) and (
+        {'runs', 'config', 'events'} <= set(content)
+        or isinstance(content.get('candidates'), list) and any(
+            isinstance(entry, Mapping) and 'setting' in entry for entry in content['candidates']))
 
 
 def read_file(path: Path) -> Iterator[Training]:
@@ -179,11 +181,15 @@ def read_run_folders(place: Path) -> Iterator[Training]:
         result = read_result(folder)
         if result is None and not state.get('machine'):
             continue  # it has not begun
-        seconds = (result or {}).get('training_seconds')
-        parts = folder.relative_to(place).parts  # [setting,] system, fold
-        setting = parts[-3] if len(parts) > 2 else (
-            place.parent.name if len(parts) == 1 else place.name) if len(parts) else ''
+        seconds = state.get('training_seconds') if result or state.get('trained') else None
+        # <setting>/<system>/<fold>, but of mmwindow folds no setting is above the system.
+        setting = folder.resolve().parents[1].name if is_tuned(state) else ''
         yield Training(system_key(system), setting, state.get('mark') or str(folder), seconds)
+
+
+def is_tuned(state: Mapping[str, Any]) -> bool:
+    """Return whether a run is one of a comparison of settings, by the command that made it."""
+    return '--setting' in str(state.get('command') or '').split()
 
 
 def describe_ledger(accounts: Mapping[str, Account]) -> str:

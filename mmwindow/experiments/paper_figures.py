@@ -66,8 +66,12 @@ def draw_figures_by(systems: Mapping[str, System], field: str, out: Path) -> lis
     """
     parts = {label: divide(system.events, field) for label, system in systems.items()}
     lines: list[str] = []
+    taken: set[str] = set()
     for place, value in enumerate(next(iter(parts.values()))):
         words = re.sub(r'[^A-Za-z0-9]+', '-', value).strip('-') or str(place)
+        if words.lower() in taken:  # '<50' and '>=50', or two that differ in case
+            words += f'-{place}'
+        taken.add(words.lower())
         suffix = f'_{PREFIX}{field}_{words}'
         images = [event for events in next(iter(parts.values()))[value].values() for event in events]
         num_positives = sum(bool(event.is_positive) for event in images)

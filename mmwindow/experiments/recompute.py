@@ -10,6 +10,7 @@ from typing import Any
 
 from mmwindow.experiments.paper_report import make_report
 from mmwindow.experiments.result_files import find_result_files
+from mmwindow.experiments.run_state import read_filed
 from mmwindow.utils.files import load_json
 from mmwindow.utils.messages import count_words, name_some
 
@@ -25,7 +26,7 @@ def report_arguments(folder: str | Path) -> dict[str, Any]:
     Raises:
         ValueError: There is no result file in the folder.
     """
-    contents = [load_json(path) for path in find_result_files(folder)]
+    contents = [read_filed(path) for path in find_result_files(folder)]
     if not contents:
         raise ValueError(f'{folder}: there is no result file in it; tools/make_tables.py RUNS --out '
                          f'TABLES --results {folder} writes them')

@@ -15,7 +15,7 @@ from mmwindow.evaluation.statistics.compare import Comparison
 from mmwindow.experiments.describe_numbers import describe_limits, describe_numbers
 from mmwindow.experiments.run_state import read_filed
 from mmwindow.experiments.short_events import FOLD, shorten_events
-from mmwindow.experiments.strata import POINTS, Strata, describe_stratum
+from mmwindow.experiments.strata import Strata, describe_stratum
 from mmwindow.experiments.summaries import (
     METRICS,
     Difference,
@@ -149,7 +149,7 @@ def write_result_files(folder: str | Path, systems: Mapping[str, System],
         else:
             reason = write_events(folder / 'events' / f'{name}.json', system,
                                   dict(config=system.first['config'], command=command_line),
-                                  [field for field in strata if field != POINTS])
+                                  list(strata))
             content['events'] = f'events/{name}.json' if reason is None else None
             if reason is not None:
                 say(f'{name}: {reason}')
@@ -198,13 +198,19 @@ def read_system(path: Path, class_name: str | None = None, only: Sequence[int] |
                          'Write both again with tools/make_tables.py --results')
     system = System(name=path.stem, results=results, events=events, settings=record.settings,
                     class_name=class_name or next(iter(record.classes)))
-    if only is None and class_name is None:
-        check_numbers(path, content, system)
+    if results:
+        check_numbers(path, content, system, is_all=only is None)
     return system if results else None
 
 
-def check_numbers(path: Path, content: Mapping[str, Any], system: System) -> None:
+def check_numbers(path: Path, content: Mapping[str, Any], system: System, is_all: bool) -> None:
     """Reject events that do not give the numbers of their result file: of another system, or run.
+
+    Args:
+        path: The result file.
+        content: Of it.
+        system: Of the events.
+        is_all: Whether it has all folds; else the numbers of these folds alone are looked at.
 
     Raises:
         ValueError: The message names the file and the number.
@@ -212,7 +218,7 @@ def check_numbers(path: Path, content: Mapping[str, Any], system: System) -> Non
     settings = system.froc_settings()
     found = {str(fold): fold_metrics(events, settings) for fold, events in system.events.items()}
     written = content['folds']
-    if set(found) != set(written):
+    if not set(found) <= set(written) or is_all and set(found) != set(written):
         raise ValueError(f'{path}: it tells of the folds {sorted(written)}, its events are of '
                          f'{sorted(found)}. Write both again with tools/make_tables.py --results')
     # Before version 0.2 the metrics of folds were those of the pooled images.
@@ -220,7 +226,7 @@ def check_numbers(path: Path, content: Mapping[str, Any], system: System) -> Non
     if 'headline' not in content:
         headline = fold_metrics(system.pooled, settings)
     metrics = {metric: content['metrics'].get(f'froc/{metric}') for metric in METRICS}
-    for where, values, others in (('', headline, metrics),
+    for where, values, others in (*([('', headline, metrics)] if is_all else []),
                                   *((f' in fold {fold}', found[fold], written[fold])
                                     for fold in found)):
         for name, value in values.items():

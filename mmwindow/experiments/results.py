@@ -1,5 +1,5 @@
 """Finished systems read back, from the folders of their runs or from result files."""
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -92,8 +92,27 @@ def load_systems(folders: Sequence[str | Path], class_name: str | None = None,
     if not systems:
         raise ValueError('no folder is given; folders of runs or of result files are expected'
                          if only is None else f'none of the runs is of the folds {list(only)}')
+    check_folds_are_there(only, {name: system.results for name, system in systems.items()})
     check_comparable(list(systems.values()))
     return systems
+
+
+def check_folds_are_there(only: Sequence[int] | None, systems: Mapping[str, Collection[int | None]]
+                          ) -> None:
+    """Reject folds that were asked for and that a system does not have.
+
+    Args:
+        only: Which; None: any.
+        systems: Name -> the folds that are there.
+
+    Raises:
+        ValueError: The message names the system and the folds.
+    """
+    for name, folds in systems.items():
+        lacking = sorted(set(only or ()) - set(folds))
+        if lacking:
+            raise ValueError(f'--only: {name} has no fold {", ".join(map(str, lacking))}; of those '
+                             f'asked for it has {", ".join(map(describe_fold, folds)) or "none"}')
 
 
 def join_folds(name: str, parts: Sequence[Part]) -> System:
@@ -167,9 +186,11 @@ def check_same_training(name: str, results: Mapping[int | None, Mapping[str, Any
     Raises:
         ValueError: The message names the folds and what differs.
     """
-    first, *others = results
-    for fold in others:
+    order = list(results)
+    for place, fold in enumerate(order[1:], start=1):
         for entry in SHARED_ENTRIES:
+            # The first that names it: an older fold may name nothing.
+            first = next((key for key in order[:place] if results[key].get(entry) is not None), fold)
             known = [results[key].get(entry) for key in (first, fold)]
             if None not in known and known[0] != known[1]:
                 what = ('settings: configs, options, processes or folds files' if
@@ -178,6 +199,7 @@ def check_same_training(name: str, results: Mapping[int | None, Mapping[str, Any
                 raise ValueError(f'{name}: {describe_fold(first)} and {describe_fold(fold)} were '
                                  f'trained with different {what}; they are no folds of one system: '
                                  'run both with one command')
+        first = order[0]
         for entry, usual in TESTED_WITH.items():
             tested = [results[key].get(entry) or usual for key in (first, fold)]
             if tested[0] != tested[1]:

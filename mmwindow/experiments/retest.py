@@ -19,13 +19,20 @@ from mmwindow.experiments.cross_validation import run_plans
 from mmwindow.experiments.devices import Devices, choose_devices
 from mmwindow.experiments.job_queue import Outcome
 from mmwindow.experiments.plan import SINGLE, RunPlan
-from mmwindow.experiments.results import Runs, find_run_folders, read_runs
+from mmwindow.experiments.results import (
+    Runs,
+    check_folds_are_there,
+    check_same_training,
+    find_run_folders,
+    read_runs,
+)
 from mmwindow.experiments.run_folders import prepare_folder
 from mmwindow.experiments.run_state import read_result, read_state
 from mmwindow.experiments.weights import find_weights, parse_weights
 from mmwindow.experiments.worker import RESULT_ENTRIES, STATE_HEAD
 from mmwindow.utils.environment import fingerprint, scoring_code
 from mmwindow.utils.files import write_json
+from mmwindow.utils.messages import shorten
 
 # What of a config a test reads and a training does not.
 TEST_ENTRIES = ('test_dataloader', 'test_evaluator', 'test_cfg', 'model.test_cfg')
@@ -127,7 +134,8 @@ def find_trained_runs(folders: Sequence[str | Path], only: Sequence[int] | None 
         only: As in :func:`plan_retests`.
 
     Raises:
-        ValueError: There is none, one has no result, or a fold is there twice.
+        ValueError: There is none, one has no result, a fold is not there or there twice, or folds of
+            a system are of different trainings.
     """
     runs: dict[str, Runs] = {}
     for folder in folders:
@@ -139,6 +147,9 @@ def find_trained_runs(folders: Sequence[str | Path], only: Sequence[int] | None 
     if not runs:
         raise ValueError(f'{", ".join(map(str, folders))}: none of the runs is of the folds '
                          f'{list(only or ())}')
+    check_folds_are_there(only, runs)
+    for system, folds in runs.items():
+        check_same_training(system, {fold: result for fold, (_, result) in folds.items()})
     return runs
 
 
@@ -159,6 +170,10 @@ def plan_retests(folders: Sequence[str | Path], out: str | Path, cfg_options: Ma
             weights, or ``out`` is where the runs are.
     """
     plans = []
+    for place in folders:
+        if Path(out).resolve().is_relative_to(Path(place).resolve()):
+            raise ValueError(f'{place}: --out {out} is where the runs are, so that its tests would '
+                             'be taken for runs; choose another')
     for system, folds in find_trained_runs(folders, only).items():
         for fold, (source, result) in folds.items():
             folder = Path(out) / system / (SINGLE if fold is None else f'fold{fold}')
@@ -197,7 +212,10 @@ def plan_retest(system: str, folder: Path, source: Path, result: Mapping[str, An
     cfg = load_config(source / 'config.py')
     check_names(cfg_options, cfg)
     cfg.merge_from_dict(find_list_items(cfg, cfg_options))
-    METRICS.build(find_froc_metric(cfg.test_evaluator))  # bad settings are rejected here
+    try:
+        METRICS.build(find_froc_metric(cfg.test_evaluator))  # bad settings are rejected here
+    except TypeError as error:
+        raise ValueError(f'--cfg-options test_evaluator: {shorten(str(error))}') from error
     own = result.get('weights') or 'best'
     weights = own if variant.weights == OWN_WEIGHTS else variant.weights
     # The weights and the images themselves: a name may stay where they do not.
@@ -209,6 +227,10 @@ def plan_retest(system: str, folder: Path, source: Path, result: Mapping[str, An
     if variant.weights != OWN_WEIGHTS or views != result.get('views'):
         words += [f'weights {weights} views {views}']
         options['variant'] = words[-1]
+    replaced = [key for key in cfg_options if 'pipeline' in key.split('.')]
+    if views and replaced:
+        raise ValueError(f'--cfg-options {replaced[0]}: the images of several views come from the '
+                         "config's tta_pipeline, so that it would change nothing; leave out --tta")
     if views:  # what the config lacks is said before the first test
         use_test_time_augmentation(load_config(source / 'config.py'), views)
     shared = result.get('settings_mark') and fingerprint(Config(options), result['seed'],

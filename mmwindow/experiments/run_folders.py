@@ -39,6 +39,8 @@ def is_finished(plan: RunPlan) -> bool:
                 result.get('views')) != (plan.mark, scoring_code(), plan.weights, plan.views):
             return False
         for split in plan.splits:
+            if split not in result.get('records', plan.splits):  # its record is an earlier test's
+                return False
             read_record(plan.folder / RECORDS[split])
     except ValueError:
         return False

@@ -1,4 +1,5 @@
 """``run.json`` and ``result.json`` of the folder of a run, their entries checked."""
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,9 @@ RESULT = {**COMMON, 'records': OBJECT.optional, 'test_seconds': NUMBER.optional}
 MAX_NAME = 200  # characters of a system's name
 TESTED = {**RESULT, 'system': TEXT, 'config': TEXT, 'fold': WHOLE.or_none, 'records': OBJECT}
 # Of the files that tools/make_tables.py --results writes.
-FILED = dict(config=TEXT, events=TEXT.or_none, runs=LIST, data=OBJECT, metrics=OBJECT)
+FILED = dict(config=TEXT, system=TEXT, events=TEXT.or_none, runs=LIST, data=OBJECT, metrics=OBJECT,
+             folds=OBJECT, settings=OBJECT, bootstrap=OBJECT,
+             reference_minus_this=OBJECT.optional)
 
 
 def read_state(folder: Path) -> dict[str, Any] | None:
@@ -93,3 +96,8 @@ def read_filed(path: Path) -> dict[str, Any]:
     for run in content['runs']:
         check_fields(run, name, 'run', {**COMMON, 'fold': WHOLE.or_none})
     return content
+
+
+def identify(run: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what tells a training from another one of the same settings."""
+    return tuple(run.get(name) for name in ('seed', 'training_code', 'training_seconds', 'versions'))

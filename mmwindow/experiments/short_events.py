@@ -27,7 +27,7 @@ def shorten_events(system: System, fields: Sequence[str] = ()) -> list[ImageEven
 
     Args:
         system: With the events of each fold.
-        fields: Of the images, that tables are made by, besides the number of points.
+        fields: That tables are made by: of the images, or the number of points.
     """
     froc_settings = system.froc_settings()
     pooled = [replace(event.without_other_counts(), fields={} if fold is None else {FOLD: fold})
@@ -60,7 +60,7 @@ def list_parts(events: Sequence[ImageEvents], folds: Sequence[int | None], field
     by_fold = [[index for index in every if events[index].fields.get(FOLD) == fold]
                for fold in folds]
     parts = [every, *by_fold]
-    for field in [*fields, POINTS] if fields else []:
+    for field in dict.fromkeys([*fields, POINTS]) if fields else []:
         for members in by_fold:
             by_value: dict[str, list[int]] = {}
             for index in members:

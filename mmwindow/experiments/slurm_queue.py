@@ -177,7 +177,7 @@ class SubmittedProcess:
         self.executor, self.task = executor, task
         self.returncode: int | None = None
         self.num_kills = 0
-        self.job = executor.submit(task)
+        self.job = submit(executor, task)
 
     def poll(self) -> int | None:
         """Return the exit status; None while it waits or runs. Submit again what was killed."""
@@ -193,7 +193,11 @@ class SubmittedProcess:
                     f'{MAX_KILLS + 1} times now: it is given up ('
                     f'{shorten(" ".join(str(error).split()), 200)})'))
                 if again:
-                    self.job = self.executor.submit(self.task)
+                    try:
+                        self.job = submit(self.executor, self.task)
+                    except ValueError as refusal:
+                        self.note(str(refusal))
+                        self.returncode = 1
                 else:
                     self.returncode = 1
             except Exception as error:  # submitit's own, with the trace of the task
@@ -226,6 +230,20 @@ class SubmittedProcess:
         self.job.cancel(check=False)
 
     kill = terminate
+
+
+def submit(executor: Any, task: WorkerTask) -> Any:
+    """Submit a task; return its job.
+
+    Raises:
+        ValueError: The cluster refuses it; the message has its words.
+    """
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
+    try:
+        return executor.submit(task)
+    except (FailedJobError, FailedSubmissionError) as error:
+        raise ValueError('the cluster took no job: '
+                         f'{shorten(" ".join(str(error).split()), 300)}; see --slurm') from error
 
 
 class SlurmStarter:

@@ -15,7 +15,7 @@ from mmwindow.evaluation.statistics.strata import is_small, stratum_of
 from mmwindow.experiments.describe_numbers import describe_limits, describe_numbers
 from mmwindow.experiments.summaries import Difference, find_differences
 from mmwindow.experiments.systems import System
-from mmwindow.utils.messages import quote
+from mmwindow.utils.messages import name_some, quote
 
 POINTS = 'points'  # in place of a field: one point against several
 ONE, SEVERAL = '1', '2 or more'
@@ -97,8 +97,9 @@ def summarise_strata(systems: Mapping[str, System], field: str, reference: str |
         num_resamples, seed: Of the bootstrap.
 
     Raises:
-        ValueError: As :func:`divide`.
+        ValueError: As :func:`divide` and :func:`check_same_values`.
     """
+    check_same_values(systems, field)
     parts = {name: divide(system.events, field) for name, system in systems.items()}
     values = list(next(iter(parts.values())))
     comparisons: dict[tuple[str, str], Comparison] = {}
@@ -121,6 +122,22 @@ def summarise_strata(systems: Mapping[str, System], field: str, reference: str |
         differences.get((value, name), {}),
         read_at_one_threshold(thresholds[name], parts[name][value]))
         for name, system in systems.items()} for value in values}
+
+
+def check_same_values(systems: Mapping[str, System], field: str) -> None:
+    """Reject systems that have different values of a field on an image: parts of other images.
+
+    Raises:
+        ValueError: The message names two systems and the images.
+    """
+    first, *others = systems
+    mine = {event.image_id: values_of(event, field) for event in systems[first].pooled}
+    for name in others:
+        wrong = [event.image_id for event in systems[name].pooled
+                 if values_of(event, field) != mine.get(event.image_id)]
+        if wrong:
+            raise ValueError(f'--by {field}: {first} and {name} have different values of it on '
+                             f'images {name_some(wrong)}; test them again on one annotation file')
 
 
 def read_at_one_threshold(thresholds: Mapping[int | None, float | None], part: Folds

@@ -89,9 +89,12 @@ def check_comparable(systems: Sequence[System]) -> None:
         for fold in first.events:
             where = f'{first.name} and {other.name}, {describe_fold(fold)}'
             check_same_images(where, first.events[fold], other.events[fold])
-            found = [system.results[fold].get('points_digest') for system in (first, other)]
+            named = next((system for system in systems  # the first may be too old to name any
+                          if system.results[fold].get('points_digest') is not None), other)
+            found = [system.results[fold].get('points_digest') for system in (named, other)]
             digests = {digest for digest in found if digest is not None}
             if len(digests) > 1:
+                where = f'{named.name} and {other.name}, {describe_fold(fold)}'
                 raise ValueError(f'{where}: tested on the same images with other points (digests '
                                  f'{" and ".join(sorted(digests))}); test both again on one '
                                  'annotation file')

@@ -16,8 +16,8 @@ from mmwindow.evaluation.statistics.holm import holm
 from mmwindow.evaluation.statistics.intervals import Interval, t_quantile
 from mmwindow.evaluation.statistics.seed_comparison import combined_interval
 from mmwindow.experiments.result_files import find_result_files
+from mmwindow.experiments.run_state import identify, read_filed
 from mmwindow.experiments.summaries import METRICS
-from mmwindow.utils.files import load_json
 from mmwindow.utils.markdown import (
     format_number,
     format_p_value,
@@ -28,6 +28,7 @@ from mmwindow.utils.messages import count_words
 
 # Must be equal of two trainings of a config on a fold, so that only the training differs.
 SAME_OF_BOTH = ('points_digest', 'weights', 'views', 'num_images')
+SAME_OF_CONFIG = ('divergence', 'window', 'is_ablation', 'settings')
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,15 @@ def measure_noise(first: str | Path, second: str | Path) -> TrainingNoise:
         ValueError: No config was trained on the same fold in both, or the two are of other points,
             images, weights or views, or they are one training.
     """
-    folders = [{path.stem: load_json(path) for path in find_result_files(folder)}
+    folders = [{path.stem: read_filed(path) for path in find_result_files(folder)}
                for folder in (first, second)]
     pairs, differences = [], []
     for name in sorted(set(folders[0]) & set(folders[1])):
         one, other = folders[0][name], folders[1][name]
-        if one['settings'] != other['settings']:
-            raise ValueError(f'{name}: {first} and {second} were scored by different settings')
+        for entry in SAME_OF_CONFIG:
+            if one.get(entry) != other.get(entry):
+                raise ValueError(f'{name}: its {entry} differs in {first} and {second}; only the '
+                                 'training may')
         for fold in sorted(set(one['folds']) & set(other['folds'])):
             check_pair(name, fold, one, other, first, second)
             pairs.append((one['system'], fold))
@@ -103,9 +106,13 @@ def check_pair(name: str, fold: str, one: Mapping[str, Any], other: Mapping[str,
         if runs[0].get(entry) != runs[1].get(entry):
             raise ValueError(f'{name}, fold {fold}: {entry} differs: {runs[0].get(entry)!r} in '
                              f'{first}, {runs[1].get(entry)!r} in {second}; only the training may')
-    if one['folds'][fold] == other['folds'][fold]:
-        raise ValueError(f'{name}, fold {fold}: {first} and {second} have the same numbers, so they '
-                         'are of one training; give a second one')
+    if one['folds'][fold] == other['folds'][fold] or identify(runs[0]) == identify(runs[1]):
+        raise ValueError(f'{name}, fold {fold}: {first} and {second} are of one training; give a '
+                         'second one')
+    for folder, content in ((first, one), (second, other)):
+        lacking = [metric for metric in METRICS if content['folds'][fold].get(metric) is None]
+        if lacking:
+            raise ValueError(f'{name}, fold {fold}: {folder} has no {lacking[0]} of it')
 
 
 def add_noise(results: str | Path, noise: TrainingNoise, level: float = 0.95
@@ -127,14 +134,14 @@ def add_noise(results: str | Path, noise: TrainingNoise, level: float = 0.95
     """
     found: dict[str, dict[str, tuple[Interval, float]]] = {}
     for path in find_result_files(results):
-        content = load_json(path)
+        content = read_filed(path)
         if 'reference_minus_this' not in content:
             continue
         units, num_folds = content['bootstrap']['num_units'], max(len(content['folds']), 1)
         found[content['system']] = {}
         for name in METRICS:
             entry = content['reference_minus_this']['differences'][name]
-            if entry.get('low') is None:
+            if entry is None or entry.get('low') is None:
                 raise ValueError(f'{path}: the difference in {name} has no interval')
             of_images = (entry['high'] - entry['low']) / 2 / t_quantile(entry['level'], units)
             found[content['system']][name] = combined_interval(
@@ -161,10 +168,16 @@ def describe_noise(results: str | Path, repeated: str | Path, command_line: str)
         ValueError: As :func:`measure_noise` and :func:`add_noise`.
     """
     noise = measure_noise(results, repeated)
-    contents = [load_json(path) for path in find_result_files(results)]
-    num_folds = max(max(len(content['folds']) for content in contents), 1)
-    reference = next(content['system'] for content in contents
-                     if 'reference_minus_this' not in content)
+    contents = {path.stem: read_filed(path) for path in find_result_files(results)}
+    named = {content['reference_minus_this']['reference'] for content in contents.values()
+             if 'reference_minus_this' in content}
+    if len(named) != 1 or not named <= set(contents):
+        raise ValueError(f'{results}: the differences of its files are to '
+                         f'{", ".join(sorted(named)) or "no system"}; those of all to one system '
+                         'that is there are expected: write them again with mmwindow tables '
+                         '--reference')
+    reference = contents[named.pop()]
+    num_folds = max(len(reference['folds']), 1)
     rows: list[Sequence[object]] = [['standard deviation of', *map(display_name, METRICS)]]
     for words, variance in (('a single training', 1.),
                             (f'a mean over {num_folds} folds', 1 / num_folds),
@@ -181,7 +194,7 @@ def describe_noise(results: str | Path, repeated: str | Path, command_line: str)
         f'tested on the same images: {pairs}. The deviation of the other systems is taken to be the '
         'same; it was not measured.', markdown_table(rows),
         'Over other images and other trainings:',
-        markdown_table(difference_rows(reference, add_noise(results, noise))),
+        markdown_table(difference_rows(reference['system'], add_noise(results, noise))),
         'The variance of the images is that of the tables (units resampled within each fold); that '
         'of the trainings is added, with Satterthwaite\'s degrees of freedom. "p (Holm)": corrected '
         'for the comparisons of its column.']) + '\n'

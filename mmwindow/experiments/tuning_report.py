@@ -173,11 +173,10 @@ def describe_choice(tuning: Tuning) -> str:
 
 def describe_images(candidates: Sequence[Candidate], split: str, weights: str | None = None) -> str:
     """Return in a sentence on what the candidates were judged."""
-    folds = candidates[0].events
-    num_images = sum(map(len, folds.values()))
-    where = f'{num_images} {SPLITS[split]}' if num_images else f'the {SPLITS[split]}'
-    if len(folds) > 1:
-        where += f' of {len(folds)} folds, numbers are means over the folds'
+    num_folds = len(candidates[0].runs)
+    where = f'{candidates[0].num_images} {SPLITS[split]}'
+    if num_folds > 1:
+        where += f' of {num_folds} folds, numbers are means over the folds'
     return f'Judged on {where}' + (f'; weights tested: {weights}.' if weights else '.')
 
 
@@ -219,8 +218,9 @@ def describe_differences(differences: Sequence[SettingDifference], reference: st
         markdown_table(rows),
         f'Each row is the {what} minus {reference}, on the same images; above 0 the {what} is ahead. '
         f'{describe_images(candidates, split)} All numbers are shares, from 0 to 1.',
-        *describe_noise(len(candidates[0].events), what),
-        describe_verdict(differences, reference)])
+        *([] if not candidates[0].events else describe_noise(len(candidates[0].events), what)),
+        describe_verdict(differences, reference) if candidates[0].events else
+        'Not tested: the images are of several classes.'])
 
 
 def describe_noise(num_folds: int, what: str) -> list[str]:
@@ -279,8 +279,8 @@ def describe_candidate(candidate: Candidate, split: str) -> dict[str, Any]:
         metrics={metric: candidate.metrics[metric] for metric in SHOWN},
         intervals={metric: describe_interval(interval)
                    for metric, interval in candidate.intervals.items()},
-        folds=candidate.fold_numbers, num_folds=max(len(candidate.events), 1),
+        folds=candidate.fold_numbers, num_folds=len(candidate.runs),
         **{name: candidate.result[name] for name in (
             'config', 'seed', 'checkpoint', 'training_seconds', 'machine', 'versions')},
         runs=list(candidate.runs),
-        num_images=sum(map(len, candidate.events.values())) or candidate.result['num_images'][split])
+        num_images=candidate.num_images)

@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name
-from mmwindow.experiments.candidates import Candidate, CandidateTests, read_candidate
+from mmwindow.experiments.candidates import (
+    Candidate,
+    CandidateTests,
+    has_same_predictions,
+    read_candidate,
+)
 from mmwindow.experiments.devices import choose_devices
 from mmwindow.experiments.retest import TestVariant, list_variants, plan_variants, run_retests
 from mmwindow.experiments.run_folders import is_finished
@@ -131,7 +136,10 @@ def deviations_over_ends(candidates: Sequence[Candidate]) -> list[dict[str, Any]
         weights, _, views = one.setting.partition('_')
         rule = weights.partition('@')[0]
         if weights != TestVariant().weights and not parse_weights(weights).is_best:
-            groups.setdefault((one.system, f'{rule}_{views}' if views else rule), []).append(one)
+            group = groups.setdefault((one.system, f'{rule}_{views}' if views else rule), [])
+            # 'last' may be the end of another name, too, and counts once.
+            if not any(has_same_predictions(one, other) for other in group):
+                group.append(one)
     rows = []
     for (system, rule), group in groups.items():
         if len(group) < 2 or not group[0].fold_numbers:

@@ -67,7 +67,10 @@ def find_weights(folder: Path, rule: WeightRule) -> list[Path]:
     ends = sorted(number for number in numbers if rule.end is None or number <= rule.end)
     chosen = ends[-rule.num_epochs:]
     steps = {later - number for number, later in zip(chosen, chosen[1:], strict=False)}
-    if len(chosen) < rule.num_epochs or len(steps) > 1 or (
+    every = sorted(numbers)
+    gaps = [later - number for number, later in zip(every, every[1:], strict=False)]
+    usual = {min(gaps, default=1)}
+    if len(chosen) < rule.num_epochs or (steps and steps != usual) or (
             rule.end is not None and chosen[-1] != rule.end):
         raise ValueError(
             f'{shorten(str(folder))}: weights {rule.name} need {rule.num_epochs} checkpoints in a row'

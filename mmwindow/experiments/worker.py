@@ -194,7 +194,8 @@ def describe_result(folder: Path, state: dict[str, Any], checkpoint: Path, test_
             'checkpoint': checkpoint.name, 'records': names, 'test_seconds': test_seconds,
             'test_machine': describe_machine(), 'test_versions': describe_versions(),
             'points_digest': digest_points(Config.fromfile(str(folder / 'config.py')),
-                                           state['splits'][0]),
+                                           'test' if 'test' in state['splits']
+                                           else state['splits'][0]),
             'scoring_code': scoring_code(),
             'num_images': {split: len(next(iter(record.classes.values())))
                            for split, record in records.items()},

@@ -560,3 +560,12 @@ def test_a_run_does_not_begin_with_other_code_than_its_command(tmp_path):
     for state in (dict(training_code='older'), dict(training_code='a', accepted_code=['older'])):
         with pytest.raises(ValueError, match=f'the command began with older, here is {here}. Start'):
             check_same_code(tmp_path, state)
+
+
+def test_a_record_of_an_earlier_test_is_not_taken_for_this_one(tmp_path, data, fake_worker):
+    """Its result no longer names it: the split is tested again."""
+    configs = [write_config(tmp_path, 'a', data)]
+    call(configs, tmp_path, data)
+    for path in tmp_path.rglob('fold*/result.json'):
+        path.write_text(json.dumps({**read_json(path), 'records': {}}))
+    assert call(configs, tmp_path, data) == ['a fold 0', 'a fold 1']

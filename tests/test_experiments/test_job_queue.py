@@ -19,6 +19,7 @@ from mmwindow.experiments.job_queue import (
     read_fraction,
     read_tail,
     run_jobs,
+    start_job,
 )
 from mmwindow.utils.locks import InUseError, hold_file
 from mmwindow.utils.progress import ProgressDisplay
@@ -294,3 +295,25 @@ def test_jobs_side_by_side_are_counted_and_estimated(tmp_path):
     assert '0 of 4 runs done, a 0%, b 0%; no estimate yet' in lines
     # Two of four are done in 10 s each, by what they say; two are at work: 20 s on two places.
     assert '2 of 4 runs done, c 0%, d 0%; about 10 s left' in lines
+
+
+def test_a_job_that_cannot_begin_or_start_does_not_stop_the_others(tmp_path):
+    """Its folder cannot be written, or the cluster takes it not."""
+    @contextlib.contextmanager
+    def refuse():
+        raise PermissionError(13, 'read-only', 'fold0')
+        yield
+
+    def start(job, device, variables):
+        if job.name == 'refused':
+            raise ValueError('the cluster took no job')
+        return start_job(job, device, variables)
+
+    jobs = [python_job(tmp_path, 'locked', 'pass', claim=refuse),
+            python_job(tmp_path, 'refused', 'pass'), python_job(tmp_path, 'good', 'pass')]
+    stream = io.StringIO()
+    outcomes = run_jobs(jobs, [{}], ProgressDisplay(stream=stream), 0.05, start)
+    assert {outcome.job.name: outcome.returncode for outcome in outcomes} == dict(
+        locked=1, refused=1, good=0)
+    assert 'locked: FAILED to begin' in stream.getvalue()
+    assert 'refused: FAILED to start: the cluster took no job' in stream.getvalue()

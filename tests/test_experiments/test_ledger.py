@@ -65,18 +65,38 @@ def test_run_folders_count_with_the_files_that_tell_of_them(tmp_path):
     """A run of the file, one more, one that is not finished, and a test of a finished one."""
     write_choice(tmp_path / 'results', 'a', candidate('fcos_lite0_fpn', 'plain', ['1']))
     runs = tmp_path / 'runs'
-    write_run(runs / 'plain', 'fcos_lite0_fpn', 0, '1')
-    write_run(runs / 'long', 'fcos_lite0_fpn', 0, '2')
-    write_run(runs / 'long', 'fcos_lite0_fpn', 1, '3', seconds=None, machine='x86_64')
-    write_run(runs / 'long', 'fcos_lite0_fpn', 2, '5', seconds=None)  # waits
+    tune = dict(command='mmwindow tune c.py --setting plain a=1 --setting long a=2 --out runs')
+    write_run(runs / 'plain', 'fcos_lite0_fpn', 0, '1', **tune)
+    write_run(runs / 'long', 'fcos_lite0_fpn', 0, '2', **tune)
+    write_run(runs / 'long', 'fcos_lite0_fpn', 1, '3', seconds=None, machine='x86_64', **tune)
+    write_run(runs / 'long', 'fcos_lite0_fpn', 2, '5', seconds=None, **tune)  # waits
     write_run(runs / 'again', 'fcos_lite0_fpn', 0, '4', training_command='mmwindow folds')
     (runs / 'long/fcos_lite0_fpn/fold0/log.json').write_text('{"a": 1}\n{"a": 2}')  # of mmengine
     (runs / 'notes.json').write_text('nothing of ours')
+    (runs / 'people.json').write_text('{"candidates": ["Ada", "Grace"]}')
     account = read_ledger([tmp_path / 'results', runs])['fcos']
     assert (list(account.settings), len(account.trainings)) == (['plain', 'long'], 3)
     assert account.num_unfinished == 1 and account.hours == 1.5
     text = describe_ledger(dict(fcos=account))
     assert '| FCOS | 2 | 3 (1 not finished) | 1.5 | plain, long |' in text
+
+
+def test_folders_of_folds_are_no_settings(tmp_path, monkeypatch):
+    """One config, its folds trained on two machines; whatever folder is named, and however."""
+    for number, machine in enumerate(('machine_a', 'machine_b')):
+        write_run(tmp_path / machine, 'fcos_lite0_fpn', number, str(number), command='mmwindow folds')
+    for place in (tmp_path, tmp_path / 'machine_a'):
+        monkeypatch.chdir(place)
+        for named in (place, '.'):
+            account = read_ledger([named])['fcos']
+            assert not account.settings and len(account.trainings) == (2 if place == tmp_path else 1)
+    write_run(tmp_path / 'tuned' / 'long', 'fcos_lite0_fpn', 0, '7', seconds=None, trained=True,
+              training_seconds=3600., machine='x', command='mmwindow tune c.py --setting long a=1')
+    state = tmp_path / 'tuned/long/fcos_lite0_fpn/fold0/run.json'
+    state.write_text(json.dumps({**json.loads(state.read_text()), 'trained': True}))
+    monkeypatch.chdir(tmp_path / 'tuned')
+    account = read_ledger(['.'])['fcos']  # its test was cut, its training was not
+    assert list(account.settings) == ['long'] and account.num_unfinished == 0 and account.hours == 1
 
 
 def test_files_of_older_versions_count_their_folds(tmp_path):

@@ -1,4 +1,6 @@
 """Figures 4 and 5 by a field: which are drawn, and what their files are called."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,3 +71,15 @@ def test_a_system_keeps_its_colour_and_a_part_says_what_it_is(tmp_path, monkeypa
 def test_an_unknown_field_is_named(tmp_path):
     with pytest.raises(ValueError, match='side'):
         draw_figures_by({'X': make_system()}, 'side', tmp_path)
+
+
+def test_values_of_one_spelling_have_a_figure_each(tmp_path):
+    """'<50' and '>=50' are '50' in a file's name; 'Hand' and 'hand' are one on some disks."""
+    system = make_system()
+    events = {fold: [replace(event, fields={**event.fields, 'age': value})
+                     for event, value in zip(images, ['<50', '>=50'] * len(images), strict=False)]
+              for fold, images in system.events.items()}
+    lines = draw_figures_by({'X': replace(system, events=events)}, 'age', tmp_path)
+    shown = [line.split('(')[1].rstrip(')') for line in lines if line.startswith('![FROC')]
+    assert shown == ['figure5_by_age_50.png', 'figure5_by_age_50-1.png']
+    assert all((tmp_path / name).is_file() for name in shown)

@@ -20,6 +20,7 @@ from mmwindow.experiments.paper_report import (
     read_paper,
 )
 from mmwindow.experiments.paper_tables import comma_separated, window_table
+from mmwindow.experiments.recompute import check_results
 from mmwindow.experiments.results import load_systems
 from mmwindow.experiments.short_events import shorten_events
 from mmwindow.experiments.summaries import summarise
@@ -754,3 +755,64 @@ def test_committed_tables_are_made_of_the_committed_results():
                               'froc_score': curve.score(), 'recall@0.1': curve.recall_at(0.1)})
             found = {key: sum(fold[key] for fold in folds) / len(folds) for key in folds[0]}
             assert found == pytest.approx({key: float(rows[name][key]) for key in found}), name
+
+
+def test_folds_that_are_not_there_are_named(two_systems, results):
+    for place in (two_systems, results):
+        with pytest.raises(ValueError, match='has no fold 2, 9; of those asked for it has fold 0$'):
+            load_systems([place], only=[0, 2, 9])
+
+
+@pytest.mark.parametrize('how', [dict(only=[0]), dict(class_name='fracture'), {}])
+def test_events_of_another_run_are_refused_however_they_are_read(results, how):
+    """Of one fold, or by the name of the class, too."""
+    path = results / 'events/wl_kld_lite0_fpn.json'
+    shutil.copy(results / 'events/retinanet_lite0_fpn.json', path)
+    with pytest.raises(ValueError, match='its auroc.* is 1.0000, but its events give|not of one'):
+        load_systems([results], **how)
+
+
+def test_folds_and_systems_are_checked_against_all_others(tmp_path):
+    """The first names nothing: the second and the third differ all the same."""
+    events = [[replace(event, image_id=event.image_id + 10 * fold) for event in FOLD_0]
+              for fold in range(3)]
+    for fold, mark in enumerate((None, 'A', 'B')):
+        write_run(tmp_path / 'folds', 'wl_kld', fold, events[fold], settings_mark=mark)
+    with pytest.raises(ValueError, match='fold 1 and fold 2 were trained with different settings'):
+        load_systems([tmp_path / 'folds'])
+    for name, digest in (('a', None), ('b', 'P1'), ('c', 'P2')):
+        run = write_run(tmp_path / 'points', name, 0, FOLD_0)
+        content = json.loads((run / 'result.json').read_text())
+        (run / 'result.json').write_text(json.dumps({**content, 'points_digest': digest}))
+    with pytest.raises(ValueError, match='b and c, fold 0: tested on the same images with other'):
+        load_systems([tmp_path / 'points'])
+
+
+def test_a_field_that_two_systems_name_differently_makes_no_parts(tmp_path):
+    def named(events, value):
+        return [replace(event, fields=dict(body_part=value if event.image_id == 1 else 'hand'))
+                for event in events]
+
+    for fold, events in enumerate((FOLD_0, FOLD_1)):
+        write_run(tmp_path / 'runs', 'wl_kld', fold, named(events, 'hand'))
+        write_run(tmp_path / 'runs', 'retinanet', fold, named(events, 'foot'))
+    with pytest.raises(ValueError, match='--by body_part: retinanet and wl_kld have different values '
+                                         'of it on images 1; test them again'):
+        report([tmp_path / 'runs'], tmp_path, by=['body_part'])
+
+
+def test_tables_by_points_alone_can_be_made_again(tmp_path):
+    """Their parts count when events are shortened."""
+    generator = np.random.default_rng(2)
+    for name in ('wl_kld_lite0_fpn', 'retinanet_lite0_fpn'):
+        for fold in range(2):
+            write_run(tmp_path / 'runs', name, fold, random_events(generator, 60, 100 * fold))
+    report([tmp_path / 'runs'], tmp_path, results=tmp_path / 'results', by=['points'])
+    assert check_results(tmp_path / 'results', ROOT / 'results/paper.json', lambda text: None) == []
+    system = load_systems([tmp_path / 'runs'])['wl_kld_lite0_fpn']
+    at_one_site = replace(system, events={
+        fold: [replace(event, fields=dict(site='a')) for event in events]
+        for fold, events in system.events.items()})
+    kept, named = ({event.image_id: len(event.fp_levels) for event in shorten_events(one, fields)}
+                   for one, fields in ((system, ['points']), (at_one_site, ['site'])))
+    assert kept == named

@@ -127,3 +127,21 @@ def test_a_result_file_from_before_means_over_folds_is_read(results):
 def test_committed_numbers_follow_from_committed_events(name):
     """Half a minute each: every interval and p-value, not only the numbers."""
     assert check_results(PAPER.parent / name, PAPER, say=quiet) == []
+
+
+@pytest.mark.parametrize('arguments, words', [
+    (['--num-resamples', '50'], 'leave out .*--num-resamples and --seed'),
+    (['--seed', '9'], 'leave out'), (['--check', '--out', 'x'], '--check writes nothing')])
+def test_numbers_that_the_files_decide_are_not_asked_for(results, arguments, words):
+    with pytest.raises(ValueError, match=words):
+        run_verb('--from-results', str(results), *arguments)
+
+
+@pytest.mark.parametrize('entry', ['folds', 'bootstrap', 'settings'])
+def test_a_file_without_an_entry_is_named(results, entry):
+    path = results / 'retinanet_lite0_fpn.json'
+    content = json.loads(path.read_text())
+    del content[entry]
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f'retinanet_lite0_fpn.json: .* no "{entry}"'):
+        recompute_results(results, paper=PAPER, say=quiet)

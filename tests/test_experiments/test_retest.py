@@ -331,3 +331,28 @@ def test_comparisons_that_are_none_are_rejected_before_any_test(arguments, words
 def test_views_that_a_config_lacks_are_said_before_the_first_test(runs, tmp_path):
     with pytest.raises(ValueError, match='--tta: the config has no tta_model and no tta_pipeline'):
         call([runs], tmp_path / 'other', {}, views=['mirror'])
+
+
+def test_folds_of_other_trainings_are_not_tested_as_one_system(runs, tmp_path):
+    for name in ('run.json', 'result.json'):
+        path = runs / 'wl_kld/fold1' / name
+        path.write_text(json.dumps({**read_json(path), 'seed': 8}))
+    with pytest.raises(ValueError, match='fold 0 and fold 1 were trained with different seed 7'):
+        call([runs], tmp_path / 'other', DISTANCE)
+
+
+@pytest.mark.parametrize('out, options, more, message', [
+    ('other', DISTANCE, dict(only=[0, 4]), '--only: wl_kld has no fold 4; of those'),
+    ('runs/mirror', DISTANCE, {}, 'is where the runs are, so that its tests'),
+    ('other', {'test_evaluator.hit_raduis': 50.}, {}, "--cfg-options test_evaluator: .*hit_raduis"),
+    ('other', {'test_dataloader.dataset.pipeline.ResizeToInput.input_size': 9},
+     dict(views=['mirror']), 'come from the config.s tta_pipeline, so that it would change nothing')])
+def test_what_would_be_tested_otherwise_than_meant_is_refused(runs, tmp_path, out, options, more,
+                                                             message):
+    if 'views' in more:
+        for path in runs.glob('*/*/config.py'):
+            path.write_text(path.read_text().replace(
+                'ann_file=', "pipeline=[dict(type='ResizeToInput', input_size=8)], ann_file="))
+    with pytest.raises(ValueError, match=message) as error:
+        call([runs], tmp_path / out, options, **more)
+    assert '\n' not in str(error.value)

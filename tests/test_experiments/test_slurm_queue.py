@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -207,3 +208,30 @@ def test_a_task_that_is_stopped_ends_its_command_and_is_queued_again(tmp_path, m
     assert started[0].returncode == -15
     again = task.checkpoint().function
     assert (again.command, again.log, again.variables) == (task.command, task.log, task.variables)
+
+
+def test_a_submission_that_is_refused_is_one_line(tmp_path):
+    """As of a partition that is not there; the second time, of a job that was killed."""
+    from submitit.core.utils import FailedJobError, UncompletedJobError
+
+    class Refusing:
+        def submit(self, task):
+            raise FailedJobError('sbatch: error: invalid partition\nspecified: gpuu')
+
+    class Killed:
+        job_id = '7'
+
+        def done(self):
+            return True
+
+        def result(self):
+            raise UncompletedJobError('killed')
+
+    task = WorkerTask(('true', ), tmp_path / 'log.txt', {})
+    with pytest.raises(ValueError, match='took no job: .*invalid partition specified: gpuu') as error:
+        SubmittedProcess(Refusing(), task)
+    assert '\n' not in str(error.value)
+    first = SimpleNamespace(submit=lambda task: Killed())
+    process = SubmittedProcess(first, task)
+    process.executor = Refusing()
+    assert process.poll() == 1 and 'invalid partition' in (tmp_path / 'log.txt').read_text()

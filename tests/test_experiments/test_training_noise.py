@@ -20,11 +20,13 @@ def difference(value, half, level=0.95):
 def content(system, folds, differences=None, digest='a'):
     """A result file: fold -> three numbers, and the reference's lead in each."""
     found = dict(
-        system=system, divergence=None, window=None, is_ablation=False, events='none',
+        system=system, config='c.py', divergence=None, window=None, is_ablation=False, events='none',
+        data=dict(num_images=10), metrics={},
         settings=dict(rule='disk_overlap'), bootstrap=dict(num_units=101),
         folds={str(fold): dict(zip(METRICS, values, strict=True)) for fold, values in folds.items()},
-        runs=[dict(fold=fold, points_digest=digest, weights='last', views=None, num_images=10)
-              for fold in folds])
+        runs=[dict(fold=fold, points_digest=digest, weights='last', views=None,
+                   num_images=dict(test=10), training_seconds=sum(values))
+              for fold, values in folds.items()])
     if differences:
         found['reference_minus_this'] = dict(
             reference='wl_plus', differences=dict(zip(METRICS, differences, strict=True)))
@@ -120,7 +122,7 @@ def test_committed_page_follows_from_the_committed_results():
 
 
 @pytest.mark.parametrize('entry, value', [
-    ('points_digest', 'b'), ('weights', 'best'), ('views', 'mirror'), ('num_images', 9)])
+    ('points_digest', 'b'), ('weights', 'best'), ('views', 'mirror'), ('num_images', dict(test=9))])
 def test_pairs_that_differ_in_more_than_the_training_are_refused(folders, entry, value):
     other = content('WL+', {0: (.92, .74, .8)})
     other['runs'][0][entry] = value
@@ -139,6 +141,37 @@ def test_one_training_given_twice_and_nothing_in_common_are_refused(folders, tmp
         shutil.copy(folders[0] / 'wl_plus.json', folders[1])
         (folders[1] / 'fcos.json').unlink()
         add_noise(folders[1], measure_noise(folders[0], write_other(tmp_path)))
+
+
+def test_what_is_wrong_in_a_file_is_said(folders):
+    """A second test of one training, another window, no number, no interval, two references."""
+    results, repeated = folders
+    good = content('WL+', {0: (.92, .74, .8)})
+    again = content('WL+', {0: (.91, .7, .8)})
+    again['runs'][0]['training_seconds'] = sum((.9, .7, .8))
+    window = {**good, 'window': dict(lower_radius=25)}
+    empty = content('WL+', {0: (.92, .74, .8)})
+    empty['folds']['0']['auroc'] = None
+    for other, words in ((again, 'are of one training'), (window, 'its window differs'),
+                         (empty, 'repeated has no auroc')):
+        write(repeated, wl_plus=other)
+        with pytest.raises(ValueError, match=words):
+            measure_noise(results, repeated)
+    write(repeated, wl_plus=good)
+    noise = measure_noise(results, repeated)
+    third = content('UFDet', {0: (.8, .5, .7), 1: (.8, .5, .7)}, [difference(.1, .1)] * 3)
+    third['reference_minus_this']['reference'] = 'chexnet'
+    write(results, ufdet=third)
+    with pytest.raises(ValueError, match='are to chexnet, wl_plus; those of all to one system'):
+        describe_noise(results, repeated, 'the command')
+    third['reference_minus_this']['differences']['auroc'] = None
+    write(results, ufdet=third)
+    with pytest.raises(ValueError, match='the difference in auroc has no interval'):
+        add_noise(results, noise)
+    # An ablation without a difference is no reference.
+    (results / 'ufdet.json').unlink()
+    write(results, a_narrow=content('narrow', {0: (.8, .5, .7)}))
+    assert '| WL+ minus |' in describe_noise(results, repeated, 'the command')
 
 
 def write_other(tmp_path):

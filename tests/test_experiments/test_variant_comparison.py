@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmwindow.evaluation import FROCSettings, ImageEvents
-from mmwindow.experiments.candidates import Candidate, CandidateTests
+from mmwindow.experiments.candidates import Candidate, CandidateTests, has_same_predictions
 from mmwindow.experiments.variant_comparison import (
     describe_variants,
     deviation_over_folds,
@@ -71,3 +71,36 @@ def test_negative_images_alone_have_no_number():
     row, = deviations_over_ends(variants)
     assert row['auroc'] is row['froc_score'] is None
     assert '| wl | last@7 | AUROC | none |' in describe_variants(CandidateTests(variants), 'last')
+
+
+def judged(setting, events, settings=None, fold=None):
+    return Candidate('x', setting, {}, {}, {fold: events}, FROCSettings(), {}, (), len(events),
+                     settings or dict(rule='disk_overlap'))
+
+
+def test_candidates_of_other_rules_or_images_are_refused():
+    """Their numbers are of the same predictions, or of other images; neither can choose."""
+    first = judged('a', images(1, 0))
+    for other, words in (
+            (judged('b', images(1, 0), dict(rule='distance')), "different settings: rule 'disk"),
+            (judged('b', images(1, 0)[:-1]), 'x a and b, the single split: tested on different'),
+            (judged('b', images(1, 0), fold=0), 'tested on different images')):
+        with pytest.raises(ValueError, match=words):
+            CandidateTests([first, other])
+    CandidateTests([first, replace(judged('b', images(1, 0), dict(rule='distance')), system='y')])
+
+
+def test_predictions_that_differ_in_false_positives_alone_are_others():
+    first = judged('a', images(1, 0))
+    assert has_same_predictions(first, judged('b', images(1, 0)))
+    changed = [replace(event, fp_levels=event.fp_levels + .01) for event in images(1, 0)]
+    assert any(len(event.fp_levels) for event in changed)
+    assert not has_same_predictions(first, judged('b', changed))
+
+
+def test_an_end_under_two_names_counts_once():
+    """'last' of eight epochs is 'last@8'."""
+    ends = [variant('last@7', 0), variant('last@8', 1), variant('last', 1)]
+    found = deviations_over_ends(ends)
+    assert [row['ends'] for row in found] == [['last@7', 'last@8']]
+    assert found == deviations_over_ends(ends[:2])

@@ -89,3 +89,13 @@ def test_a_training_is_tested_at_its_end():
         RunSettings(weights='last@3')
     with pytest.raises(ValueError, match='expected is best'):
         RunSettings(weights='first')
+
+
+def test_a_gap_of_one_epoch_is_a_gap(training):
+    """Epochs 3 and 5 of a training that kept each are not two in a row; else they are."""
+    (training / 'epoch_4.pth').unlink()
+    with pytest.raises(ValueError, match='2 checkpoints in a row, and there are those of 1, 2, 3, 5'):
+        find_weights(training, parse_weights('mean2'))
+    (training / 'epoch_2.pth').unlink()
+    assert [path.name for path in find_weights(training, parse_weights('mean2'))] == [
+        'epoch_3.pth', 'epoch_5.pth']

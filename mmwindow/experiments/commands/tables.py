@@ -40,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='a sentence for readers, above the tables and in the result files, such '
                         'as which images settings were chosen on')
     add_only_argument(parser)
-    parser.add_argument('--num-resamples', type=int, default=2000, help='of the bootstrap')
-    parser.add_argument('--seed', type=int, default=0, help='of the bootstrap')
+    parser.add_argument('--num-resamples', type=int, help='of the bootstrap; default: 2000')
+    parser.add_argument('--seed', type=int, help='of the bootstrap; default: 0')
     parser.add_argument('--paper', default=PAPER if PAPER.exists() else None,
                         help="the paper's numbers; default: results/paper.json")
 
@@ -64,6 +64,9 @@ def run(args: argparse.Namespace) -> None:
     if args.results:
         check_output_folder(args.results, '--results')
     from mmwindow.experiments.paper_report import make_report
+    for name in ('num_resamples', 'seed'):  # the report's own where none is given
+        if options[name] is None:
+            del options[name]
     make_report(**options)
     show_tables(args.out)
 
@@ -76,10 +79,12 @@ def run_from_results(source: str, check: bool, args: argparse.Namespace) -> None
     """
     from mmwindow.experiments.recompute import check_results, recompute_results
     if any((args.folders, args.results, args.reference, args.class_name, args.only, args.by,
-            args.note)):
+            args.note)) or args.num_resamples is not None or args.seed is not None:
         raise ValueError('--from-results takes resamples, seed, reference, fields, folds and note '
                          'from the files; leave out DIR, --results, --reference, --class-name, '
-                         '--by, --only and --note')
+                         '--by, --only, --note, --num-resamples and --seed')
+    if check and args.out:
+        raise ValueError('--check writes nothing; leave out --out')
     if not check:
         recompute_results(source, args.out, args.paper, args.command_line)
         show_tables(args.out or f'{source}/tables')
