@@ -33,10 +33,18 @@ def train_folds(training: OwnTraining, cfg_options: Mapping[str, Any] | None = N
     Raises:
         ValueError: A run failed, or as :func:`~mmwindow.experiments.cross_validation.run_folds`.
     """
-    outcomes = run_folds(
-        [training.config], training.work_dir, folds=training.division.folds,
-        points=training.data.points, cfg_options=dict(cfg_options or {}), amp=amp,
-        command_line=command_line)
+    try:
+        outcomes = run_folds(
+            [training.config], training.work_dir, folds=training.division.folds,
+            points=training.data.points, cfg_options=dict(cfg_options or {}), amp=amp,
+            command_line=command_line)
+    except ValueError as error:
+        if not any(option in str(error) for option in ('--accept', '--overwrite', '--out')):
+            raise
+        # What mmwindow folds advises are options of its own.
+        what = str(error).split('. ')[0]
+        raise ValueError(f'{what}. Begin anew with another --work-dir, or delete '
+                         f'{training.work_dir} first') from error
     failed = [outcome.job for outcome in outcomes if outcome.returncode]
     if failed:
         raise ValueError(f'{count_words(len(failed), "fold")} failed: ' + '; '.join(

@@ -155,7 +155,7 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
     numbers = read_paper(paper)
     systems = load_systems(folders, class_name, only, replaced=results)
     numbers = comparable_numbers(numbers, next(iter(systems.values())).settings)
-    main = {name: system for name, system in systems.items() if not system.first['is_ablation']}
+    main = {name: system for name, system in systems.items() if not system.first.get('is_ablation')}
     naming = label_systems(main or systems, numbers)
     labels = {**{name: name for name in systems}, **naming.labels}
     summaries = {}
@@ -211,9 +211,9 @@ def ablation_tables(systems: Mapping[str, System], summaries: Mapping[str, Summa
     tables = {}
     for table, divergence in ABLATIONS.items():
         rows = [summaries[name] for name, system in systems.items()
-                if system.first['divergence'] == divergence]
-        if any(systems[summary.name].first['is_ablation'] for summary in rows):
-            rows.sort(key=lambda summary: systems[summary.name].first['is_ablation'])
+                if system.first.get('divergence') == divergence]
+        if any(systems[summary.name].first.get('is_ablation') for summary in rows):
+            rows.sort(key=lambda summary: bool(systems[summary.name].first.get('is_ablation')))
             tables[table] = window_table(
                 rows, {summary.name: systems[summary.name].first['window'] for summary in rows},
                 paper.get(table, []), has_folds)

@@ -81,6 +81,20 @@ def test_folds_that_failed_are_named(data, tmp_path, monkeypatch):
         train_folds(training)
 
 
+@pytest.mark.parametrize('advice', ['--accept keeps them, --overwrite trains them again',
+                                    'Choose another --out, or delete it with --overwrite'])
+def test_folds_of_other_code_say_what_this_command_can_do(data, tmp_path, monkeypatch, advice):
+    """mmwindow train has none of the options of mmwindow folds."""
+    def run_folds(*args, **options):
+        raise ValueError(f"trained by other code (commit 12ab): 'fold 0'. {advice}")
+    monkeypatch.setattr(own_folds, 'run_folds', run_folds)
+    training = plan_training(data, work_dir=tmp_path / 'work', machine=Machine())
+    with pytest.raises(ValueError) as error:
+        train_folds(training)
+    assert str(error.value) == ("trained by other code (commit 12ab): 'fold 0'. Begin anew with "
+                                f'another --work-dir, or delete {tmp_path / "work"} first')
+
+
 def fold_tests(training):
     """Tests as five folds would leave them: positive images score from .6 on, negative ones below."""
     tests = []
