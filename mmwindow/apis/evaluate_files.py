@@ -13,6 +13,7 @@ from mmwindow.apis.evaluation_inputs import (
     RULE_NUMBERS,
     OtherRecords,
     check_other_images,
+    check_same_points,
     check_same_scoring,
     complete_options,
     read_others,
@@ -33,6 +34,7 @@ from mmwindow.evaluation.statistics.leaderboard import leaderboard
 from mmwindow.evaluation.statistics.model_points import has_one_scale
 from mmwindow.evaluation.statistics.operating_point import (
     apply_operating_point,
+    check_rule,
     choose_operating_point,
 )
 from mmwindow.evaluation.statistics.strata import evaluate_strata
@@ -99,6 +101,7 @@ def evaluate_files(predictions: str | Path, annotations: str | Path | Sequence[s
         raise ValueError(f'{out}: there is a file of this name; a folder for the results is expected')
     options = complete_options(predictions, options)
     # What cannot end well is told before the work.
+    check_rule(choose, choose_target, options.get('fp_denominator', 'all'))
     scoring = FROCSettings(rule=make_hit_rule(**{key: options[key] for key in (
         'rule', *RULE_NUMBERS) if key in options}), num_resamples=num_resamples, seed=seed)
     if num_resamples:
@@ -108,6 +111,8 @@ def evaluate_files(predictions: str | Path, annotations: str | Path | Sequence[s
         check_same_scoring(record, scoring)
     chosen = ReaderChoice(readers, MergeSettings(merge_radius, min_readers))
     truth = chosen.read_truth(annotations, points_from, scoring.rule.needs_boxes)
+    for record in others.compared.values():
+        check_same_points(record, truth.num_from)
     if by is not None and by != 'group' and not any(by in target.fields for target in truth.targets):
         known = sorted({key for target in truth.targets for key in target.fields} - {'file_name'})
         raise ValueError(f'{truth.name}: no image has the field {by!r}; there are {known}')
@@ -133,6 +138,7 @@ def evaluate_files(predictions: str | Path, annotations: str | Path | Sequence[s
                                   report.point.serves_findings)])
         write_leaderboards(out, reports)
         figures = draw_figures(out, name, reports, result, num_resamples, seed)
+        remove_stale(out, reports, figures)
         write_report(out / 'report.md', name, reports, result, figures, more_lines={
             report.name: reader_lines(report.readers, name) for report in reports})
     return result
@@ -193,6 +199,15 @@ def draw_figures(out: Path, name: str, reports: Sequence[ClassReport], result: E
                 {name: curve for name, curve in roc.items() if curve is not None},
                 out / f'roc{suffix}.png', zoom=True, operating_points=marks.roc).name)
     return figures
+
+
+def remove_stale(out: Path, reports: Sequence[ClassReport], figures: Sequence[str]) -> None:
+    """Delete the figures of an evaluation before that this one could not draw."""
+    for report in reports:
+        for kind in ('froc', 'roc'):
+            name = f'{kind}{class_suffix(report, reports)}.png'
+            if name not in figures:
+                (out / name).unlink(missing_ok=True)
 
 
 def describe(result: EvaluationResult) -> list[str]:

@@ -109,3 +109,23 @@ def check_same_scoring(record: Record, settings: Mapping[str, Any]) -> None:
     if theirs != mine:
         raise ValueError(f'{record.path}: scored with {theirs}, but here it is {mine}; score both '
                          'alike')
+
+
+def check_same_points(record: Record, num_from: Mapping[str, int]) -> None:
+    """Reject a record whose points were taken from another entry of the annotations.
+
+    Args:
+        record: To compare with.
+        num_from: How many points come from which entry here.
+
+    Raises:
+        ValueError: The message names both.
+    """
+    theirs = record.source.get('points_from')
+    if not isinstance(theirs, Mapping):  # of an older version, or no evaluation of files
+        return
+    entries = [', '.join(sorted(key for key, number in one.items() if number))
+               for one in (theirs, num_from)]
+    if entries[0] != entries[1]:
+        raise ValueError(f'{record.path}: its points are from {entries[0] or "nothing"}, here they '
+                         f'are from {entries[1] or "nothing"}; score both with one --points-from')

@@ -10,6 +10,8 @@ from pathlib import Path
 from mmwindow.apis.evaluation_report import ClassReport
 from mmwindow.utils.files import atomic_file, write_json
 
+MAX_SUFFIX = 80  # characters of a class name in a file's name
+
 
 @contextlib.contextmanager
 def one_writer(folder: Path) -> Iterator[None]:
@@ -30,7 +32,13 @@ def one_writer(folder: Path) -> Iterator[None]:
 
 def class_suffix(report: ClassReport, reports: Sequence[ClassReport]) -> str:
     """Return what the names of a class's files end in: nothing where there is one class."""
-    return '' if len(reports) == 1 else '_' + re.sub(r'[\\/:]', '-', report.name)
+    if len(reports) == 1:
+        return ''
+    words = [re.sub(r'[\\/:]', '-', one.name)[:MAX_SUFFIX] for one in reports]
+    place = next(number for number, one in enumerate(reports) if one.name == report.name)
+    # 'a/b' and 'a:b', or two that differ in case, would share their files.
+    is_shared = [word.lower() for word in words].count(words[place].lower()) > 1
+    return f'_{words[place]}' + (f'-{place + 1}' if is_shared else '')
 
 
 def write_leaderboards(out: Path, reports: Sequence[ClassReport]) -> None:

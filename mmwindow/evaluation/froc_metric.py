@@ -1,7 +1,7 @@
 """The FROC and AUROC, and the file of predictions, as metrics of mmengine's runner."""
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from mmdet.registry import METRICS
@@ -147,7 +147,12 @@ class FROCMetric(BaseMetric):
             return sample_target(sample)
         if sample.get('img_id') not in self.targets:
             raise ValueError(f'img_id {sample.get("img_id")!r} is not in {self.truth.path}')
-        return self.targets[sample['img_id']]
+        target = self.targets[sample['img_id']]
+        name, path = target.fields.get('file_name'), sample.get('img_path')
+        if name is not None and path is not None and PurePath(name).name != PurePath(path).name:
+            raise ValueError(f'img_id {target.image_id!r} is {name} in {self.truth.path}; is '
+                             'ann_file of these images?')
+        return target
 
     def own_classes(self) -> tuple[str, ...] | None:
         """Return the data set's classes, which the labels of predictions count; None if unknown."""

@@ -66,13 +66,14 @@ class FROCSettings(Mapping[str, Any]):
                                  'are expected')
             budgets = BUDGETS[budgets]
         object.__setattr__(self, 'budgets', tuple(float(budget) for budget in budgets))
-        if not self.budgets or not min(self.budgets) >= 0 or not max(self.budgets) < np.inf:
+        if not self.budgets or not np.isfinite(self.budgets).all() or min(self.budgets) < 0:
             raise ValueError(f'budgets are {self.budgets}; some finite FP rates of at least 0 are '
                              'expected')
         object.__setattr__(self, 'statistics', check_statistics(self.statistics))
         if len(set(self.names)) != len(self.names):
-            raise ValueError(f'budgets are {self.budgets}; two of them have one name, such as '
-                             f'{self.names[1]!r}: they must differ within six digits')
+            twice = next(name for name in self.names if self.names.count(name) > 1)
+            raise ValueError(f'budgets are {self.budgets}; two of them have one name, '
+                             f'{twice!r}: they must differ within six digits')
         for name in ('num_resamples', 'seed'):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:

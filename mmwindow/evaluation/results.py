@@ -16,6 +16,7 @@ from mmwindow.evaluation.metric_names import display_name, merge_metrics, recall
 from mmwindow.evaluation.roc import ROCCurve
 from mmwindow.evaluation.statistics.bootstrap import bootstrap, missing_reasons
 from mmwindow.evaluation.statistics.intervals import Interval
+from mmwindow.evaluation.statistics.resampling import find_units
 from mmwindow.evaluation.statistics.scored_images import ScoredImages
 from mmwindow.evaluation.statistics.table import find_rows
 from mmwindow.utils.markdown import format_number, format_with_interval
@@ -211,7 +212,10 @@ def summarise_class(events: Sequence[ImageEvents], settings: Mapping[str, Any]) 
     reasons = missing_reasons(events, settings, {name: metrics[name] for name in added})
     notes += [f'{name}: {reason}' for name, reason in reasons.items()]
     intervals: dict[str, Interval | None] = {}
-    if settings.num_resamples:
+    if settings.num_resamples and len(find_units(events)) < 2:
+        intervals = dict.fromkeys(settings.names)
+        notes.append('no interval: all images are of one patient, and nothing is known of others')
+    elif settings.num_resamples:
         result = bootstrap(events, settings, num_resamples=settings.num_resamples,
                            seed=settings.seed)
         intervals = result.intervals

@@ -10,9 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mmwindow.evaluation.events.components import box_events, map_events, point_events
+from mmwindow.evaluation.events.components import (
+    box_events,
+    check_scores,
+    map_events,
+    point_events,
+)
 from mmwindow.evaluation.events.grid import grid_edges, place_on_grid
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.events.targets import Floats
@@ -72,8 +76,8 @@ def evaluate(predictions: Iterable[Prediction] | Mapping[Any, Any], targets: Ite
 
     Raises:
         ValueError: An image is predicted twice or never, is unknown or of another size; a score
-            is not finite; a point lies outside its image; a setting is unknown. The message
-            names the image.
+            is not finite; some images have a score of their own and others none; a point lies
+            outside its image; a setting is unknown. The message names the image.
 
     Example:
         >>> import numpy as np
@@ -93,9 +97,14 @@ def evaluate(predictions: Iterable[Prediction] | Mapping[Any, Any], targets: Ite
     by_id = index_targets(targets, len(classes))
     events: dict[Any, list[ImageEvents]] = {}
     total, frame = NOTHING_COUNTED, None
+    has_score: dict[bool, Target] = {}  # an image with a score of its own, and one without
     for prediction in iterate_predictions(predictions):
         target = find_target(prediction, by_id, events)
         frame = check_frame(frame, prediction, target, settings)
+        has_score.setdefault(prediction.image_scores is not None, target)
+        if len(has_score) == 2:
+            raise ValueError(f'{has_score[True].name} has image scores, {has_score[False].name} has '
+                             'none: they would be ranked together; give those of all images or none')
         reduced = reduce_image(prediction, target, classes, settings)
         events[target.image_id] = reduced.events
         total += reduced.counted
@@ -314,7 +323,10 @@ def _targets_on_map(target: Target, label: int, settings: FROCSettings,
 def _image_scores(prediction: Prediction, num_classes: int) -> list[float | None]:
     if prediction.image_scores is None:
         return [None] * num_classes
-    scores: NDArray[np.float64] = np.asarray(prediction.image_scores, dtype=np.float64).reshape(-1)
+    scores = np.asarray(prediction.image_scores)
+    if scores.dtype.kind == 'f' and scores.dtype.itemsize < 4:
+        check_scores(scores, 'image scores')  # says why half precision is none
+    scores = scores.astype(np.float64).reshape(-1)
     if len(scores) != num_classes:
         raise ValueError(f'{count_words(len(scores), "image score")} for '
                          f'{count_words(num_classes, "class", "classes")}')

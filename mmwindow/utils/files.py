@@ -5,7 +5,7 @@ import math
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from mmwindow.utils.messages import quote, shorten
@@ -224,3 +224,15 @@ def replace_nan(metrics: Mapping[str, float]) -> dict[str, float | None]:
     {'auroc': None, 'froc_score': 0.5}
     """
     return {name: None if math.isnan(value) else float(value) for name, value in metrics.items()}
+
+
+def is_same_name(first: str | PurePath, second: str | PurePath) -> bool:
+    """Return whether two names can be of one file: the longer ends in all of the shorter one.
+
+    >>> is_same_name('a/1.png', '/data/a/1.png'), is_same_name('1.png', 'a/1.png')
+    (True, True)
+    >>> is_same_name('test/1.png', 'train/1.png')
+    False
+    """
+    shorter, longer = sorted((PurePath(first).parts, PurePath(second).parts), key=len)
+    return bool(shorter) and longer[len(longer) - len(shorter):] == shorter

@@ -400,3 +400,13 @@ def test_samples_that_say_nothing_of_the_truth_are_rejected():
 def test_bad_settings_are_refused(settings):
     with pytest.raises(ValueError, match='FROCMetric'):
         FROCMetric(**settings)
+
+
+def test_an_annotation_file_of_other_images_is_refused(tmp_path):
+    """Its ids count from 1, too, and its images are as large."""
+    (tmp_path / 'other.json').write_text(json.dumps(dict(
+        images=[dict(id=1, file_name='other1.png', width=256, height=512)], annotations=[],
+        categories=[dict(id=1, name='fracture')])))
+    metric = make_metric(ann_file=str(tmp_path / 'other.json'))
+    with pytest.raises(ValueError, match='img_id 1 is other1.png in .*other.json; is ann_file of'):
+        metric.process({}, [make_sample(1, **heatmap(np.zeros((8, 8))))])

@@ -481,3 +481,34 @@ def test_settings_answer_as_a_dict_does():
     assert FROCSettings.from_record(dict(settings)) == settings
     with pytest.raises(KeyError):
         settings['colour']
+
+
+def test_image_scores_of_some_images_alone_are_refused():
+    """Those of the others would come from their findings: two scales in one ranking."""
+    targets = [Target(1, 10, 10, points=[[5., 5.]]), Target(2, 10, 10)]
+    mixed = [boxes_of(1, [4, 4, 6, 6, .3], image_scores=[.99]), boxes_of(2, [4, 4, 6, 6, .4])]
+    with pytest.raises(ValueError, match='has image scores, .* has none: they would be ranked'):
+        evaluate(mixed, targets)
+    with pytest.raises(ValueError, match='image scores are float16'):
+        evaluate([replace(mixed[0], image_scores=np.array([.99], np.float16))], targets[:1])
+
+
+def test_one_patient_has_numbers_and_a_reason_in_place_of_intervals():
+    targets = [Target(1, 10, 10, points=[[5., 5.]], group='p'), Target(2, 10, 10, group='p')]
+    result = evaluate([boxes_of(1, [4, 4, 6, 6, .9]), boxes_of(2, [4, 4, 6, 6, .4])], targets,
+                      num_resamples=100)
+    entry = result.classes['finding'] if 'finding' in result.classes else next(
+        iter(result.classes.values()))
+    assert result.metrics['auroc'] == 1 and set(entry.intervals.values()) == {None}
+    assert any('all images are of one patient' in note for note in entry.notes)
+
+
+@pytest.mark.parametrize('budgets', [(.1, float('nan')), (float('nan'), .1), (.1, float('inf'))])
+def test_budgets_that_are_no_numbers_are_refused(budgets):
+    with pytest.raises(ValueError, match='finite FP rates'):
+        FROCSettings(budgets)
+
+
+def test_the_budget_that_is_there_twice_is_named():
+    with pytest.raises(ValueError, match="have one name, 'recall@0.2'"):
+        FROCSettings((.1, .2, .2))

@@ -61,7 +61,7 @@ def find_sweep(method: str = 'auto') -> Sweep:
 def check_scores(scores: ArrayLike, what: str) -> NDArray[Any]:
     """Return scores as float32 or float64; float16 and what is not finite are rejected."""
     scores = np.asarray(scores)
-    if scores.dtype == np.float16:
+    if scores.dtype.kind == 'f' and scores.dtype.itemsize < 4:  # of either byte order
         raise ValueError(f'{what} are float16; float32 or float64 is expected. A float16 sigmoid is '
                          '1.0 from logit 8.3 on, and such ties are lost for good: compute it in '
                          'float32')

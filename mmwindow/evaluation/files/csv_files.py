@@ -227,6 +227,8 @@ class RowReader:
         files = self.names.find_file(key) if self.header.name == 'file' else set()
         try:
             image_id = next(iter(files)) if len(files) == 1 else self.names.find(key)
+            if files:
+                self.names.note(image_id, key)
         except ValueError as error:
             raise ValueError(f'{self.where(line)}: {str(error).removeprefix(f"{self.path}: ")}'
                              ) from error

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwindow.evaluation.files.predictions import Target
+from mmwindow.utils.files import is_same_name
 from mmwindow.utils.messages import quote
 
 
@@ -22,6 +23,7 @@ class ImageNames:
         self.by_key: dict[str, set[Any]] = {}
         self.by_path: dict[Path, set[Any]] = {}
         self.by_last_part: dict[str, set[Any]] = {}
+        self.noted: dict[Any, str] = {}
         for image_id, name in self.file_names.items():
             self.by_path.setdefault(name, set()).add(image_id)
             self.by_last_part.setdefault(name.name, set()).add(image_id)
@@ -65,12 +67,33 @@ class ImageNames:
                 f'{self.path}: image_id {quote(image_id)} and file_name {quote(file_name)} are '
                 + ('two images; which of the two is meant?' if found else
                    'no image of the annotation file'))
+        if file_name is not None:
+            self.note(fitting[0], str(file_name))
         return fitting[0]
 
     def find_file(self, file_name: str) -> set[Any]:
-        """Return the ids of the images that a file name can mean: by its path, else its last part."""
+        """Return the ids of the images that a file name can mean.
+
+        By its path, else by as much of its end as both have, else by its last part: images may have
+        been moved to another folder.
+        """
         name = Path(file_name)
-        return self.by_path.get(name) or self.by_last_part.get(name.name, set())
+        alike = self.by_last_part.get(name.name, set())
+        return self.by_path.get(name) or {
+            key for key in alike if is_same_name(name, self.file_names[key])} or alike
+
+    def note(self, image_id: Any, file_name: str) -> None:
+        """Remember which file was taken for an image.
+
+        Raises:
+            ValueError: It was another one before, as where a detector ran over several folders whose
+                files count alike.
+        """
+        before = self.noted.setdefault(image_id, file_name)
+        if not is_same_name(before, file_name):
+            own = quote(str(self.file_names[image_id]))
+            raise ValueError(f'{self.path}: {quote(before)} and {quote(file_name)} are two files, and'
+                             f' only {own} is annotated; leave out those of other folders')
 
     def stem_keys(self, image_id: Any) -> tuple[str, ...]:
         """Return the stem of an image's file name, and its number where it is one."""

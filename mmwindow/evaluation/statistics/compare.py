@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from mmwindow.annotations.groups import group_name
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.events.targets import Floats
 from mmwindow.evaluation.froc_settings import FROCSettings
@@ -39,6 +40,7 @@ from mmwindow.evaluation.statistics.resampling import (
 )
 from mmwindow.evaluation.statistics.table import AUROC
 from mmwindow.evaluation.statistics.weighting import EventTable, WeightedEvents
+from mmwindow.utils.files import is_same_name
 from mmwindow.utils.messages import count_words, name_some
 
 COMPARISON_METHODS = ('studentised', 'percentile')
@@ -103,9 +105,17 @@ def match_images(first: Sequence[ImageEvents], second: Sequence[ImageEvents]) ->
         raise ValueError('the systems were tested on different images, ' + '; '.join(parts)
                          + '. Test both on the same images')
     pairs = [(event, others[event.image_id]) for event in first]
+    names = [(one.image_id, one.fields.get('file_name'), other.fields.get('file_name'))
+             for one, other in pairs]
+    wrong = [image_id for image_id, mine, theirs in names if mine is not None and theirs is not None
+             and not is_same_name(mine, theirs)]
+    if wrong:
+        raise ValueError(f'the systems have different file names on '
+                         f'{count_words(len(wrong), "image")}: {name_some(wrong)}; are ids counted '
+                         'from 1 in both? Score both against the same annotations')
     for what, value in (('labels', lambda event: bool(event.is_positive)),
                         ('numbers of points', lambda event: len(event.recall_levels)),
-                        ('groups', lambda event: event.group)):
+                        ('groups', lambda event: group_name(event.group))):
         differing = [one.image_id for one, other in pairs if value(one) != value(other)]
         if differing:
             raise ValueError(f'the systems have different {what} on '

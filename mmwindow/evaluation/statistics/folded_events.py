@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mmwindow.annotations.groups import group_name
 from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.froc_settings import FROCSettings
 from mmwindow.evaluation.statistics.bootstrap import has_closed_interval, share_trials
@@ -38,7 +39,7 @@ def check_folds(folds: Folds) -> dict[Fold, list[ImageEvents]]:
         seen: dict[Any, Fold] = {}
         for fold, events in checked.items():
             for event in events:
-                key = getattr(event, what)
+                key = group_name(event.group) if what == 'group' else event.image_id
                 if key in (None, ''):
                     continue
                 if seen.setdefault(key, fold) != fold:

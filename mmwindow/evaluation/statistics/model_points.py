@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwindow.evaluation.events.image_events import ImageEvents
+from mmwindow.evaluation.files.event_checks import FROM_FINDINGS, score_source
 from mmwindow.evaluation.froc_settings import FROCSettings, counted_events
 from mmwindow.evaluation.statistics.few_units import WARN_BELOW, WARN_CARRIERS_BELOW
 from mmwindow.evaluation.statistics.operating_point import (
     apply_operating_point,
     check_rule,
-    check_scale,
     choose_operating_point,
     image_threshold,
 )
@@ -40,12 +40,11 @@ FIRST_LEVELS = 200_000  # findings that such a resample looks at
 
 
 def has_one_scale(events: Sequence[ImageEvents]) -> bool:
-    """Tell whether no finding beats the score of its image: one threshold then serves both."""
-    try:
-        check_scale(events)
-    except ValueError:
-        return False
-    return True
+    """Tell whether each image's score is that of its best finding: one threshold then serves both.
+
+    A classifier's scores may lie above all findings of their images, and are of another scale yet.
+    """
+    return score_source(events) == FROM_FINDINGS
 
 
 def choose_model_points(classes: Mapping[str, Sequence[ImageEvents]], rule: str = 'fp_budget',

@@ -27,7 +27,8 @@ from mmwindow.evaluation.statistics.delong import (
     compare_areas,
     delong_covariance,
 )
-from mmwindow.evaluation.statistics.intervals import Interval
+from mmwindow.evaluation.statistics.few_units import no_test_note
+from mmwindow.evaluation.statistics.intervals import Interval, t_quantile
 from mmwindow.evaluation.statistics.resampling import (
     Units,
     check_events,
@@ -35,7 +36,6 @@ from mmwindow.evaluation.statistics.resampling import (
     draw_weights,
     find_units,
 )
-from mmwindow.evaluation.statistics.table import AUROC
 from mmwindow.evaluation.statistics.weighting import WeightedEvents
 
 Seeds: TypeAlias = Mapping[Any, Sequence[ImageEvents]]  # seed -> the events of all test images
@@ -185,8 +185,12 @@ def find_difference(name: str, values: Sequence[float], replicates: NDArray[Any]
     images, p_value = compare_statistic(name, estimate, replicates, table, level, 'studentised', test)
     if images is None or len(values) < 2:
         return SeedDifference(tuple(values), images, None, p_value)
-    variance = test.variance if name == AUROC and test is not None else float(np.nanvar(replicates))
+    # As wide as the interval over images, which has the floors of few patients and of agreement.
+    half = max(images.high - images.estimate, images.estimate - images.low)
+    variance = (half / t_quantile(level, table.num_units)) ** 2
     total, p_value = total_interval(values, variance, table.num_units, level)
+    if no_test_note(table.num_units):
+        return SeedDifference(tuple(values), images, total, None, variance)
     return SeedDifference(tuple(values), images, total, p_value, variance)
 
 
@@ -288,7 +292,8 @@ def difference_of_differences(values: Sequence[float], variance: float, num_unit
     """
     images, _ = total_interval([float(np.mean(values))] * 2, variance, num_units, level)
     total, p_value = total_interval(values, variance, num_units, level)
-    return SeedDifference(tuple(values), images, total, p_value, variance)
+    return SeedDifference(tuple(values), images, total,
+                          None if no_test_note(num_units) else p_value, variance)
 
 
 def compare_on_other_images(first: SeedComparison, second: SeedComparison, name: str,
@@ -343,6 +348,6 @@ def pool_seeds(differences: Sequence[SeedDifference], num_units: int, correlatio
         if one.total is not None and one.variance is not None:
             total, p_value = combined_interval(
                 one.estimate, [(one.variance, num_units - 1), (of_seeds, free)], level)
-            one = replace(one, total=total, p_value=p_value)
+            one = replace(one, total=total, p_value=None if one.p_value is None else p_value)
         found.append(one)
     return found

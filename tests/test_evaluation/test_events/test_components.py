@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.ndimage import gaussian_filter
 
 from mmwindow.evaluation import ImageEvents, box_events, map_events
-from mmwindow.evaluation.events.components import find_sweep
+from mmwindow.evaluation.events.components import check_scores, find_sweep
 from mmwindow.evaluation.events.image_events import KINDS
 
 HAS_NUMBA = find_sweep('auto').__module__.endswith('numba')
@@ -284,3 +284,9 @@ def test_bad_boxes_are_refused(boxes, scores, words):
 def test_false_positives_at_a_threshold():
     events = ImageEvents(0.9, np.zeros(0), np.array([0.9, 0.5]), np.array([2, -1]), False)
     assert [events.num_false_positives(level) for level in (1., 0.9, 0.6, 0.5)] == [0, 2, 2, 1]
+
+
+@pytest.mark.parametrize('kind', ['<f2', '>f2'])
+def test_half_precision_of_either_byte_order_is_refused(kind):
+    with pytest.raises(ValueError, match='are float16'):
+        check_scores(np.zeros((2, 2)).astype(kind), 'maps')

@@ -243,3 +243,24 @@ def test_an_altered_file_is_an_error_or_numbers(tmp_path, data):
         json.dumps(str(error))
     else:
         assert 0 <= result.metrics['froc_score'] <= 1
+
+
+@pytest.mark.parametrize('first, second', [
+    ('films/a.png', 'other/a.png'), ('/data/x/films/a.png', '/data/y/films/a.png')])
+def test_two_files_are_not_merged_into_one_image(first, second, tmp_path):
+    """One detector run over all folders: its findings of the others are none of this image."""
+    with pytest.raises(ValueError, match='line 3: .* are two files, and only .*a.png.* is annotated'):
+        read(tmp_path, f'file,x,y,score\n{first},300,400,0.95\n{second},115,120,0.9\n')
+
+
+@pytest.mark.parametrize('name', ['films/a.png', 'a.png', '/data/films/a.png', './films/a.png'])
+def test_an_image_is_named_by_any_end_of_its_path(name, tmp_path):
+    found = read(tmp_path, f'file,x,y,score\n{name},115,120,0.9\na.png,1,1,.1\n')
+    assert [one.image_id for one in found if len(one.points)] == [1]
+
+
+def test_the_folder_tells_files_of_one_name_apart(tmp_path):
+    targets = [Target(1, 512, 512, fields=dict(file_name='left/a.png')),
+               Target(2, 512, 512, fields=dict(file_name='right/a.png'))]
+    found = read(tmp_path, 'file,x,y,score\n/data/right/a.png,115,120,0.9\n', truth_of(targets))
+    assert [one.image_id for one in found if len(one.points)] == [2]

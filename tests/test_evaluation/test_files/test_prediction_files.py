@@ -2,6 +2,7 @@
 import json
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from mmwindow.evaluation.files.array_files import load_png
 from mmwindow.evaluation.files.ground_truth import GroundTruth
+from mmwindow.evaluation.files.image_names import ImageNames
 from mmwindow.evaluation.files.prediction_files import find_reader, read_predictions
 from mmwindow.evaluation.files.predictions import Target
 from mmwindow.evaluation.files.safe_pickle import load_samples
@@ -299,3 +301,11 @@ def test_a_pickled_map_of_a_padded_batch_is_cut(tmp_path, truth):
     path.write_bytes(pickle.dumps([dict(img_id=1, img_shape=(100, 100), batch_input_shape=(128, 128),
                                         pred_heatmap=dict(scores=scores))]))
     assert next(read_predictions(path, truth)).maps.shape == (1, 25, 25)
+
+
+def test_two_files_of_one_image_are_told_apart():
+    names = ImageNames([Target(1, 8, 8, fields=dict(file_name='test/1.png'))], Path('p.json'))
+    assert names.find_checked(1, '/data/test/1.png', must_know=False) == 1
+    assert names.find_checked(1, 'resized.png', must_know=False) == 1
+    with pytest.raises(ValueError, match="'/data/test/1.png' and 'train/1.png' are two files"):
+        names.find_checked(1, 'train/1.png')

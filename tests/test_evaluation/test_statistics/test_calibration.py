@@ -163,3 +163,18 @@ def test_images_of_one_patient_have_no_number():
     found = measure_calibration(make_images([.1, .9, .4], [0, 1, 1], [1, 1, 1]))
     assert found.ece is found.brier is found.slope is None and 'one patient' in found.reasons['ece']
     assert [row.num_images for row in found.bins] == [1, 1, 1]
+
+
+@pytest.mark.parametrize('num_bins', [5, 10, 20])
+def test_scores_on_an_edge_belong_to_the_upper_bin(num_bins):
+    """.3, .6 and .7 in binary lie below linspace's edges."""
+    scores = np.array([number / num_bins for number in range(num_bins)])
+    assert bin_index(scores, num_bins).tolist() == list(range(num_bins))
+
+
+def test_error_of_scores_on_two_edges_by_hand():
+    """100 images at .2, of which 30 % are positive, and 100 at .3, of which 20 % are: .1 each."""
+    images = [ImageEvents(.2 if number < 100 else .3, np.zeros(0), np.zeros(0), np.zeros(0, np.int32),
+                          number % 100 < (30 if number < 100 else 20), number)
+              for number in range(200)]
+    assert measure_calibration(images, num_resamples=100).ece.estimate == pytest.approx(.1)

@@ -13,6 +13,7 @@ from mmwindow.evaluation.statistics.compare import (
     two_sided_p,
 )
 from mmwindow.evaluation.statistics.delong import delong_test
+from mmwindow.evaluation.statistics.folded_events import check_folds
 from mmwindow.evaluation.statistics.resampling import draw_weights, find_units
 
 
@@ -196,3 +197,22 @@ def test_bad_input():
                           for events in (first, second)))
     with pytest.raises(ValueError, match='at least 100'):
         compare_systems(first, second, num_resamples=3)
+
+
+def test_ids_of_two_annotation_files_are_not_paired():
+    """Both count from 1: the file names tell; another end of the same path does not."""
+    def named(prefix):
+        return [ImageEvents(.5, np.zeros(0), np.zeros(0), np.zeros(0, np.int32), False, number,
+                            fields=dict(file_name=f'{prefix}{number}.png')) for number in (1, 2)]
+
+    assert match_images(named('a/'), named('/data/a/'))[0].image_id == 1
+    with pytest.raises(ValueError, match='different file names on 2 images: 1, 2; are ids counted'):
+        match_images(named('a/'), named('b/'))
+
+
+def test_groups_are_compared_by_their_names():
+    one, other = ([ImageEvents(.5, np.zeros(0), np.zeros(0), np.zeros(0, np.int32), False, 1,
+                               group=group)] for group in (3, '3'))
+    assert match_images(one, other) == other
+    with pytest.raises(ValueError, match="group '3' is in fold 0 and in fold 1"):
+        check_folds({0: one, 1: [replace(other[0], image_id=2)]})

@@ -2,11 +2,12 @@
 import numpy as np
 import pytest
 
-from mmwindow.evaluation import ImageEvents
+from mmwindow.evaluation import ImageEvents, box_events
 from mmwindow.evaluation.statistics.intervals import wilson
 from mmwindow.evaluation.statistics.model_points import (
     BudgetResampler,
     choose_model_points,
+    has_one_scale,
     threshold_interval,
 )
 from mmwindow.evaluation.statistics.operating_point import choose_operating_point
@@ -142,3 +143,13 @@ def test_an_unknown_rule_and_no_class_are_errors():
         choose_model_points({'a': map_images(20, 20)}, 'luck')
     with pytest.raises(ValueError, match='no class'):
         choose_model_points({})
+
+
+def test_scores_above_all_findings_are_a_scale_of_their_own():
+    """A classifier's .6 to .92 above findings of .1 to .31: no threshold serves both."""
+    images = [box_events([[90, 90, 110, 110]], [.1 + number / 400], [[100, 100]] * (number % 2),
+                         image_score=.6 + number / 125, image_id=number) for number in range(40)]
+    assert not has_one_scale(images) and has_one_scale(map_images(20, 20))
+    points = choose_model_points({'fracture': images}, 'youden').classes['fracture']
+    assert points.images.threshold >= .6 and points.findings.threshold <= .2
+    assert not points.images.serves_findings

@@ -186,3 +186,14 @@ def test_advantages_on_other_images_by_hand():
         (total.low, total.high, p_value))
     alone = compare_over_seeds({0: FIRST[0]}, {0: SECOND[0]}, num_resamples=100)
     assert compare_on_other_images(found[0], alone, 'froc_score') is None
+
+
+def test_few_patients_have_no_p_value_and_agreement_is_no_certainty():
+    """Four patients: no test. Twelve on which the systems agree: an interval of a width, p = 1."""
+    few = {seed: draw_system(seed, .4, 8) for seed in range(2)}
+    found = compare_over_seeds(few, {seed: draw_system(9 + seed, .2, 8) for seed in few},
+                               num_resamples=100).differences
+    assert {one.p_value for one in found.values()} == {None}
+    same = {seed: draw_system(seed, .4, 24) for seed in range(2)}
+    found = compare_over_seeds(same, same, num_resamples=100).differences['froc_score']
+    assert found.total.low < -.1 < .1 < found.total.high and found.p_value == pytest.approx(1)
