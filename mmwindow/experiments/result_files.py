@@ -40,7 +40,7 @@ CODE_ENTRIES = ('training_code', 'scoring_code', 'accepted_code')  # runs before
 
 
 def write_events(path: Path, system: System, source: Mapping[str, Any],
-                 fields: Sequence[str] = ()) -> str | None:
+                 fields: Sequence[str] = (), whatever_size: bool = False) -> str | None:
     """Write the events of all folds as one record; leave it out where it would be too large.
 
     Args:
@@ -48,6 +48,7 @@ def write_events(path: Path, system: System, source: Mapping[str, Any],
         system: Whose events.
         source: As in ``write_record``.
         fields: Of the images, that tables are made by.
+        whatever_size: Never leave it out.
 
     Returns:
         Why it was left out; None where the file is there.
@@ -57,7 +58,7 @@ def write_events(path: Path, system: System, source: Mapping[str, Any],
                  source=source)
     size = temporary.stat().st_size
     limit = max(MAX_EVENTS_BYTES, MAX_IMAGE_BYTES * sum(map(len, system.events.values())))
-    if size < limit:
+    if size < limit or whatever_size:
         os.replace(temporary, path)
         return None
     temporary.unlink()
@@ -111,7 +112,8 @@ def write_result_files(folder: str | Path, systems: Mapping[str, System],
                        summaries: Mapping[str, Summary], comparisons: Mapping[str, Comparison],
                        reference: str | None, command_line: str,
                        say: Callable[[str], Any] = print, recomputed: bool = False,
-                       strata: Mapping[str, Strata] = MappingProxyType({}), note: str = '') -> None:
+                       strata: Mapping[str, Strata] = MappingProxyType({}), note: str = '',
+                       whatever_size: bool = False) -> None:
     """Write ``<folder>/<config>.json`` and, where small, ``<folder>/events/<config>.json``.
 
     Args:
@@ -126,6 +128,7 @@ def write_result_files(folder: str | Path, systems: Mapping[str, System],
             command that made the files stay, ``recomputed`` names ``command_line``.
         strata: Field -> the numbers by its values.
         note: For the reader, such as which images settings were chosen on.
+        whatever_size: Write events that are large, too: without them nothing can be compared later.
     """
     folder = Path(folder)
     (folder / 'events').mkdir(parents=True, exist_ok=True)
@@ -149,7 +152,7 @@ def write_result_files(folder: str | Path, systems: Mapping[str, System],
         else:
             reason = write_events(folder / 'events' / f'{name}.json', system,
                                   dict(config=system.first['config'], command=command_line),
-                                  list(strata))
+                                  list(strata), whatever_size)
             content['events'] = f'events/{name}.json' if reason is None else None
             if reason is not None:
                 say(f'{name}: {reason}')

@@ -66,16 +66,17 @@ def run(args: argparse.Namespace) -> None:
     from mmwindow.experiments.plan import RunSettings
     read_place(args)
     results = Path(args.results)
-    rows = list_ablations(read_paper(args.paper), args.data, args.divergences)
-    missing = []
+    numbers = read_paper(args.paper)
+    rows, missing = list_ablations(numbers, args.data, args.divergences), []
     if not args.report_only:
         missing = run_ablations(
             rows, Path(args.out), results, choose_devices(
                 args.gpus, jobs=args.jobs, slurm=args.slurm, out=args.out),
             RunSettings(args.cfg_options, args.seed, args.amp), args.command_line,
             num_resamples=args.num_resamples, overwrite=args.overwrite, accept=args.accept)
-    print(report_ablations(rows, results, args.paper, args.command_line, Path(args.exact),
-                           args.num_resamples))
+    # Of what was asked for before, too.
+    print(report_ablations(list_ablations(numbers), results, args.paper, args.command_line,
+                           Path(args.exact), args.num_resamples))
     if missing:
         raise ValueError(f'{len(missing)} rows are missing, as {missing[0]}; the same command '
                          'resumes')
