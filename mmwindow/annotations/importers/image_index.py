@@ -75,24 +75,37 @@ class FileInfo:
 
 
 class ImageIndex:
-    """The image files of a folder, found by path, name or stem."""
+    """The image files of a folder, found by path, name or stem.
 
-    def __init__(self, folder: str | Path) -> None:
+    Args:
+        folder: Where.
+        without: A folder within it that is not read: that of the results.
+
+    Raises:
+        ValueError: There is no such folder, or no image in it.
+    """
+
+    def __init__(self, folder: str | Path, without: Path | None = None) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise ValueError(f'{shorten(str(folder))}: there is no such folder of images')
         self.files: list[FileInfo] = []
         self._dicom: list[FileInfo] = []
         self._reports: set[str] = set()  # and other DICOM objects without an image
+        root, left_out = self.folder.resolve(), None if without is None else without.resolve()
+        is_within = left_out is not None and root in left_out.parents
+        self._not_read = f' ({shorten(str(without))} is --out, and not read)' if is_within else ''
         for path in find_files(self.folder):
-            self._add(FileInfo(path, path.relative_to(self.folder).as_posix()))
+            place = path.relative_to(self.folder)
+            if not is_within or left_out not in (root / place).parents:
+                self._add(FileInfo(path, place.as_posix()))
         if not self.files:
             links = sum(path.is_symlink() for path in self.folder.rglob('*'))
             if links:
                 raise ValueError(f'{shorten(str(folder))}: there are {links} links and no image in '
                                  'it; links that lead out of it are not followed: give --images the '
                                  'folder of the files themselves, or copy them')
-            raise ValueError(f'{shorten(str(folder))}: there is no image in it '
+            raise ValueError(f'{shorten(str(folder))}: there is no image in it{self._not_read} '
                              f'({", ".join(IMAGE_SUFFIXES)}, or DICOM of any name); --images names '
                              'the folder')
         self._by_uid: dict[str, list[FileInfo]] | None = None
@@ -215,4 +228,4 @@ class ImageIndex:
                              'image')
         raise ValueError(f'{where}: {quote(name)} is not among the '
                          f'{count_words(len(self.files), "image")} of '
-                         f'{shorten(str(self.folder))}')
+                         f'{shorten(str(self.folder))}{self._not_read}')
