@@ -96,9 +96,9 @@ class ImageIndex:
         is_within = left_out is not None and root in left_out.parents
         self._not_read = f' ({shorten(str(without))} is --out, and not read)' if is_within else ''
         for path in find_files(self.folder):
-            place = path.relative_to(self.folder)
-            if not is_within or left_out not in (root / place).parents:
-                self._add(FileInfo(path, place.as_posix()))
+            name = path.relative_to(self.folder)
+            if not is_within or left_out not in (root / name).parents:
+                self._add(FileInfo(path, name.as_posix()))
         if not self.files:
             links = sum(path.is_symlink() for path in self.folder.rglob('*'))
             if links:

@@ -51,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--classes', metavar='A,B', help='take these alone, in this order')
     parser.add_argument('--rename', nargs='+', default=[], metavar='OLD=NEW', help='names of classes')
     parser.add_argument('--columns', nargs='+', default=[], metavar='ROLE=NAME',
-                        help='of a CSV: image, x, y, x1, y1, x2, y2, width, height, class, patient, '
-                             'reader')
+                        help='of a CSV: image, x, y, cx, cy, x1, y1, x2, y2, width, height, class, '
+                             'patient, reader')
     parser.add_argument('--label', default='finding', help='class of findings that have none')
     parser.add_argument('--label-attribute', metavar='NAME', help='that holds the class (VIA); of '
                         'presentation states: text or layer')
