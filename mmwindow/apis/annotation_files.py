@@ -23,6 +23,7 @@ from mmwindow.annotations.point_file import read_point_file, write_point_file
 from mmwindow.annotations.records import PointFile
 from mmwindow.utils.files import atomic_file, write_text
 from mmwindow.utils.messages import count_phrase, count_words, shorten
+from mmwindow.utils.outputs import check_not_source
 
 POINTS_NAME = 'points.json'
 COPIED_DICOM = ('DICOM files copied as they are, with what they say of patients (--anonymous-names '
@@ -129,11 +130,16 @@ def import_annotations(source: str | Path, out: str | Path, images: str | Path |
         copy: Copy the images into ``out/images``; or more on what is written.
 
     Raises:
-        ValueError: Anything wrong with the source or an image; nothing is written then.
+        ValueError: Anything wrong with the source or an image, or a file that is read would be
+            overwritten; nothing is written then.
     """
     source, out = Path(source), Path(out)
     output = copy if isinstance(copy, OutputSettings) else OutputSettings(copy)
     output.check(out)
+    options = options or ImportOptions()
+    for path, option in ((out / POINTS_NAME, '--out'), (output.names_table, '--names-table')):
+        if path is not None:
+            check_not_source(path, [source, options.table, options.names], option)
     settings = settings or AssemblySettings()
     if output.anonymous_names and settings.fields is None:
         settings = replace(settings, fields=())
@@ -146,7 +152,6 @@ def import_annotations(source: str | Path, out: str | Path, images: str | Path |
     # What an earlier import has copied is no image of this one.
     is_within = folder.resolve() in out.resolve().parents
     index = ImageIndex(folder, out if is_within else copies_folder(out) if output.copy else None)
-    options = options or ImportOptions()
     table = None if options.table is None else read_field_table(
         options.table, options.table_by, settings.fields)
     assembly = assemble(read, index, settings, table=table)
@@ -225,11 +230,13 @@ def export_annotations(points: str | Path, out: str | Path, format_name: str,
         images: Folder of the images, whose orientation tags are read where the tool applies them.
 
     Raises:
-        ValueError: No such format, a point file that cannot be read, or a missing image.
+        ValueError: No such format, a point file that cannot be read or would be overwritten, or a
+            missing image.
     """
     if format_name not in EXPORTERS:
         raise ValueError(f'--format {shorten(format_name)}: formats that can be written are '
                          f'{", ".join(EXPORTERS)}')
+    check_not_source(out, [points], '--out')
     point_file = read_point_file(points, readers='all')
     tags: dict[str, int] = {}
     if 'shown' in FORMATS[format_name].turned:
