@@ -7,6 +7,7 @@ import numpy as np
 
 from mmwindow.annotations.importers.orientation import to_stored
 from mmwindow.annotations.importers.values import (
+    composed_name,
     find_files,
     is_other_kind,
     portable_name,
@@ -112,8 +113,8 @@ class ImageIndex:
         # By path, name, path without ending, and name without ending, in this order.
         self._by: list[dict[str, list[FileInfo]]] = [{}, {}, {}, {}]
         for file in self.files:
-            place = PurePosixPath(file.place)
-            for table, key in zip(self._by, (file.place, place.name, str(place.with_suffix('')),
+            place = PurePosixPath(composed_name(file.place))
+            for table, key in zip(self._by, (str(place), place.name, str(place.with_suffix('')),
                                              place.stem), strict=True):
                 table.setdefault(key, []).append(file)
         self._by_upload: dict[str, list[FileInfo]] = {}
@@ -126,7 +127,7 @@ class ImageIndex:
         if is_named_dicom or not is_other_kind(file.path):
             sop_class = read_sop_class(file.path)
             if sop_class is not None and sop_class.startswith(NO_IMAGES):
-                self._reports.add(PurePosixPath(file.place).name)
+                self._reports.add(PurePosixPath(composed_name(file.place)).name)
             elif sop_class is not None:
                 self._dicom.append(file)
                 self.files.append(file)
