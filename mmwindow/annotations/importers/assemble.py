@@ -198,13 +198,15 @@ def _choose_classes(source: Source, settings: AssemblySettings, counts: Counter[
     def ours(name: str) -> str:
         return settings.rename.get(name, name)
 
-    found = dict.fromkeys(map(ours, source.classes))
-    found.update(dict.fromkeys(ours(finding.label) for image in source.images
-                               for finding in image.findings))
-    unknown = [name for name in settings.classes if name not in found]
-    if unknown:
-        raise ValueError(f'--classes: {name_some(unknown)} is not in the source, which has '
-                         f'{name_some(list(found)) or "none"}')
+    labels = dict.fromkeys((*source.classes, *(finding.label for image in source.images
+                                               for finding in image.findings)))
+    found = dict.fromkeys(map(ours, labels))
+    for option, names, known in (('--rename', settings.rename, labels),
+                                 ('--classes', settings.classes, found)):
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ValueError(f'{option}: {name_some(unknown)} is not in the source, which has '
+                             f'{name_some(list(known)) or "none"}')
     if not found:
         found = {'finding': None}  # negative images alone: a point file has a class all the same
     return settings.classes or tuple(found)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmwindow import cli
 from mmwindow.annotations.importers.assemble import AssemblySettings
 from mmwindow.annotations.importers.options import ImportOptions
 from mmwindow.annotations.point_file import read_point_file
@@ -114,3 +115,24 @@ def test_readers_who_agree_or_not_and_repeated_empty_rows(read):
                               'b.png,,,A\n')
     assert first.readers == ('A', 'B') and first.point_readers == ['A', 'A']
     assert second.readers == ('A', ) and second.points == []
+
+
+def test_a_class_to_rename_must_be_there(read, tmp_path):
+    table = 'image,x,y,class\na.png,1,2,fx\nb.png,3,4,other\n'
+    with pytest.raises(ValueError, match="--rename: 'fxx' is not in the source, which has 'fx', 'o"):
+        read(table, rename=dict(fxx='fracture'))
+    with pytest.raises(ValueError, match="--rename: 'fx' is not in the source, which has none"):
+        read('image,x,y\na.png,,\n', rename=dict(fx='fracture'))
+    assert not (tmp_path / 'out').exists()
+    report, _ = read(table, rename=dict(fx='fracture'), classes=('fracture', ))
+    assert report.classes == dict(fracture=1)
+
+
+def test_names_after_a_blank_are_those_without(read, tmp_path):
+    read('image,x,y,class,Sex,Age,Name\na.png,1,2,fx,F,60,E\nb.png,3,4,other,M,50,M\n')
+    cli.main([*f'import {tmp_path}/a.csv --images {tmp_path}/images --out {tmp_path}/out'.split(),
+              '--fields', 'Sex, Age', '--classes', 'other, fx'])
+    point_file = read_point_file(tmp_path / 'out' / 'points.json')
+    assert point_file.classes == ('other', 'fx')
+    assert [record.fields for record in point_file.records] == [dict(Sex='F', Age='60'),
+                                                                dict(Sex='M', Age='50')]
