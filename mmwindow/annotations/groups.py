@@ -12,7 +12,7 @@ from mmwindow.utils.messages import quote
 
 # What a missing value becomes where a table is written as text; as a patient's name it would join
 # all images that have none.
-MISSING_WORDS = ('nan', 'none', 'null', '<na>', 'nat')
+MISSING_WORDS = ('nan', 'none', 'null', '<na>', 'nat', 'na', 'n/a', '#n/a')
 
 
 class Grouped(Protocol):
@@ -50,7 +50,7 @@ def group_name(value: object) -> str | None:
         name = value.strip()
         if name.lower() in MISSING_WORDS:
             raise ValueError(f'group is the word {value!r}, as if the image had none; leave group '
-                             'out, or write null')
+                             'empty or out, or write null')
         return name or None
     if isinstance(value, Real) and not isinstance(value, bool):
         if isinstance(value, Integral):

@@ -1,7 +1,6 @@
 """Annotations of other tools become a point file, and the other way round."""
 import contextlib
 import os
-import shutil
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,17 +12,18 @@ from mmwindow.annotations.importers.anonymous import (
     check_names_table,
     rename_images,
     write_names_table,
-    write_plain_image,
 )
 from mmwindow.annotations.importers.assemble import Assembly, AssemblySettings, assemble
 from mmwindow.annotations.importers.field_table import read_field_table
 from mmwindow.annotations.importers.formats import FORMATS, read_source, recognise_format
+from mmwindow.annotations.importers.image_copies import copied_images, copies_folder
 from mmwindow.annotations.importers.image_index import FileInfo, ImageIndex
 from mmwindow.annotations.importers.options import ImportOptions
 from mmwindow.annotations.point_file import read_point_file, write_point_file
 from mmwindow.annotations.records import PointFile
 from mmwindow.utils.files import atomic_file, write_text
 from mmwindow.utils.messages import count_phrase, count_words, shorten
+from mmwindow.utils.outputs import check_not_source
 
 POINTS_NAME = 'points.json'
 COPIED_DICOM = ('DICOM files copied as they are, with what they say of patients (--anonymous-names '
@@ -111,7 +111,7 @@ class OutputSettings:
         if self.names_table:
             check_names_table(self.names_table, out)
         if self.anonymous_names:
-            check_images_folder(out / 'images')
+            check_images_folder(copies_folder(out))
 
 
 def import_annotations(source: str | Path, out: str | Path, images: str | Path | None = None,
@@ -130,29 +130,38 @@ def import_annotations(source: str | Path, out: str | Path, images: str | Path |
         copy: Copy the images into ``out/images``; or more on what is written.
 
     Raises:
-        ValueError: Anything wrong with the source or an image; nothing is written then.
+        ValueError: Anything wrong with the source or an image, or a file that is read would be
+            overwritten; nothing is written then.
     """
     source, out = Path(source), Path(out)
     output = copy if isinstance(copy, OutputSettings) else OutputSettings(copy)
     output.check(out)
+    options = options or ImportOptions()
+    for path, option in ((out / POINTS_NAME, '--out'), (output.names_table, '--names-table')):
+        if path is not None:
+            check_not_source(path, [source, options.table, options.names], option)
     settings = settings or AssemblySettings()
     if output.anonymous_names and settings.fields is None:
         settings = replace(settings, fields=())
     key = format_name or recognise_format(source)
     read = read_source(source, options, key)
-    index = ImageIndex(images or find_images_folder(source))
-    options = options or ImportOptions()
+    folder = Path(images or find_images_folder(source))
+    if output.anonymous_names and folder.resolve().is_relative_to(out.resolve()):
+        raise ValueError(f'{shorten(str(folder))}: the images lie in --out, which with '
+                         '--anonymous-names has none of their names; write it elsewhere')
+    # What an earlier import has copied is no image of this one.
+    is_within = folder.resolve() in out.resolve().parents
+    index = ImageIndex(folder, out if is_within else copies_folder(out) if output.copy else None)
     table = None if options.table is None else read_field_table(
         options.table, options.table_by, settings.fields)
     assembly = assemble(read, index, settings, table=table)
     is_new = not out.exists()
     try:
         point_file = _write(assembly, index, source, out, output, settings.keep_ids)
-    except ValueError:
+    finally:
         if is_new:
             with contextlib.suppress(OSError):  # something was written: it stays
                 out.rmdir()
-        raise
     return _report(out / POINTS_NAME, FORMATS[key].title, point_file, assembly)
 
 
@@ -162,7 +171,7 @@ def _write(assembly: Assembly, index: ImageIndex, source: Path, out: Path, outpu
     content, folder = assembly.content, index.folder
     table = {record['file_name']: record['file_name'] for record in content['images']}
     if output.copy:
-        folder = out / 'images'
+        folder = copies_folder(out)
         num_dicom = len(index.dicom_places & set(table))
         if num_dicom and not output.anonymous_names:
             assembly.counts[COPIED_DICOM] = num_dicom
@@ -182,9 +191,10 @@ def _write(assembly: Assembly, index: ImageIndex, source: Path, out: Path, outpu
             name = f'{shorten(str(source))}: of the point file made of it'
             raise ValueError(str(error).replace(shorten(str(part)), name)) from error
         if output.copy:
-            _copy_images(table, index.folder, folder, output.anonymous_names)
-        if output.names_table:
-            write_names_table(output.names_table, table, out)
+            with copied_images(table, index.folder, folder, output.anonymous_names):
+                if output.names_table:
+                    write_names_table(output.names_table, table, out)
+                path.unlink(missing_ok=True)  # until all are there, nothing passes for complete
     return point_file
 
 
@@ -220,11 +230,13 @@ def export_annotations(points: str | Path, out: str | Path, format_name: str,
         images: Folder of the images, whose orientation tags are read where the tool applies them.
 
     Raises:
-        ValueError: No such format, a point file that cannot be read, or a missing image.
+        ValueError: No such format, a point file that cannot be read or would be overwritten, or a
+            missing image.
     """
     if format_name not in EXPORTERS:
         raise ValueError(f'--format {shorten(format_name)}: formats that can be written are '
                          f'{", ".join(EXPORTERS)}')
+    check_not_source(out, [points], '--out')
     point_file = read_point_file(points, readers='all')
     tags: dict[str, int] = {}
     if 'shown' in FORMATS[format_name].turned:
@@ -237,14 +249,3 @@ def export_annotations(points: str | Path, out: str | Path, format_name: str,
             tags[record.file_name] = FileInfo(path, record.file_name).header().orientation
     write_text(out, EXPORTERS[format_name](point_file, tags))
     return len(point_file.records)
-
-
-def _copy_images(table: dict[str, str], source: Path, target: Path, is_plain: bool) -> None:
-    """Copy images by old and new name; plain ones are PNG of the pixels alone."""
-    for old, new in table.items():
-        path = target / new
-        if is_plain:
-            write_plain_image(source / old, path)
-        elif path.resolve() != (source / old).resolve():
-            with atomic_file(path) as part:
-                shutil.copyfile(source / old, part)

@@ -17,7 +17,7 @@ from mmwindow.images.sources import InputImage
 from mmwindow.structures.image_prediction import ImagePrediction
 from mmwindow.utils.files import write_json
 from mmwindow.utils.messages import count_words, name_some, shorten
-from mmwindow.utils.outputs import check_output_file
+from mmwindow.utils.outputs import check_not_source, check_output_file
 from mmwindow.visualization.comparison import judge_cell, outcome_of, save_comparison
 from mmwindow.visualization.examples import Example
 
@@ -131,6 +131,7 @@ def compare(models: Sequence[str], images: str | Path, out: str | Path, num_imag
     """
     names, out = name_systems(models), Path(out)
     check_output_file(out, '--out')
+    check_not_source(out.with_suffix('.json'), [images], '--out')
     hit_rule = make_hit_rule(rule)
     if hit_rule.needs_boxes:
         raise ValueError(f'--rule {hit_rule.name}: it asks for boxes of the targets, and points are '

@@ -45,7 +45,7 @@ from mmwindow.engine.data_check import announce_missing_numbers, check_batches
 from mmwindow.engine.hooks import CheckpointContentHook, NonFiniteHook
 from mmwindow.utils.locks import hold_file, hold_folder
 from mmwindow.utils.messages import count_words, shorten
-from mmwindow.utils.outputs import check_output_file, check_output_folder
+from mmwindow.utils.outputs import check_not_source, check_output_file, check_output_folder
 
 VIEWS = ('all', 'mirror')  # of --tta: all of the config's tta_pipeline, or two of them
 
@@ -129,6 +129,8 @@ def test(config: str | Path, checkpoint: str | Path | None = None,
     """
     if out is not None and Path(out).suffix not in ('.npz', '.pkl', '.pickle'):
         raise ValueError(f'--out {out}: the file must end in .npz, .pkl or .pickle')
+    if out is not None:
+        check_not_source(Path(out).with_suffix('.json'), [data], '--out')
     if data is None and checkpoint is None and Path(config).is_dir():
         folds = find_folds(Path(config))
         if folds is not None:

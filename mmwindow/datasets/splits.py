@@ -11,6 +11,7 @@ from mmwindow.annotations.point_file import load_point_json, read_point_file, wr
 from mmwindow.annotations.readers import named_readers
 from mmwindow.annotations.records import ImageRecord
 from mmwindow.utils.messages import count_words, name_some
+from mmwindow.utils.outputs import check_not_source
 
 SPLITS = ('train', 'val', 'test')
 Split = dict[str, list[int]]  # indices of images by the names of SPLITS
@@ -147,7 +148,12 @@ def write_parts(folder: str | Path, parts: Mapping[str, Mapping[str, Any]], poin
         folder: Made where it is not there.
         parts: COCO contents by name.
         points: The point file that they are parts of; where it notes a folder of images, so do they.
+
+    Raises:
+        ValueError: A part would overwrite that point file; nothing is written then.
     """
+    for name in parts:
+        check_not_source(Path(folder) / f'{name}.json', [points], 'part')
     return {name: write_point_file(Path(folder) / f'{name}.json',
                                    moved_content(part, points, folder))
             for name, part in parts.items()}

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmwindow.images.dicom_tags import is_dicom_image, read_sop_class
+from mmwindow.utils.files import is_mac_companion
 from mmwindow.utils.messages import shorten
 
 IMAGE_ENDINGS = ('.bmp', '.dcm', '.jpeg', '.jpg', '.pgm', '.png', '.tif', '.tiff', '.webp')
@@ -82,7 +83,12 @@ def _images_of(folder: Path, recursive: bool, without: Path | None) -> Iterator[
 
 
 def is_image_name(path: Path) -> bool:
-    """Tell whether a file of a folder is to be read: by its ending, or as DICOM; reports are not."""
+    """Tell whether a file of a folder is to be read: by its ending, or as DICOM; reports are not.
+
+    Nor is what a Mac writes next to an image.
+    """
+    if is_mac_companion(path.name):
+        return False
     if path.suffix.lower() not in IMAGE_ENDINGS:
         return is_dicom_image(path)
     return path.suffix.lower() != '.dcm' or read_sop_class(path) is None or is_dicom_image(path)

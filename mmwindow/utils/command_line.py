@@ -77,6 +77,15 @@ def parse_pairs(values: Sequence[str], option: str) -> dict[str, str]:
     return pairs
 
 
+def parse_names(text: str) -> tuple[str, ...]:
+    """Return names that are separated by commas, without blanks around them.
+
+    >>> parse_names('Sex, Age')
+    ('Sex', 'Age')
+    """
+    return tuple(name.strip() for name in text.split(','))
+
+
 def add_options_argument(parser: argparse.ArgumentParser, whose: str = 'the config') -> None:
     """Add ``--cfg-options``."""
     parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, metavar='KEY=VALUE',

@@ -53,6 +53,17 @@ def name_special_file(mode: int) -> str | None:
     return 'a folder' if stat.S_ISDIR(mode) else 'a pipe or a device'
 
 
+def is_mac_companion(name: str) -> bool:
+    """Tell whether a file is what a Mac writes next to another one on a foreign disk.
+
+    It has the ending of the other file and nothing of its content.
+
+    >>> is_mac_companion('._a.png'), is_mac_companion('_a.png')
+    (True, False)
+    """
+    return name.startswith('._')
+
+
 def check_ordinary_file(path: str | Path, what: str) -> None:
     """Reject a pipe, a device or a socket, from which reading may never end; a folder, too.
 

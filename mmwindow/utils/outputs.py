@@ -3,6 +3,7 @@ import os
 import secrets
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from mmwindow.utils.files import PART
@@ -68,3 +69,21 @@ def check_output_file(path: str | Path, option: str) -> None:
         raise ValueError(f'{option} {shorten(str(path))}: this is no ordinary file (a folder, '
                          'a pipe or a device); name a file')
     check_output_folder(path.parent, option)
+
+
+def check_not_source(target: str | Path, sources: Iterable[str | Path | None], option: str) -> None:
+    """Reject an output that is a source, also by another name of it.
+
+    Args:
+        target: The file that will be written.
+        sources: What is read; None where there is none.
+        option: As in :func:`check_output_folder`.
+
+    Raises:
+        ValueError: It is one of them.
+    """
+    for source in sources:
+        if source is not None and os.path.exists(target) and os.path.exists(source) and (
+                os.path.samefile(target, source)):
+            raise ValueError(f'{option} {shorten(str(target))}: this is a file that is read, and is '
+                             'never overwritten; choose another name')

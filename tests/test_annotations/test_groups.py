@@ -35,7 +35,7 @@ def test_one_patient_has_one_name(value, name):
 
 
 @pytest.mark.parametrize('value', [3.5, True, [1], dict(a=1), float('inf'), 'nan', 'None', 'NULL',
-                                   '<NA>', b'x'])
+                                   '<NA>', 'NA', 'n/a', '#N/A', b'x'])
 def test_what_names_no_patient(value):
     with pytest.raises(ValueError, match='group is'):
         group_name(value)

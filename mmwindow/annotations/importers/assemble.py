@@ -33,6 +33,8 @@ from mmwindow.utils.messages import count_phrase, count_words, name_some, quote,
 POINT_RULES = ('centre', 'drawn')
 UNLISTED = ('leave', 'negative')
 SLACK = 1.  # pixels: so far outside its image a coordinate is moved to the edge, as tools round
+OWN_NAMES = ('fields of the source left out, since the point file has entries of these names itself; '
+             'they are kept under other names')
 UNREAD = ('images left out: the source marks or describes something in them that is no point, box or '
           'region, so that they are no negative images')
 
@@ -164,6 +166,9 @@ def assemble(source: Source, images: ImageIndex, settings: AssemblySettings | No
         raise ValueError(f'{source.name}: it names no image that can be taken: '
                          + '; '.join(count_phrase(number, what) for what, number in counts.items()))
     patients.finish()
+    own = {key for image in source.images for key in image.fields if key in IMAGE_KEYS}
+    if own:
+        counts[f'{OWN_NAMES} ({", ".join(sorted(own))})'] = len(own)
     if table is not None:
         def find_place(name: str, where: str) -> str | None:
             file = images.find_known(name, where)
@@ -193,13 +198,15 @@ def _choose_classes(source: Source, settings: AssemblySettings, counts: Counter[
     def ours(name: str) -> str:
         return settings.rename.get(name, name)
 
-    found = dict.fromkeys(map(ours, source.classes))
-    found.update(dict.fromkeys(ours(finding.label) for image in source.images
-                               for finding in image.findings))
-    unknown = [name for name in settings.classes if name not in found]
-    if unknown:
-        raise ValueError(f'--classes: {name_some(unknown)} is not in the source, which has '
-                         f'{name_some(list(found)) or "none"}')
+    labels = dict.fromkeys((*source.classes, *(finding.label for image in source.images
+                                               for finding in image.findings)))
+    found = dict.fromkeys(map(ours, labels))
+    for option, names, known in (('--rename', settings.rename, labels),
+                                 ('--classes', settings.classes, found)):
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ValueError(f'{option}: {name_some(unknown)} is not in the source, which has '
+                             f'{name_some(list(known)) or "none"}')
     if not found:
         found = {'finding': None}  # negative images alone: a point file has a class all the same
     return settings.classes or tuple(found)
@@ -257,7 +264,9 @@ def _add_image(content: dict[str, Any], image: SourceImage, file: FileInfo, is_d
     if image.readers:
         entry['readers'] = list(image.readers)
     for key, value in image.fields.items():
-        if value != '' and (settings.fields is None or key in settings.fields):
+        # Such as a column group (case or control), which is no patient.
+        if key not in IMAGE_KEYS and value != '' and (
+                settings.fields is None or key in settings.fields):
             entry.setdefault(key, value)
     if is_dicom:
         for key, value in dicom_fields(file.tags()).items():

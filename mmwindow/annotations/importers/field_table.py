@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from mmwindow.annotations.groups import MISSING_WORDS
-from mmwindow.annotations.importers.table_rows import TableRows, read_rows
+from mmwindow.annotations.importers.table_rows import TableRows, plain_columns, read_rows
 from mmwindow.annotations.records import IMAGE_KEYS
 from mmwindow.utils.messages import count_words, quote, shorten
 
-# What a row is of -> names of its column, lower case; the first that is there counts.
+# What a row is of -> names of its column as plain_columns has them; the first that is there counts.
 KEYS: dict[str, tuple[str, ...]] = {
     'image': ('image', 'file', 'file_name', 'filename', 'image_id', 'imageid', 'image_path', 'path'),
     'patient': ('patient', 'patient_id', 'patientid', 'group', 'subject', 'subject_id')}
@@ -58,9 +58,6 @@ def read_field_table(path: Path, by: str | None, wanted: tuple[str, ...] | None)
         raise ValueError(f'--table {table.name}: name the columns that points.json may hold, '
                          f'--fields A,B; there are {shorten(", ".join(table.header))}')
     of, key = _find_key(table, by)
-    twice = [name for name, number in Counter(table.header).items() if number > 1]
-    if twice:
-        raise ValueError(f'{table.name}: the column {quote(twice[0])} is there twice')
     columns = {name: place for place, name in enumerate(table.header)
                if place != key and name in wanted and name not in IMAGE_KEYS}
     fields: dict[str, dict[str, str]] = {}
@@ -93,9 +90,9 @@ def _find_key(table: TableRows, by: str | None) -> tuple[str, int]:
             raise ValueError(f'{table.name}: there is no column {quote(column)}; there are '
                              f'{shorten(", ".join(table.header))}')
         return of, table.header.index(column)
-    lower = [name.lower() for name in table.header]
+    plain = plain_columns(table)
     for kind in (of, ) if of else KEYS:
-        place = next((lower.index(name) for name in KEYS[kind] if name in lower), None)
+        place = next((plain.index(name) for name in KEYS[kind] if name in plain), None)
         if place is not None:
             return kind, place
     raise ValueError(f'{table.name}: no column of it names {of or "image or patient"}; there are '

@@ -7,6 +7,7 @@ import numpy as np
 
 from mmwindow.annotations.importers.orientation import to_stored
 from mmwindow.annotations.importers.values import (
+    composed_name,
     find_files,
     is_other_kind,
     portable_name,
@@ -75,32 +76,45 @@ class FileInfo:
 
 
 class ImageIndex:
-    """The image files of a folder, found by path, name or stem."""
+    """The image files of a folder, found by path, name or stem.
 
-    def __init__(self, folder: str | Path) -> None:
+    Args:
+        folder: Where.
+        without: A folder within it that is not read: that of the results.
+
+    Raises:
+        ValueError: There is no such folder, or no image in it.
+    """
+
+    def __init__(self, folder: str | Path, without: Path | None = None) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise ValueError(f'{shorten(str(folder))}: there is no such folder of images')
         self.files: list[FileInfo] = []
         self._dicom: list[FileInfo] = []
         self._reports: set[str] = set()  # and other DICOM objects without an image
+        root, left_out = self.folder.resolve(), None if without is None else without.resolve()
+        is_within = left_out is not None and root in left_out.parents
+        self._not_read = f' ({shorten(str(without))} is --out, and not read)' if is_within else ''
         for path in find_files(self.folder):
-            self._add(FileInfo(path, path.relative_to(self.folder).as_posix()))
+            name = path.relative_to(self.folder)
+            if not is_within or left_out not in (root / name).parents:
+                self._add(FileInfo(path, name.as_posix()))
         if not self.files:
             links = sum(path.is_symlink() for path in self.folder.rglob('*'))
             if links:
                 raise ValueError(f'{shorten(str(folder))}: there are {links} links and no image in '
                                  'it; links that lead out of it are not followed: give --images the '
                                  'folder of the files themselves, or copy them')
-            raise ValueError(f'{shorten(str(folder))}: there is no image in it '
+            raise ValueError(f'{shorten(str(folder))}: there is no image in it{self._not_read} '
                              f'({", ".join(IMAGE_SUFFIXES)}, or DICOM of any name); --images names '
                              'the folder')
         self._by_uid: dict[str, list[FileInfo]] | None = None
         # By path, name, path without ending, and name without ending, in this order.
         self._by: list[dict[str, list[FileInfo]]] = [{}, {}, {}, {}]
         for file in self.files:
-            place = PurePosixPath(file.place)
-            for table, key in zip(self._by, (file.place, place.name, str(place.with_suffix('')),
+            place = PurePosixPath(composed_name(file.place))
+            for table, key in zip(self._by, (str(place), place.name, str(place.with_suffix('')),
                                              place.stem), strict=True):
                 table.setdefault(key, []).append(file)
         self._by_upload: dict[str, list[FileInfo]] = {}
@@ -113,7 +127,7 @@ class ImageIndex:
         if is_named_dicom or not is_other_kind(file.path):
             sop_class = read_sop_class(file.path)
             if sop_class is not None and sop_class.startswith(NO_IMAGES):
-                self._reports.add(PurePosixPath(file.place).name)
+                self._reports.add(PurePosixPath(composed_name(file.place)).name)
             elif sop_class is not None:
                 self._dicom.append(file)
                 self.files.append(file)
@@ -215,4 +229,4 @@ class ImageIndex:
                              'image')
         raise ValueError(f'{where}: {quote(name)} is not among the '
                          f'{count_words(len(self.files), "image")} of '
-                         f'{shorten(str(self.folder))}')
+                         f'{shorten(str(self.folder))}{self._not_read}')

@@ -2,6 +2,7 @@
 import os
 import posixpath
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwindow.annotations.checks import is_finite, is_text
-from mmwindow.utils.files import check_ordinary_file
+from mmwindow.utils.files import check_ordinary_file, is_mac_companion
 from mmwindow.utils.messages import quote, shorten
 
 if TYPE_CHECKING:
@@ -145,13 +146,21 @@ def expand_runs(runs: list[Any], size: tuple[int, int], where: str, what: str
     return np.repeat(np.arange(len(lengths)) % 2 == 1, np.array(lengths, dtype=np.int64))
 
 
+def composed_name(name: str) -> str:
+    """Return a file name with each accent in its letter (NFC).
+
+    A Mac writes accents as characters of their own (NFD): both are one name to people.
+    """
+    return unicodedata.normalize('NFC', name)
+
+
 def portable_name(name: str) -> str:
-    r"""Return a file name with forward slashes, without drive, leading slash and detours.
+    r"""Return a file name as :func:`composed_name`, without drive, leading slash and detours.
 
     >>> portable_name(r'..\images\a b.png'), portable_name('C:\\x\\y.png'), portable_name('./z.png')
     ('images/a b.png', 'x/y.png', 'z.png')
     """
-    parts = name.replace('\\', '/').split('/')
+    parts = composed_name(name).replace('\\', '/').split('/')
     if parts[0].endswith(':'):
         parts = parts[1:]
     clean = posixpath.normpath('/' + '/'.join(part for part in parts if part != '..'))
@@ -166,7 +175,7 @@ def upload_name(name: str) -> str:
     >>> upload_name('My image (1).png')
     'My_image_1.png'
     """
-    return re.sub(r'[^-\w.]', '', name.strip().replace(' ', '_'))
+    return re.sub(r'[^-\w.]', '', composed_name(name).strip().replace(' ', '_'))
 
 
 def read_bytes(path: Path, what: str) -> bytes:
@@ -245,7 +254,9 @@ def child_text(element: 'Element', tag: str, where: str) -> str:
 
 
 def find_files(folder: Path, suffixes: tuple[str, ...] | None = None) -> Iterator[Path]:
-    """Yield the ordinary files of a folder and its subfolders by name, links out of it left aside.
+    """Yield the ordinary files of a folder and its subfolders by name.
+
+    Links out of it are left aside, and what a Mac writes next to files (``._a.png``).
 
     Args:
         folder: Where.
@@ -267,6 +278,8 @@ def find_names(folder: Path, suffixes: tuple[str, ...] | None = None) -> list[st
         except OSError:  # nobody may look into it, or it is gone
             continue
         for entry in entries:
+            if is_mac_companion(entry.name):
+                continue
             if entry.is_dir(follow_symlinks=False):
                 waiting.append((*parts, entry.name))
             elif ((suffixes is None or os.path.splitext(entry.name)[1].lower() in suffixes)

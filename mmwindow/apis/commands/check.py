@@ -31,14 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Check, print, and write what is asked for."""
     from mmwindow.apis.doctor.check_data import CheckSettings, check_data
-    from mmwindow.apis.doctor.cleaning import check_fix_target, check_not_source, write_fixed
+    from mmwindow.apis.doctor.cleaning import check_fix_target, write_fixed
     from mmwindow.apis.doctor.data_source import find_point_files
     from mmwindow.apis.doctor.report_html import write_report_html
     from mmwindow.apis.doctor.report_json import write_report_json
     from mmwindow.apis.doctor.report_text import render_text
     from mmwindow.images.decode import ImageSettings
     from mmwindow.utils.messages import shorten
-    from mmwindow.utils.outputs import check_output_file
+    from mmwindow.utils.outputs import check_not_source, check_output_file
     if args.processes is not None and args.processes < 1:
         raise ValueError(f'--processes {args.processes}: at least one is needed')
     sources = [args.path, *(find_point_files(args.path) if args.path.exists() else {}).values()]

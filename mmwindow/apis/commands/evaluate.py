@@ -24,6 +24,7 @@ from mmwindow.evaluation.froc_settings import BUDGETS, FP_DENOMINATORS, MAP_EXTE
 from mmwindow.evaluation.hit_rules import HIT_RULES
 from mmwindow.evaluation.statistics.operating_point import RULES
 from mmwindow.evaluation.statistics.table import additional_statistics
+from mmwindow.utils.command_line import parse_names
 from mmwindow.utils.messages import shorten
 from mmwindow.utils.outputs import check_output_folder
 
@@ -38,11 +39,6 @@ def parse_budgets(text: str) -> str | tuple[float, ...]:
         raise argparse.ArgumentTypeError(
             f'{shorten(text)}: FP rates such as .1,.5,2 are expected, or one of {", ".join(BUDGETS)}'
         ) from None
-
-
-def parse_names(text: str) -> tuple[str, ...]:
-    """Return names that are separated by commas."""
-    return tuple(text.split(','))
 
 
 def parse_count(text: str) -> int:

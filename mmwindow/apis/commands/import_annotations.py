@@ -10,7 +10,7 @@ out and counted. Patients of DICOM files are numbered. docs/import.md has a tabl
 import argparse
 from pathlib import Path
 
-from mmwindow.utils.command_line import parse_pairs
+from mmwindow.utils.command_line import parse_names, parse_pairs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--classes', metavar='A,B', help='take these alone, in this order')
     parser.add_argument('--rename', nargs='+', default=[], metavar='OLD=NEW', help='names of classes')
     parser.add_argument('--columns', nargs='+', default=[], metavar='ROLE=NAME',
-                        help='of a CSV: image, x, y, x1, y1, x2, y2, width, height, class, patient, '
-                             'reader')
+                        help='of a CSV: image, x, y, cx, cy, x1, y1, x2, y2, width, height, class, '
+                             'patient, reader')
     parser.add_argument('--label', default='finding', help='class of findings that have none')
     parser.add_argument('--label-attribute', metavar='NAME', help='that holds the class (VIA); of '
                         'presentation states: text or layer')
@@ -84,8 +84,8 @@ def run(args: argparse.Namespace) -> None:
         patient_pattern=None if is_word else args.patients,
         patients_from=args.patients if is_word else 'auto', keep_ids=args.keep_ids,
         rename=parse_pairs(args.rename, '--rename'),
-        classes=tuple(args.classes.split(',')) if args.classes else (),
-        fields=None if args.fields is None else tuple(filter(None, args.fields.split(','))))
+        classes=tuple(filter(None, parse_names(args.classes or ''))),
+        fields=None if args.fields is None else tuple(filter(None, parse_names(args.fields))))
     output = OutputSettings(args.copy, args.anonymous_names, args.names_table)
     report = import_annotations(args.source, args.out, args.images, options, settings, args.format,
                                 output)

@@ -15,7 +15,7 @@ from mmwindow.apis.doctor.report import DoctorReport
 from mmwindow.apis.doctor.split_checks import divided_groups
 from mmwindow.utils.files import atomic_file
 from mmwindow.utils.messages import count_phrase, count_words, shorten
-from mmwindow.utils.outputs import check_output_file
+from mmwindow.utils.outputs import check_not_source, check_output_file
 
 SHOWN = 5  # changes of a kind on the screen
 Content = dict[str, Any]
@@ -98,18 +98,6 @@ def check_fix_target(path: Path, out: Path) -> None:
                                if is_json)]:
         check_not_source(target, [path, *files.values()], '--fix')
     check_output_file(targets[0], '--fix')
-
-
-def check_not_source(target: Path, sources: Sequence[Path], option: str) -> None:
-    """Reject an output that is a source, also by another name of it.
-
-    Raises:
-        ValueError: It is.
-    """
-    for source in sources:
-        if target.exists() and source.exists() and os.path.samefile(target, source):
-            raise ValueError(f'{option} {shorten(str(target))}: this is what is checked, and is '
-                             'never overwritten; choose another name')
 
 
 def write_fixed(report: DoctorReport, out: Path) -> FixReport:

@@ -25,7 +25,7 @@ from mmwindow.evaluation.files.prediction_archive import (
 from mmwindow.evaluation.files.predictions import Prediction
 from mmwindow.evaluation.files.safe_pickle import load_samples
 from mmwindow.evaluation.files.samples import sample_prediction
-from mmwindow.utils.files import load_json
+from mmwindow.utils.files import is_mac_companion, load_json
 from mmwindow.utils.messages import count_words, quote, shorten
 
 READERS = ('boxes', 'npz', 'npy', 'png', 'pickle', 'csv')
@@ -40,7 +40,7 @@ def find_reader(path: str | Path) -> str:
     """
     path = Path(path)
     if path.is_dir():
-        found = [name for name in ('npy', 'png') if any(path.glob(f'*.{name}'))]
+        found = [name for name in ('npy', 'png') if list_maps(path, name)]
         if len(found) != 1:
             raise ValueError(f'{path}: the folder holds {" and ".join(found) or "no"} files of maps; '
                              'one kind, .npy or .png, one file an image, is expected')
@@ -54,6 +54,11 @@ def find_reader(path: str | Path) -> str:
         raise ValueError(f'{path}: the suffix is {path.suffix!r}; {sorted(kinds)}, or a folder of '
                          '.npy or .png files, are expected')
     return kinds[path.suffix.lower()]
+
+
+def list_maps(folder: Path, kind: str) -> list[Path]:
+    """Return the files of a folder with an ending, by name."""
+    return [path for path in sorted(folder.glob(f'*.{kind}')) if not is_mac_companion(path.name)]
 
 
 def read_predictions(path: str | Path, truth: GroundTruth, classes: Sequence[str] | None = None,
@@ -167,7 +172,7 @@ def read_folder(path: Path, truth: GroundTruth, classes: Sequence[str] | None = 
                 ) -> Iterator[Prediction]:
     """Yield the maps of a folder of NPY or PNG files, one file an image."""
     names, kind = ImageNames(truth.targets, path), find_reader(path)
-    for file in sorted(path.glob(f'*.{kind}')):
+    for file in list_maps(path, kind):
         yield Prediction(names.find(file.stem), classes=classes,
                          maps=load_npy(file) if kind == 'npy' else load_png(file))
 

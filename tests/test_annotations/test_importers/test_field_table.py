@@ -82,6 +82,12 @@ def test_anonymous_images_have_the_fields_that_are_named(read):
                                                               dict(sex='M')]
 
 
+def test_words_for_missing_values_are_no_fields(read):
+    _, fields = read('Patient ID,sex,age\np1,NA,#N/A\np2,F,n/a\n')
+    assert [values.get('sex') for values in fields.values()] == [None, None, 'F']
+    assert not any('age' in values for values in fields.values())
+
+
 def test_negative_images_alone_have_fields(read, folder):
     (folder / 'none.csv').write_text('image,x,y\na.png,,\n', encoding='utf-8')
     assert read('image,sex\na.png,F\n', ('sex', ), source='none.csv')[1] == {'a.png': dict(sex='F')}
