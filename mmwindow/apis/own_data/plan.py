@@ -26,6 +26,8 @@ from mmwindow.apis.own_data.division import (
     check_kinds,
     describe_rare_classes,
     divide_data,
+    find_changed_files,
+    part_file,
     write_division,
 )
 from mmwindow.apis.own_data.source import OwnData, find_data
@@ -37,7 +39,7 @@ from mmwindow.engine.checkpoint import find_newest_checkpoint
 from mmwindow.engine.mixed_precision import gains_from_bfloat16
 from mmwindow.engine.run_file import TrainingRun, read_run
 from mmwindow.utils.locks import hold_folder
-from mmwindow.utils.messages import count_words, shorten
+from mmwindow.utils.messages import count_words, name_some, shorten
 from mmwindow.utils.outputs import check_output_folder
 from mmwindow.utils.progress import describe_seconds
 
@@ -89,7 +91,8 @@ def plan_training(data: str | Path, config: str | Path | None = None,
         machine: None: this one.
 
     Raises:
-        ValueError: The data cannot be trained on, or the work dir holds another training.
+        ValueError: The data cannot be trained on, or the work dir holds another training, or one on
+            other images or points.
     """
     found = find_data(data)
     source = None if checkpoint is None else find_source(checkpoint)
@@ -106,6 +109,7 @@ def plan_training(data: str | Path, config: str | Path | None = None,
     own, reasons = _choose_settings(choice, cfg, found, parts, folder,
                                     has_length='train_cfg.max_epochs' in options)
     with hold_folder(folder, 'or choose another --work-dir'):
+        _check_trained_data(parts, found, folder)
         if source is not None:
             weights = prepare_fine_tuning(cfg, source, found.classes, folder, own.model)
             own = replace(own, load_from=weights.path)
@@ -186,11 +190,30 @@ def _choose_settings(choice: _BaseChoice, cfg: Config, data: OwnData, division: 
                        f'the readers of '
                        'an image are taken')
     reasons += describe_rare_classes(division, data.classes)
-    files = data.files or {split: work_dir / 'annotations' / f'fold{first}' / f'{split}.json'
-                           for split in SPLITS}
+    files = data.files or {split: part_file(work_dir, first, split) for split in SPLITS}
     return OwnConfig(
         choice.base, data.images, files, class_option(cfg, len(data.classes)), balanced, readers,
         choice.batch_size, choice.input_size, loop), reasons
+
+
+def _check_trained_data(division: Division, data: OwnData, work_dir: Path) -> None:
+    """Reject a work dir whose training, finished or not, had other images or points.
+
+    Its parts of the data stay as they are, so that it can still be tested on images that it has not
+    seen.
+
+    Raises:
+        ValueError: The message names the parts that differ.
+    """
+    run = read_run(work_dir)
+    if run is None or not run.is_finished and find_newest_checkpoint(work_dir) is None:
+        return
+    changed = find_changed_files(division, data.points, work_dir, run.data)
+    if changed:
+        raise ValueError(f'--work-dir {shorten(str(work_dir))} holds a training on other data: '
+                         f'{name_some([f"{split}.json" for split in changed])} would be other than '
+                         'when it began, so that it may have seen images that are now to be tested. '
+                         'Choose another --work-dir')
 
 
 def _make_notes(lines: Sequence[str], options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -201,7 +224,10 @@ def _make_notes(lines: Sequence[str], options: Mapping[str, Any]) -> tuple[str, 
 
 
 def find_finished(training: OwnTraining) -> TrainingRun | None:
-    """Return the training of the work dir where an earlier call has finished it; None of folds."""
+    """Return the training of the work dir where an earlier call has finished it; None of folds.
+
+    It is of the same data: :func:`plan_training` rejects a work dir of others.
+    """
     run = None if training.is_folded else read_run(training.work_dir)
     return run if run is not None and run.is_finished else None
 
