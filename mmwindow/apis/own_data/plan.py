@@ -20,7 +20,7 @@ from mmwindow.apis.own_data.choice import (
     needs_balance,
     spread_validations,
 )
-from mmwindow.apis.own_data.config_file import OwnConfig, write_own_config
+from mmwindow.apis.own_data.config_file import OPTIONS, PLACES, OwnConfig, write_own_config
 from mmwindow.apis.own_data.division import (
     Division,
     check_kinds,
@@ -38,6 +38,7 @@ from mmwindow.datasets.splits import SPLITS
 from mmwindow.engine.checkpoint import find_newest_checkpoint
 from mmwindow.engine.mixed_precision import gains_from_bfloat16
 from mmwindow.engine.run_file import TrainingRun, read_run
+from mmwindow.utils.files import write_text
 from mmwindow.utils.locks import hold_folder
 from mmwindow.utils.messages import count_words, name_some, shorten
 from mmwindow.utils.outputs import check_output_folder
@@ -115,10 +116,15 @@ def plan_training(data: str | Path, config: str | Path | None = None,
             own = replace(own, load_from=weights.path)
             reasons += weights.lines
         lines = [found.describe(), parts.describe(), *reasons]
-        path = write_own_config(replace(own, notes=_make_notes(lines, options)), folder)
+        divided = [file.parent for file in parts.files.values()][:1]
+        places = [each for each in (found.source, parts.folds, *divided, config, source)
+                  if each is not None]
+        notes = _make_notes(lines, options, [*map(Path, places)])
+        path = write_own_config(replace(own, notes=notes), folder)
         write_division(parts, found.points, folder)
     with quiet_mmengine():
         complete = load_config(path, folder, options)
+        _update_places(complete, folder / path.name)
     return OwnTraining(found, parts, path, folder, tuple(lines), complete)
 
 
@@ -193,7 +199,8 @@ def _choose_settings(choice: _BaseChoice, cfg: Config, data: OwnData, division: 
     files = data.files or {split: part_file(work_dir, first, split) for split in SPLITS}
     return OwnConfig(
         choice.base, data.images, files, class_option(cfg, len(data.classes)), balanced, readers,
-        choice.batch_size, choice.input_size, loop), reasons
+        choice.batch_size, choice.input_size, loop,
+        names=tuple(record.file_name for record in data.records)), reasons
 
 
 def _check_trained_data(division: Division, data: OwnData, work_dir: Path) -> None:
@@ -216,11 +223,35 @@ def _check_trained_data(division: Division, data: OwnData, work_dir: Path) -> No
                          'Choose another --work-dir')
 
 
-def _make_notes(lines: Sequence[str], options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the comment at the head of the config file."""
+def _update_places(cfg: Config, path: Path) -> None:
+    """Let the complete config that a training left find data that have moved since, for its test."""
+    if not path.is_file():
+        return
+    left = Config.fromfile(str(path))
+    keys = [key for split in SPLITS if (key := f'{split}_dataloader') in cfg and key in left
+            and cfg[key].dataset != left[key].dataset]
+    for key in keys:
+        left[key]['dataset'] = cfg[key].dataset
+    if keys:
+        write_text(path, left.pretty_text)
+
+
+def _make_notes(lines: Sequence[str], options: Mapping[str, Any], places: Sequence[Path]
+                ) -> tuple[str, ...]:
+    """Return the comment at the head of the config file.
+
+    Args:
+        lines: What was chosen, and why.
+        options: Overrides of the config.
+        places: What the lines name; their folders stand in a line of their own, since the same
+            training may be called from another folder, or have moved.
+    """
+    for place in places:
+        lines = [line.replace(str(place), place.name) for line in lines]
     given = ' '.join(f'{key}={value}' for key, value in options.items())
     return ('Written by mmwindow train --data; mmwindow train on this file trains the same again.',
-            *lines, *([f'Trained with --cfg-options {shorten(given, 300)}'] if given else []))
+            *lines, PLACES + ', '.join(str(place.absolute()) for place in places),
+            *([OPTIONS + shorten(given, 300)] if given else []))
 
 
 def find_finished(training: OwnTraining) -> TrainingRun | None:

@@ -11,7 +11,7 @@ import torch
 
 from mmwindow import cli
 from mmwindow.apis import load_config, train
-from mmwindow.apis.model_places import find_model
+from mmwindow.apis.model_places import ModelPlace, find_model
 from mmwindow.apis.own_data import plan
 from mmwindow.apis.own_data.choice import Machine
 from mmwindow.apis.own_data.plan import describe_time, find_finished, plan_training
@@ -185,6 +185,40 @@ def test_parts_that_were_lost_and_other_notes_are_the_same_data(own_data, tmp_pa
     (own_data / 'points.json').write_text(json.dumps(content))
     write_folds(own_data / 'folds.json', make_folds(own_data / 'points.json', 5))
     assert find_finished(plan_here()) is not None and part.read_bytes() == before
+
+
+def test_a_project_that_has_moved_is_the_same_training(write_own_data, tmp_path, monkeypatch):
+    write_own_data(tmp_path / 'a project/mine', images='../pictures')
+
+    def plan_here(data):
+        return plan_training(data, work_dir='work', division='single', machine=Machine())
+
+    monkeypatch.chdir(tmp_path / 'a project')
+    first = plan_here('mine')
+    note_training(first)
+    left = Path('work/wl_kld_lite0_fpn.py')  # as mmengine writes it
+    left.write_text(first.cfg.pretty_text)
+    before = first.config.read_text()
+    assert plan_here(Path('mine').absolute()).config.read_text() == before
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'a project').rename(tmp_path / 'moved')
+    monkeypatch.chdir(tmp_path / 'moved/mine')
+    Path('../work').rename('work')
+    training = plan_here('.')
+    assert find_finished(training) is not None
+    assert f"img='{tmp_path}/moved/pictures/'" in training.config.read_text()
+    assert f'# Places: {tmp_path}/moved/mine/points.json' in training.config.read_text()
+    dataset = load_config(left).test_dataloader.dataset
+    assert dataset.data_prefix.img == f'{tmp_path}/moved/pictures/'
+    assert Path(dataset.ann_file).is_file()
+    check_same_data(find_model_of('work', left), load_config(left))
+
+
+def find_model_of(folder, config):
+    """Return the place of a training without weights."""
+    folder = Path(folder)
+    return ModelPlace(str(folder), checkpoint=folder / 'best_1.pth', config=config,
+                      run=read_run(folder), folder=folder)
 
 
 def test_images_of_the_training_are_not_tested(own_run, tmp_path, capsys):
