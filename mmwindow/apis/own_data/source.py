@@ -1,12 +1,12 @@
 """What a user's data folder holds: images with points, divided already or not."""
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmwindow.annotations.groups import unit_name
-from mmwindow.annotations.image_places import images_folder, noted_folder
+from mmwindow.annotations.image_places import images_folder
 from mmwindow.annotations.point_file import load_point_json, read_point_file
 from mmwindow.annotations.records import ImageRecord, PointFile
 from mmwindow.datasets.splits import SPLITS
@@ -83,7 +83,7 @@ def find_data(path: str | Path) -> OwnData:
     first = next(iter([whole] if whole else parts.values()))
     records = tuple(record for part in ([whole] if whole else parts.values())
                     for record in part.records)
-    images = _find_images(path, points, files, records)
+    images = images_folder(points or files['train'])
     missing = [record.file_name for record in records if not (images / record.file_name).is_file()]
     if missing:
         raise ValueError(f'{shorten(str(points or path))}: {len(missing)} of '
@@ -130,17 +130,6 @@ def _check_point_file(path: Path) -> None:
     except ValueError as error:
         raise ValueError(f'{error}. The annotations of another tool are imported first: {IMPORT}'
                          ) from error
-
-
-def _find_images(path: Path, points: Path | None, files: Mapping[str, Path],
-                 records: Iterable[ImageRecord]) -> Path:
-    """Return the folder of the images: noted, else the first of the usual places that has one."""
-    if points is not None:
-        return images_folder(points)
-    noted = noted_folder(files['train'], load_point_json(files['train']))
-    first = next(iter(records)).file_name
-    places = [*([noted] if noted else []), path / 'images', path]
-    return next((place for place in places if (place / first).is_file()), places[0])
 
 
 def _check_parts(path: Path, parts: Mapping[str, PointFile], whole: PointFile | None) -> None:
