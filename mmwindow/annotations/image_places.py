@@ -24,21 +24,32 @@ def noted_folder(points: str | Path, content: Mapping[str, Any]) -> Path | None:
 
 
 def images_folder(points: str | Path, content: Mapping[str, Any] | None = None) -> Path:
-    """Return where a point file says that its images lie.
+    """Return where a point file says that its images lie: the one rule of training, test and check.
 
     Args:
         points: The point file.
         content: Of it, where it has been read.
 
     Returns:
-        The folder that an import noted; else ``images`` next to the file, or its own folder.
+        The folder that an import noted; else of ``images`` and its own folder, and of a file in
+        ``annotations`` the same of the folder above, the first that has the first image.
     """
     points = Path(points)
-    noted = noted_folder(points, load_point_json(points) if content is None else content)
-    if noted is not None:
+    content = load_point_json(points) if content is None else content
+    noted = noted_folder(points, content)
+    if noted is not None:  # an ``images`` that an earlier import copied may still be there
         return noted
-    beside = points.parent / 'images'
-    return beside if beside.is_dir() else points.parent
+    homes = [points.parent]
+    if points.absolute().parent.name == 'annotations':
+        homes.append(Path(os.path.normpath(points.parent / '..')))
+    beside = [home / 'images' for home in homes]
+    images = content.get('images') or [{}]
+    name = images[0].get('file_name') if isinstance(images[0], dict) else None
+    for place in [*beside, *homes]:
+        # Of a name that no file can have it says False.
+        if isinstance(name, str) and os.path.isfile(place / name):
+            return place
+    return next((place for place in beside if place.is_dir()), points.parent)
 
 
 def find_image_folder(points: str | Path, names: Sequence[str], folder: str | Path | None,

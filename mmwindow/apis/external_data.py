@@ -66,8 +66,6 @@ def find_data(data: str | Path) -> DataPlace:
                              f'writes {POINTS_NAME}, or give the point file itself')
         points = found[0]
     images = images_folder(points)
-    if points.parent.name == 'annotations' and (points.parents[1] / 'images').is_dir():
-        images = points.parents[1] / 'images'
     if not images.is_dir():
         raise ValueError(f'--data {name}: the folder of its images, {shorten(str(images))}, is not '
                          'there')

@@ -34,6 +34,7 @@ from mmwindow.apis.test_job import (
     TestJob,
     check_fields_to_report,
     check_is_unseen,
+    check_same_data,
     load_model_config,
     prepare_job,
 )
@@ -144,6 +145,7 @@ def test(config: str | Path, checkpoint: str | Path | None = None,
         cfg = load_model_config(files, place, work_dir, cfg_options, launcher)
         if place is None:
             check_is_unseen(files, cfg)
+            check_same_data(files, cfg)
         job = prepare_job(cfg, files, place, data, choose, report)
     cfg.load_from = str(files.weights)
     if tta:

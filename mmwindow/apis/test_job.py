@@ -1,4 +1,5 @@
 """What a test does: which model, config and images, and what is written."""
+import contextlib
 import copy
 import re
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmwindow.apis.config import load_config
-from mmwindow.apis.config_parts import annotation_files
+from mmwindow.apis.config_parts import annotation_files, files_digest
 from mmwindow.apis.external_data import DataPlace, read_files
 from mmwindow.apis.folds_folder import is_of_folds
 from mmwindow.apis.model_files import describe_config, read_checkpoint
@@ -16,7 +17,7 @@ from mmwindow.apis.model_places import ModelPlace
 from mmwindow.apis.reporting import TRAINING_FOLDER
 from mmwindow.apis.run_numbers import ReportSettings
 from mmwindow.apis.validation_watch import Choice
-from mmwindow.utils.messages import shorten
+from mmwindow.utils.messages import name_some, shorten
 from mmwindow.utils.operating_points import ModelOperatingPoints
 
 
@@ -125,6 +126,33 @@ def check_is_unseen(files: ModelPlace, cfg: Config) -> None:
                          'that none is left to test it on; "mmwindow test" on the folder of its '
                          'folds shows what to expect of it, and --data OTHER tests it on other '
                          'images')
+
+
+def check_same_data(files: ModelPlace, cfg: Config) -> None:
+    """Reject to test a training whose annotation files have been divided again since.
+
+    Which images it saw is then unknown: those to test may be among them. The files that the
+    training noted are compared only where its own config names them.
+
+    Raises:
+        ValueError: The test images are others than when it began, and so are those that it saw.
+    """
+    folder = Path(files.weights).absolute().parent
+    if files.run is None or files.config is None or (
+            folder not in files.config.absolute().parents):
+        return
+    changed = set()
+    for split, digest in files.run.data.items():
+        with contextlib.suppress(ValueError):  # a file that is missing is named by its data set
+            if files_digest(cfg, split) != digest:
+                changed.add(split)
+    seen = sorted(changed & {'train', 'val'})
+    if seen and ('test' in changed or 'test' not in files.run.data):
+        names = name_some([str(path) for split in [*seen, 'test']
+                           for path in annotation_files(cfg, split)])
+        raise ValueError(f'{shorten(files.name)}: {names} have changed since the training, so that '
+                         'it may have seen images of this test. Train in another --work-dir, or give '
+                         'images that it has not seen by --data')
 
 
 def check_fields_to_report(cfg: Config, job: TestJob) -> None:

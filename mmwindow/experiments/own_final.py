@@ -2,6 +2,7 @@
 
 No image is left to choose its epoch, its threshold or its numbers: these are the folds'.
 """
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -129,7 +130,8 @@ def train_final(plan: FinalPlan, tests: Sequence[FoldTest], numbers: Sequence[Cl
     with quiet_mmengine():
         text = plan.cfg.pretty_text
     run = read_run(plan.folder)
-    if plan.config.is_file() and plan.config.read_text(encoding='utf-8') != text:
+    if plan.config.is_file() and _without_places(
+            plan.config.read_text(encoding='utf-8')) != _without_places(text):
         raise ValueError(f'{shorten(str(plan.folder))} holds another final model than these folds '
                          f'ask for: {describe_change(plan.config, text)}. Delete this folder, and '
                          'the same command trains it')
@@ -142,6 +144,15 @@ def train_final(plan: FinalPlan, tests: Sequence[FoldTest], numbers: Sequence[Cl
         run = read_run(plan.folder)
     if run is not None and run.best is None:
         note_best(plan, run, tests, numbers)
+
+
+def _without_places(text: str) -> str:
+    """Return a complete config as text without spaces, work dir and the folders of files.
+
+    A project that has moved, or is called from another folder, has the same final model.
+    """
+    text = re.sub(r'work_dir=([\'"]).*?\1', '', ''.join(text.split()))
+    return re.sub(r'([\'"])/[^\'"]*/', r'\1', text)
 
 
 def note_best(plan: FinalPlan, run: TrainingRun, tests: Sequence[FoldTest],

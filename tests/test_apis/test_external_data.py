@@ -1,10 +1,14 @@
 """Another place's images: where they are, which classes they have, what the training knew."""
 import json
+import os
+import shutil
 
 import pytest
 from mmengine.config import Config
 
+from mmwindow.annotations.image_places import images_folder
 from mmwindow.annotations.point_file import read_point_file
+from mmwindow.apis.doctor.data_source import read_data
 from mmwindow.apis.external_data import (
     convert_classes,
     find_data,
@@ -14,6 +18,7 @@ from mmwindow.apis.external_data import (
     shared_warnings,
     use_data,
 )
+from mmwindow.apis.own_data.source import find_data as find_own_data
 from mmwindow.apis.validation_watch import Choice
 from mmwindow.datasets.folds import file_checksum
 from mmwindow.utils.operating_points import ModelOperatingPoints
@@ -82,6 +87,42 @@ def test_data_is_a_folder_or_a_point_file(tmp_path):
     noted.write_text(json.dumps({**make_content('fracture'), 'info': dict(images_folder='gone')}))
     with pytest.raises(ValueError, match='gone.*not there'):
         find_data(noted)
+
+
+@pytest.mark.parametrize('name', ['points.json', 'annotations/test.json'])
+def test_the_noted_images_come_first_for_training_test_and_check(tmp_path, name):
+    """``images`` that an earlier import copied may still be in the folder."""
+    folder, seen = tmp_path / 'mine', tmp_path / 'elsewhere'
+    path = write_place(folder, make_content('fracture'), name)
+    if name != 'points.json':
+        for split in ('train', 'val'):
+            content = make_content('fracture', first=50 if split == 'val' else 90)
+            write_place(folder, content, f'annotations/{split}.json')
+
+    def places():
+        return [find_data(path).images, find_data(folder).images, find_own_data(folder).images,
+                read_data(folder).parts[-1].folder]
+
+    assert places() == [folder / 'images'] * 4
+    seen.mkdir()
+    for image in (folder / 'images').iterdir():
+        shutil.copy(image, seen)
+    for part in path.parent.glob('*.json'):
+        content = json.loads(part.read_text())
+        noted = os.path.relpath(seen, part.parent)
+        part.write_text(json.dumps({**content, 'info': dict(images_folder=noted)}))
+    assert places() == [seen] * 4
+
+
+def test_images_next_to_their_annotations_are_found(tmp_path):
+    """Nothing notes where they lie, and ``images`` holds others."""
+    path = write_place(tmp_path / 'a', make_content('fracture'), 'annotations/test.json', images='.')
+    (tmp_path / 'a/images').mkdir()
+    assert images_folder(path) == tmp_path / 'a'
+    (tmp_path / 'a/1.png').rename(tmp_path / 'a/images/1.png')
+    assert images_folder(path) == tmp_path / 'a/images'
+    for name in ('a' * 5000, 'a\0', 3, ''):
+        assert images_folder(path, dict(images=[dict(file_name=name)])) == tmp_path / 'a/images'
 
 
 def make_cfg(train, test):

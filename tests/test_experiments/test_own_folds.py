@@ -183,6 +183,23 @@ def test_a_kill_before_the_thresholds_were_stored_is_made_up_for(finished, monke
     assert read_run(final) == run
 
 
+def test_a_final_model_that_has_moved_is_the_same(finished, monkeypatch):
+    """Its config names all places; only deleting it was advised."""
+    config = finished.folder / 'final/config/wl_kld_lite0_fpn.py'
+    before = config.read_text()
+    monkeypatch.setattr(own_final, 'train', None)
+    try:
+        config.write_text(before.replace(str(finished.folder.parent), '/an old/place').replace(
+            "work_dir = '/an old/place/work/final'", "work_dir = 'work/final'"))
+        assert '/an old/place/mine/points.json' in config.read_text() != before
+        assert finish_again(finished, monkeypatch, report=False) == finished.text
+        config.write_text(before.replace('points.json', 'others.json'))
+        with pytest.raises(ValueError, match='another final model than .* ask for: .*others.json'):
+            finish_again(finished, monkeypatch, report=False)
+    finally:
+        config.write_text(before)
+
+
 def test_another_final_model_in_the_way_is_rejected(finished, monkeypatch):
     tests = [replace(test, best_epoch=3) for test in finished.tests]
     monkeypatch.setattr(own_final, 'train', None)

@@ -146,7 +146,7 @@ def read_data(path: str | Path, images: str | Path | None = None) -> DataSource:
     if not files:
         return _import_data(path, images)
     contents = [load_point_json(file) for file in files.values()]
-    folders = [Path(images) if images else _find_folder(path, file, content)
+    folders = [Path(images) if images else images_folder(file, content)
                for file, content in zip(files.values(), contents, strict=True)]
     for folder in folders:
         if not folder.is_dir():
@@ -175,13 +175,6 @@ def _is_point_file(path: Path) -> bool:
     content = load_json(path, 'annotation file')
     return isinstance(content, dict) and all(isinstance(content.get(key), list)
                                              for key in COCO_LISTS)
-
-
-def _find_folder(path: Path, file: Path, content: dict[str, Any]) -> Path:
-    """Return the folder of images: of a data folder, else what the point file says."""
-    if path.is_dir() and (path / 'images').is_dir():
-        return path / 'images'
-    return images_folder(file, content)
 
 
 def read_part(split: str, path: Path, folder: Path, content: dict[str, Any]) -> DataPart:

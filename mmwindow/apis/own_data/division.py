@@ -1,15 +1,23 @@
 """Which images train, choose and test: the division of a user's data, written down once."""
 import contextlib
+import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmwindow.annotations.groups import unit_names
+from mmwindow.annotations.point_file import load_point_json
 from mmwindow.annotations.records import ImageRecord
 from mmwindow.apis.own_data.source import POINTS_NAME, OwnData
-from mmwindow.datasets.folds import check_folds, make_folds, write_fold_files, write_folds
+from mmwindow.datasets.folds import (
+    check_folds,
+    file_checksum,
+    make_folds,
+    write_fold_files,
+    write_folds,
+)
 from mmwindow.datasets.splits import SPLITS
 from mmwindow.utils.messages import count_words, none_of, shorten
 from mmwindow.utils.outputs import check_output_folder
@@ -102,6 +110,8 @@ def write_division(division: Division, points: Path | None, work_dir: Path
                    ) -> dict[int, Mapping[str, Path]]:
     """Write a new folds file, and the point files of each fold into a work dir.
 
+    A file that is there and says the same of all images stays, since a training notes its digest.
+
     Args:
         division: From :func:`divide_data`.
         points: The point file; None where the data came divided.
@@ -114,8 +124,66 @@ def write_division(division: Division, points: Path | None, work_dir: Path
         return {0: division.files}
     if division.is_new:
         write_folds(division.folds, division.content)
-    return dict(write_fold_files(division.content, points, work_dir / 'annotations',
-                                 sorted(division.parts)))
+    with _made_parts(division, points, work_dir, sorted(division.parts)) as made:
+        return {number: {split: _place_part(path, part_file(work_dir, number, split))
+                         for split, path in files.items()} for number, files in made.items()}
+
+
+def part_file(work_dir: Path, number: int, split: str) -> Path:
+    """Return the point file of a part of a fold in a work dir."""
+    return work_dir / 'annotations' / f'fold{number}' / f'{split}.json'
+
+
+def find_changed_files(division: Division, points: Path | None, work_dir: Path,
+                       digests: Mapping[str, str]) -> list[str]:
+    """Return which parts that a training saw, to train and to choose the epoch, are now others.
+
+    Where images lie does not count: a data set that has moved is the same.
+
+    Args:
+        division: From :func:`divide_data`; of folds the first.
+        points: The point file; None where the data came divided.
+        work_dir: Of the training; nothing in it is changed.
+        digests: Split -> SHA-256 of its file, as the training noted them; what it did not note is no
+            change.
+    """
+    first = min(division.parts)
+    with contextlib.ExitStack() as stack:
+        files = division.files if division.folds is None or points is None else stack.enter_context(
+            _made_parts(division, points, work_dir, [first]))[first]
+
+        def is_changed(split: str) -> bool:
+            known, old = digests[split], part_file(work_dir, first, split)
+            return file_checksum(files[split]) != known and not (
+                old.is_file() and file_checksum(old) == known and _says_the_same(files[split], old))
+
+        return [split for split in ('train', 'val') if split in digests and is_changed(split)]
+
+
+@contextlib.contextmanager
+def _made_parts(division: Division, points: Path, work_dir: Path, numbers: Sequence[int]
+                ) -> Iterator[dict[int, dict[str, Path]]]:
+    """Write the point files of folds for a while, as deep in the work dir as they will lie."""
+    work_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix='.parts-', dir=work_dir) as folder:
+        yield write_fold_files(division.content, points, folder, numbers)
+
+
+def _place_part(made: Path, path: Path) -> Path:
+    """Move a point file to its place, unless one there says the same; return the place."""
+    if not (path.is_file() and _says_the_same(made, path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made.replace(path)
+    return path
+
+
+def _says_the_same(first: Path, second: Path) -> bool:
+    """Whether two point files say the same but for ``info``, as the place of the images."""
+    try:
+        contents = [{**load_point_json(path), 'info': None} for path in (first, second)]
+    except ValueError:  # damaged: it is written again
+        return False
+    return contents[0] == contents[1]
 
 
 def check_kinds(division: Division, data: OwnData, needs_negatives: bool = True) -> None:

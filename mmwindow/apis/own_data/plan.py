@@ -20,12 +20,14 @@ from mmwindow.apis.own_data.choice import (
     needs_balance,
     spread_validations,
 )
-from mmwindow.apis.own_data.config_file import OwnConfig, write_own_config
+from mmwindow.apis.own_data.config_file import OPTIONS, PLACES, OwnConfig, write_own_config
 from mmwindow.apis.own_data.division import (
     Division,
     check_kinds,
     describe_rare_classes,
     divide_data,
+    find_changed_files,
+    part_file,
     write_division,
 )
 from mmwindow.apis.own_data.source import OwnData, find_data
@@ -36,8 +38,9 @@ from mmwindow.datasets.splits import SPLITS
 from mmwindow.engine.checkpoint import find_newest_checkpoint
 from mmwindow.engine.mixed_precision import gains_from_bfloat16
 from mmwindow.engine.run_file import TrainingRun, read_run
+from mmwindow.utils.files import write_text
 from mmwindow.utils.locks import hold_folder
-from mmwindow.utils.messages import count_words, shorten
+from mmwindow.utils.messages import count_words, name_some, shorten
 from mmwindow.utils.outputs import check_output_folder
 from mmwindow.utils.progress import describe_seconds
 
@@ -89,7 +92,8 @@ def plan_training(data: str | Path, config: str | Path | None = None,
         machine: None: this one.
 
     Raises:
-        ValueError: The data cannot be trained on, or the work dir holds another training.
+        ValueError: The data cannot be trained on, or the work dir holds another training, or one on
+            other images or points.
     """
     found = find_data(data)
     source = None if checkpoint is None else find_source(checkpoint)
@@ -106,15 +110,21 @@ def plan_training(data: str | Path, config: str | Path | None = None,
     own, reasons = _choose_settings(choice, cfg, found, parts, folder,
                                     has_length='train_cfg.max_epochs' in options)
     with hold_folder(folder, 'or choose another --work-dir'):
+        _check_trained_data(parts, found, folder)
         if source is not None:
             weights = prepare_fine_tuning(cfg, source, found.classes, folder, own.model)
             own = replace(own, load_from=weights.path)
             reasons += weights.lines
         lines = [found.describe(), parts.describe(), *reasons]
-        path = write_own_config(replace(own, notes=_make_notes(lines, options)), folder)
+        divided = [file.parent for file in parts.files.values()][:1]
+        places = [each for each in (found.source, parts.folds, *divided, config, source)
+                  if each is not None]
+        notes = _make_notes(lines, options, [*map(Path, places)])
+        path = write_own_config(replace(own, notes=notes), folder)
         write_division(parts, found.points, folder)
     with quiet_mmengine():
         complete = load_config(path, folder, options)
+        _update_places(complete, folder / path.name)
     return OwnTraining(found, parts, path, folder, tuple(lines), complete)
 
 
@@ -186,22 +196,69 @@ def _choose_settings(choice: _BaseChoice, cfg: Config, data: OwnData, division: 
                        f'the readers of '
                        'an image are taken')
     reasons += describe_rare_classes(division, data.classes)
-    files = data.files or {split: work_dir / 'annotations' / f'fold{first}' / f'{split}.json'
-                           for split in SPLITS}
+    files = data.files or {split: part_file(work_dir, first, split) for split in SPLITS}
     return OwnConfig(
         choice.base, data.images, files, class_option(cfg, len(data.classes)), balanced, readers,
-        choice.batch_size, choice.input_size, loop), reasons
+        choice.batch_size, choice.input_size, loop,
+        names=tuple(record.file_name for record in data.records)), reasons
 
 
-def _make_notes(lines: Sequence[str], options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the comment at the head of the config file."""
+def _check_trained_data(division: Division, data: OwnData, work_dir: Path) -> None:
+    """Reject a work dir whose training, finished or not, had other images or points.
+
+    Its parts of the data stay as they are, so that it can still be tested on images that it has not
+    seen.
+
+    Raises:
+        ValueError: The message names the parts that differ.
+    """
+    run = read_run(work_dir)
+    if run is None or not run.is_finished and find_newest_checkpoint(work_dir) is None:
+        return
+    changed = find_changed_files(division, data.points, work_dir, run.data)
+    if changed:
+        raise ValueError(f'--work-dir {shorten(str(work_dir))} holds a training on other data: '
+                         f'{name_some([f"{split}.json" for split in changed])} would be other than '
+                         'when it began, so that it may have seen images that are now to be tested. '
+                         'Choose another --work-dir')
+
+
+def _update_places(cfg: Config, path: Path) -> None:
+    """Let the complete config that a training left find data that have moved since, for its test."""
+    if not path.is_file():
+        return
+    left = Config.fromfile(str(path))
+    keys = [key for split in SPLITS if (key := f'{split}_dataloader') in cfg and key in left
+            and cfg[key].dataset != left[key].dataset]
+    for key in keys:
+        left[key]['dataset'] = cfg[key].dataset
+    if keys:
+        write_text(path, left.pretty_text)
+
+
+def _make_notes(lines: Sequence[str], options: Mapping[str, Any], places: Sequence[Path]
+                ) -> tuple[str, ...]:
+    """Return the comment at the head of the config file.
+
+    Args:
+        lines: What was chosen, and why.
+        options: Overrides of the config.
+        places: What the lines name; their folders stand in a line of their own, since the same
+            training may be called from another folder, or have moved.
+    """
+    for place in places:
+        lines = [line.replace(str(place), place.name) for line in lines]
     given = ' '.join(f'{key}={value}' for key, value in options.items())
     return ('Written by mmwindow train --data; mmwindow train on this file trains the same again.',
-            *lines, *([f'Trained with --cfg-options {shorten(given, 300)}'] if given else []))
+            *lines, PLACES + ', '.join(str(place.absolute()) for place in places),
+            *([OPTIONS + shorten(given, 300)] if given else []))
 
 
 def find_finished(training: OwnTraining) -> TrainingRun | None:
-    """Return the training of the work dir where an earlier call has finished it; None of folds."""
+    """Return the training of the work dir where an earlier call has finished it; None of folds.
+
+    It is of the same data: :func:`plan_training` rejects a work dir of others.
+    """
     run = None if training.is_folded else read_run(training.work_dir)
     return run if run is not None and run.is_finished else None
 

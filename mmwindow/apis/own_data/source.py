@@ -1,10 +1,12 @@
 """What a user's data folder holds: images with points, divided already or not."""
-from collections.abc import Iterable, Mapping
+import posixpath
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from mmwindow.annotations.groups import unit_names
-from mmwindow.annotations.image_places import images_folder, noted_folder
+from mmwindow.annotations.groups import unit_name
+from mmwindow.annotations.image_places import images_folder
 from mmwindow.annotations.point_file import load_point_json, read_point_file
 from mmwindow.annotations.records import ImageRecord, PointFile
 from mmwindow.datasets.splits import SPLITS
@@ -81,7 +83,7 @@ def find_data(path: str | Path) -> OwnData:
     first = next(iter([whole] if whole else parts.values()))
     records = tuple(record for part in ([whole] if whole else parts.values())
                     for record in part.records)
-    images = _find_images(path, points, files, records)
+    images = images_folder(points or files['train'])
     missing = [record.file_name for record in records if not (images / record.file_name).is_file()]
     if missing:
         raise ValueError(f'{shorten(str(points or path))}: {len(missing)} of '
@@ -130,17 +132,6 @@ def _check_point_file(path: Path) -> None:
                          ) from error
 
 
-def _find_images(path: Path, points: Path | None, files: Mapping[str, Path],
-                 records: Iterable[ImageRecord]) -> Path:
-    """Return the folder of the images: noted, else the first of the usual places that has one."""
-    if points is not None:
-        return images_folder(points)
-    noted = noted_folder(files['train'], load_point_json(files['train']))
-    first = next(iter(records)).file_name
-    places = [*([noted] if noted else []), path / 'images', path]
-    return next((place for place in places if (place / first).is_file()), places[0])
-
-
 def _check_parts(path: Path, parts: Mapping[str, PointFile], whole: PointFile | None) -> None:
     """Reject a division that shares images or patients, or is not one of its point file.
 
@@ -149,29 +140,53 @@ def _check_parts(path: Path, parts: Mapping[str, PointFile], whole: PointFile | 
     """
     where = f'--data {shorten(str(path))}: {ANNOTATIONS}/'
     homes: dict[str, str] = {}
-    names: dict[str, str] = {}
     for split, part in parts.items():
-        for record, unit in zip(part.records, unit_names(part.records), strict=True):
-            for known, key, what in ((names, record.file_name, 'image'), (homes, unit, '')):
-                if known.setdefault(key, split) != split:
-                    raise ValueError(f'{where} has {what + " " if what else ""}{shorten(key, 80)} in '
-                                     f'{known[key]}.json and in {split}.json; training and test must '
-                                     'share nothing: divide again with mmwindow splits')
+        for record in part.records:
+            # Not by id: each file may count its images from 1.
+            image = unit_name(None, _place(record))
+            for key in dict.fromkeys((image, unit_name(record.group, _place(record)))):
+                if homes.setdefault(key, split) != split:
+                    raise ValueError(f'{where} has {shorten(key, 80)} in {homes[key]}.json and in '
+                                     f'{split}.json; training and test must share nothing: divide '
+                                     'again with mmwindow splits')
     if len({part.classes for part in parts.values()}) > 1:
         raise ValueError(f'{where} has different classes in its files: '
                          + '; '.join(f'{split} {", ".join(part.classes)}'
                                      for split, part in parts.items()))
     if whole is None:
         return
-    theirs = {record.file_name: record.points for part in parts.values() for record in part.records}
-    ours = {record.file_name: record.points for record in whole.records}
-    if theirs == ours:
-        return
-    differences = [f'{what} {name_some(sorted(some)[:3])}' for what, some in (
+    theirs = {place: facts for part in parts.values() for place, facts in _describe_images(part)}
+    ours = dict(_describe_images(whole))
+    common = sorted(ours.keys() & theirs.keys())
+    differences = [f'{what} {name_some(some)}' for what, some in (
         (f'only {POINTS_NAME} has', ours.keys() - theirs.keys()),
-        (f'only {ANNOTATIONS}/ has', theirs.keys() - ours.keys())) if some] or [
-        'the points differ of '
-        + name_some([name for name in ours if ours[name] != theirs[name]][:3])]
+        (f'only {ANNOTATIONS}/ has', theirs.keys() - ours.keys()),
+        *((f'the {what} differ of', [place for place in common
+                                     if ours[place][what] != theirs[place][what]])
+          for what in ('points', 'classes', 'patients', 'sizes', 'readers'))) if some]
+    classes = [', '.join(part.classes) for part in (whole, next(iter(parts.values())))]
+    if classes[0] != classes[1]:
+        differences.append(f'its classes are {shorten(classes[0], 80)}, those of {ANNOTATIONS}/ '
+                           f'{shorten(classes[1], 80)}')
+    if not differences:
+        return
     raise ValueError(f'{where} is a division of other data than {POINTS_NAME}, which has changed '
                      f'since: {"; ".join(differences)}. Move {ANNOTATIONS}/ away to have '
                      f'{POINTS_NAME} divided again')
+
+
+def _place(record: ImageRecord) -> str:
+    """Return the file of an image: 'a.png' and './a.png' are one."""
+    return posixpath.normpath(record.file_name)
+
+
+def _describe_images(part: PointFile) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the file of each image and what training and test take of it, in no order of findings."""
+    for record in part.records:
+        marks = record.point_readers or [''] * len(record.points)
+        findings = sorted(zip(record.points, (part.classes[label] for label in record.labels), marks,
+                              strict=True))
+        yield _place(record), dict(
+            points=[point for point, _, _ in findings], classes=[name for _, name, _ in findings],
+            patients=record.group, sizes=(record.height, record.width),
+            readers=(set(record.readers or ()), [reader for _, _, reader in findings]))

@@ -62,3 +62,51 @@ def test_a_note_alone_that_differs_is_shown_as_one_line(tmp_path):
     with pytest.raises(ValueError, match='there: Second Second .*; now: Third Third') as caught:
         write_own_config(replace(own_config(tmp_path), notes=('First.', note)), tmp_path / 'work')
     assert len(str(caught.value)) < 600 and first.is_file()
+
+
+def write_images(folder, value):
+    """Write images of one content; return their names."""
+    folder.mkdir()
+    names = tuple(f'{number}.png' for number in range(3))
+    for name in names:
+        (folder / name).write_bytes(value)
+    return names
+
+
+def test_a_training_whose_places_alone_differ_is_the_same(tmp_path):
+    names = write_images(tmp_path / 'im ages', b'pixels')
+    config = replace(own_config(tmp_path), names=names,
+                     notes=('points.json: 3 images', 'Places: /old place/points.json'))
+    path = write_own_config(config, tmp_path / 'work')
+    # As before the places had a line of their own.
+    path.write_text(path.read_text().replace('# Places: /old place/points.json\n', '').replace(
+        '# points.json', '# mine/points.json'))
+    write_images(tmp_path / 'moved', b'pixels')
+    moved = replace(config, images=tmp_path / 'moved', notes=(*config.notes[:1], 'Places: new'))
+    assert write_own_config(moved, tmp_path / 'work') == path
+    assert path.read_text() == moved.text(tmp_path / 'work')
+    for name in names:
+        (tmp_path / 'moved' / name).unlink()
+    assert f"img='{tmp_path}/im ages/'" in write_own_config(config, tmp_path / 'work').read_text()
+    write_images(tmp_path / 'other', b'PIXELS')
+    with pytest.raises(ValueError, match='other images of the same names, of .*im ages; now: '
+                                         '.*other. Choose another --work-dir$'):
+        write_own_config(replace(config, images=tmp_path / 'other'), tmp_path / 'work')
+
+
+def test_files_of_the_data_may_move_and_settings_may_not(tmp_path):
+    files = {split: tmp_path / f'annotations/{split}.json' for split in ('train', 'val', 'test')}
+    config = replace(own_config(tmp_path), files=files,
+                     notes=('Trained with --cfg-options a=x/1.pth', ))
+    path = write_own_config(config, tmp_path / 'work')
+    moved = {split: tmp_path / f'mo ved/annotations/{split}.json' for split in files}
+    write_own_config(replace(config, files=moved), tmp_path / 'work')
+    assert 'mo ved/annotations/val.json' in path.read_text()
+    with pytest.raises(ValueError, match='there: .*a=x/1.pth; now: .*a=y/1.pth. Choose another '
+                                         '--work-dir'):
+        write_own_config(replace(config, notes=('Trained with --cfg-options a=y/1.pth', )),
+                         tmp_path / 'work')
+    base = replace(config, base=f'{tmp_path}/a/wl_kld_lite0_fpn.py')
+    write_own_config(base, tmp_path / 'own')
+    with pytest.raises(ValueError, match='there: _base_ .*/a/.*; now: .*/b/.*another --work-dir$'):
+        write_own_config(replace(base, base=f'{tmp_path}/b/wl_kld_lite0_fpn.py'), tmp_path / 'own')

@@ -1,7 +1,9 @@
 """From a folder to a training by one command: what is said, written, trained, resumed, rejected."""
 import json
 import re
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +11,17 @@ import torch
 
 from mmwindow import cli
 from mmwindow.apis import load_config, train
+from mmwindow.apis.model_places import ModelPlace, find_model
 from mmwindow.apis.own_data import plan
 from mmwindow.apis.own_data.choice import Machine
-from mmwindow.apis.own_data.plan import describe_time, plan_training
+from mmwindow.apis.own_data.plan import describe_time, find_finished, plan_training
 from mmwindow.apis.own_data.timing import Timing, Work, estimate_seconds, time_training
 from mmwindow.apis.package_configs import base_name, configs_folder
-from mmwindow.engine.run_file import read_run
+from mmwindow.apis.test_job import check_same_data
+from mmwindow.apis.train import describe_run
+from mmwindow.datasets.folds import make_folds, write_folds
+from mmwindow.datasets.splits import write_splits
+from mmwindow.engine.run_file import read_run, write_run
 
 CONFIGS = [f'{path.parent.name}/{path.stem}'
            for path in sorted(configs_folder().glob('*/*_lite0*.py'))
@@ -105,6 +112,132 @@ def test_another_training_in_its_work_dir_is_rejected(own_run, capsys):
     assert status == 1 and 'holds another training' in error
     assert error.index('there: train_cfg = dict(max_epochs=1') < error.index(
         'now: train_cfg = dict(max_epochs=2')
+
+
+def divide_again(data):
+    """Correct the patients of a data folder, and divide it again."""
+    points = data / 'points.json'
+    content = json.loads(points.read_text())
+    for number, image in enumerate(content['images']):
+        image['group'] = f'q{(number + 1) // 2}'
+    points.write_text(json.dumps(content))
+    write_folds(data / 'folds.json', make_folds(points, 5))
+
+
+def note_training(training, is_finished=True):
+    """Leave what a training leaves, without training."""
+    write_run(training.work_dir, replace(describe_run(training.cfg, training.config),
+                                         is_finished=is_finished))
+
+
+@pytest.mark.parametrize('is_finished', [True, False])
+def test_a_training_on_other_data_is_neither_finished_nor_resumed(own_data, tmp_path, is_finished,
+                                                                  monkeypatch):
+    work = tmp_path / 'work'
+    training = plan_training(own_data, work_dir=work, division='single', machine=Machine())
+    note_training(training, is_finished)
+    if not is_finished:
+        monkeypatch.setattr(plan, 'find_newest_checkpoint', lambda folder: folder / 'epoch_3.pth')
+    before = {path: path.read_bytes() for path in work.rglob('*.json')}
+    again = plan_training(own_data, work_dir=work, division='single', machine=Machine())
+    assert (find_finished(again) is not None) == is_finished
+    divide_again(own_data)
+    for division in ('single', 'folds'):
+        with pytest.raises(ValueError, match=(
+                "work holds a training on other data: 'train.json', 'val.json' would be other "
+                '.*another --work-dir')) as caught:
+            plan_training(own_data, work_dir=work, division=division, machine=Machine())
+        assert '\n' not in str(caught.value)
+    assert {path: path.read_bytes() for path in work.rglob('*.json')} == before  # can be tested still
+    assert sorted(path.name for path in work.iterdir() if path.is_dir()) == ['annotations', 'config']
+
+
+def test_a_division_of_the_owner_that_changed_is_another_training(own_data, tmp_path):
+    def plan_here():
+        return plan_training(own_data, work_dir=tmp_path / 'work', machine=Machine())
+
+    points, annotations = own_data / 'points.json', own_data / 'annotations'
+    write_splits(points, annotations, num_folds=None)
+    note_training(plan_here())
+    assert find_finished(plan_here()) is not None
+    before = {path: path.read_bytes() for path in annotations.iterdir()}
+    write_splits(points, annotations, num_folds=None, seed=1)
+    with pytest.raises(ValueError, match="on other data: 'train.json', 'val.json' would be other"):
+        plan_here()
+    for path, content in before.items():
+        path.write_bytes(content)
+    assert find_finished(plan_here()) is not None
+
+
+def test_parts_that_were_lost_and_other_notes_are_the_same_data(own_data, tmp_path):
+    work = tmp_path / 'work'
+
+    def plan_here():
+        return plan_training(own_data, work_dir=work, division='single', machine=Machine())
+
+    note_training(plan_here())
+    part = work / 'annotations/fold0/train.json'
+    before = part.read_bytes()
+    part.unlink()
+    assert find_finished(plan_here()) is not None and part.read_bytes() == before
+    content = json.loads((own_data / 'points.json').read_text())
+    content['info']['note'] = 'written again'
+    (own_data / 'points.json').write_text(json.dumps(content))
+    write_folds(own_data / 'folds.json', make_folds(own_data / 'points.json', 5))
+    assert find_finished(plan_here()) is not None and part.read_bytes() == before
+
+
+def test_a_project_that_has_moved_is_the_same_training(write_own_data, tmp_path, monkeypatch):
+    write_own_data(tmp_path / 'a project/mine', images='../pictures')
+
+    def plan_here(data):
+        return plan_training(data, work_dir='work', division='single', machine=Machine())
+
+    monkeypatch.chdir(tmp_path / 'a project')
+    first = plan_here('mine')
+    note_training(first)
+    left = Path('work/wl_kld_lite0_fpn.py')  # as mmengine writes it
+    left.write_text(first.cfg.pretty_text)
+    before = first.config.read_text()
+    assert plan_here(Path('mine').absolute()).config.read_text() == before
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'a project').rename(tmp_path / 'moved')
+    monkeypatch.chdir(tmp_path / 'moved/mine')
+    Path('../work').rename('work')
+    training = plan_here('.')
+    assert find_finished(training) is not None
+    assert f"img='{tmp_path}/moved/pictures/'" in training.config.read_text()
+    assert f'# Places: {tmp_path}/moved/mine/points.json' in training.config.read_text()
+    dataset = load_config(left).test_dataloader.dataset
+    assert dataset.data_prefix.img == f'{tmp_path}/moved/pictures/'
+    assert Path(dataset.ann_file).is_file()
+    check_same_data(find_model_of('work', left), load_config(left))
+
+
+def find_model_of(folder, config):
+    """Return the place of a training without weights."""
+    folder = Path(folder)
+    return ModelPlace(str(folder), checkpoint=folder / 'best_1.pth', config=config,
+                      run=read_run(folder), folder=folder)
+
+
+def test_images_of_the_training_are_not_tested(own_run, tmp_path, capsys):
+    """Parts that were written again since: what the model has seen is unknown."""
+    work = shutil.copytree(own_run.work_dir, tmp_path / 'work')
+    parts = work / 'annotations/fold0'
+    config = work / own_run.config.name
+    config.write_text(config.read_text().replace(str(own_run.work_dir), str(work)).replace(
+        '/config/../', '/'))
+    before = {split: (parts / f'{split}.json').read_text() for split in ('train', 'val', 'test')}
+    (parts / 'train.json').write_text(before['test'])
+    check_same_data(find_model(work), load_config(config))  # the test is the one that was noted
+    (parts / 'test.json').write_text(before['train'])
+    status, error = call(['test', work, '--no-report'], capsys)
+    assert status == 1 and error.count('\n') == 1
+    assert 'fold0/train.json' in error and 'fold0/test.json' in error and 'val.json' not in error
+    assert 'have changed since the training' in error and 'another --work-dir' in error
+    (parts / 'train.json').write_text(before['train'])
+    check_same_data(find_model(work), load_config(config))  # images in common are found there
 
 
 @pytest.mark.long
