@@ -389,6 +389,44 @@ def test_dicom_images_become_dicom_objects(tiny_model, tmp_path):
         predict(model.folder, folder / 'report.dcm', tmp_path / 'again', BARE)
 
 
+def test_an_image_gets_all_its_dicom_objects_or_none(tiny_model, tmp_path, monkeypatch):
+    """An error of any kind of highdicom is one line without its words, and stops no other image."""
+    pydicom = pytest.importorskip('pydicom', reason='pydicom is not installed')
+    pytest.importorskip('highdicom', reason='highdicom is not installed')
+    dataset = pydicom.Dataset()
+    for name, value in dict(
+            StudyInstanceUID='1.2.3', SeriesInstanceUID='1.2.3.4', SOPInstanceUID='1.2.3.4.5',
+            SOPClassUID='1.2.840.10008.5.1.4.1.1.1', Modality='CR', PatientID='P1', Rows=40,
+            Columns=30, SamplesPerPixel=1, PhotometricInterpretation='MONOCHROME2', BitsAllocated=8,
+            BitsStored=8, HighBit=7, PixelRepresentation=0, PixelData=bytes(1200)).items():
+        setattr(dataset, name, value)
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    folder = tmp_path / 'in'
+    folder.mkdir()
+    for name in ('IM1', 'IM2'):
+        dataset.PatientID = name
+        dataset.save_as(folder / name, enforce_file_format=True)
+    from mmwindow.apis import prediction_dicom
+    make_presentation = prediction_dicom.make_presentation
+
+    def fail_of_first(source, *more):
+        if source.PatientID == 'IM1':
+            raise TypeError('PatientAge and WindowWidth of Mrs Doe do not fit')
+        return make_presentation(source, *more)
+
+    monkeypatch.setattr(prediction_dicom, 'make_presentation', fail_of_first)
+    model = tiny_model('windowloss/wl_kld')
+    result = predict(model.folder, folder, tmp_path / 'out', replace(BARE, dicom=('sr', 'gsps')))
+    assert result.num_images == 2 and result.num_dicom == 2
+    row, = read_table(tmp_path / 'out' / 'failed.csv')
+    assert row['file'].endswith('IM1') and 'no DICOM object: its gsps object cannot be made ' \
+        '(TypeError, about PatientAge and WindowWidth); correct' in row['reason']
+    assert 'Doe' not in row['reason']
+    assert sorted(path.name for path in (tmp_path / 'out' / 'dicom').iterdir()) == [
+        'IM2_gsps.dcm', 'IM2_sr.dcm']
+
+
 def test_an_exported_model_goes_to_the_runtime(tiny_model, tiny_dataset, tmp_path, monkeypatch):
     """Same files and thresholds; colours are rejected image by image; there is no --tta."""
     model = tiny_model('windowloss/wl_kld')
