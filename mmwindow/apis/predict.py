@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwindow.apis.model_places import find_model
+from mmwindow.apis.prediction_folders import DICOM, DICOM_KINDS, OVERLAYS, part_folder
 from mmwindow.apis.prediction_outputs import FAILED, PredictionOutputs
 from mmwindow.apis.predictors import (
     PredictedImage,
@@ -28,7 +29,6 @@ from mmwindow.utils.messages import none_of, shorten
 from mmwindow.utils.outputs import check_output_folder
 from mmwindow.utils.progress import ProgressDisplay, track
 
-DICOM_KINDS = ('sr', 'gsps', 'sc')
 DICOM_MARKS = ('points', 'boxes')
 MAX_SHOWN = 5  # images that failed, named on the screen
 
@@ -87,7 +87,7 @@ class PredictResult:
     Attributes:
         thresholds: What was called.
         num_images: That were predicted.
-        num_called: Images whose score reaches the threshold, of all classes together.
+        num_called: Images whose score of any class reaches its threshold; each is counted once.
         num_findings: Of all images.
         failed: Images that were not read.
         num_dicom: DICOM objects that were written.
@@ -126,7 +126,8 @@ def predict(model: str | Path, inputs: ImageSource | Sequence[ImageSource], out:
     """
     settings = settings or PredictSettings()
     place, out = find_model(model, checkpoint, config), Path(out)
-    check_output_folder(out, '--out')
+    for folder in (out, *[out / OVERLAYS] * settings.overlays, *[out / DICOM] * bool(settings.dicom)):
+        check_output_folder(folder, '--out')
     images = drop_repeated(find_images(inputs, settings.recursive, out))
     dicom = make_dicom_writer(settings, out, place.label)
     predictor = load_predictor(place, settings.tta, settings.device, settings.cfg_options)
@@ -210,7 +211,7 @@ def make_dicom_writer(settings: PredictSettings, out: Path, model: str) -> Any:
     if not settings.dicom:
         return None
     from mmwindow.apis.prediction_dicom import DicomWriter
-    return DicomWriter(out, settings.dicom, settings.dicom_marks, model)
+    return DicomWriter(part_folder(out / DICOM), settings.dicom, settings.dicom_marks, model)
 
 
 def write_dicom(writer: Any, done: PredictedImage, found: Findings, name: str,

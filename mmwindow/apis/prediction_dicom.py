@@ -22,14 +22,12 @@ from mmwindow.images.dicom_tags import is_dicom_image
 from mmwindow.images.sources import ImageSource
 from mmwindow.utils.files import atomic_file
 
-FOLDER = 'dicom'
-
 
 class DicomWriter:
     """Write DICOM objects for DICOM images.
 
     Args:
-        out: Folder of the results.
+        folder: Where they are written.
         kinds: 'sr', 'gsps', 'sc'.
         marks: 'points', 'boxes', or '' for points in reports and boxes in presentation states.
         model: Name of the model, for the objects.
@@ -38,9 +36,10 @@ class DicomWriter:
         ValueError: highdicom is missing.
     """
 
-    def __init__(self, out: Path, kinds: Sequence[str], marks: str = '', model: str = '') -> None:
+    def __init__(self, folder: Path, kinds: Sequence[str], marks: str = '', model: str = ''
+                 ) -> None:
         import_highdicom()
-        self.folder, self.kinds, self.marks, self.model = out / FOLDER, tuple(kinds), marks, model
+        self.folder, self.kinds, self.marks, self.model = folder, tuple(kinds), marks, model
 
     def write(self, predicted: PredictedImage, found: Findings, thresholds: Thresholds, name: str
               ) -> int:

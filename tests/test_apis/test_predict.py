@@ -22,10 +22,14 @@ from mmwindow.apis import PredictSettings, predict
 from mmwindow.apis import test as run_test
 from mmwindow.apis.evaluate_files import evaluate_files
 from mmwindow.apis.inference import PointInferencer
+from mmwindow.apis.prediction_outputs import PredictionOutputs
+from mmwindow.apis.predictors import PredictedImage
+from mmwindow.apis.thresholds import Findings, Thresholds
 from mmwindow.engine.model_description import META_KEY, POINTS_KEY
 from mmwindow.evaluation import evaluate
 from mmwindow.evaluation.files.ground_truth import read_annotations
 from mmwindow.evaluation.files.prediction_files import read_predictions
+from mmwindow.images.sources import InputImage
 from mmwindow.utils.operating_points import (
     ClassOperatingPoints,
     ModelOperatingPoints,
@@ -260,6 +264,78 @@ def test_bad_images_are_one_line_each(tiny_model, tmp_path, capsys):
     with pytest.raises(ValueError, match='empty.png: .*; copy it again, or leave it out$'):
         predict(model.folder, tmp_path / 'empty.png', tmp_path / 'out')
     assert 'empty.png' not in capsys.readouterr().err
+
+
+def test_pictures_are_those_of_the_last_prediction(tiny_model, tmp_path, monkeypatch):
+    """Files of the prediction before go, those of a user stay; a stopped one changes nothing."""
+    model = tiny_model('windowloss/wl_kld')
+    for name in ('a', 'b', 'c'):
+        Image.fromarray(np.full((40, 50), 90, np.uint8)).save(tmp_path / f'{name}.png')
+    out, pictures = tmp_path / 'out', PredictSettings()
+    overlays, dicom = out / 'overlays', out / 'dicom'
+
+    def names_in(folder):
+        return sorted(path.name for path in folder.iterdir())
+
+    predict(model.folder, tmp_path / 'a.png', out, pictures)
+    assert names_in(overlays) == ['a.jpg']
+    (overlays / 'mine.jpg').write_bytes(b'of the user')
+    dicom.mkdir()
+    for name in ('a_sr.dcm', 'mine.dcm'):  # the first as of an earlier --dicom
+        (dicom / name).write_bytes(b'')
+    predict(model.folder, [tmp_path / 'b.png', tmp_path / 'c.png'], out, pictures)
+    assert names_in(overlays) == ['b.jpg', 'c.jpg', 'mine.jpg'] and names_in(dicom) == ['mine.dcm']
+
+    def contents():
+        return {path: path.read_bytes() for path in out.rglob('*')
+                if path.is_file() and path.name != '.lock'}
+
+    before = contents()
+    from mmwindow.apis import prediction_outputs
+    write_overlay = prediction_outputs.write_overlay
+
+    def stop_at_b(path, *more):
+        if path.name == 'b.jpg':
+            raise KeyboardInterrupt
+        write_overlay(path, *more)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(prediction_outputs, 'write_overlay', stop_at_b)
+        predict(model.folder, [tmp_path / 'a.png', tmp_path / 'b.png'], out, pictures)
+    assert contents() == before
+    (out / '.overlays.part').mkdir()  # as a killed prediction leaves it
+    (out / '.overlays.part' / 'z.jpg').write_bytes(b'')
+    predict(model.folder, tmp_path / 'a.png', out, BARE)
+    assert names_in(overlays) == ['mine.jpg'] and not (out / '.overlays.part').exists()
+    (overlays / 'mine.jpg').unlink()
+    predict(model.folder, tmp_path / 'a.png', out, BARE)
+    assert not overlays.exists()
+
+
+def test_an_image_of_two_called_classes_is_counted_once(tmp_path):
+    thresholds = Thresholds(('a', 'b'), (.5, .5), (.5, .5), ('asked', 'asked'), False)
+    nothing = Findings(np.zeros((0, 4)), np.zeros((0, 2)), np.zeros(0), np.zeros(0, int))
+    with PredictionOutputs(tmp_path, thresholds, {}, with_maps=False, with_overlays=False) as outputs:
+        for name, scores in (('1', [.9, .8]), ('2', [.1, .7]), ('3', [.2, .1])):
+            prediction = SimpleNamespace(classes=('a', 'b'), image_scores=np.array(scores),
+                                         image_size=(4, 5), orientation=1)
+            outputs.add(PredictedImage(InputImage(name, name, name), None, prediction), nothing)
+    assert outputs.num_called == 2
+    assert [row['called'] for row in read_table(tmp_path / 'images.csv')] == list('110100')
+
+
+def test_names_are_cut_by_bytes(tiny_model, tmp_path):
+    """A file system takes 255 bytes; two bytes are a letter of some languages, three of others."""
+    folder = tmp_path / 'in' / ('ü' * 124)
+    folder.mkdir(parents=True)
+    for name in ('1.png', '漢' * 80 + '.png'):
+        cv2.imencode('.png', np.full((40, 50), 90, np.uint8))[1].tofile(folder / name)
+    result = predict(tiny_model('windowloss/wl_kld').folder, tmp_path / 'in', tmp_path / 'out',
+                     PredictSettings(recursive=True))
+    assert result.num_images == 2 and not result.failed
+    names = sorted(path.stem for path in (tmp_path / 'out' / 'overlays').iterdir())
+    assert names == ['ü' * 89 + '_1', '漢' * 60]
+    assert [len(name.encode()) for name in names] == [180, 180]
 
 
 def test_bad_models_and_outputs_are_one_line(tiny_model, tiny_dataset, tmp_path, capsys):
