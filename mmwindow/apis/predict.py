@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from mmwindow.apis.model_places import find_model
-from mmwindow.apis.prediction_folders import DICOM, DICOM_KINDS, OVERLAYS, part_folder
+from mmwindow.apis.prediction_folders import (
+    DICOM,
+    DICOM_KINDS,
+    OVERLAYS,
+    is_result_folder,
+    part_folder,
+)
 from mmwindow.apis.prediction_outputs import FAILED, PredictionOutputs
 from mmwindow.apis.predictors import (
     PredictedImage,
@@ -128,7 +134,7 @@ def predict(model: str | Path, inputs: ImageSource | Sequence[ImageSource], out:
     place, out = find_model(model, checkpoint, config), Path(out)
     for folder in (out, *[out / OVERLAYS] * settings.overlays, *[out / DICOM] * bool(settings.dicom)):
         check_output_folder(folder, '--out')
-    images = drop_repeated(find_images(inputs, settings.recursive, out))
+    images = drop_repeated(find_images(inputs, settings.recursive, out, is_result_folder))
     dicom = make_dicom_writer(settings, out, place.label)
     predictor = load_predictor(place, settings.tta, settings.device, settings.cfg_options)
     override_reading(predictor, settings)

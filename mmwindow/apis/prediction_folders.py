@@ -1,5 +1,6 @@
 """The folders of pictures and DICOM objects of a prediction, and how the files in them are called."""
 import contextlib
+import csv
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,6 +9,9 @@ from typing import Any
 from mmwindow.evaluation.files.prediction_archive import FINDINGS_FORMAT, FORMAT
 from mmwindow.utils.files import PART, cut_name, load_json
 
+IMAGES = 'images.csv'
+IMAGE_COLUMNS = ('file', 'height', 'width', 'class', 'score', 'called', 'num_findings',
+                 'image_threshold', 'finding_threshold', 'orientation')
 OVERLAYS, DICOM = 'overlays', 'dicom'
 DICOM_KINDS = ('sr', 'gsps', 'sc')
 MAX_STEM = 180  # bytes of a file's name, next to which an ending and a number have room
@@ -76,6 +80,19 @@ class ResultFolder:
 def part_folder(folder: Path) -> Path:
     """Return where files are written that will lie in a folder."""
     return folder.with_name(f'.{folder.name}{PART}')
+
+
+def is_result_folder(folder: Path) -> bool:
+    """Tell whether a folder holds pictures or DICOM objects of a prediction, which are no inputs."""
+    if folder.name in (part_folder(Path(OVERLAYS)).name, part_folder(Path(DICOM)).name):
+        return True
+    if folder.name not in (OVERLAYS, DICOM):
+        return False
+    try:
+        with open(folder.with_name(IMAGES), encoding='utf-8', newline='') as stream:
+            return next(csv.reader(stream), None) == list(IMAGE_COLUMNS)
+    except (OSError, UnicodeError, csv.Error):
+        return False
 
 
 def result_folders(out: Path, predictions: str) -> list[ResultFolder]:

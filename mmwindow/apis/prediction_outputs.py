@@ -8,7 +8,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mmwindow.apis.prediction_folders import OutputNames, result_folders
+from mmwindow.apis.prediction_folders import (
+    IMAGE_COLUMNS,
+    IMAGES,
+    OutputNames,
+    result_folders,
+)
 from mmwindow.apis.predictors import PredictedImage, UnreadImage
 from mmwindow.apis.thresholds import Findings, Thresholds
 from mmwindow.evaluation.files.prediction_archive import FINDINGS_FORMAT, PredictionWriter
@@ -17,10 +22,8 @@ from mmwindow.images.sources import InputImage
 from mmwindow.utils.files import atomic_file, write_json
 from mmwindow.visualization.overlay import OUTLINE, as_rgb, overlay_heatmap
 
-IMAGES, FINDINGS, FAILED = 'images.csv', 'findings.csv', 'failed.csv'
+FINDINGS, FAILED = 'findings.csv', 'failed.csv'
 PREDICTIONS, PREDICTIONS_JSON = 'predictions.npz', 'predictions.json'
-IMAGE_COLUMNS = ('file', 'height', 'width', 'class', 'score', 'called', 'num_findings',
-                 'image_threshold', 'finding_threshold', 'orientation')
 FINDING_COLUMNS = ('file', 'class', 'score', 'x1', 'y1', 'x2', 'y2', 'peak_x', 'peak_y',
                    'finding_threshold')
 FAILED_COLUMNS = ('file', 'reason')

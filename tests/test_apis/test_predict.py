@@ -206,6 +206,36 @@ def test_folders_patterns_arrays_and_equal_names(tiny_model, tmp_path):
     assert arrays.num_images == 2
 
 
+def test_results_of_earlier_predictions_are_no_images(tiny_model, tmp_path):
+    """Pictures below the input are left out where predict wrote them, and read where they are named.
+
+    A folder of a user that is called alike is read.
+    """
+    model, folder = tiny_model('windowloss/wl_kld'), tmp_path / 'in'
+    for name in ('1.png', 'sub/2.png', 'sub/overlays/3.png'):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((40, 50), 90, np.uint8)).save(folder / name)
+    predict(model.folder, folder / '1.png', folder / 'first', PredictSettings())
+    shutil.copytree(folder / 'first' / 'overlays', folder / 'second' / '.overlays.part')  # killed
+    for path in folder.rglob('*.jpg'):  # in grey, so that reading them would be no failure
+        Image.fromarray(np.full((40, 50), 90, np.uint8)).save(path)
+    settings = replace(BARE, recursive=True)
+
+    def names_of(inputs):
+        predict(model.folder, inputs, tmp_path / 'out', settings)
+        return [Path(row['file']).relative_to(folder).as_posix()
+                for row in read_table(tmp_path / 'out' / 'images.csv')]
+
+    mine = ['1.png', 'sub/2.png', 'sub/overlays/3.png']
+    assert names_of(folder) == mine
+    assert names_of(str(folder / '**' / '*.*g')) == mine
+    assert names_of(folder / 'first' / 'overlays') == ['first/overlays/1.jpg']
+    assert names_of(str(folder / 'first' / 'overlays' / '*.jpg')) == ['first/overlays/1.jpg']
+    for out in (folder, tmp_path):
+        with pytest.raises(ValueError, match='is the folder of the results .--out. or lies in it'):
+            predict(model.folder, folder, out, settings)
+
+
 def test_a_damaged_image_does_not_stop_the_others(tiny_model, tiny_dataset, tmp_path, capsys):
     model = tiny_model('windowloss/wl_kld')
     folder = tmp_path / 'in'
