@@ -43,13 +43,13 @@ class OutputNames:
 
 
 class ResultFolder:
-    """Write files aside; at the end they take the place of those of the prediction before.
+    """Write files aside; at the end they take the place of those of the command before.
 
-    An interrupted prediction leaves the old files as they were. To be used as a context manager.
+    An interrupted command leaves the old files as they were. To be used as a context manager.
 
     Args:
         folder: Of the results; it is made where files come, and goes where none stay.
-        old_names: Files that the prediction before may have written; no other is deleted.
+        old_names: Files that the command before may have written; no other is deleted.
 
     Attributes:
         part: Where to write; it may not be there yet.
@@ -59,7 +59,7 @@ class ResultFolder:
         self.folder, self.old_names, self.part = folder, tuple(old_names), part_folder(folder)
 
     def __enter__(self) -> 'ResultFolder':
-        shutil.rmtree(self.part, ignore_errors=True)  # of a prediction that was killed
+        shutil.rmtree(self.part, ignore_errors=True)  # of a command that was killed
         return self
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
@@ -69,7 +69,7 @@ class ResultFolder:
                     old.unlink()
             new = list(self.part.iterdir()) if self.part.exists() else []
             if new:
-                self.folder.mkdir(exist_ok=True)
+                self.folder.mkdir(parents=True, exist_ok=True)
             for path in new:
                 shutil.move(path, self.folder / path.name)  # the folder may be a link to another disk
             with contextlib.suppress(OSError):  # is not there, or holds files of somebody else
