@@ -16,10 +16,10 @@ from mmwindow.apis.prediction_folders import (
 from mmwindow.apis.prediction_outputs import FAILED, PredictionOutputs
 from mmwindow.apis.predictors import (
     PredictedImage,
-    Predictor,
     UnreadImage,
     iterate_predictions,
     load_predictor,
+    override_reading,
 )
 from mmwindow.apis.thresholds import (
     Findings,
@@ -28,7 +28,6 @@ from mmwindow.apis.thresholds import (
     choose_thresholds,
     find_findings,
 )
-from mmwindow.images.decode import ImageSettings
 from mmwindow.images.sources import ImageSource, InputImage, find_images
 from mmwindow.utils.locks import hold_folder
 from mmwindow.utils.messages import none_of, shorten
@@ -137,7 +136,7 @@ def predict(model: str | Path, inputs: ImageSource | Sequence[ImageSource], out:
     images = drop_repeated(find_images(inputs, settings.recursive, out, is_result_folder))
     dicom = make_dicom_writer(settings, out, place.label)
     predictor = load_predictor(place, settings.tta, settings.device, settings.cfg_options)
-    override_reading(predictor, settings)
+    override_reading(predictor, settings.bit_depth, settings.max_pixels)
     thresholds = choose_thresholds(predictor.classes, predictor.operating_points, settings.threshold)
     result = PredictResult(thresholds, notes=notes_of(thresholds, settings))
     kept = dict(model=place.name, command=command, tta=settings.tta,
@@ -172,18 +171,6 @@ def drop_repeated(images: Iterable[InputImage]) -> list[InputImage]:
         key = Path(image.name).absolute() if is_path else image.name
         kept.setdefault(key, image)
     return list(kept.values())
-
-
-def override_reading(predictor: Predictor, settings: PredictSettings) -> None:
-    """Let a predictor read images as the user says.
-
-    Raises:
-        ValueError: A number is none that images can have.
-    """
-    changed = {name: value for name in ('bit_depth', 'max_pixels')
-               if (value := getattr(settings, name)) is not None}
-    if changed:
-        predictor.settings = ImageSettings(**{**vars(predictor.settings), **changed})
 
 
 def notes_of(thresholds: Thresholds, settings: PredictSettings) -> list[str]:

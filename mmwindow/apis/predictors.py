@@ -129,6 +129,24 @@ def load_predictor(place: ModelPlace, tta: bool = False, device: str | None = No
     return PointInferencer(config, place.checkpoint, device, cfg_options, tta)
 
 
+def override_reading(predictor: Predictor, bit_depth: int | None = None,
+                     max_pixels: int | None = None) -> None:
+    """Let a predictor read images as the user says.
+
+    Args:
+        predictor: Is changed.
+        bit_depth: Of 16-bit images that do not say it; None as the model was trained.
+        max_pixels: Of the largest image that is read; likewise.
+
+    Raises:
+        ValueError: A number is none that images can have.
+    """
+    given = dict(bit_depth=bit_depth, max_pixels=max_pixels)
+    changed = {name: value for name, value in given.items() if value is not None}
+    if changed:
+        predictor.settings = ImageSettings(**{**vars(predictor.settings), **changed})
+
+
 def describes_model(place: ModelPlace) -> bool:
     """Tell whether a checkpoint describes its model.
 
