@@ -10,7 +10,13 @@ from mmwindow.annotations.image_places import find_image_folder
 from mmwindow.annotations.point_file import read_point_file
 from mmwindow.annotations.records import ImageRecord
 from mmwindow.apis.model_places import find_model
-from mmwindow.apis.predictors import Predictor, UnreadImage, iterate_predictions, load_predictor
+from mmwindow.apis.predictors import (
+    Predictor,
+    UnreadImage,
+    iterate_predictions,
+    load_predictor,
+    override_reading,
+)
 from mmwindow.apis.thresholds import Findings, Thresholds, choose_thresholds, find_findings
 from mmwindow.evaluation.hit_rules import HitRule, make_hit_rule
 from mmwindow.images.sources import InputImage
@@ -112,7 +118,8 @@ def name_systems(models: Sequence[str]) -> dict[str, str]:
 
 def compare(models: Sequence[str], images: str | Path, out: str | Path, num_images: int = 6,
             seed: int = 0, image_folder: str | Path | None = None, threshold: float | None = None,
-            rule: str | HitRule = 'disk_overlap', tta: bool = False) -> Comparison:
+            rule: str | HitRule = 'disk_overlap', tta: bool = False, bit_depth: int | None = None,
+            max_pixels: int | None = None) -> Comparison:
     """Draw several models next to each other on the same images; docs/predict.md has an example.
 
     Args:
@@ -125,6 +132,8 @@ def compare(models: Sequence[str], images: str | Path, out: str | Path, num_imag
         threshold: Of all models; None for each one's operating point.
         rule: What a hit is; one that needs no target boxes.
         tta: Average mirrored and turned views.
+        bit_depth: Of 16-bit images that do not say it; None as each model was trained.
+        max_pixels: Of the largest image that is read; likewise.
 
     Raises:
         ValueError: A model or an image cannot be used.
@@ -146,6 +155,7 @@ def compare(models: Sequence[str], images: str | Path, out: str | Path, num_imag
     cells: list[list[list[Example]]] = [[] for _ in records]
     for name, model in names.items():
         predictor = load_predictor(find_model(model), tta)
+        override_reading(predictor, bit_depth, max_pixels)
         check_classes(predictor, points.classes, name)
         thresholds[name] = limits = choose_thresholds(predictor.classes, predictor.operating_points,
                                                       threshold)

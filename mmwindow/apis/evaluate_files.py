@@ -1,6 +1,8 @@
 """What ``tools/evaluate.py`` does: saved predictions in, a folder of results out."""
 import shlex
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -36,8 +38,10 @@ from mmwindow.evaluation.statistics.operating_point import (
     apply_operating_point,
     check_rule,
     choose_operating_point,
+    find_missing_images,
 )
 from mmwindow.evaluation.statistics.strata import evaluate_strata
+from mmwindow.utils.files import atomic_file
 from mmwindow.utils.markdown import format_number
 from mmwindow.utils.outputs import check_output_file
 from mmwindow.visualization.curves import plot_froc, plot_roc
@@ -130,18 +134,27 @@ def evaluate_files(predictions: str | Path, annotations: str | Path | Sequence[s
     source = dict(
         name=name, predictions=Path(predictions).name, annotations=truth.name,
         kind=find_reader(predictions), points_from=truth.num_from, command=shlex.join(sys.argv))
-    with one_writer(out):
+    rows = [row for report in reports for row in table_rows(report)]
+    with tempfile.TemporaryDirectory() as folder, one_writer(out):
+        # What can fail comes before a file of an evaluation before is replaced.
+        figures = draw_figures(Path(folder), name, reports, result, num_resamples, seed)
         result.write(out / 'record.json', source=source, readers=plain_study(studies, chosen))
-        write_image_table(out / 'images.csv', [
-            row for report in reports
-            for row in image_rows(report.result.events, report.point.threshold, report.name,
-                                  report.point.serves_findings)])
+        write_image_table(out / 'images.csv', rows)
         write_leaderboards(out, reports)
-        figures = draw_figures(out, name, reports, result, num_resamples, seed)
+        for figure in figures:
+            with atomic_file(out / figure) as part:
+                shutil.copyfile(Path(folder) / figure, part)
         remove_stale(out, reports, figures)
         write_report(out / 'report.md', name, reports, result, figures, more_lines={
             report.name: reader_lines(report.readers, name) for report in reports})
     return result
+
+
+def table_rows(report: ClassReport) -> list[dict[str, Any]]:
+    """Return the rows of a class in the table of images."""
+    point = report.point
+    return image_rows(report.result.events, None if point is None else point.threshold, report.name,
+                      point is not None and point.serves_findings)
 
 
 def report_class(class_name: str, result: ClassResult, settings: Mapping[str, Any],
@@ -155,11 +168,14 @@ def report_class(class_name: str, result: ClassResult, settings: Mapping[str, An
     if validation is not None:
         chosen_on = validation.events(class_name)
         check_other_images(validation, chosen_on, result.events)
-    point = choose_operating_point(chosen_on, choose, choose_target, how.fp_denominator,
-                                   has_one_scale([*chosen_on, *result.events]))
+    # A class that lacks images of a kind has no point and a reason, and stops no other class.
+    no_point = find_missing_images(chosen_on, choose)
+    point = None if no_point else choose_operating_point(
+        chosen_on, choose, choose_target, how.fp_denominator,
+        has_one_scale([*chosen_on, *result.events]))
     return ClassReport(
-        name=class_name, result=result, point=point,
-        point_result=None if validation is None else apply_operating_point(
+        name=class_name, result=result, point=point, no_point=no_point,
+        point_result=None if validation is None or point is None else apply_operating_point(
             point, result.events, **drawn),
         strata=None if by is None else evaluate_strata(result.events, by, how, **drawn),
         comparisons={other: compare_systems(result.events, events, how, **drawn)
@@ -170,7 +186,7 @@ def report_class(class_name: str, result: ClassResult, settings: Mapping[str, An
 
 def draw_figures(out: Path, name: str, reports: Sequence[ClassReport], result: EvaluationResult,
                  num_resamples: int, seed: int) -> list[str]:
-    """Draw the curves of each class; return the figures' names, in order.
+    """Draw the curves of each class into a folder; return the figures' names, in order.
 
     Without matplotlib there is none, and a line on standard error says how to get it.
     """

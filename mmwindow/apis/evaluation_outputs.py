@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmwindow.apis.evaluation_report import ClassReport
-from mmwindow.utils.files import atomic_file, write_json
+from mmwindow.utils.files import atomic_file, cut_name, write_json
 
-MAX_SUFFIX = 80  # characters of a class name in a file's name
+MAX_SUFFIX = 80  # bytes of a class name in a file's name
 
 
 @contextlib.contextmanager
@@ -34,7 +34,7 @@ def class_suffix(report: ClassReport, reports: Sequence[ClassReport]) -> str:
     """Return what the names of a class's files end in: nothing where there is one class."""
     if len(reports) == 1:
         return ''
-    words = [re.sub(r'[\\/:]', '-', one.name)[:MAX_SUFFIX] for one in reports]
+    words = [cut_name(re.sub(r'[\\/:]', '-', one.name), MAX_SUFFIX) for one in reports]
     place = next(number for number, one in enumerate(reports) if one.name == report.name)
     # 'a/b' and 'a:b', or two that differ in case, would share their files.
     is_shared = [word.lower() for word in words].count(words[place].lower()) > 1

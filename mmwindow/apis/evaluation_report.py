@@ -31,25 +31,27 @@ class ClassReport:
     Attributes:
         name: Of the class.
         result: Curves, numbers, intervals.
-        point: Of the table of images.
+        point: Of the table of images; None where its rule lacks images of a kind.
         point_result: What the point does on these images; None where it was
-            chosen on them.
+            chosen on them, or there is none.
         strata: By a field of the images; None where none was asked for.
         comparisons: With other systems, by name.
         other_events: The other systems' images, by name.
         leaderboard: Of this system and the others; None where there are fewer than two.
         readers: Where there are several; None where there are not.
+        no_point: Why there is no point; '' where there is one.
     """
 
     name: str
     result: ClassResult
-    point: OperatingPoint
+    point: OperatingPoint | None
     point_result: OperatingPointResult | None
     strata: StratifiedResult | None = None
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
     other_events: Mapping[str, list[ImageEvents]] = field(default_factory=dict)
     leaderboard: Leaderboard | None = None
     readers: ReaderStudy | None = None
+    no_point: str = ''
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> list[str]:
@@ -86,12 +88,14 @@ def note_lines(notes: Sequence[str]) -> list[str]:
 
 def point_lines(report: ClassReport) -> list[str]:
     """Return what the operating point does, with where it comes from."""
-    point = report.point
+    point, title = report.point, '### Operating point'
+    if point is None:
+        return [title, '', f'None: {report.no_point}.', '']
     target = '' if point.target is None else f' = {point.target:g}'
     where = 'on validation images' if report.point_result else (
         'on these very images: the numbers at it flatter, give --operating-point a record of '
         'validation images')
-    lines = ['### Operating point', '',
+    lines = [title, '',
              f'Score {format_number(point.threshold, 6)}, chosen by {point.rule}{target} '
              f'{where} ({point.num_images}).' + (f' {point.note}.' if point.note else ''), '']
     if report.point_result is None:

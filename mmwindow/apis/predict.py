@@ -6,13 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from mmwindow.apis.model_places import find_model
+from mmwindow.apis.prediction_folders import (
+    DICOM,
+    DICOM_KINDS,
+    OVERLAYS,
+    is_result_folder,
+    part_folder,
+)
 from mmwindow.apis.prediction_outputs import FAILED, PredictionOutputs
 from mmwindow.apis.predictors import (
     PredictedImage,
-    Predictor,
     UnreadImage,
     iterate_predictions,
     load_predictor,
+    override_reading,
 )
 from mmwindow.apis.thresholds import (
     Findings,
@@ -21,14 +28,12 @@ from mmwindow.apis.thresholds import (
     choose_thresholds,
     find_findings,
 )
-from mmwindow.images.decode import ImageSettings
 from mmwindow.images.sources import ImageSource, InputImage, find_images
 from mmwindow.utils.locks import hold_folder
 from mmwindow.utils.messages import none_of, shorten
 from mmwindow.utils.outputs import check_output_folder
 from mmwindow.utils.progress import ProgressDisplay, track
 
-DICOM_KINDS = ('sr', 'gsps', 'sc')
 DICOM_MARKS = ('points', 'boxes')
 MAX_SHOWN = 5  # images that failed, named on the screen
 
@@ -87,7 +92,7 @@ class PredictResult:
     Attributes:
         thresholds: What was called.
         num_images: That were predicted.
-        num_called: Images whose score reaches the threshold, of all classes together.
+        num_called: Images whose score of any class reaches its threshold; each is counted once.
         num_findings: Of all images.
         failed: Images that were not read.
         num_dicom: DICOM objects that were written.
@@ -126,11 +131,12 @@ def predict(model: str | Path, inputs: ImageSource | Sequence[ImageSource], out:
     """
     settings = settings or PredictSettings()
     place, out = find_model(model, checkpoint, config), Path(out)
-    check_output_folder(out, '--out')
-    images = drop_repeated(find_images(inputs, settings.recursive, out))
+    for folder in (out, *[out / OVERLAYS] * settings.overlays, *[out / DICOM] * bool(settings.dicom)):
+        check_output_folder(folder, '--out')
+    images = drop_repeated(find_images(inputs, settings.recursive, out, is_result_folder))
     dicom = make_dicom_writer(settings, out, place.label)
     predictor = load_predictor(place, settings.tta, settings.device, settings.cfg_options)
-    override_reading(predictor, settings)
+    override_reading(predictor, settings.bit_depth, settings.max_pixels)
     thresholds = choose_thresholds(predictor.classes, predictor.operating_points, settings.threshold)
     result = PredictResult(thresholds, notes=notes_of(thresholds, settings))
     kept = dict(model=place.name, command=command, tta=settings.tta,
@@ -167,18 +173,6 @@ def drop_repeated(images: Iterable[InputImage]) -> list[InputImage]:
     return list(kept.values())
 
 
-def override_reading(predictor: Predictor, settings: PredictSettings) -> None:
-    """Let a predictor read images as the user says.
-
-    Raises:
-        ValueError: A number is none that images can have.
-    """
-    changed = {name: value for name in ('bit_depth', 'max_pixels')
-               if (value := getattr(settings, name)) is not None}
-    if changed:
-        predictor.settings = ImageSettings(**{**vars(predictor.settings), **changed})
-
-
 def notes_of(thresholds: Thresholds, settings: PredictSettings) -> list[str]:
     """Return what a user should know of the thresholds."""
     notes = []
@@ -210,7 +204,7 @@ def make_dicom_writer(settings: PredictSettings, out: Path, model: str) -> Any:
     if not settings.dicom:
         return None
     from mmwindow.apis.prediction_dicom import DicomWriter
-    return DicomWriter(out, settings.dicom, settings.dicom_marks, model)
+    return DicomWriter(part_folder(out / DICOM), settings.dicom, settings.dicom_marks, model)
 
 
 def write_dicom(writer: Any, done: PredictedImage, found: Findings, name: str,

@@ -1,4 +1,5 @@
 """DICOM objects of a prediction: reports, presentation states, secondary captures."""
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,19 +16,18 @@ from mmwindow.dicom_out import (
     make_report,
     read_source,
 )
-from mmwindow.dicom_out.source import import_highdicom
+from mmwindow.dicom_out.presentation import check_has_grey_levels
+from mmwindow.dicom_out.source import import_highdicom, name_elements
 from mmwindow.images.dicom_tags import is_dicom_image
 from mmwindow.images.sources import ImageSource
 from mmwindow.utils.files import atomic_file
-
-FOLDER = 'dicom'
 
 
 class DicomWriter:
     """Write DICOM objects for DICOM images.
 
     Args:
-        out: Folder of the results.
+        folder: Where they are written.
         kinds: 'sr', 'gsps', 'sc'.
         marks: 'points', 'boxes', or '' for points in reports and boxes in presentation states.
         model: Name of the model, for the objects.
@@ -36,9 +36,10 @@ class DicomWriter:
         ValueError: highdicom is missing.
     """
 
-    def __init__(self, out: Path, kinds: Sequence[str], marks: str = '', model: str = '') -> None:
+    def __init__(self, folder: Path, kinds: Sequence[str], marks: str = '', model: str = ''
+                 ) -> None:
         import_highdicom()
-        self.folder, self.kinds, self.marks, self.model = out / FOLDER, tuple(kinds), marks, model
+        self.folder, self.kinds, self.marks, self.model = folder, tuple(kinds), marks, model
 
     def write(self, predicted: PredictedImage, found: Findings, thresholds: Thresholds, name: str
               ) -> int:
@@ -51,7 +52,8 @@ class DicomWriter:
             name: Of the files, without a suffix.
 
         Raises:
-            ValueError: The source is no DICOM image, or lacks an identifier.
+            ValueError: The source is no DICOM image, or lacks an identifier; or an object cannot be
+                made. Then none is written.
         """
         path = predicted.image.source
         if not is_dicom_file(path):
@@ -59,11 +61,34 @@ class DicomWriter:
                              'name; leave --dicom out for it')
         source = read_source(path)  # type: ignore[arg-type]
         what = describe_found(predicted, found, thresholds, self.model)
-        for kind in self.kinds:
+        # All are made before one is written: an image has all of its objects, or none and a reason.
+        contents = {kind: self._encode(kind, source, what, predicted, found) for kind in self.kinds}
+        for kind, content in contents.items():
             with atomic_file(self.folder / f'{name}_{kind}.dcm') as part:
-                self._make(kind, source, what, predicted, found).save_as(
-                    part, enforce_file_format=True)
-        return len(self.kinds)
+                part.write_bytes(content)
+        return len(contents)
+
+    def _encode(self, kind: str, source: Any, what: FoundImage, predicted: PredictedImage,
+                found: Findings) -> bytes:
+        """Return the file of an object of a kind.
+
+        Raises:
+            ValueError: It cannot be made.
+        """
+        if kind == 'gsps':
+            check_has_grey_levels(source)
+        content = io.BytesIO()
+        try:
+            self._make(kind, source, what, predicted, found).save_as(
+                content, enforce_file_format=True)
+        except Exception as error:  # highdicom and pydicom raise errors of many kinds
+            # Their words may show a patient's data: elements alone are named.
+            named = name_elements(error)
+            raise ValueError(
+                f'its {kind} object cannot be made ({type(error).__name__}'
+                f'{", about " + " and ".join(named) if named else ""}); correct the elements of the '
+                'file, or leave this kind out (--dicom)') from error
+        return content.getvalue()
 
     def _make(self, kind: str, source: Any, what: FoundImage, predicted: PredictedImage,
               found: Findings) -> Any:

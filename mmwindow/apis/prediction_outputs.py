@@ -8,6 +8,12 @@ from typing import Any
 import cv2
 import numpy as np
 
+from mmwindow.apis.prediction_folders import (
+    IMAGE_COLUMNS,
+    IMAGES,
+    OutputNames,
+    result_folders,
+)
 from mmwindow.apis.predictors import PredictedImage, UnreadImage
 from mmwindow.apis.thresholds import Findings, Thresholds
 from mmwindow.evaluation.files.prediction_archive import FINDINGS_FORMAT, PredictionWriter
@@ -16,42 +22,13 @@ from mmwindow.images.sources import InputImage
 from mmwindow.utils.files import atomic_file, write_json
 from mmwindow.visualization.overlay import OUTLINE, as_rgb, overlay_heatmap
 
-IMAGES, FINDINGS, FAILED = 'images.csv', 'findings.csv', 'failed.csv'
-PREDICTIONS = 'predictions.npz'
-OVERLAYS = 'overlays'
-IMAGE_COLUMNS = ('file', 'height', 'width', 'class', 'score', 'called', 'num_findings',
-                 'image_threshold', 'finding_threshold', 'orientation')
+FINDINGS, FAILED = 'findings.csv', 'failed.csv'
+PREDICTIONS, PREDICTIONS_JSON = 'predictions.npz', 'predictions.json'
 FINDING_COLUMNS = ('file', 'class', 'score', 'x1', 'y1', 'x2', 'y2', 'peak_x', 'peak_y',
                    'finding_threshold')
 FAILED_COLUMNS = ('file', 'reason')
 OVERLAY_SIDE = 1536  # pixels, the longer edge of a picture
 OVERLAY_QUALITY = 90
-
-
-class OutputNames:
-    """Names of files for images, none of them twice, as images of two folders may be called alike.
-
-    >>> names = OutputNames()
-    >>> [names.free(name) for name in ('a/1.png', 'b/1.png', 'a/1.jpg')]
-    ['a_1', 'b_1', 'a_1_2']
-    """
-
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-
-    def free(self, file_name: str) -> str:
-        """Return the name, without a suffix, of what belongs to an image."""
-        path = Path(file_name)
-        stem = path.stem if path.suffix.lower().lstrip('.').isalpha() else path.name
-        folders = [part for part in path.parent.parts if part not in ('/', '..', '.')]
-        first = '_'.join([*folders, stem])
-        first = first[-180:] or 'image'
-        number, name = 1, first
-        while name.lower() in self._taken:  # some file systems do not tell cases apart
-            number += 1
-            name = f'{first}_{number}'
-        self._taken.add(name.lower())
-        return name
 
 
 class Table:
@@ -116,6 +93,7 @@ class PredictionOutputs:
         self.images = enter(Table(self.out / IMAGES, IMAGE_COLUMNS))
         self.findings = enter(Table(self.out / FINDINGS, FINDING_COLUMNS))
         self.failed = enter(Table(self.out / FAILED, FAILED_COLUMNS))
+        self.overlays, self.dicom = map(enter, result_folders(self.out, PREDICTIONS_JSON))
         if self.with_maps:
             self._writer = enter(PredictionWriter(self.out / PREDICTIONS, self.thresholds.classes,
                                                   self.settings))
@@ -125,7 +103,7 @@ class PredictionOutputs:
         self._stack.__exit__(kind, error, traceback)
         if kind is None and self._writer is None:
             (self.out / PREDICTIONS).unlink(missing_ok=True)  # of a prediction before
-            write_json(self.out / Path(PREDICTIONS).with_suffix('.json'), dict(
+            write_json(self.out / PREDICTIONS_JSON, dict(
                 format=FINDINGS_FORMAT, version=1, classes=list(self.thresholds.classes),
                 settings=self.settings, images=self._plain))
 
@@ -152,18 +130,19 @@ class PredictionOutputs:
             self._writer.add(Prediction(Path(file_name).stem, height=height, width=width, **arrays),
                              file_name, findings=findings)
         if self.with_overlays:
-            write_overlay(self.out / OVERLAYS / f'{name}.jpg', predicted, found)
+            write_overlay(self.overlays.part / f'{name}.jpg', predicted, found)
         return name
 
     def _add_rows(self, image: InputImage, predicted: PredictedImage, found: Findings) -> None:
-        prediction, limits = predicted.prediction, self.thresholds
+        prediction, limits, is_any_called = predicted.prediction, self.thresholds, False
         for label, class_name in enumerate(prediction.classes):
             score, num = prediction.image_scores[label], int((found.labels == label).sum())
             is_called = bool(score >= limits.images[label])
             self.images.add(image.name, *prediction.image_size, class_name, float(score),
                             int(is_called), num, limits.images[label], limits.findings[label],
                             prediction.orientation)
-            self.num_called += is_called
+            is_any_called |= is_called
+        self.num_called += is_any_called
         for box, peak, score, label in zip(*found, strict=True):
             self.findings.add(image.name, prediction.classes[label], float(score), *map(float, box),
                               *map(float, peak), limits.findings[label])

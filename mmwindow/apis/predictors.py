@@ -7,17 +7,10 @@ from typing import Any, Protocol
 from mmwindow.apis.model_places import ModelPlace, find_run_config
 from mmwindow.images.colour import check_is_grey
 from mmwindow.images.decode import GrayImage, ImageSettings, read_image
-from mmwindow.images.formats.header import COPY_AGAIN
+from mmwindow.images.option_words import name_options
 from mmwindow.images.sources import InputImage
 from mmwindow.structures.image_prediction import ImagePrediction
 from mmwindow.utils.operating_points import ModelOperatingPoints
-
-# What messages of the reader of images say about configs, and the same as options.
-OPTIONS = (('--cfg-options max_pixels=', '--max-pixels '),
-           ('--cfg-options bit_depth=', '--bit-depth '),
-           ('; check data_root and data_prefix.img in the config', '; check the path'),
-           (COPY_AGAIN, 'copy it again, or leave it out'),
-           ('take it out of the point file', 'leave it out'))
 
 
 @dataclass(frozen=True)
@@ -136,6 +129,24 @@ def load_predictor(place: ModelPlace, tta: bool = False, device: str | None = No
     return PointInferencer(config, place.checkpoint, device, cfg_options, tta)
 
 
+def override_reading(predictor: Predictor, bit_depth: int | None = None,
+                     max_pixels: int | None = None) -> None:
+    """Let a predictor read images as the user says.
+
+    Args:
+        predictor: Is changed.
+        bit_depth: Of 16-bit images that do not say it; None as the model was trained.
+        max_pixels: Of the largest image that is read; likewise.
+
+    Raises:
+        ValueError: A number is none that images can have.
+    """
+    given = dict(bit_depth=bit_depth, max_pixels=max_pixels)
+    changed = {name: value for name, value in given.items() if value is not None}
+    if changed:
+        predictor.settings = ImageSettings(**{**vars(predictor.settings), **changed})
+
+
 def describes_model(place: ModelPlace) -> bool:
     """Tell whether a checkpoint describes its model.
 
@@ -154,10 +165,7 @@ def read_input(image: InputImage, predictor: Predictor) -> GrayImage | UnreadIma
         pixels = read_image(image.source, predictor.settings, image.name)
         predictor.check_image(pixels, image.name)
     except ValueError as error:
-        reason = ' '.join(str(error).split())
-        for words, option in OPTIONS:
-            reason = reason.replace(words, option)
-        return UnreadImage(image, reason)
+        return UnreadImage(image, name_options(' '.join(str(error).split())))
     return pixels
 
 

@@ -47,8 +47,7 @@ def make_presentation(source: Any, found: FoundImage, marks: str = 'boxes') -> A
     hd, pr = import_highdicom(), import_highdicom('.pr')
     # A state replaces all grey levels of the image: which value is white, too (PS3.4, N.2.1).
     shape = 'INVERSE' if source.get('PhotometricInterpretation') == 'MONOCHROME1' else 'IDENTITY'
-    if source.get('SamplesPerPixel', 1) != 1:
-        raise ValueError('a presentation state is of a grey image, and this one has colours')
+    check_has_grey_levels(source)
     source.SamplesPerPixel = 1
     names = list(dict.fromkeys(layer_name(mark.class_name) for mark in found.marks)) or ['DISCLAIMER']
     layers = {name: pr.GraphicLayer(name, order=number, description=f'{name}: {DISCLAIMER}'[:64])
@@ -68,6 +67,16 @@ def make_presentation(source: Any, found: FoundImage, marks: str = 'boxes') -> A
         series_description='mmwindow findings, not for clinical use')
     copy_side(source, state)
     return state
+
+
+def check_has_grey_levels(source: Any) -> None:
+    """Reject an image in colour, of which a grey presentation state cannot be.
+
+    Raises:
+        ValueError: It has several samples a pixel.
+    """
+    if source.get('SamplesPerPixel', 1) != 1:
+        raise ValueError('a presentation state is of a grey image, and this one has colours')
 
 
 def annotate(source: Any, mark: Mark, layer: Any, marks: str) -> Any:

@@ -50,6 +50,10 @@ class ImageSettings:
                              'expected, width times height of the largest image')
 
 
+# Of masks, whose values are labels and no grey levels: few of them use the upper bits.
+LABELS = ImageSettings(bit_depth=16)
+
+
 @dataclass(frozen=True)
 class GrayImage:
     """The pixels of one image, as they are stored.

@@ -1,7 +1,9 @@
 """Which images the inputs of a prediction are: paths, folders, patterns of names, arrays."""
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +33,8 @@ class InputImage(NamedTuple):
 
 
 def find_images(inputs: ImageSource | Iterable[ImageSource], recursive: bool = False,
-                without: Path | None = None) -> Iterator[InputImage]:
+                without: Path | None = None,
+                is_result: Callable[[Path], bool] | None = None) -> Iterator[InputImage]:
     """Yield the images of some inputs; folders are read by name.
 
     Args:
@@ -39,10 +42,14 @@ def find_images(inputs: ImageSource | Iterable[ImageSource], recursive: bool = F
             below), arrays, or one of these.
         recursive: Read folders within folders, too.
         without: A folder whose files are no inputs, such as that of the results.
+        is_result: Tells whether the images of a folder are results, which are no inputs where a
+            folder above it is given, or a pattern that does not name it; None where none are.
 
     Raises:
-        ValueError: An input does not exist, a pattern fits nothing, or a folder holds no image.
+        ValueError: An input does not exist or lies in ``without``, a pattern fits nothing, or a
+            folder holds no image.
     """
+    is_result = cache(is_result or (lambda _: False))
     if isinstance(inputs, str | Path | np.ndarray):
         inputs = [inputs]
     for index, source in enumerate(inputs):
@@ -51,27 +58,41 @@ def find_images(inputs: ImageSource | Iterable[ImageSource], recursive: bool = F
             continue
         paths = [Path(source)]
         if not os.path.lexists(source) and glob.has_magic(str(source)):
-            paths = [Path(path) for path in sorted(glob.glob(str(source), recursive=True))]
+            named = Path(*takewhile(lambda part: not glob.has_magic(part), Path(source).parts))
+            paths = [path for path in map(Path, sorted(glob.glob(str(source), recursive=True)))
+                     if not _is_below_results(path, named, is_result)]
             if not paths:
                 raise ValueError(f'{shorten(str(source))}: no file fits this pattern')
         for path in paths:
             if path.is_dir():
-                yield from _images_of(path, recursive, without)
+                yield from _images_of(path, recursive, without, is_result)
             elif not path.exists():
                 raise ValueError(f'{shorten(str(path))}: there is no such image or folder')
             else:
                 yield InputImage(str(path), path, path.name)
 
 
-def _images_of(folder: Path, recursive: bool, without: Path | None) -> Iterator[InputImage]:
+def _is_below_results(path: Path, folder: Path, is_result: Callable[[Path], bool]) -> bool:
+    """Tell whether a path is in a folder of results somewhere below another folder."""
+    below = path.relative_to(folder).parts[:-1]
+    return any(is_result(folder.joinpath(*below[:number])) for number in range(1, len(below) + 1))
+
+
+def _images_of(folder: Path, recursive: bool, without: Path | None,
+               is_result: Callable[[Path], bool]) -> Iterator[InputImage]:
     """Yield the images of a folder.
 
     Raises:
-        ValueError: There are none.
+        ValueError: There are none, or all are where results are written.
     """
     num, left_out = 0, None if without is None else without.resolve()
+    if left_out is not None and left_out in (folder.resolve(), *folder.resolve().parents):
+        raise ValueError(f'{shorten(str(folder))}: this input is the folder of the results (--out) '
+                         'or lies in it, whose files are no inputs; choose another --out')
     for path in sorted(folder.rglob('*') if recursive else folder.iterdir()):
         if left_out is not None and left_out in path.resolve().parents:
+            continue
+        if _is_below_results(path, folder, is_result):
             continue
         if path.is_file() and is_image_name(path):
             num += 1

@@ -30,7 +30,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name[:100]}.{os.urandom(6).hex()}{PART}')
+    part = path.with_name(f'.{cut_name(path.name, 100)}.{os.urandom(6).hex()}{PART}')
     try:
         yield part
         os.replace(part, path)
@@ -40,6 +40,25 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def cut_name(name: str, max_bytes: int, keep_end: bool = False) -> str:
+    """Return as much of a file's name as takes so many bytes on the disk; no character is split.
+
+    File systems count bytes, of which a character may take four.
+
+    Args:
+        name: The name, or a part of it.
+        max_bytes: At most so many are kept.
+        keep_end: Cut the beginning away instead of the end.
+
+    >>> cut_name('Röntgen', 4), cut_name('Röntgen', 6, keep_end=True)
+    ('Rön', 'ntgen')
+    """
+    name = name[-max_bytes:] if keep_end else name[:max_bytes]
+    while len(os.fsencode(name)) > max_bytes:
+        name = name[1:] if keep_end else name[:-1]
+    return name
 
 
 def name_special_file(mode: int) -> str | None:

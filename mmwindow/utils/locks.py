@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mmwindow.utils.files import cut_name
 from mmwindow.utils.messages import shorten
 
 LOCK = '.lock'
@@ -90,7 +91,7 @@ def hold_file(path: str | Path, way_out: str = 'or choose another file', wait: b
     """Return the context in which this process alone writes a file, or a folder that may go."""
     shown = shorten(str(path))
     path = Path(os.path.abspath(path))  # '.' has no name
-    return hold(path.with_name(f'.{path.name[:100]}{LOCK}'), shown, way_out, wait)
+    return hold(path.with_name(f'.{cut_name(path.name, 100)}{LOCK}'), shown, way_out, wait)
 
 
 def _write_holder(descriptor: int) -> None:

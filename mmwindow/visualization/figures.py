@@ -56,6 +56,7 @@ def save_figure(figure: 'Figure', path: str | Path, dpi: int = 120) -> Path:
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise ValueError(f'{path}: the suffix is {path.suffix!r}; one of {FORMATS} is expected')
+    _show_words_as_they_are(figure)
     # No date and no random names in an SVG: the same curves give the same file.
     from matplotlib import rc_context
     is_svg = path.suffix.lower() == '.svg'
@@ -63,3 +64,10 @@ def save_figure(figure: 'Figure', path: str | Path, dpi: int = 120) -> Path:
         figure.savefig(part, format=path.suffix[1:].lower(), dpi=dpi,
                        metadata={'Date': None} if is_svg else None)
     return path
+
+
+def _show_words_as_they_are(figure: 'Figure') -> None:
+    """Let no words be read as mathematics: names of systems and classes may hold two dollar signs."""
+    from matplotlib.text import Text
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # type: ignore[attr-defined]

@@ -17,6 +17,7 @@ from mmwindow.evaluation.hit_rules import HitRule
 from mmwindow.evaluation.results import EvaluationResult
 from mmwindow.images.decode import MAX_PIXELS, ImageSettings, read_image
 from mmwindow.utils.config_pipelines import find_steps
+from mmwindow.utils.files import cut_name
 from mmwindow.utils.messages import shorten
 from mmwindow.visualization.curves import plot_froc, plot_roc
 
@@ -128,7 +129,7 @@ class PointVisualizationHook(DetVisualizationHook):
                 return ''
             self._counts[is_positive] += 1
             self.watched.append(path)
-        return f'val_{self.watched.index(path)}_{Path(path).stem}'[:80]
+        return cut_name(f'val_{self.watched.index(path)}_{Path(path).stem}', 80)
 
     def paint(self, sample: DetDataSample) -> np.ndarray:
         """Return a predicted image with map, points and findings, ``(h, w, 3)`` RGB uint8.

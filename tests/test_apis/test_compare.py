@@ -75,6 +75,26 @@ def test_each_system_is_at_its_own_threshold(
     assert picture.shape[0] > 4 * 266 and picture.shape[1] > 3 * 320 and np.ptp(picture) == 255
 
 
+def test_images_of_16_bits_need_a_depth_and_take_it(tiny_model, tiny_dataset, tmp_path, capsys,
+                                                    full_figures):
+    points, folder = tiny_dataset / 'annotations' / 'train.json', tmp_path / 'deep'
+    folder.mkdir()
+    for path in (tiny_dataset / 'images').glob('train_*.png'):
+        pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        cv2.imwrite(str(folder / path.name), pixels.astype(np.uint16) * 16)
+    command = ['compare', str(tiny_model('windowloss/wl_kld').folder), '--images', str(points),
+               '--image-folder', str(folder), '--out', str(tmp_path / 'a.png'), '--number', '1']
+    with pytest.raises(SystemExit):
+        cli.main(command)
+    assert 'such as --bit-depth 12' in capsys.readouterr().err
+    cli.main([*command, '--bit-depth', '12'])
+    assert (tmp_path / 'a.png').exists()
+    with pytest.raises(SystemExit):
+        cli.main([*command, '--max-pixels', '9'])
+    assert 'more than the limit of 9; raise max_pixels, such as --max-pixels' in (
+        capsys.readouterr().err)
+
+
 def test_bad_input_is_one_line(tiny_model, tiny_dataset, tmp_path):
     model = tiny_model('windowloss/wl_kld').folder
     points = tiny_dataset / 'annotations' / 'train.json'

@@ -1,7 +1,10 @@
 """The leaderboard in the report: p-values, raw and corrected, and the family of the correction."""
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from mmwindow.apis.evaluation_outputs import class_suffix
 from mmwindow.apis.evaluation_report import ClassReport, leaderboard_lines, warning_lines
 from mmwindow.evaluation import box_events, leaderboard
 from mmwindow.evaluation.results import EvaluationResult, summarise_class
@@ -15,6 +18,12 @@ def make_system(quality, seed):
     return [box_events([[90, 90, 110, 110], [600, 600, 640, 640]],
                        [quality * (number % 2) + generator.random(), generator.random()],
                        [[100, 100]] * (number % 2), image_id=number) for number in range(20)]
+
+
+def test_files_of_a_class_are_named_in_bytes_that_a_disk_takes():
+    reports = [SimpleNamespace(name=name) for name in ('漢' * 80, '漢' * 90, 'a/b')]
+    names = [class_suffix(one, reports) for one in reports]
+    assert names == ['_' + '漢' * 26 + '-1', '_' + '漢' * 26 + '-2', '_a-b']
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 import json
 import os
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -53,6 +54,21 @@ def test_a_point_file_is_filled_found_and_read(own_tiny_dataset, tmp_path, capsy
     assert np.array_equal(found.pixels, read_fitted(image, 32).pixels)
     assert call('--clear', '--size', '--out', place) == 0
     assert capsys.readouterr().out.count('images: 6 images') == 1
+
+
+def test_an_unknown_depth_names_the_option_of_the_point_file(own_tiny_dataset, tmp_path, capsys):
+    image = own_tiny_dataset / 'images' / 'train_0.png'
+    pixels = cv2.imread(str(image), cv2.IMREAD_GRAYSCALE)
+    cv2.imwrite(str(image), pixels.astype(np.uint16) * 16)
+    arguments = (own_tiny_dataset / 'annotations/train.json', '--images', image.parent,
+                 '--input-size', 32, '--workers', 1, '--out', tmp_path / 'c')
+    assert call(*arguments) == 1
+    output = capsys.readouterr().out
+    assert 'such as --bit-depth 12' in output and '--cfg-options' not in output
+    for path in image.parent.glob('train_*.png'):
+        pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        cv2.imwrite(str(path), pixels.astype(np.uint16) * 16)
+    assert call(*arguments, '--bit-depth', 12) == 0
 
 
 def test_a_config_gives_its_own_size_and_settings(own_tiny_dataset, tmp_path, capsys):

@@ -22,10 +22,14 @@ from mmwindow.apis import PredictSettings, predict
 from mmwindow.apis import test as run_test
 from mmwindow.apis.evaluate_files import evaluate_files
 from mmwindow.apis.inference import PointInferencer
+from mmwindow.apis.prediction_outputs import PredictionOutputs
+from mmwindow.apis.predictors import PredictedImage
+from mmwindow.apis.thresholds import Findings, Thresholds
 from mmwindow.engine.model_description import META_KEY, POINTS_KEY
 from mmwindow.evaluation import evaluate
 from mmwindow.evaluation.files.ground_truth import read_annotations
 from mmwindow.evaluation.files.prediction_files import read_predictions
+from mmwindow.images.sources import InputImage
 from mmwindow.utils.operating_points import (
     ClassOperatingPoints,
     ModelOperatingPoints,
@@ -202,6 +206,36 @@ def test_folders_patterns_arrays_and_equal_names(tiny_model, tmp_path):
     assert arrays.num_images == 2
 
 
+def test_results_of_earlier_predictions_are_no_images(tiny_model, tmp_path):
+    """Pictures below the input are left out where predict wrote them, and read where they are named.
+
+    A folder of a user that is called alike is read.
+    """
+    model, folder = tiny_model('windowloss/wl_kld'), tmp_path / 'in'
+    for name in ('1.png', 'sub/2.png', 'sub/overlays/3.png'):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((40, 50), 90, np.uint8)).save(folder / name)
+    predict(model.folder, folder / '1.png', folder / 'first', PredictSettings())
+    shutil.copytree(folder / 'first' / 'overlays', folder / 'second' / '.overlays.part')  # killed
+    for path in folder.rglob('*.jpg'):  # in grey, so that reading them would be no failure
+        Image.fromarray(np.full((40, 50), 90, np.uint8)).save(path)
+    settings = replace(BARE, recursive=True)
+
+    def names_of(inputs):
+        predict(model.folder, inputs, tmp_path / 'out', settings)
+        return [Path(row['file']).relative_to(folder).as_posix()
+                for row in read_table(tmp_path / 'out' / 'images.csv')]
+
+    mine = ['1.png', 'sub/2.png', 'sub/overlays/3.png']
+    assert names_of(folder) == mine
+    assert names_of(str(folder / '**' / '*.*g')) == mine
+    assert names_of(folder / 'first' / 'overlays') == ['first/overlays/1.jpg']
+    assert names_of(str(folder / 'first' / 'overlays' / '*.jpg')) == ['first/overlays/1.jpg']
+    for out in (folder, tmp_path):
+        with pytest.raises(ValueError, match='is the folder of the results .--out. or lies in it'):
+            predict(model.folder, folder, out, settings)
+
+
 def test_a_damaged_image_does_not_stop_the_others(tiny_model, tiny_dataset, tmp_path, capsys):
     model = tiny_model('windowloss/wl_kld')
     folder = tmp_path / 'in'
@@ -260,6 +294,78 @@ def test_bad_images_are_one_line_each(tiny_model, tmp_path, capsys):
     with pytest.raises(ValueError, match='empty.png: .*; copy it again, or leave it out$'):
         predict(model.folder, tmp_path / 'empty.png', tmp_path / 'out')
     assert 'empty.png' not in capsys.readouterr().err
+
+
+def test_pictures_are_those_of_the_last_prediction(tiny_model, tmp_path, monkeypatch):
+    """Files of the prediction before go, those of a user stay; a stopped one changes nothing."""
+    model = tiny_model('windowloss/wl_kld')
+    for name in ('a', 'b', 'c'):
+        Image.fromarray(np.full((40, 50), 90, np.uint8)).save(tmp_path / f'{name}.png')
+    out, pictures = tmp_path / 'out', PredictSettings()
+    overlays, dicom = out / 'overlays', out / 'dicom'
+
+    def names_in(folder):
+        return sorted(path.name for path in folder.iterdir())
+
+    predict(model.folder, tmp_path / 'a.png', out, pictures)
+    assert names_in(overlays) == ['a.jpg']
+    (overlays / 'mine.jpg').write_bytes(b'of the user')
+    dicom.mkdir()
+    for name in ('a_sr.dcm', 'mine.dcm'):  # the first as of an earlier --dicom
+        (dicom / name).write_bytes(b'')
+    predict(model.folder, [tmp_path / 'b.png', tmp_path / 'c.png'], out, pictures)
+    assert names_in(overlays) == ['b.jpg', 'c.jpg', 'mine.jpg'] and names_in(dicom) == ['mine.dcm']
+
+    def contents():
+        return {path: path.read_bytes() for path in out.rglob('*')
+                if path.is_file() and path.name != '.lock'}
+
+    before = contents()
+    from mmwindow.apis import prediction_outputs
+    write_overlay = prediction_outputs.write_overlay
+
+    def stop_at_b(path, *more):
+        if path.name == 'b.jpg':
+            raise KeyboardInterrupt
+        write_overlay(path, *more)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(prediction_outputs, 'write_overlay', stop_at_b)
+        predict(model.folder, [tmp_path / 'a.png', tmp_path / 'b.png'], out, pictures)
+    assert contents() == before
+    (out / '.overlays.part').mkdir()  # as a killed prediction leaves it
+    (out / '.overlays.part' / 'z.jpg').write_bytes(b'')
+    predict(model.folder, tmp_path / 'a.png', out, BARE)
+    assert names_in(overlays) == ['mine.jpg'] and not (out / '.overlays.part').exists()
+    (overlays / 'mine.jpg').unlink()
+    predict(model.folder, tmp_path / 'a.png', out, BARE)
+    assert not overlays.exists()
+
+
+def test_an_image_of_two_called_classes_is_counted_once(tmp_path):
+    thresholds = Thresholds(('a', 'b'), (.5, .5), (.5, .5), ('asked', 'asked'), False)
+    nothing = Findings(np.zeros((0, 4)), np.zeros((0, 2)), np.zeros(0), np.zeros(0, int))
+    with PredictionOutputs(tmp_path, thresholds, {}, with_maps=False, with_overlays=False) as outputs:
+        for name, scores in (('1', [.9, .8]), ('2', [.1, .7]), ('3', [.2, .1])):
+            prediction = SimpleNamespace(classes=('a', 'b'), image_scores=np.array(scores),
+                                         image_size=(4, 5), orientation=1)
+            outputs.add(PredictedImage(InputImage(name, name, name), None, prediction), nothing)
+    assert outputs.num_called == 2
+    assert [row['called'] for row in read_table(tmp_path / 'images.csv')] == list('110100')
+
+
+def test_names_are_cut_by_bytes(tiny_model, tmp_path):
+    """A file system takes 255 bytes; two bytes are a letter of some languages, three of others."""
+    folder = tmp_path / 'in' / ('ü' * 124)
+    folder.mkdir(parents=True)
+    for name in ('1.png', '漢' * 80 + '.png'):
+        cv2.imencode('.png', np.full((40, 50), 90, np.uint8))[1].tofile(folder / name)
+    result = predict(tiny_model('windowloss/wl_kld').folder, tmp_path / 'in', tmp_path / 'out',
+                     PredictSettings(recursive=True))
+    assert result.num_images == 2 and not result.failed
+    names = sorted(path.stem for path in (tmp_path / 'out' / 'overlays').iterdir())
+    assert names == ['ü' * 89 + '_1', '漢' * 60]
+    assert [len(name.encode()) for name in names] == [180, 180]
 
 
 def test_bad_models_and_outputs_are_one_line(tiny_model, tiny_dataset, tmp_path, capsys):
@@ -387,6 +493,44 @@ def test_dicom_images_become_dicom_objects(tiny_model, tmp_path):
     assert predict(model.folder, folder, tmp_path / 'again', BARE).num_images == 3
     with pytest.raises(ValueError, match='report.dcm: .*without pixels'):
         predict(model.folder, folder / 'report.dcm', tmp_path / 'again', BARE)
+
+
+def test_an_image_gets_all_its_dicom_objects_or_none(tiny_model, tmp_path, monkeypatch):
+    """An error of any kind of highdicom is one line without its words, and stops no other image."""
+    pydicom = pytest.importorskip('pydicom', reason='pydicom is not installed')
+    pytest.importorskip('highdicom', reason='highdicom is not installed')
+    dataset = pydicom.Dataset()
+    for name, value in dict(
+            StudyInstanceUID='1.2.3', SeriesInstanceUID='1.2.3.4', SOPInstanceUID='1.2.3.4.5',
+            SOPClassUID='1.2.840.10008.5.1.4.1.1.1', Modality='CR', PatientID='P1', Rows=40,
+            Columns=30, SamplesPerPixel=1, PhotometricInterpretation='MONOCHROME2', BitsAllocated=8,
+            BitsStored=8, HighBit=7, PixelRepresentation=0, PixelData=bytes(1200)).items():
+        setattr(dataset, name, value)
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    folder = tmp_path / 'in'
+    folder.mkdir()
+    for name in ('IM1', 'IM2'):
+        dataset.PatientID = name
+        dataset.save_as(folder / name, enforce_file_format=True)
+    from mmwindow.apis import prediction_dicom
+    make_presentation = prediction_dicom.make_presentation
+
+    def fail_of_first(source, *more):
+        if source.PatientID == 'IM1':
+            raise TypeError('PatientAge and WindowWidth of Mrs Doe do not fit')
+        return make_presentation(source, *more)
+
+    monkeypatch.setattr(prediction_dicom, 'make_presentation', fail_of_first)
+    model = tiny_model('windowloss/wl_kld')
+    result = predict(model.folder, folder, tmp_path / 'out', replace(BARE, dicom=('sr', 'gsps')))
+    assert result.num_images == 2 and result.num_dicom == 2
+    row, = read_table(tmp_path / 'out' / 'failed.csv')
+    assert row['file'].endswith('IM1') and 'no DICOM object: its gsps object cannot be made ' \
+        '(TypeError, about PatientAge and WindowWidth); correct' in row['reason']
+    assert 'Doe' not in row['reason']
+    assert sorted(path.name for path in (tmp_path / 'out' / 'dicom').iterdir()) == [
+        'IM2_gsps.dcm', 'IM2_sr.dcm']
 
 
 def test_an_exported_model_goes_to_the_runtime(tiny_model, tiny_dataset, tmp_path, monkeypatch):

@@ -174,6 +174,54 @@ def test_a_source_with_little_in_it_is_enough(image, tmp_path):
     assert pydicom.dcmread(tmp_path / 'bare') == before
 
 
+@pytest.mark.parametrize('elements, window', [
+    (dict(WindowCenter='', WindowWidth=''), None),
+    (dict(WindowCenter='', WindowWidth='', VOILUTFunction='SIGMOID'), None),
+    (dict(WindowCenter='100', WindowWidth='50', VOILUTFunction=''), ([100], [50], None)),
+    (dict(WindowCenter=['100', '90'], WindowWidth=['50', '40'], WindowCenterWidthExplanation='A'),
+     ([100, 90], [50, 40], None)),
+    (dict(WindowCenter=['100', '90'], WindowWidth='50'), ([100], [50], None)),
+    (dict(WindowCenter='100', WindowWidth='50', WindowCenterWidthExplanation='A'),
+     ([100], [50], ['A']))])
+def test_a_presentation_state_takes_the_windows_that_are_read(elements, window, image, tmp_path):
+    """docs/images.md: an empty window as without, of several the first; highdicom rejects both."""
+    dataset = pydicom.dcmread(image)
+    for name, value in elements.items():
+        setattr(dataset, name, value)
+    dataset.save_as(tmp_path / 'windows')
+    state = write(make_presentation(read_source(tmp_path / 'windows'), found(*MARKS)),
+                  tmp_path / 'state.dcm')
+    shown = state.get('SoftcopyVOILUTSequence')
+    if window is None:
+        assert not shown
+        return
+    values = (shown[0].get(name) for name in (
+        'WindowCenter', 'WindowWidth', 'WindowCenterWidthExplanation'))
+    assert tuple([value] if isinstance(value, (str, float)) else value for value in values) == window
+
+
+@pytest.mark.parametrize('name, value, words', [
+    ('PatientBirthDate', '19XX', 'PatientBirthDate is no date'),
+    ('PatientBirthDate', '19991399', 'PatientBirthDate is no date'),
+    ('StudyDate', 'Monday', 'StudyDate is no date'), ('StudyTime', '9 h', 'StudyTime is no time'),
+    ('PatientSex', 'male', 'PatientSex is no code'),
+    ('ExposureTimeInms', '12m', 'its ExposureTimeInms cannot')])
+def test_a_bad_element_is_named_without_its_value(name, value, words, image, tmp_path):
+    dataset = pydicom.dcmread(image)
+    vr = pydicom.datadict.dictionary_VR(name)
+    dataset.add_new(name, 'LO', value)  # writes any text
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    dataset.save_as(tmp_path / 'bad')
+    content = (tmp_path / 'bad').read_bytes()
+    tag = pydicom.tag.Tag(name)
+    head = tag.group.to_bytes(2, 'little') + tag.element.to_bytes(2, 'little')
+    assert content.count(head + b'LO') == 1
+    (tmp_path / 'bad').write_bytes(content.replace(head + b'LO', head + vr.encode()))
+    with pytest.raises(ValueError, match=words) as caught:
+        read_source(tmp_path / 'bad')
+    assert value not in str(caught.value) and '\n' not in str(caught.value)
+
+
 def test_no_dicom_and_a_missing_package_are_named(image, tmp_path, monkeypatch):
     (tmp_path / 'noise').write_bytes(bytes(128) + b'DICM' + bytes(range(99)))
     with pytest.raises(ValueError, match='noise: '):

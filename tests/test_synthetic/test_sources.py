@@ -2,6 +2,8 @@
 import csv
 import json
 
+import cv2
+import numpy as np
 import pytest
 
 from mmwindow.annotations.importers.assemble import AssemblySettings
@@ -9,9 +11,10 @@ from mmwindow.annotations.point_file import read_point_file
 from mmwindow.apis.annotation_files import import_annotations
 from mmwindow.apis.annotation_pictures import write_pictures
 from mmwindow.apis.doctor.check_data import check_data
+from mmwindow.cli import main
 from mmwindow.images.decode import read_image
 from mmwindow.synthetic import sources
-from mmwindow.synthetic.__main__ import main
+from mmwindow.synthetic.__main__ import main as write_synthetic
 from mmwindow.synthetic.clicks import write_clicks
 
 
@@ -56,6 +59,30 @@ def test_points_made_on_pictures_lie_on_the_dicom_files(tmp_path):
         assert b'hospital-0' not in (tmp_path / f'pictures/{name}.png').read_bytes()
     with pytest.raises(ValueError, match='files already'):
         write_pictures(dicom, tmp_path / 'pictures')
+
+
+def test_pictures_of_16_bits_need_a_depth_and_an_error_leaves_nothing(tmp_path, capsys):
+    (tmp_path / 'in').mkdir()
+    pixels = np.full((9, 9), 100, np.uint8)
+    cv2.imwrite(str(tmp_path / 'in' / 'a.png'), pixels)
+    deep = np.array([[0, 2048, 4095]], np.uint16)
+    cv2.imwrite(str(tmp_path / 'in' / 'b.png'), deep)
+    command = ['annotations', 'pictures', str(tmp_path / 'in'), '--out', str(tmp_path / 'new/out')]
+    for _ in range(2):  # the second is not told of files of the first
+        with pytest.raises(SystemExit):
+            main(command)
+        told = capsys.readouterr().err.splitlines()[-1]
+        assert 'b.png: 16-bit pixels reach 4095' in told and 'such as --bit-depth 12' in told
+        assert '--cfg-options' not in told and 'files already' not in told
+        assert not (tmp_path / 'new' / 'out').exists()
+    main([*command, '--bit-depth', '12'])
+    assert sorted(path.name for path in (tmp_path / 'new').rglob('*')) == ['a.png', 'b.png', 'out']
+    picture = cv2.imread(str(tmp_path / 'new' / 'out' / 'b.png'), cv2.IMREAD_UNCHANGED)
+    assert picture.tolist() == [[0, 128, 255]]
+    with pytest.raises(SystemExit):
+        main([*command[:-1], str(tmp_path / 'again'), '--max-pixels', '80'])
+    assert '81 pixels, more than the limit of 80' in (told := capsys.readouterr().err)
+    assert 'such as --max-pixels 81' in told
 
 
 def test_pixels_of_a_picture_without_a_size_are_not_taken_for_those_of_a_dicom_file(tmp_path):
@@ -117,6 +144,6 @@ def test_links_that_are_not_followed_are_named(tmp_path):
     (['--as', 'faulty-clicks', '--number', '3'], '8'), (['--as', 'readings', '--number', '0'], '0')])
 def test_bad_requests_are_one_line(tmp_path, capsys, arguments, words):
     with pytest.raises(SystemExit) as end:
-        main([str(tmp_path / 'a'), *arguments])
+        write_synthetic([str(tmp_path / 'a'), *arguments])
     error = capsys.readouterr().err
     assert end.value.code == 1 and words in error and error.count('\n') == 1

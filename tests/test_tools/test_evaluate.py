@@ -347,6 +347,60 @@ def test_two_classes_have_a_figure_each(tmp_path):
     assert record.metrics['plate/screw_froc_score'] == 0
 
 
+def points_with_a_class(folder, name):
+    """Write the example's points with a second class that no image has; return the file."""
+    content = json.loads(POINTS.read_text())
+    content['categories'].append(dict(id=2, name=name))
+    path = folder / 'points.json'
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.mark.parametrize('rule', ['youden', 'sensitivity'])
+def test_a_class_without_images_of_a_kind_stops_no_other(rule, tmp_path):
+    """It has no operating point and a reason; the other class has its own."""
+    path, out = points_with_a_class(tmp_path, 'b'), tmp_path / 'out'
+    evaluate_files(BOXES, path, out, missing='empty', progress=False, choose=rule)
+    report = (out / 'report.md').read_text()
+    assert report.count(', chosen by ') == 1
+    _, _, without = report.partition('## b\n')
+    assert f'None: an operating point by {rule} needs images with ' in without
+    assert 'of 8 validation images 0 have one.' in without
+    with open(out / 'images.csv', newline='', encoding='utf-8') as stream:
+        rows = list(csv.DictReader(stream))
+    counted = {name: {(row['threshold'] != '', row['hits'] != '') for row in rows
+                      if row['class'] == name} for name in ('fracture', 'b')}
+    assert counted == {'fracture': {(True, True)}, 'b': {(False, False)}}
+
+
+@pytest.mark.parametrize('name, class_name', [('a $\\frac$ b', 'b'), ('x', 'US$ and $^'),
+                                              ('$x$', '$_$')])
+def test_names_with_dollar_signs_are_drawn_as_words(name, class_name, tmp_path):
+    path = points_with_a_class(tmp_path, class_name)
+    content = json.loads(path.read_text())
+    content['annotations'][0]['category_id'] = 2
+    path.write_text(json.dumps(content))
+    evaluate_files(BOXES, path, tmp_path / 'out', missing='empty', progress=False, name=name)
+    assert (tmp_path / 'out' / f'froc_{class_name}.png').exists()
+    assert (tmp_path / 'out' / 'report.md').read_text().startswith(f'# Evaluation of {name}\n')
+
+
+def test_a_figure_that_fails_leaves_the_results_of_before(tmp_path, monkeypatch):
+    out = tmp_path / 'out'
+    evaluate_files(BOXES, POINTS, out, missing='empty', progress=False)
+    before = {path: path.read_bytes() for path in out.iterdir()}
+
+    def fail(*_, **__):
+        raise ValueError('no room')
+
+    monkeypatch.setattr(sys.modules[evaluate_files.__module__], 'plot_roc', fail)
+    for folder in (out, tmp_path / 'new'):
+        with pytest.raises(ValueError, match='no room'):
+            evaluate_files(MAPS, POINTS, folder, progress=False)
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    assert not list((tmp_path / 'new').iterdir())
+
+
 def test_an_additional_statistic_is_in_numbers_intervals_and_report(tmp_path, capsys):
     name = 'sensitivity_at_specificity_0.9'
     with pytest.raises(SystemExit) as caught:

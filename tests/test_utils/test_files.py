@@ -8,6 +8,7 @@ from mmwindow.datasets.folds import file_checksum
 from mmwindow.utils.files import (
     atomic_file,
     check_ordinary_file,
+    cut_name,
     load_json,
     read_json,
     replace_nan,
@@ -40,6 +41,16 @@ def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path):
         first.write_text('[1]')
         second.write_text('[2]')
     assert load_json(path) == [1]  # the outer one is renamed last
+
+
+def test_a_long_name_of_any_letters_can_be_written(tmp_path):
+    """The temporary name is cut by bytes: 80 of these letters take 240."""
+    path = tmp_path / ('漢' * 80)
+    write_json(path, 1)
+    assert load_json(path) == 1 and os.listdir(tmp_path) == [path.name]
+    assert cut_name('漢' * 80, 100) == '漢' * 33 and cut_name('a漢', 3, keep_end=True) == '漢'
+    raw = os.fsdecode(b'a\xff\xfe')  # bytes that are no letters stay as they are
+    assert cut_name(raw, 9) == raw and os.fsencode(cut_name(raw, 2)) == b'a\xff'
 
 
 def test_special_files_are_rejected_before_they_are_opened(tmp_path):

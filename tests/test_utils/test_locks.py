@@ -48,6 +48,12 @@ def start(tmp_path):
         process.stdout.close()
 
 
+def test_a_file_with_a_long_name_of_any_letters_is_held(tmp_path):
+    with hold_file(tmp_path / ('漢' * 80)):
+        name, = os.listdir(tmp_path)
+    assert name.startswith('.' + '漢' * 33 + '.')
+
+
 def test_a_second_command_in_a_folder_is_told_who_is_there(start, tmp_path):
     holder = start()
     with pytest.raises(ValueError, match='or choose another --out') as caught:

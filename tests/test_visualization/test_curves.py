@@ -17,7 +17,7 @@ from mmwindow.visualization.curves import (
     froc_steps,
     zoom_width,
 )
-from mmwindow.visualization.figures import LINE_COLOURS, line_style
+from mmwindow.visualization.figures import LINE_COLOURS, line_style, new_figure, save_figure
 
 
 def make_froc(fp_rate, recall, num_images=10, num_points=10):
@@ -114,6 +114,23 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match='disk full'):
         plot_froc(make_froc([0.], [1.]), path)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize('words', ['a $\\frac$ b', '$x_', '$$', 'US$ 5 and $ 6'])
+def test_no_words_of_a_figure_are_mathematics(words, tmp_path):
+    """Titles, labels, marks, legends and ticks; matplotlib reads what is between two dollars."""
+    from matplotlib.text import Text
+    figure = new_figure(3, 3)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], label=words)
+    axes.set(title=words, xlabel=words, xticks=[0, 1], xticklabels=[words, words])
+    axes.annotate(words, (.5, .5))
+    axes.legend(title=words)
+    figure.suptitle(words)
+    save_figure(figure, tmp_path / 'figure.svg')
+    shown = [text for text in figure.findobj(Text) if text.get_text() == words]
+    assert len(shown) == 10  # each tick has two
+    assert not any(text.get_parse_math() for text in shown)
 
 
 def test_unknown_suffix(tmp_path):

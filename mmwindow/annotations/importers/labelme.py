@@ -93,9 +93,9 @@ def _read_shape(shape: dict[str, Any], where: str, source: Source) -> Shape | No
 
 
 def _read_mask(code: object, corner: tuple[float, float], where: str) -> Mask:
-    from mmwindow.images.decode import read_image
+    from mmwindow.images.decode import LABELS, read_image
     try:
         content = base64.b64decode(as_name(code, where, 'mask'), validate=True)
     except (binascii.Error, ValueError) as error:
         raise ValueError(f'{where}: its mask is no image in base64') from error
-    return Mask(read_image(content, name=f'{where}: its mask').pixels > 0, corner)
+    return Mask(read_image(content, LABELS, f'{where}: its mask').pixels > 0, corner)

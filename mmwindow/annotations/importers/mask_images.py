@@ -16,7 +16,7 @@ from mmwindow.annotations.importers.source import (
     SourceImage,
 )
 from mmwindow.annotations.importers.values import find_files
-from mmwindow.images.decode import read_image
+from mmwindow.images.decode import LABELS, read_image
 from mmwindow.utils.messages import quote, shorten
 
 TITLE = 'mask images'
@@ -32,7 +32,7 @@ def recognises(path: Path) -> bool:
     first = next(find_files(path, SUFFIXES), None)
     if first is None or any(find_files(path, ('.json', '.xml', '.txt', '.csv'))):
         return False
-    pixels = read_image(first).pixels
+    pixels = read_image(first, LABELS).pixels
     return pixels.ndim == 2 and len(np.unique(pixels)) <= 2
 
 
@@ -48,7 +48,7 @@ def read(path: Path, options: ImportOptions) -> Source:
     source = Source('masks', [])
     for file in find_files(path, SUFFIXES):
         where = shorten(str(file))
-        pixels = read_image(file).pixels
+        pixels = read_image(file, LABELS).pixels
         if pixels.ndim == 3:
             raise ValueError(f'{where}: a mask in colour; grey values are expected')
         values = [int(value) for value in np.unique(pixels) if value]

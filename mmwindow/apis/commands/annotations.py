@@ -25,13 +25,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pictures = actions.add_parser('pictures', help='write PNG of 8 bits that any tool can show')
     pictures.add_argument('images', type=Path, metavar='FOLDER', help='of images, DICOM among them')
     pictures.add_argument('--out', type=Path, required=True, metavar='DIR')
+    pictures.add_argument('--bit-depth', type=int, metavar='9..16',
+                          help='of images stored in 16 bits')
+    pictures.add_argument('--max-pixels', type=int, metavar='NUMBER',
+                          help='of the largest image that is read')
 
 
 def run(args: argparse.Namespace) -> None:
     """Export, or write pictures."""
     if args.action == 'pictures':
         from mmwindow.apis.annotation_pictures import write_pictures
-        number = write_pictures(args.images, args.out)
+        from mmwindow.images.decode import MAX_PIXELS, ImageSettings
+        number = write_pictures(args.images, args.out, ImageSettings(
+            args.bit_depth, MAX_PIXELS if args.max_pixels is None else args.max_pixels))
         print(f'{args.out}: {number} pictures, PNG of 8 bits of the same size and name; nothing but '
               'pixels is in them, and text drawn into the pixels stays')
         return

@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> None:
     from mmwindow.apis import image_cache
     from mmwindow.images.cache import default_folder
     from mmwindow.images.cache_space import clear, measure
+    from mmwindow.images.option_words import BIT_DEPTH
     folder = default_folder(args.out)
     if args.workers is not None and args.workers < 1:
         raise ValueError(f'--workers {args.workers}: a positive number of processes is expected')
@@ -54,7 +55,9 @@ def run(args: argparse.Namespace) -> None:
             print(image_cache.describe_size(folder, measure(folder)))
         return
     report = image_cache.fill_cache(_wanted(args), args.out, args.workers)
-    print('\n'.join(report.lines()))
+    text = '\n'.join(report.lines())
+    # A point file has no config, and this command an option for it.
+    print(text if args.source.suffix == '.py' else text.replace(*BIT_DEPTH))
     if args.out:
         print(f'a training reads it with MMWINDOW_CACHE={args.out}')
     if report.problems:

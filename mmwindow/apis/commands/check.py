@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         'whose scores contradict their labels are named')
     parser.add_argument('--bit-depth', type=int, metavar='9..16',
                         help='of images stored in 16 bits')
+    parser.add_argument('--max-pixels', type=int, metavar='NUMBER',
+                        help='of the largest image that is read')
     parser.add_argument('--processes', type=int, metavar='N',
                         help='that read images; default: as many as processors')
     parser.add_argument('--seed', type=int, default=0, help='of the folds for shortcut cues')
@@ -36,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     from mmwindow.apis.doctor.report_html import write_report_html
     from mmwindow.apis.doctor.report_json import write_report_json
     from mmwindow.apis.doctor.report_text import render_text
-    from mmwindow.images.decode import ImageSettings
+    from mmwindow.images.decode import MAX_PIXELS, ImageSettings
     from mmwindow.utils.messages import shorten
     from mmwindow.utils.outputs import check_not_source, check_output_file
     if args.processes is not None and args.processes < 1:
@@ -52,7 +54,8 @@ def run(args: argparse.Namespace) -> None:
             check_output_file(target, f'--{option}')
     if args.fix is not None:
         check_fix_target(args.path, args.fix)
-    image_settings = ImageSettings(bit_depth=args.bit_depth)
+    image_settings = ImageSettings(
+        args.bit_depth, MAX_PIXELS if args.max_pixels is None else args.max_pixels)
     report = check_data(args.path, CheckSettings(
         args.images, args.runs, image_settings, args.processes, args.seed))
     print(render_text(report, args.timing))

@@ -33,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of all models; by default each one's operating point, else 0.5")
     add('--rule', choices=HIT_RULES, default='disk_overlap', help='hit rule (%(default)s)')
     add('--tta', action='store_true', help='average mirrored and turned views')
+    add('--bit-depth', type=parse_whole, metavar='BITS', help='of 16-bit images that do not say it')
+    add('--max-pixels', type=parse_whole, metavar='NUMBER', help='of the largest image that is read')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     if not sys.warnoptions:
         warnings.simplefilter('ignore')
     result = compare(args.models, args.images, args.out, args.number, args.seed, args.image_folder,
-                     args.threshold, args.rule, args.tta)
+                     args.threshold, args.rule, args.tta, args.bit_depth, args.max_pixels)
     for name, thresholds in result.thresholds.items():
         totals = [sum(outcome[name][key] for outcome in result.outcomes)
                   for key in ('num_found', 'num_points', 'num_false_positives')]

@@ -50,9 +50,14 @@ def _check_readable(checkup: Checkup) -> list[Problem]:
             'images (--images), or leave them out (--fix)',
             make_items(checkup.names(sorted(missing)))))
     if damaged:
+        num_unknown = sum('--bit-depth' in checkup.facts[index].problem for index in damaged)
+        advice = 'Copy them again from their source, or leave them out (--fix)'
+        if num_unknown:  # these are whole
+            others = f'. {advice.replace("them", "the others", 1)}' * (num_unknown < len(damaged))
+            advice = f'State how many bits the images of 16 bits use (--bit-depth){others}'
         problems.append(Problem(
             ERROR, 'damaged images', '', f'{count_words(len(damaged), "image")} cannot be read',
-            'Copy them again from their source, or leave them out (--fix)',
+            advice,
             make_items(f'{checkup.name(index)}: {checkup.facts[index].problem}'
                        for index in damaged)))
     return problems

@@ -15,6 +15,7 @@ import numpy as np
 
 from mmwindow.apis.doctor.picture_hash import perceptual_hashes
 from mmwindow.images.decode import GrayImage, ImageSettings, decode_image, read_bytes, read_header
+from mmwindow.images.option_words import name_options
 
 THUMBNAIL_SIDE = 128
 SAMPLED_ROWS = 128  # that give the grey levels of an image
@@ -120,7 +121,7 @@ def _look_at(name: str, settings: ImageSettings) -> ImageFacts | _Picture:
         header = read_header(content, settings, name)
         image = decode_image(content, header, settings, name)
     except (ValueError, MemoryError, cv2.error) as error:
-        words = str(error).removeprefix(f'{name}: ') or type(error).__name__
+        words = name_options(str(error).removeprefix(f'{name}: ')) or type(error).__name__
         seconds = time.process_time() - start
         shape = (header.kind, header.height, header.width) if header else ('', 0, 0)
         return ImageFacts(words, *shape, num_bytes=num_bytes, decode_seconds=seconds, seconds=seconds)

@@ -13,13 +13,14 @@ HEAD = ('class', 'image', 'file_name', 'group', 'label', 'score', 'threshold', '
 COUNTED = ('findings', 'false_alarms', 'hits', 'misses', 'false_alarm_levels')  # at the threshold
 
 
-def image_rows(events: Sequence[ImageEvents], threshold: float, name: str = 'finding',
+def image_rows(events: Sequence[ImageEvents], threshold: float | None, name: str = 'finding',
                of_findings: bool = True) -> list[dict[str, Any]]:
     """Return what each image holds at a threshold.
 
     Args:
         events: The images of one class.
-        threshold: Findings of this score or better count; inf for none, -inf for all.
+        threshold: Findings of this score or better count; inf for none, -inf for all. None where
+            there is no threshold, so that nothing is counted at it.
         name: Of the class.
         of_findings: False for a threshold of image scores that lie on a scale of their own:
             it says nothing of findings, so all that is counted at it is None.
@@ -35,17 +36,19 @@ def image_rows(events: Sequence[ImageEvents], threshold: float, name: str = 'fin
     keys = sorted({key for img in events for key in img.fields} - {'file_name'})
     rows = []
     for img in events:
-        hits = img.num_recalled(threshold)
-        counts = {
-            'findings': None if img.neither_levels is None else img.num_findings(threshold),
-            'false_alarms': img.num_false_positives(threshold), 'points': len(img.recall_levels),
-            'hits': hits, 'misses': len(img.recall_levels) - hits,
-            'false_alarm_levels': img.fp_levels[img.fp_levels >= threshold].tolist(),
-        } if of_findings else {'points': len(img.recall_levels)}
+        counts: dict[str, Any] = {'points': len(img.recall_levels)}
+        if of_findings and threshold is not None:
+            hits = img.num_recalled(threshold)
+            counts.update({
+                'findings': None if img.neither_levels is None else img.num_findings(threshold),
+                'false_alarms': img.num_false_positives(threshold), 'hits': hits,
+                'misses': len(img.recall_levels) - hits,
+                'false_alarm_levels': img.fp_levels[img.fp_levels >= threshold].tolist()})
         rows.append({
             'class': name, 'image': img.image_id, 'file_name': img.fields.get('file_name', ''),
             'group': img.group, 'label': int(img.is_positive), 'score': float(img.score),
-            'threshold': float(threshold), **dict.fromkeys(COUNTED), **counts,
+            'threshold': None if threshold is None else float(threshold),
+            **dict.fromkeys(COUNTED), **counts,
             'hit_levels': sorted(img.recall_levels.tolist(), reverse=True),
             **{f'field {key}': img.fields.get(key, '') for key in keys}})
     return rows

@@ -100,14 +100,11 @@ def choose_operating_point(events: Sequence[ImageEvents], rule: str = 'fp_budget
         num_images=len(events), chosen_on=KnownImages.of(events))
     if rule == 'fp_budget' and target is not None:
         return OperatingPoint(**budget_threshold(events, target, fp_denominator), **common)
+    missing = find_missing_images(events, rule)
+    if missing:
+        raise ValueError(missing)
     scores = np.array([event.score for event in events], dtype=np.float64)
     positive = np.array([bool(event.is_positive) for event in events])
-    needed = {'sensitivity': ('with', positive.any()), 'specificity': ('without', ~positive.all()),
-              'youden': ('with and without', positive.any() and not positive.all())}[rule]
-    if not needed[1]:
-        raise ValueError(f'an operating point by {rule} needs images {needed[0]} a finding; of '
-                         f'{count_words(len(events), "validation image")} {int(positive.sum())} '
-                         f'have one')
     threshold = image_threshold(scores[positive], scores[~positive], rule, target)
     note = '' if np.isfinite(threshold) else (
         'no image is called: no lower score keeps to the rule' if threshold > 0 else
@@ -134,6 +131,24 @@ def check_rule(rule: str, target: float | None, fp_denominator: str) -> float | 
         raise ValueError(f'operating point by {rule}: the target is {target}; a share in (0, 1] is '
                          'expected (--choose-target)')
     return target
+
+
+def find_missing_images(events: Sequence[ImageEvents], rule: str) -> str:
+    """Return in words which images a rule needs and does not have; '' where it has them.
+
+    Args:
+        events: The validation images.
+        rule: As in :func:`choose_operating_point`.
+    """
+    num_positive, num_images = sum(bool(event.is_positive) for event in events), len(events)
+    has_positive, has_negative = num_positive > 0, num_positive < num_images
+    needed, has_needed = {
+        'fp_budget': ('', True), 'sensitivity': ('with', has_positive),
+        'specificity': ('without', has_negative),
+        'youden': ('with and without', has_positive and has_negative)}[rule]
+    return '' if has_needed else (
+        f'an operating point by {rule} needs images {needed} a finding; of '
+        f'{count_words(num_images, "validation image")} {num_positive} have one')
 
 
 def check_scale(events: Sequence[ImageEvents]) -> None:

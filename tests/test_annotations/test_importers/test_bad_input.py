@@ -185,9 +185,11 @@ def test_an_option_of_via_that_is_no_text_is_taken_as_it_is(home):
     assert point_file.classes == ('[3]', ) and point_file.records[0].points == [(10., 10.)]
 
 
-def test_masks_of_several_values_need_a_meaning(home):
+@pytest.mark.parametrize('kind', [np.uint8, np.uint16])
+def test_masks_of_several_values_need_a_meaning(kind, home):
+    """Values of masks are labels: 16 bits that reach 2 are no radiograph of an unknown depth."""
     (home / 'masks').mkdir()
-    mask = np.zeros((40, 50), np.uint8)
+    mask = np.zeros((40, 50), kind)
     mask[2:4, 2:4], mask[10:12, 10:14] = 1, 2
     Image.fromarray(mask).save(home / 'masks' / 'a_mask.png')
     with pytest.raises(ValueError, match=r'a_mask.png: the mask has the values \[1, 2\]; --mask-v'):

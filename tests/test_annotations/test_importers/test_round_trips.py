@@ -363,9 +363,10 @@ def test_several_people_are_readers_and_the_last_annotation_of_each_counts(image
     assert report.counts['earlier annotations by the same person'] == 1
 
 
-def test_masks_of_labelme_lie_at_their_corner(images, tmp_path):
+@pytest.mark.parametrize('kind', [bool, np.uint16])
+def test_masks_of_labelme_lie_at_their_corner(kind, images, tmp_path):
     stream = io.BytesIO()
-    Image.fromarray(np.ones((4, 6), bool)).save(stream, 'PNG')
+    Image.fromarray(np.ones((4, 6), kind)).save(stream, 'PNG')
     shape = dict(label='fracture', shape_type='mask', points=[[10, 20], [15, 23]],
                  mask=base64.b64encode(stream.getvalue()).decode())
     (tmp_path / 'a.json').write_text(json.dumps(dict(

@@ -277,11 +277,18 @@ def test_sixteen_bits_need_a_depth_and_take_it(single, find):
     pixels = make_picture(5).astype(np.uint16) * 16
     single.fill()
     single.add(pixels=pixels, content=cv2.imencode('.png', pixels)[1].tobytes(), name='deep.png')
-    assert 'bit_depth' in find(single.check(), 'damaged images').items[0]
+    problem = find(single.check(), 'damaged images')
+    assert 'bit_depth' in problem.items[0]
+    assert '--bit-depth 12' in problem.items[0] and '--cfg-options' not in problem.items[0]
+    assert problem.advice == 'State how many bits the images of 16 bits use (--bit-depth)'
     from mmwindow.images.decode import ImageSettings
     report = single.check(image_settings=ImageSettings(bit_depth=12))
     assert find(report, 'damaged images') is None
     assert ['PNG, 12 bits, grey', '1', '0'] in report.tables[3].rows
+    single.add(pixels=pixels, content=b'noise', name='noise.png')
+    assert find(single.check(), 'damaged images').advice == (
+        'State how many bits the images of 16 bits use (--bit-depth). Copy the others again from '
+        'their source, or leave them out (--fix)')
 
 
 def test_a_folder_without_data_or_a_broken_file_is_one_line(tmp_path):
