@@ -6,11 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+
 from mmwindow.annotations.image_places import IMAGES_KEY
 from mmwindow.annotations.point_file import read_point_file, write_point_file
 from mmwindow.apis.doctor.checkup import Checkup
 from mmwindow.apis.doctor.data_source import SPLITS, DataPart, DataSource, find_point_files
 from mmwindow.apis.doctor.duplicate_checks import EXACT, Copies
+from mmwindow.apis.doctor.point_checks import SAME_PLACE
 from mmwindow.apis.doctor.report import DoctorReport
 from mmwindow.apis.doctor.split_checks import divided_groups
 from mmwindow.utils.files import atomic_file
@@ -186,8 +191,7 @@ def _drop_copies(checkup: Checkup, copies: Copies, kept: list[int], numbers: Map
             sets.setdefault(pair.first, [pair.first]).append(pair.second)
     dropped: set[int] = set()
     for members in sets.values():
-        labels = {tuple(sorted(checkup.images[index].record.labels)) for index in members}
-        if len(labels) > 1:
+        if not all(_same_findings(checkup, members[0], index) for index in members[1:]):
             plan.unchanged.append(' = '.join(checkup.names(members)))
             continue
         for index in members[1:]:
@@ -197,6 +201,22 @@ def _drop_copies(checkup: Checkup, copies: Copies, kept: list[int], numbers: Map
                 f'{checkup.name(index)} = {checkup.name(members[0])}')
             dropped.add(index)
     return [index for index in kept if index not in dropped]
+
+
+def _same_findings(checkup: Checkup, first: int, second: int) -> bool:
+    """Whether two images have the same findings: each of one has one of the other at its place.
+
+    Places may differ as two clicks on one finding do, by less than :data:`SAME_PLACE`.
+    """
+    records = [checkup.images[index].record for index in (first, second)]
+    parts = {part.split: part.classes for part in checkup.source.parts}
+    classes = [np.array([parts[checkup.images[index].split][label] for label in record.labels])
+               for index, record in zip((first, second), records, strict=True)]
+    points = [np.array(record.points).reshape(-1, 2) for record in records]
+    if len(points[0]) != len(points[1]):
+        return False
+    differs = (cdist(*points) >= SAME_PLACE) | (classes[0][:, None] != classes[1])
+    return not differs[linear_sum_assignment(differs)].any()
 
 
 def _move_groups(checkup: Checkup, kept: set[int], numbers: Mapping[str, int], plan: Plan) -> None:

@@ -101,7 +101,7 @@ def check_copies(checkup: Checkup, copies: Copies) -> list[Problem]:
         if rest:
             problems.append(_describe(
                 checkup, f'{name} within a split', NOTE, 'of one label and, where named, one patient',
-                '--fix leaves copies out' if is_exact else
+                '--fix leaves copies out whose findings are the same' if is_exact else
                 'Usually views of one study; nothing to do if they are', rest))
     return problems
 
@@ -117,7 +117,7 @@ def _sort_pairs(checkup: Checkup, pairs: list[CopyPair], is_exact: bool
         and groups[0] != groups[1]]
     found = [
         ('across splits', WARNING, 'so that tests see images of the training',
-         '--fix leaves them out' if is_exact else
+         '--fix leaves those out whose findings are the same' if is_exact else
          'Give both one "group", and divide again (mmwindow splits)', splits),
         ('across labels', WARNING, 'one with findings and one without', 'One of the two is '
          'wrong' if is_exact else 'Look at both: one label is wrong, or these are two views', labels),

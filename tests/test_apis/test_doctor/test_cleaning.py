@@ -46,6 +46,49 @@ def test_each_fault_is_left_out_and_counted(single, tmp_path):
     assert '  2 images that cannot be read left out' in fixed.lines()
 
 
+def test_copies_whose_findings_lie_elsewhere_stay(single, tmp_path):
+    """One of two annotators is wrong, or each has seen one of two findings."""
+    single.fill()
+    single.contents['']['categories'].append(dict(id=2, name='mass'))
+    for number, (first, second) in enumerate((
+            ([(20, 30)], [(60, 30)]), ([(20, 30)], [(20, 32)]), ([(20, 30)], [(20, 31.9)]),
+            ([(20, 30), (21.5, 30)], [(18.5, 30), (20, 30)]),  # pairs, but not of the nearest
+            ([(20, 30), (40, 30)], [(40, 30), (20, 30)]), ([(9, 9), (9, 9)], [(9, 9), (60, 30)]),
+            ([(20, 30)], [(20, 30), (20, 30)]), ([], []))):
+        for name, points in (('a', first), ('b', second)):
+            single.add(points=points, pixels=make_picture(70 + number), name=f'{number}{name}.png',
+                       group=f'g{number}')
+    for name in 'ab':
+        single.add(points=[(20, 30)], pixels=make_picture(90), name=f'9{name}.png')
+    single.contents['']['annotations'][-1]['category_id'] = 2
+    report = single.check()
+    fixed = write_fixed(report, tmp_path / 'clean.json')
+    assert fixed.changes == {'exact copies left out': [
+        '2b.png = 2a.png', '3b.png = 3a.png', '4b.png = 4a.png', '7b.png = 7a.png']}
+    assert fixed.unchanged == ['0a.png = 0b.png', '1a.png = 1b.png', '5a.png = 5b.png',
+                               '6a.png = 6b.png', '9a.png = 9b.png']
+    records = {record.file_name: record.points
+               for record in read_point_file(tmp_path / 'clean.json').records}
+    assert records['0a.png'] == [(20., 30.)] and records['0b.png'] == [(60., 30.)]
+    advice = {problem.kind: problem.advice for problem in report.problems}
+    assert advice['copies within a split'] == '--fix leaves copies out whose findings are the same'
+
+
+def test_classes_of_copies_are_compared_by_name(data, tmp_path):
+    """Splits may number their classes in their own order."""
+    data.fill()
+    for split, categories in (('train', ('fracture', 'mass')), ('test', ('mass', 'fracture'))):
+        data.contents[split]['categories'] = [
+            dict(id=number, name=name) for number, name in enumerate(categories, 1)]
+        for number in range(2):
+            data.add(split, [(20, 30)], pixels=make_picture(70 + number), name=f'{split}{number}.png')
+            data.contents[split]['annotations'][-1]['category_id'] = (
+                1 + (split == 'test' and number == 0))
+    fixed = write_fixed(data.check(), tmp_path / 'clean')
+    assert fixed.changes['exact copies left out'] == ['test0.png (test) = train0.png (train)']
+    assert fixed.unchanged == ['train1.png (train) = test1.png (test)']
+
+
 def test_groups_move_to_the_split_that_has_most_of_them(data, tmp_path):
     data.fill()
     for split, number in (('train', 1), ('test', 2), ('val', 1)):
