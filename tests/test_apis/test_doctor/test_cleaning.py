@@ -53,7 +53,7 @@ def test_copies_whose_findings_lie_elsewhere_stay(single, tmp_path):
     for number, (first, second) in enumerate((
             ([(20, 30)], [(60, 30)]), ([(20, 30)], [(20, 32)]), ([(20, 30)], [(20, 31.9)]),
             ([(20, 30), (21.5, 30)], [(18.5, 30), (20, 30)]),  # pairs, but not of the nearest
-            ([(20, 30), (40, 30)], [(40, 30), (20, 30)]), ([(20, 30), (20, 30)], [(20, 30), (60, 30)]),
+            ([(20, 30), (40, 30)], [(40, 30), (20, 30)]), ([(9, 9), (9, 9)], [(9, 9), (60, 30)]),
             ([(20, 30)], [(20, 30), (20, 30)]), ([], []))):
         for name, points in (('a', first), ('b', second)):
             single.add(points=points, pixels=make_picture(70 + number), name=f'{number}{name}.png',
