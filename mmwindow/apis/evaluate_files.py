@@ -141,9 +141,9 @@ def evaluate_files(predictions: str | Path, annotations: str | Path | Sequence[s
         result.write(out / 'record.json', source=source, readers=plain_study(studies, chosen))
         write_image_table(out / 'images.csv', rows)
         write_leaderboards(out, reports)
-        for figure in figures:
-            with atomic_file(out / figure) as part:
-                shutil.copyfile(Path(folder) / figure, part)
+        for figure in Path(folder).iterdir():
+            with atomic_file(out / figure.name) as part:
+                shutil.copyfile(figure, part)
         remove_stale(out, reports, figures)
         write_report(out / 'report.md', name, reports, result, figures, more_lines={
             report.name: reader_lines(report.readers, name) for report in reports})
