@@ -214,7 +214,7 @@ def summarise_class(events: Sequence[ImageEvents], settings: Mapping[str, Any]) 
     intervals: dict[str, Interval | None] = {}
     if settings.num_resamples and len(find_units(events)) < 2:
         intervals = dict.fromkeys(settings.names)
-        notes.append('no interval: all images are of one patient, and nothing is known of others')
+        notes.append('no intervals: all images are of one patient, and nothing is known of others')
     elif settings.num_resamples:
         result = bootstrap(events, settings, num_resamples=settings.num_resamples,
                            seed=settings.seed)

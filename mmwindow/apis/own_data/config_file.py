@@ -64,7 +64,8 @@ class OwnConfig:
                 finds its point files again.
         """
         lines = [line for note in self.notes for line in textwrap.wrap(
-            note, WIDTH, initial_indent='# ', subsequent_indent='#   ', break_on_hyphens=False)]
+            note, WIDTH, initial_indent='# ', subsequent_indent='#   ', break_on_hyphens=False,
+            break_long_words=False)]  # a long path stays one word
         lines.append(f'_base_ = {self.base!r}')
         if self.model:
             lines.append(f'model = {_as_dict(self.model)}')
