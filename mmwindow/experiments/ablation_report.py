@@ -204,6 +204,10 @@ def rule_parts(rows: Sequence[Ablation], strict: Mapping[Ablation, System],
             continue
         base = losses[main]
         check_same_images(f'{row.name} and {main.name}', strict[row].pooled, strict[main].pooled)
+        if [img.image_id for img in strict[row].pooled] != [
+                img.image_id for img in strict[main].pooled]:
+            raise ValueError(f'{row.name} and {main.name} have their images in other orders, so that '
+                             'their resamples are not the same; test both on one annotation file')
         part = (loss.first[FROC_SCORE] - loss.second[FROC_SCORE]
                 - base.first[FROC_SCORE] + base.second[FROC_SCORE])
         replicates = loss.replicates[FROC_SCORE] - base.replicates[FROC_SCORE]

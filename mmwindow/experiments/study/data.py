@@ -10,9 +10,8 @@ from mmwindow.synthetic.writing import VERSION
 VALIDATED = ('train', 'val')  # splits that are marked as the training images are
 
 
-def set_name(images: ImageSet | str, seed: int) -> str:
+def set_name(name: str, seed: int) -> str:
     """Return the folder of an image set for the trainings of a seed."""
-    name = images if isinstance(images, str) else images.name
     return f'{name}-seed{seed}' if seed else name
 
 
@@ -25,7 +24,7 @@ def find_sets(wanted: Iterable[tuple[Cell, int]]) -> list[tuple[ImageSet, int]]:
     found: dict[str, tuple[ImageSet, int]] = {}
     for cell, seed in wanted:
         for used in (seed, 0) if cell.images.has_own_test else (seed,):  # tested on seed 0's images
-            found.setdefault(set_name(cell.images, used), (cell.images, used))
+            found.setdefault(set_name(cell.images.name, used), (cell.images, used))
     return list(found.values())
 
 
@@ -46,8 +45,8 @@ def write_sets(sets: Iterable[tuple[ImageSet, int]], sizes: Sizes, folder: Path,
         # Of a set whose test images nobody reads one is written: a data set has three splits.
         num_val = sizes.num_val if images.has_own_test else 1
         num_test = sizes.num_test if images.has_own_test and not seed else 1
-        write_dataset(folder / set_name(images, seed), sizes.seed + seed, images.num_train, num_val,
-                      num_test, sizes.side, workers=workers, variation=images.variation,
+        write_dataset(folder / set_name(images.name, seed), sizes.seed + seed, images.num_train,
+                      num_val, num_test, sizes.side, workers=workers, variation=images.variation,
                       annotators={name: ANNOTATORS[name] for name in images.annotators})
 
 
@@ -87,5 +86,5 @@ def describe_data(cell: Cell, sizes: Sizes, seed: int = 0) -> dict[str, Any]:
         num_val=sizes.num_val, num_test=sizes.num_test, variation=images.variation.describe(),
         annotators=ANNOTATORS[cell.annotators].describe() if cell.annotators else {},
         truth=ANNOTATORS[TRUTH].describe(),
-        test_images=set_name(images.name if images.has_own_test else BASE, 0),
+        test_images=images.name if images.has_own_test else BASE,
         **(dict(test_seed=sizes.seed) if seed else {}))
