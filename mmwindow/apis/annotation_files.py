@@ -21,6 +21,7 @@ from mmwindow.annotations.importers.image_index import FileInfo, ImageIndex
 from mmwindow.annotations.importers.options import ImportOptions
 from mmwindow.annotations.point_file import read_point_file, write_point_file
 from mmwindow.annotations.records import PointFile
+from mmwindow.images.option_words import without_options
 from mmwindow.utils.files import atomic_file, write_text
 from mmwindow.utils.messages import count_phrase, count_words, shorten
 from mmwindow.utils.outputs import check_not_source
@@ -154,10 +155,12 @@ def import_annotations(source: str | Path, out: str | Path, images: str | Path |
     index = ImageIndex(folder, out if is_within else copies_folder(out) if output.copy else None)
     table = None if options.table is None else read_field_table(
         options.table, options.table_by, settings.fields)
-    assembly = assemble(read, index, settings, table=table)
+    with without_options():
+        assembly = assemble(read, index, settings, table=table)
     is_new = not out.exists()
     try:
-        point_file = _write(assembly, index, source, out, output, settings.keep_ids)
+        with without_options():
+            point_file = _write(assembly, index, source, out, output, settings.keep_ids)
     finally:
         if is_new:
             with contextlib.suppress(OSError):  # something was written: it stays

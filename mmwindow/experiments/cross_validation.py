@@ -12,6 +12,7 @@ from mmwindow.experiments.devices import Devices, choose_devices
 from mmwindow.experiments.job_queue import Job, Outcome, run_jobs
 from mmwindow.experiments.plan import PlacedFolds, RunPlan, RunSettings, plan_runs
 from mmwindow.experiments.run_folders import (
+    FolderTakenError,
     check_folder,
     check_training_code,
     is_finished,
@@ -61,8 +62,8 @@ def place_folds(folds: str | Path | None, out: str | Path, points: str | Path | 
     copy = Path(out) / 'folds.json'
     with wait_for_folder(out):
         if copy.exists() and check_folds(copy, points) != content:
-            raise ValueError(f'{copy} holds other folds than {folds}; their runs cannot be compared: '
-                             'choose another --out')
+            raise FolderTakenError(f'{copy} holds other folds than {folds}; their runs cannot be '
+                                   'compared', ': choose another --out')
         write_folds(copy, content)
         return PlacedFolds(content, write_fold_files(
             content, points, Path(out) / 'annotations', numbers))

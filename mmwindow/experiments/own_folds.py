@@ -12,6 +12,7 @@ from mmwindow.engine.run_file import read_run
 from mmwindow.experiments.cross_validation import run_folds
 from mmwindow.experiments.own_final import FinalPlan, plan_final, train_final
 from mmwindow.experiments.results import load_systems
+from mmwindow.experiments.run_folders import FolderTakenError
 from mmwindow.utils.environment import describe_machine
 from mmwindow.utils.messages import count_words, shorten
 
@@ -38,12 +39,8 @@ def train_folds(training: OwnTraining, cfg_options: Mapping[str, Any] | None = N
             [training.config], training.work_dir, folds=training.division.folds,
             points=training.data.points, cfg_options=dict(cfg_options or {}), amp=amp,
             command_line=command_line)
-    except ValueError as error:
-        if not any(option in str(error) for option in ('--accept', '--overwrite', '--out')):
-            raise
-        # What mmwindow folds advises are options of its own.
-        what = str(error).split('. ')[0]
-        raise ValueError(f'{what}. Begin anew with another --work-dir, or delete '
+    except FolderTakenError as error:  # it advises options of mmwindow folds
+        raise ValueError(f'{error.found}. Begin anew with another --work-dir, or delete '
                          f'{training.work_dir} first') from error
     failed = [outcome.job for outcome in outcomes if outcome.returncode]
     if failed:

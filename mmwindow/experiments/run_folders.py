@@ -27,6 +27,22 @@ CUT_START = {'config.py'}  # what a start that was cut before run.json leaves
 NOTED = ('versions', 'machine', 'earlier_starts', 'training_code', 'accepted_code')
 
 
+class FolderTakenError(ValueError):
+    """A folder holds what does not belong with new runs.
+
+    Args:
+        found: What is in the way.
+        advice: What the options of ``mmwindow folds`` can do about it.
+
+    Attributes:
+        found: Likewise, for commands with other options.
+    """
+
+    def __init__(self, found: str, advice: str) -> None:
+        super().__init__(found + advice)
+        self.found = found
+
+
 def is_finished(plan: RunPlan) -> bool:
     """Return whether a run's folder holds a complete result of this very plan and scoring code.
 
@@ -64,7 +80,7 @@ def check_training_code(plans: Sequence[RunPlan], accept: bool, overwrite: bool)
         overwrite: Delete them, so that they are trained again.
 
     Raises:
-        ValueError: The message names the runs and says what to do.
+        FolderTakenError: The message names the runs and says what to do.
     """
     changed = [plan for plan in plans if plan.trains and is_trained_by_other_code(plan)]
     if changed and not (accept or overwrite):
@@ -73,11 +89,11 @@ def check_training_code(plans: Sequence[RunPlan], accept: bool, overwrite: bool)
         code = ('other code' + (f' (commit {commit})' if commit else '')
                 if state.get('training_code') else
                 'a version that did not note its code')
-        raise ValueError(
-            f'trained by {code}: {name_some([plan.name for plan in changed])}. Models, data sets, '
-            'hooks or images have changed since, so that they may not belong with new runs; --accept '
-            'keeps them and notes it in their results, --overwrite trains them again, another --out '
-            'leaves them alone')
+        raise FolderTakenError(
+            f'trained by {code}: {name_some([plan.name for plan in changed])}',
+            '. Models, data sets, hooks or images have changed since, so that they may not belong '
+            'with new runs; --accept keeps them and notes it in their results, --overwrite trains '
+            'them again, another --out leaves them alone')
     for plan in changed:
         if accept:
             _note_accepted_code(plan)
@@ -128,19 +144,22 @@ def check_folder(plan: RunPlan, overwrite: bool = False) -> dict[str, Any] | Non
         overwrite: A run of other settings may be deleted.
 
     Raises:
-        ValueError: It holds a run of other settings, or what is no run; the message says which.
+        FolderTakenError: It holds a run of other settings, or what is no run; the message says
+            which.
     """
     state = read_state(plan.folder)
     if not plan.folder.exists() or state and state.get('mark') == plan.mark:
         return state
     foreign = {path.name for path in plan.folder.iterdir() if path.suffix != PART} - CUT_START
     if not state and foreign:
-        raise ValueError(f'{plan.folder}: there is no run.json, so it is no run of this command, '
-                         f'but there is {name_some(foreign)}; move it away, or choose another --out')
+        raise FolderTakenError(
+            f'{plan.folder}: there is no run.json, so it is no run of this command, but there is '
+            f'{name_some(foreign)}', '; move it away, or choose another --out')
     if state and not overwrite:
-        raise ValueError(f'{plan.folder} holds a run of other settings: '
-                         f'{describe_difference(plan.folder, config_text(plan))}. Choose another '
-                         '--out, or delete it with --overwrite')
+        raise FolderTakenError(
+            f'{plan.folder} holds a run of other settings: '
+            f'{describe_difference(plan.folder, config_text(plan))}',
+            '. Choose another --out, or delete it with --overwrite')
     return None
 
 
@@ -155,7 +174,7 @@ def prepare_folder(plan: RunPlan, overwrite: bool = False) -> dict[str, Any] | N
         Content of ``run.json``; None where the run begins.
 
     Raises:
-        ValueError: As :func:`check_folder`.
+        FolderTakenError: As :func:`check_folder`.
     """
     state = check_folder(plan, overwrite)
     if state is None and plan.folder.exists():
@@ -170,7 +189,7 @@ def prepare_run(plan: RunPlan, command_line: str, overwrite: bool = False) -> No
     """Make a run's folder ready to begin or to resume in.
 
     Raises:
-        ValueError: As :func:`prepare_folder`.
+        FolderTakenError: As :func:`prepare_folder`.
     """
     tested = None
     with contextlib.suppress(ValueError):  # an incomplete one is made again

@@ -25,6 +25,7 @@ from mmwindow.evaluation.statistics.operating_point import choose_operating_poin
 from mmwindow.experiments import own_final, own_folds
 from mmwindow.experiments.job_queue import Job, Outcome
 from mmwindow.experiments.own_folds import finish_folds, train_folds
+from mmwindow.experiments.run_folders import FolderTakenError
 
 FAST = ReportSettings(num_resamples=100, band_resamples=100)
 SMALL = {
@@ -81,12 +82,11 @@ def test_folds_that_failed_are_named(data, tmp_path, monkeypatch):
         train_folds(training)
 
 
-@pytest.mark.parametrize('advice', ['--accept keeps them, --overwrite trains them again',
-                                    'Choose another --out, or delete it with --overwrite'])
-def test_folds_of_other_code_say_what_this_command_can_do(data, tmp_path, monkeypatch, advice):
+def test_folds_of_other_code_say_what_this_command_can_do(data, tmp_path, monkeypatch):
     """mmwindow train has none of the options of mmwindow folds."""
     def run_folds(*args, **options):
-        raise ValueError(f"trained by other code (commit 12ab): 'fold 0'. {advice}")
+        raise FolderTakenError("trained by other code (commit 12ab): 'fold 0'",
+                               '. Choose another --out, or delete it with --overwrite')
     monkeypatch.setattr(own_folds, 'run_folds', run_folds)
     training = plan_training(data, work_dir=tmp_path / 'work', machine=Machine())
     with pytest.raises(ValueError) as error:

@@ -1,6 +1,8 @@
 """Copies of images: those of the point file next to them, whatever ends an import."""
 import json
 import os
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -147,3 +149,31 @@ def test_images_that_lie_where_copies_go_stay(home):
     report = import_annotations(home / 'a.csv', home, home / 'images', copy=True)
     check_pictures(home)
     assert json.loads(report.path.read_text())['info']['images_folder'] == 'images'
+
+
+def test_an_image_that_is_too_large_is_told_without_an_option_that_there_is_not(home):
+    """mmwindow import has no config and no --max-pixels."""
+    path = home / 'images/2.png'
+    content = bytearray(path.read_bytes())
+    content[16:24] = struct.pack('>II', 20000, 20000)  # of IHDR
+    content[29:33] = struct.pack('>I', zlib.crc32(content[12:29]))
+    path.write_bytes(content)
+    with pytest.raises(ValueError) as error:
+        import_annotations(home / 'a.csv', home / 'out')
+    assert str(error.value) == (
+        f'{path}: 20000 x 20000 are 400000000 pixels, more than the limit of 200000000; scale it '
+        'down first, or leave it out')
+    assert not (home / 'out').exists()
+
+
+def test_a_dark_image_is_told_what_to_do_without_an_option(home):
+    """White as 0 with 16 bits is turned round, for which the bits that count must be known."""
+    path, tag = home / 'images/x.tif', struct.pack('<HHI', 262, 3, 1)  # PhotometricInterpretation
+    Image.fromarray(np.full((40, 50), 4000, np.uint16)).save(path)
+    path.write_bytes(path.read_bytes().replace(tag + b'\1', tag + b'\0'))
+    (home / 'a.csv').write_text('image,x,y\nx.tif,3,4\n')
+    with pytest.raises(ValueError) as error:
+        import_annotations(home / 'a.csv', home / 'out', copy=ANONYMOUS)
+    assert str(error.value) == (
+        f'{path}: 16-bit pixels reach 4000 only, so that they are probably of 10, 12 or 14 bits; '
+        'scale its values to 16 bits first, or leave it out')
