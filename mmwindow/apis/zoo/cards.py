@@ -54,7 +54,7 @@ def render_card(recipe: Recipe, content: dict[str, Any], results: Path) -> str:
         *describe_use(recipe), *describe_data(content),
         *describe_numbers(recipe, content, evidence, results),
         *describe_body_parts(content, evidence), *describe_threshold(content, evidence),
-        *describe_limits(), *describe_files(content, evidence), *describe_making(content)]
+        *describe_limits(), *describe_files(content, evidence), *describe_making(recipe, content)]
     return '\n'.join(lines)
 
 
@@ -225,11 +225,13 @@ def describe_rounding(evidence: dict[str, Any]) -> str:
             f'training: {changes}.')
 
 
-def describe_making(content: dict[str, Any]) -> list[str]:
+def describe_making(recipe: Recipe, content: dict[str, Any]) -> list[str]:
     """Return how the model was made."""
-    training = content['training']
+    training, is_mixed = content['training'], '--amp' in content['command'].split()
+    command = ' '.join(['tools/train_zoo.py', recipe.name, *['--amp'] * is_mixed,
+                        '--data data/fracatlas'])
     return [
-        '## Made by', '', '```', 'tools/train_zoo.py --data data/fracatlas', '```', '',
+        '## Made by', '', '```', command, '```', '',
         f'{training["epochs"]} epochs (the weights of the last one), seed {training["seed"]}, '
         f'{training["seconds"] / 60:.0f} minutes, {training["machine"]}; mmwindow '
         f'{training["versions"].get("mmwindow")} at {training["versions"].get("commit")}, torch '
