@@ -142,6 +142,10 @@ FACTORS: Mapping[str, Factor] = {factor.letter: factor for factor in (
         Level(BASE, '0 %', LEVEL), Level('missed25', '25 %', LEVEL),
         Level('missed50', '50 %', LEVEL)),
         'a tie'))}
+# Systems that ask why one wins, by the names of their configs.
+CONTROLS: Mapping[str, str] = {
+    'closed_window_lite0_fpn_synthetic': 'WL-KLD, window closed',
+    'tolerant_anchors_lite0_fpn_synthetic': 'RetinaNet, tolerant anchors'}
 CORE = (BASE, 'B', 'C', 'E')
 PARTS = (BASE, *FACTORS)
 VARIATIONS = {

@@ -15,7 +15,15 @@ from mmwindow.experiments.study.analysis import (
     describe_cell,
     outcome,
 )
-from mmwindow.experiments.study.design import BASE, FACTORS, MARGIN, Factor, Sizes, level_label
+from mmwindow.experiments.study.design import (
+    BASE,
+    CONTROLS,
+    FACTORS,
+    MARGIN,
+    Factor,
+    Sizes,
+    level_label,
+)
 from mmwindow.experiments.study.levels import level_rows, read_levels
 from mmwindow.experiments.study.runs import CLASSIFIERS
 from mmwindow.experiments.systems import paper_key
@@ -39,7 +47,7 @@ LEVELS = ('Measured on the annotations of the training images. "spread of the ex
 
 def label_study(systems: Sequence[str], paper: str | Path | None) -> dict[str, str]:
     """Return system -> label, in the order given."""
-    found = label_systems(systems, read_paper(paper)).labels
+    found = {**label_systems(systems, read_paper(paper)).labels, **CONTROLS}
     return {system: found[system] for system in systems}
 
 

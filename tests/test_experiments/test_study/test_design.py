@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from mmwindow.apis.config import load_config
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.seed_comparison import SeedDifference
 from mmwindow.experiments.study.analysis import change_outcome, outcome
@@ -12,6 +13,7 @@ from mmwindow.experiments.study.design import (
     ANNOTATORS,
     BASE,
     BEHIND,
+    CONTROLS,
     CORE,
     FACTORS,
     GROWS,
@@ -24,9 +26,11 @@ from mmwindow.experiments.study.design import (
     level_label,
     make_cells,
 )
+from mmwindow.experiments.study.report import is_window_loss, label_study
 from mmwindow.experiments.study.runs import list_runs
 
-DOCS = Path(__file__).parents[3] / 'docs' / 'study.md'
+ROOT = Path(__file__).parents[3]
+DOCS, CONFIGS = ROOT / 'docs' / 'study.md', ROOT / 'configs'
 SYSTEMS = ['wl_kld_x.py', 'retinanet_x.py', 'chexnet_x.py']
 
 
@@ -124,3 +128,33 @@ def test_level_is_found_and_not_only_left_open(low, high, word):
         change = {AHEAD: GROWS, LEVEL: SAME, BEHIND: SHRINKS}.get(word, word)
         assert change_outcome(SeedDifference((0., ), images, total, None)) == change
     assert outcome(SeedDifference((0., ), None, None, None)) is None
+
+
+@pytest.mark.parametrize('control, of, changed', [
+    ('windowloss/ablations/closed_window', 'windowloss/wl_kld', {'upper_radius': (200, 50)}),
+    ('retinanet/ablations/tolerant_anchors', 'retinanet/retinanet', {'neg_iou_thr': (.4, .1)})])
+def test_a_control_differs_in_one_thing(control, of, changed):
+    def entries(value, place=''):
+        items = (value.items() if isinstance(value, dict) else
+                 enumerate(value) if isinstance(value, (list, tuple)) else None)
+        if items is None:
+            return {place: value}
+        return {key: found for name, child in items
+                for key, found in entries(child, f'{place}.{name}').items()}
+
+    ours, theirs = (
+        entries({key: cfg.get(key).to_dict() for key in (
+            'model', 'train_dataloader', 'val_dataloader', 'optim_wrapper', 'train_cfg')})
+        for cfg in (load_config(CONFIGS / f'{name}_lite0_fpn_synthetic.py')
+                    for name in (control, of)))
+    assert ours.keys() == theirs.keys()
+    assert {key.rpartition('.')[2]: (theirs[key], ours[key]) for key in ours
+            if ours[key] != theirs[key]} == changed
+
+
+def test_controls_have_names_of_their_own_and_leave_the_others_theirs():
+    """Their configs' names begin as no system's do, or the main systems would lose their labels."""
+    systems = ['wl_kld_lite0_fpn_synthetic', 'retinanet_lite0_fpn_synthetic', *CONTROLS]
+    assert list(label_study(systems, ROOT / 'results/paper.json').values()) == [
+        'WL-KLD', 'RetinaNet', 'WL-KLD, window closed', 'RetinaNet, tolerant anchors']
+    assert not any(is_window_loss(system) for system in CONTROLS)
