@@ -144,8 +144,8 @@ FACTORS: Mapping[str, Factor] = {factor.letter: factor for factor in (
         'a tie'))}
 # Systems that ask why one wins, by the names of their configs.
 CONTROLS: Mapping[str, str] = {
-    'closed_window_lite0_fpn_synthetic': 'WL-KLD, window closed',
-    'tolerant_anchors_lite0_fpn_synthetic': 'RetinaNet, tolerant anchors'}
+    'wl_kld_lite0_fpn_closed_synthetic': 'WL-KLD, window closed',
+    'retinanet_lite0_fpn_tolerant_synthetic': 'RetinaNet, tolerant anchors'}
 CORE = (BASE, 'B', 'C', 'E')
 PARTS = (BASE, *FACTORS)
 VARIATIONS = {

@@ -47,7 +47,9 @@ LEVELS = ('Measured on the annotations of the training images. "spread of the ex
 
 def label_study(systems: Sequence[str], paper: str | Path | None) -> dict[str, str]:
     """Return system -> label, in the order given."""
-    found = {**label_systems(systems, read_paper(paper)).labels, **CONTROLS}
+    # Without the controls: two systems of one of the paper's names would both lose it.
+    found = {**label_systems([system for system in systems if system not in CONTROLS],
+                             read_paper(paper)).labels, **CONTROLS}
     return {system: found[system] for system in systems}
 
 
@@ -100,7 +102,7 @@ def factor_rows(factor: Factor | None, results: Mapping[str, CellResult], labels
 
 def is_window_loss(system: str) -> bool:
     """Return whether what is expected of Window Loss is expected of a system: of the paper's."""
-    return paper_key(system, ('wl_kld', 'wl_mse')) is not None
+    return system not in CONTROLS and paper_key(system, ('wl_kld', 'wl_mse')) is not None
 
 
 def is_left_out(system: str, factor: Factor | None) -> bool:

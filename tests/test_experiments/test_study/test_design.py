@@ -131,8 +131,10 @@ def test_level_is_found_and_not_only_left_open(low, high, word):
 
 
 @pytest.mark.parametrize('control, of, changed', [
-    ('windowloss/ablations/closed_window', 'windowloss/wl_kld', {'upper_radius': (200, 50)}),
-    ('retinanet/ablations/tolerant_anchors', 'retinanet/retinanet', {'neg_iou_thr': (.4, .1)})])
+    ('windowloss/ablations/wl_kld_lite0_fpn_closed', 'windowloss/wl_kld_lite0_fpn', {
+        'upper_radius': (200, 50)}),
+    ('retinanet/ablations/retinanet_lite0_fpn_tolerant', 'retinanet/retinanet_lite0_fpn', {
+        'neg_iou_thr': (.4, .1)})])
 def test_a_control_differs_in_one_thing(control, of, changed):
     def entries(value, place=''):
         items = (value.items() if isinstance(value, dict) else
@@ -145,7 +147,7 @@ def test_a_control_differs_in_one_thing(control, of, changed):
     ours, theirs = (
         entries({key: cfg.get(key).to_dict() for key in (
             'model', 'train_dataloader', 'val_dataloader', 'optim_wrapper', 'train_cfg')})
-        for cfg in (load_config(CONFIGS / f'{name}_lite0_fpn_synthetic.py')
+        for cfg in (load_config(CONFIGS / f'{name}_synthetic.py')
                     for name in (control, of)))
     assert ours.keys() == theirs.keys()
     assert {key.rpartition('.')[2]: (theirs[key], ours[key]) for key in ours
@@ -153,7 +155,6 @@ def test_a_control_differs_in_one_thing(control, of, changed):
 
 
 def test_controls_have_names_of_their_own_and_leave_the_others_theirs():
-    """Their configs' names begin as no system's do, or the main systems would lose their labels."""
     systems = ['wl_kld_lite0_fpn_synthetic', 'retinanet_lite0_fpn_synthetic', *CONTROLS]
     assert list(label_study(systems, ROOT / 'results/paper.json').values()) == [
         'WL-KLD', 'RetinaNet', 'WL-KLD, window closed', 'RetinaNet, tolerant anchors']
