@@ -27,7 +27,7 @@ from mmwindow.experiments.cross_validation import (
 from mmwindow.experiments.devices import Devices, choose_devices
 from mmwindow.experiments.plan import RunSettings, describe_system, plan_runs
 from mmwindow.experiments.retest import retest_runs
-from mmwindow.experiments.run_folders import lock_folders
+from mmwindow.experiments.run_folders import FolderTakenError, lock_folders
 from mmwindow.experiments.worker import check_same_code, note_start, train_in_processes
 from mmwindow.utils.environment import training_code
 from mmwindow.utils.files import read_json
@@ -163,8 +163,10 @@ def test_other_settings_are_refused_with_the_difference_or_overwritten(tmp_path,
     config = write_config(tmp_path, 'a', data)
     call([config], tmp_path, data, only=[0])
     changed = {'model.type': 'Other'}
-    with pytest.raises(ValueError, match=r"holds a run of other settings: .*now .*type='Other'"):
+    with pytest.raises(FolderTakenError,
+                       match=r"holds a run of other settings: .*now .*type='Other'") as error:
         call([config], tmp_path, data, only=[0], cfg_options=changed)
+    assert '--' not in error.value.found  # other commands have other options
     assert (tmp_path / 'runs/a/fold0/result.json').exists()
     with pytest.raises(ValueError, match='other settings'):
         call([config], tmp_path, data, only=[0], seed=1)
@@ -184,8 +186,9 @@ def test_other_folds_in_the_same_place_are_refused(tmp_path, data, fake_worker):
     call([config], tmp_path, data, only=[0])
     points = data / 'annotations/points.json'
     write_folds(tmp_path / 'others.json', make_folds(points, num_folds=2, seed=5))
-    with pytest.raises(ValueError, match='holds other folds'):
+    with pytest.raises(FolderTakenError, match='holds other folds') as error:
         call([config], tmp_path, data, folds=tmp_path / 'others.json', points=points)
+    assert '--' not in error.value.found  # other commands have other options
     with pytest.raises(ValueError, match='points.json, which does not lie next to it'):
         call([config], tmp_path, data, folds=tmp_path / 'others.json')
 
