@@ -40,10 +40,11 @@ def system_of(path):
 
 def data_of(path):
     """Return what a config file is for: 'paper', 'own', 'fracatlas', 'synthetic', or the ablations
-    of the paper or of the steps beyond it, 'paper ablations' and 'fracatlas ablations'."""
-    if path.parent.name == 'ablations':
-        return f'{"fracatlas" if path.stem.endswith("fracatlas") else "paper"} ablations'
+    of the paper, of the steps beyond it or of the study: 'paper ablations', 'fracatlas ablations'
+    and 'synthetic ablations'."""
     ending = path.stem.rsplit('_', 1)[1]
+    if path.parent.name == 'ablations':
+        return f'{ending if ending in ("fracatlas", "synthetic") else "paper"} ablations'
     if ending in ('fracatlas', 'synthetic'):
         return ending
     return 'own' if 'lite0' in path.stem else 'paper'
@@ -79,7 +80,8 @@ def steps(cfg):
 def test_config_file_is_short_and_its_model_builds(path):
     assert len(path.read_text().splitlines()) <= 15
     # What leaves a part of a config file out inherits it: one file more than that.
-    assert chain_length(path) <= (4 if data_of(path) == 'fracatlas ablations' else 3)
+    assert chain_length(path) <= (
+        4 if data_of(path) in ('fracatlas ablations', 'synthetic ablations') else 3)
     cfg = load(path)
     init_default_scope(cfg.default_scope)
     with torch.device('meta'):  # its parts and their shapes; no number of it is looked at
@@ -111,7 +113,7 @@ def test_lengths_stand_once(path):
     assert input_size_of(cfg) == {
         'paper': (1024, 1024), 'paper ablations': (1024, 1024), 'own': (384, 384),
         'fracatlas': (384, 384), 'fracatlas ablations': (384, 384),
-        'synthetic': (256, 256)}[data_of(path)]
+        'synthetic': (256, 256), 'synthetic ablations': (256, 256)}[data_of(path)]
     assert len(list(find_steps(cfg, 'ResizeToInput'))) == 4
     assert not loaders[0].dataset.get('filter_cfg')
     assert cfg.val_evaluator == cfg.test_evaluator == dict(type='FROCMetric', hit_radius=50)
@@ -220,7 +222,8 @@ PAPER_ROWS = [(2, 50, 200), (2, 100, 200), (2, 150, 200), (0.4, 50, 200), (5, 50
 def test_ablations_are_the_rows_of_the_paper(divergence, table):
     """Each differs from the main config by its window alone, and its name says the window."""
     main_path = CONFIGS / f'windowloss/wl_{divergence}_r50_fpn.py'
-    paths = sorted((CONFIGS / 'windowloss/ablations').glob(f'wl_{divergence}_*.py'))
+    paths = [path for path in CONFIG_FILES if data_of(path) == 'paper ablations'
+             and system_of(path) == f'wl_{divergence}']
     rows = set()
     for path in paths:
         cfg, main = (copy.deepcopy(load(each).to_dict()) for each in (path, main_path))
@@ -277,6 +280,28 @@ def test_the_control_is_retinanet_with_the_image_window_of_wl_plus():
         CONFIGS / 'windowloss/wl_plus_lite0_fpn_fracatlas.py').model.bbox_head.image_window
     plain = load(CONFIGS / 'retinanet/retinanet_lite0_fpn_fracatlas.py').to_dict()
     assert control == without(plain, 'model.bbox_head.type')
+
+
+def test_the_controls_of_the_study_differ_by_what_they_say():
+    """A window without room between its bounds, and boxes with room between their thresholds."""
+    closed, window = (load(CONFIGS / 'windowloss' / name) for name in (
+        'ablations/wl_kld_lite0_fpn_closed_synthetic.py', 'wl_kld_lite0_fpn_synthetic.py'))
+    bounds = dict(type='PointToBoundTransform', lower_radius=50, upper_radius=50, softness=2)
+    assert closed.bounds == bounds != window.bounds
+    assert [step for _, step in find_steps(closed, 'PointToBoundTransform')] == [bounds]
+    expected = copy.deepcopy(window.to_dict())
+    expected['bounds'] = bounds
+    pipeline = expected['train_dataloader']['dataset']['pipeline']
+    assert pipeline[-2] == window.bounds
+    pipeline[-2] = bounds
+    assert closed.to_dict() == expected
+    tolerant, boxes = (load(CONFIGS / 'retinanet' / name) for name in (
+        'ablations/retinanet_lite0_fpn_tolerant_synthetic.py', 'retinanet_lite0_fpn_synthetic.py'))
+    assigner = tolerant.model.train_cfg.assigner
+    assert (assigner.neg_iou_thr, assigner.pos_iou_thr) == (0.1, 0.5)
+    assert boxes.model.train_cfg.assigner.neg_iou_thr == 0.4
+    assert without(tolerant.to_dict(), 'model.train_cfg.assigner.neg_iou_thr') == without(
+        boxes.to_dict(), 'model.train_cfg.assigner.neg_iou_thr')
 
 
 def test_the_length_of_all_trainings_on_fracatlas_stands_once():
