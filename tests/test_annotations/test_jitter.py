@@ -53,7 +53,7 @@ def test_a_point_stays_in_its_image_and_is_counted_as_held():
     assert (moved >= .5).all() and (moved <= (9.5, 19.5)).all()
     at_border = (np.isclose(moved, .5) | np.isclose(moved, (9.5, 19.5))).any(1)
     assert found.num_held == at_border.sum()
-    # 200 (1 - P(|x| < 4.5) P(|y| < 9.5)) of a standard deviation of 13.8: 174, and 4.8 to either side.
+    # 200 (1 - P(|x| < 4.5) P(|y| < 9.5)) of a standard deviation of 13.8: 174, give or take 4.8.
     assert 150 < found.num_held < 198
     assert found.distance < 600  # the border is 256 and 512 pixels of the frame away
 

@@ -44,6 +44,7 @@ class Study:
         num_resamples: Of the bootstrap.
         paper: The paper's numbers, for the labels.
         amp: Train in mixed precision.
+        report: Folder of table and figure, where it is not the one of the filed results.
     """
 
     out: Path
@@ -56,6 +57,7 @@ class Study:
     num_resamples: int = 2000
     paper: Path | None = None
     amp: bool = False
+    report: Path | None = None
 
     def runs(self) -> list[StudyRun]:
         """Return the runs that are asked for; the base level is always among them."""
@@ -93,12 +95,22 @@ def reported_runs(study: Study) -> list[StudyRun]:
 
 
 def as_filed(study: Study) -> Study:
-    """Return a study with the sizes, precision, seeds and baseline of the results that are filed."""
+    """Return a study with the sizes, precision, seeds and baseline of the results that are filed.
+
+    A report in a folder of its own keeps the baseline that is asked for.
+    """
     filed = read_json(study.results / f'{NAME}.json')
     if not isinstance(filed, dict) or not {'sizes', 'amp', 'seeds', 'baseline'} <= set(filed):
         return study
     return replace(study, sizes=Sizes(**filed['sizes']), amp=bool(filed['amp']),
-                   seeds=tuple(filed['seeds']), baseline=filed['baseline'])
+                   seeds=tuple(filed['seeds']),
+                   baseline=study.baseline if study.report else filed['baseline'])
+
+
+def filed_baseline(results: Path) -> str | None:
+    """Return what filed results compare each system with; None where nothing is filed."""
+    filed = read_json(results / f'{NAME}.json')
+    return str(filed['baseline']) if isinstance(filed, dict) and filed.get('baseline') else None
 
 
 def file_request(study: Study) -> None:
@@ -161,8 +173,9 @@ def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only:
         if system not in systems:
             say(f'{system} is left out of the report: its config {config} is not there; call the '
                 'command from where it was trained, or name the config with --add')
-    table = write_report(found, study.results, systems, study.baseline, study.sizes, study.seeds,
-                         how.get('command_line', ''), study.paper, study.num_resamples, study.amp)
+    table = write_report(found, study.report or study.results, systems, study.baseline, study.sizes,
+                         study.seeds, how.get('command_line', ''), study.paper, study.num_resamples,
+                         study.amp)
     for line in describe_missing(found):
         say(line)
     say(f'table and figure: {table}')

@@ -14,10 +14,12 @@ from scipy import stats
 from mmwindow.evaluation import froc_curve
 from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments import cross_validation
+from mmwindow.experiments.commands import study as study_command
 from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.study import estimate
 from mmwindow.experiments.study.design import Sizes
 from mmwindow.experiments.study.study import Study, do_study, reported_runs
+from mmwindow.utils.command_line import run_command
 from mmwindow.utils.files import load_json
 from mmwindow.utils.progress import ProgressDisplay
 from tests.test_experiments.test_study.conftest import NAMES, SIZES
@@ -177,6 +179,27 @@ def test_an_incomplete_level_is_not_compared_and_is_named(tmp_path, configs):
     # A part that was not asked for is reported with what was filed before.
     _, said = call(make_study(tmp_path, configs, parts=('base',), seeds=(0,)), report_only=True)
     assert f'missed50: 1 run is missing: missed50 {NAMES[1]} seed 0' in said
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_another_baseline_is_reported_in_a_folder_of_its_own(tmp_path, configs, capsys):
+    """What is filed stays; the difference the other way round is the same with the other sign."""
+    study = make_study(tmp_path, configs, parts=('base',))
+    call(study)
+    filed = (study.results / 'study.json').read_bytes()
+    other = ['--report-only', '--results', str(study.results), '--only', 'base', '--systems',
+             *map(str, configs), '--num-resamples', '100', '--baseline', NAMES[0]]
+    with pytest.raises(SystemExit):
+        run_command(study_command, 'study', other)
+    assert (f'compares with {NAMES[1]}; to compare with {NAMES[0]}, give the tables and the figure a '
+            'folder of their own by --report') in capsys.readouterr().err
+    run_command(study_command, 'study', [*other, '--report', str(tmp_path / 'report')])
+    assert (study.results / 'study.json').read_bytes() == filed
+    there, here = (load_json(folder / 'study.json')['cells'][0]['minus_baseline']
+                   for folder in (tmp_path / 'report', study.results))
+    assert there[NAMES[1]]['froc_score']['difference'] == pytest.approx(
+        -here[NAMES[0]]['froc_score']['difference'])
+    assert '| base | ' in (tmp_path / 'report/README.md').read_text()
 
 
 @pytest.mark.usefixtures('fake_worker')
