@@ -32,7 +32,7 @@ RESULTS = 'results/study_when_window_loss_wins'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the study."""
     from mmwindow.experiments.study.design import CORE, PARTS, Sizes
-    from mmwindow.experiments.study.study import CONFIGS
+    from mmwindow.experiments.study.study import BASELINE, CONFIGS
     parser.add_argument('--out', default='work_dirs/study', metavar='DIR',
                         help='of radiographs and runs; default: %(default)s')
     parser.add_argument('--results', default=RESULTS, metavar='FOLDER',
@@ -42,9 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--systems', nargs='+', metavar='CONFIG', default=list(CONFIGS),
                         help='in place of WL-KLD, RetinaNet and, for E, CheXNet')
     parser.add_argument('--add', nargs='+', metavar='CONFIG', default=[], help='further systems')
-    parser.add_argument('--baseline', metavar='NAME',
+    parser.add_argument('--baseline', metavar='NAME', default='',
                         help='of the config that each other system is compared with; default: the '
-                        'one of RESULTS, at first RetinaNet')
+                        f'one of RESULTS, at first {BASELINE}')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], help='of the trainings')
     sizes = Sizes()
     for name, help_text in (('num-train', 'images to train with at the base level'),
@@ -77,17 +77,13 @@ def run(args: argparse.Namespace) -> None:
     read_place(args)
     from mmwindow.experiments.devices import choose_devices
     from mmwindow.experiments.study.design import Sizes
-    from mmwindow.experiments.study.study import BASELINE, Study, do_study, filed_baseline
-    filed = filed_baseline(Path(args.results))
-    if filed and args.baseline not in (None, filed) and args.report is None:
-        raise ValueError(f'{args.results} compares with {filed}; to compare with {args.baseline}, '
-                         'give the tables and the figure a folder of their own by --report')
+    from mmwindow.experiments.study.study import Study, do_study
     devices = choose_devices(args.gpus, jobs=args.jobs, slurm=args.slurm, out=args.out)
     study = Study(
         Path(args.out), Path(args.results), [*args.systems, *args.add], args.only, args.seeds,
-        Sizes(args.num_train, args.num_val, args.num_test, args.side, args.epochs),
-        args.baseline or filed or BASELINE, args.num_resamples, PAPER if PAPER.exists() else None,
-        args.amp, None if args.report is None else Path(args.report))
+        Sizes(args.num_train, args.num_val, args.num_test, args.side, args.epochs), args.baseline,
+        args.num_resamples, PAPER if PAPER.exists() else None, args.amp,
+        None if args.report is None else Path(args.report))
     if not do_study(study, devices, args.dry_run, args.report_only, overwrite=args.overwrite,
                     accept=args.accept, command_line=args.command_line):
         if not args.dry_run:

@@ -40,7 +40,8 @@ class Study:
         parts: Letters of factors, and the base.
         seeds: Of the trainings.
         sizes: Of the study.
-        baseline: Name of the config that each other system is compared with.
+        baseline: Name of the config that each other system is compared with; empty for the one of
+            the filed results, at first :data:`BASELINE`.
         num_resamples: Of the bootstrap.
         paper: The paper's numbers, for the labels.
         amp: Train in mixed precision.
@@ -53,11 +54,16 @@ class Study:
     parts: Sequence[str] = CORE
     seeds: Sequence[int] = (0, 1, 2)
     sizes: Sizes = Sizes()
-    baseline: str = BASELINE
+    baseline: str = ''
     num_resamples: int = 2000
     paper: Path | None = None
     amp: bool = False
     report: Path | None = None
+
+    @property
+    def report_folder(self) -> Path:
+        """Where table and figure are written."""
+        return self.report or self.results
 
     def runs(self) -> list[StudyRun]:
         """Return the runs that are asked for; the base level is always among them."""
@@ -94,23 +100,27 @@ def reported_runs(study: Study) -> list[StudyRun]:
     return [run for run in every if run in asked or (run.cell.name, run.system) in filed]
 
 
-def as_filed(study: Study) -> Study:
-    """Return a study with the sizes, precision, seeds and baseline of the results that are filed.
+def as_filed(study: Study, report_only: bool) -> Study:
+    """Return a study with its baseline; one that only reports, with all of the filed design.
 
-    A report in a folder of its own keeps the baseline that is asked for.
+    Args:
+        study: What is asked for.
+        report_only: Take sizes, precision and seeds from the results that are filed.
+
+    Raises:
+        ValueError: A baseline that is not the filed one would replace the report of it.
     """
     filed = read_json(study.results / f'{NAME}.json')
     if not isinstance(filed, dict) or not {'sizes', 'amp', 'seeds', 'baseline'} <= set(filed):
-        return study
-    return replace(study, sizes=Sizes(**filed['sizes']), amp=bool(filed['amp']),
-                   seeds=tuple(filed['seeds']),
-                   baseline=study.baseline if study.report else filed['baseline'])
-
-
-def filed_baseline(results: Path) -> str | None:
-    """Return what filed results compare each system with; None where nothing is filed."""
-    filed = read_json(results / f'{NAME}.json')
-    return str(filed['baseline']) if isinstance(filed, dict) and filed.get('baseline') else None
+        return replace(study, baseline=study.baseline or BASELINE)
+    baseline = study.baseline or filed['baseline']
+    if baseline != filed['baseline'] and study.report_folder.resolve() == study.results.resolve():
+        raise ValueError(f'{study.results} compares with {filed["baseline"]}; to compare with '
+                         f'{baseline}, give the tables and the figure a folder of their own by '
+                         '--report')
+    study = replace(study, baseline=baseline)
+    return study if not report_only else replace(
+        study, sizes=Sizes(**filed['sizes']), amp=bool(filed['amp']), seeds=tuple(filed['seeds']))
 
 
 def file_request(study: Study) -> None:
@@ -139,8 +149,7 @@ def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only:
     Raises:
         ValueError: A request that makes no sense, or a folder is in use or holds something else.
     """
-    if report_only:
-        study = as_filed(study)
+    study = as_filed(study, report_only)
     runs = study.runs()
     if study.baseline not in {run.system for run in runs}:
         raise ValueError(f'the baseline {study.baseline!r} is none of the systems '
@@ -173,7 +182,7 @@ def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only:
         if system not in systems:
             say(f'{system} is left out of the report: its config {config} is not there; call the '
                 'command from where it was trained, or name the config with --add')
-    table = write_report(found, study.report or study.results, systems, study.baseline, study.sizes,
+    table = write_report(found, study.report_folder, systems, study.baseline, study.sizes,
                          study.seeds, how.get('command_line', ''), study.paper, study.num_resamples,
                          study.amp)
     for line in describe_missing(found):

@@ -189,10 +189,15 @@ def test_another_baseline_is_reported_in_a_folder_of_its_own(tmp_path, configs, 
     filed = (study.results / 'study.json').read_bytes()
     other = ['--report-only', '--results', str(study.results), '--only', 'base', '--systems',
              *map(str, configs), '--num-resamples', '100', '--baseline', NAMES[0]]
-    with pytest.raises(SystemExit):
-        run_command(study_command, 'study', other)
-    assert (f'compares with {NAMES[1]}; to compare with {NAMES[0]}, give the tables and the figure a '
-            'folder of their own by --report') in capsys.readouterr().err
+    for same in ([], ['--report', f'{study.results}/../results']):  # no folder of its own
+        with pytest.raises(SystemExit):
+            run_command(study_command, 'study', [*other, *same])
+        assert (f'compares with {NAMES[1]}; to compare with {NAMES[0]}, give the tables and the '
+                'figure a folder of their own by --report') in capsys.readouterr().err
+        assert (study.results / 'study.json').read_bytes() == filed
+    call(replace(study, baseline=''), report_only=True)  # the filed one, where none is named
+    assert load_json(study.results / 'study.json')['baseline'] == NAMES[1]
+    filed = (study.results / 'study.json').read_bytes()
     run_command(study_command, 'study', [*other, '--report', str(tmp_path / 'report')])
     assert (study.results / 'study.json').read_bytes() == filed
     there, here = (load_json(folder / 'study.json')['cells'][0]['minus_baseline']
