@@ -119,7 +119,9 @@ def analyse(runs: Iterable[StudyRun], results: Path, baseline: str,
         if reference is None or reference is result:
             continue
         compare = compare_comparisons if has_base_test(result.cell) else compare_on_other_images
-        for system in result.comparisons.keys() & reference.comparisons.keys():
+        for system in result.comparisons:  # in their order: files of equal results are equal
+            if system not in reference.comparisons:
+                continue
             change = compare(result.comparisons[system], reference.comparisons[system], FROC_SCORE)
             if change is not None:
                 result.changes[system] = change

@@ -208,6 +208,21 @@ def test_another_baseline_is_reported_in_a_folder_of_its_own(tmp_path, configs, 
 
 
 @pytest.mark.usefixtures('fake_worker')
+def test_systems_are_written_in_one_order(tmp_path, configs):
+    """Equal results make equal files: no order of a set, which differs from call to call."""
+    others = [f'{name}_tiny' for name in ('chexnet', 'wspl', 'ufdet', 'fcos')]
+    for name in others:
+        configs.append(tmp_path / f'{name}.py')
+        configs[-1].write_text(configs[0].read_text().replace(NAMES[0], name))
+    study = make_study(tmp_path, configs, parts=('C', ))
+    call(study)
+    base, *levels = load_json(study.results / 'study.json')['cells']
+    assert list(base['minus_baseline']) == [NAMES[0], *others] and len(levels) == 3
+    for cell in levels:
+        assert list(cell['minus_baseline']) == list(cell['froc_score_change']) == [NAMES[0], *others]
+
+
+@pytest.mark.usefixtures('fake_worker')
 def test_a_run_that_fails_leaves_the_others(tmp_path, configs):
     failing = tmp_path / 'fails_tiny.py'
     failing.write_text(configs[0].read_text().replace(NAMES[0], 'fails_tiny'))
