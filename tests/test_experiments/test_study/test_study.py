@@ -210,7 +210,7 @@ def test_another_baseline_is_reported_in_a_folder_of_its_own(tmp_path, configs, 
 @pytest.mark.usefixtures('fake_worker')
 def test_systems_are_written_in_one_order(tmp_path, configs):
     """Equal results make equal files: no order of a set, which differs from call to call."""
-    others = [f'{name}_tiny' for name in ('chexnet', 'wspl', 'ufdet', 'fcos')]
+    others = [f'{name}_tiny' for name in ('faster_rcnn', 'wl_plus', 'fcos', 'wl_mse')]
     for name in others:
         configs.append(tmp_path / f'{name}.py')
         configs[-1].write_text(configs[0].read_text().replace(NAMES[0], name))
