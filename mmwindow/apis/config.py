@@ -1,5 +1,6 @@
 """Reading a config and applying what the command line asks for."""
 import inspect
+import logging
 import re
 import warnings
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
 from mmwindow.apis.box_fitting import fit_boxes
@@ -29,6 +31,10 @@ ALSO_READ = {
     'activation_checkpointing', 'compile', 'cudnn_benchmark', 'custom_imports',
     'efficient_conv_bn_eval', 'find_unused_parameters', 'model_wrapper_cfg', 'runner_type', 'sync_bn',
     'tta_model', 'tta_pipeline'}
+# mmengine's note on a variable of the environment that a config reads; one command reads its configs
+# many times.
+NOTE_ON_VARIABLE = 'Using env variable'
+_notes_said: set[str] = set()
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -194,6 +200,26 @@ def add_random_scale(cfg: Config) -> None:
             *pipeline[:place], dict(type='RandomScale'), *pipeline[place:]]})
 
 
+def read_config(path: str | Path) -> Config:
+    """Read a config file as it stands; variables of the environment in it are noted once a process.
+
+    Args:
+        path: The config file.
+    """
+    MMLogger.get_current_instance().addFilter(_is_news)
+    return Config.fromfile(str(path))
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Return whether a record is none of mmengine's notes on variables, or a new one."""
+    message = record.getMessage()
+    if not message.startswith(NOTE_ON_VARIABLE):
+        return True
+    said = message in _notes_said
+    _notes_said.add(message)
+    return not said
+
+
 def load_config(config: str | Path, work_dir: str | Path | None = None,
                 cfg_options: Mapping[str, Any] | None = None, launcher: str = 'none') -> Config:
     """Read a config file and apply what the command line asks for.
@@ -222,7 +248,7 @@ def load_config(config: str | Path, work_dir: str | Path | None = None,
                          'configs/')
     check_bases(config)
     try:
-        cfg = Config.fromfile(str(config))
+        cfg = read_config(config)
     except Exception as error:  # the file is executed: anything may go wrong in it
         raise ValueError(f'config {shorten(str(config))}: it cannot be read: {type(error).__name__}: '
                          f'{shorten(str(error))}') from error

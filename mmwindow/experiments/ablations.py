@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
+from mmwindow.apis.config import read_config
 from mmwindow.experiments.cross_validation import run_plans
 from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.exact_maps import Window, paper_windows
@@ -98,7 +97,7 @@ def plan_ablation(row: Ablation, out: Path, settings: RunSettings = RunSettings(
         configs: The folder that holds ``configs/``.
     """
     # As for the result of the systems: the last weights, and one validation that decides nothing.
-    epochs = Config.fromfile(configs / row.config).train_cfg.max_epochs
+    epochs = read_config(configs / row.config).train_cfg.max_epochs
     asked = settings.cfg_options or {}
     own = replace(settings, splits=('test', 'val'), weights='last', cfg_options={
         'train_cfg.val_interval': asked.get('train_cfg.max_epochs', epochs), **asked, **row.options})

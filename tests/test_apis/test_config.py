@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
 from mmwindow.apis import load_config
@@ -189,3 +190,20 @@ def test_classes_that_contradict_each_other_stop_a_run(own_tiny_dataset, tmp_pat
         'val_dataloader.num_workers': 0, 'val_dataloader.persistent_workers': False})
     with pytest.raises(ValueError, match=says):
         Runner.from_cfg(cfg).train()
+
+
+def test_a_variable_of_the_environment_is_noted_once(tmp_path, monkeypatch, caplog):
+    # mmengine says it each time that a file is read: 14 equal lines before a study's first run.
+    path = write_config(tmp_path, "mine = '{{$MMWINDOW_TEST_MINE:one}}'\n")
+    logger = MMLogger.get_current_instance()
+    monkeypatch.setattr(logger, 'handlers', [caplog.handler])
+    said = []
+    for value in ('two', 'two', 'three', 'two'):
+        monkeypatch.setenv('MMWINDOW_TEST_MINE', value)
+        caplog.clear()
+        assert load_config(path).mine == value
+        logger.info('of another kind')  # which is never held back
+        said.append([record.getMessage() for record in caplog.records])
+    note = 'Using env variable `MMWINDOW_TEST_MINE` with value of {} to replace item in config.'
+    assert said == [[note.format('two'), 'of another kind'], ['of another kind'],
+                    [note.format('three'), 'of another kind'], ['of another kind']]

@@ -3,8 +3,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
+from mmwindow.apis.config import read_config
 from mmwindow.apis.package_configs import configs_folder
 
 POINTS = 'annotations/points.json'  # of the data folder: all of the development part
@@ -43,7 +42,7 @@ class Recipe:
         Args:
             data: Folder with ``annotations/points.json``.
         """
-        epochs = Config.fromfile(self.config_path).train_cfg.max_epochs
+        epochs = read_config(self.config_path).train_cfg.max_epochs
         return {'train_dataloader.dataset.ann_file': str(data / POINTS),
                 'train_cfg.val_interval': epochs}
 
