@@ -10,12 +10,15 @@ from pathlib import Path
 
 from mmwindow.apis.zoo.cards import model_table
 from mmwindow.evaluation.metric_names import PAPER_METRICS, display_name
+from mmwindow.experiments.candidates import factors_of_count
+from mmwindow.experiments.ledger import describe_ledger, read_ledger
 from mmwindow.utils.files import load_json
 from mmwindow.utils.generated_files import run_generator
 from mmwindow.utils.markdown import (
     Limits,
     code_block,
     format_number,
+    format_p_value,
     format_with_interval,
     markdown_table,
 )
@@ -23,6 +26,8 @@ from mmwindow.utils.markdown import (
 ROOT = Path(__file__).resolve().parents[1]
 MOST_COMMANDS = 2  # below a table; more are folded away
 ONLY_FOLDS = re.compile(r' --only((?: \d+)+)(?!\S)')
+FEWEST_FOLDS = 3  # two tell a number of folds to a factor of 1000
+TRIED = ('choices', 'choices_whole', 'screening', 'baselines')  # folders of what was tried
 COLUMNS = {display_name(name): f'froc/{name}' for name in PAPER_METRICS}
 
 
@@ -125,6 +130,14 @@ def describe_difference(row: dict | None) -> str:
     return format_with_interval(row['difference'], limits, signed=True)
 
 
+def describe_test(row: dict | None, num_folds: int) -> tuple[str, str]:
+    """Return the p-value of a difference, and how many folds would show one of .01."""
+    if row is None:
+        return '', ''
+    folds = row['runs_to_see_a_hundredth'] if num_folds >= FEWEST_FOLDS else None
+    return format_p_value(row['p_holm']), 'not known' if folds is None else str(folds)
+
+
 def variant_rows(folder: Path) -> str:
     """Return the tables of finished trainings tested in several ways, and the commands."""
     files = [load_json(path) for path in sorted(folder.glob('*.json'))]
@@ -161,18 +174,29 @@ def setting_rows(folder: Path) -> str:
                 most[key] = one, content
     compared = {key[2] for content in files for key in differences_of(content)}
     metrics = {name: key for name, key in COLUMNS.items() if key in compared}
+    tested = [key for key in metrics.values() if key == COLUMNS['FROC score']]
     rows = [['system', 'setting', 'folds', *COLUMNS,
-             *(f'{name}, minus the reference' for name in metrics)]]
+             *(f'{name}, minus the reference' for name in metrics),
+             *(['FROC score: p, corrected', 'folds to see .01'] if tested else [])]]
     for (system, setting), (one, content) in sorted(
             most.items(), key=lambda item: (item[0][0], item[0][1] != item[1][1]['reference'])):
         found = differences_of(content)
         rows.append([system, setting, one['num_folds'],
                      *(format_number(one['metrics'].get(key)) for key in COLUMNS.values()),
                      *(describe_difference(found.get((system, setting, key)))
-                       for key in metrics.values())])
+                       for key in metrics.values()),
+                     *(cell for key in tested for cell in describe_test(
+                         found.get((system, setting, key)), one['num_folds']))])
     caption = ['', 'Numbers are means over the folds of their row, which are not equally hard: only '
                'differences compare rows. In brackets: 95 % intervals by patient, for these '
                'trainings.']
+    if tested:
+        low, high = factors_of_count(FEWEST_FOLDS)
+        caption[-1] += (
+            ' p is corrected (Holm) for the other settings of its command. Folds to see .01: on how '
+            'many both settings are to be trained to see a true difference of .01 in FROC score '
+            f'(paired t-test at 5 %, power 80 %); {FEWEST_FOLDS} folds tell it to a factor of '
+            f'{low:.1f} to {high:.0f}, fewer do not.')
     return render_page(rows, [content['command'] for content in files], caption)
 
 
@@ -218,9 +242,16 @@ def exact_rows(folder: Path) -> str:
                        ['', f'{counts}.'])
 
 
+def ledger_rows(folder: Path) -> str:
+    """Return the table of the settings tried and the trainings spent for each system."""
+    parts = [folder / part for part in TRIED if (folder / part).is_dir()]
+    return '\n'.join([describe_ledger(read_ledger(parts)), '', 'Made by', '', code_block(
+        [f'mmwindow ledger {" ".join(f"results/{folder.name}/{part.name}" for part in parts)}'])])
+
+
 MAKERS = {'results': result_rows, 'choices': choice_rows, 'resuming': kill_rows,
           'models': lambda folder: model_table(folder.parent), 'variants': variant_rows,
-          'settings': setting_rows, 'exact': exact_rows}
+          'settings': setting_rows, 'exact': exact_rows, 'ledger': ledger_rows}
 
 
 def render(text: str) -> str:

@@ -398,6 +398,27 @@ def test_settings_stand_in_one_table_each_on_its_most_folds(tmp_path):
         ['wl', 'big', '1', '0.875', '0.500', 'none', '-0.025 (-0.250 to +0.250)']]
 
 
+def test_settings_name_their_test_and_how_many_folds_would_tell(tmp_path):
+    # One with another of two folds: its deviation tells the number to a factor of 1000.
+    for num_folds, name in ((3, 'wl'), (2, 'box')):
+        (tmp_path / f'{name}.json').write_text(json.dumps(dict(
+            command='tune', reference='plain',
+            candidates=[dict(system=name, setting=setting, num_folds=num_folds, metrics={
+                'froc/auroc': .9, 'froc/recall@0.1': .5, 'froc/froc_score': value})
+                for setting, value in (('plain', .75), ('long', .78))],
+            differences=[dict(system=name, setting='long', metric='froc_score', difference=.03,
+                              low=.01, high=.05, p_holm=.0004, runs_to_see_a_hundredth=13)])))
+    lines = load_tool('update_readme').setting_rows(tmp_path).splitlines()
+    rows = [line.strip('| ').split(' | ') for line in lines]
+    assert rows[0][6:] == ['FROC score, minus the reference', 'FROC score: p, corrected',
+                           'folds to see .01']
+    assert [row[6:] for row in (rows[3], rows[5])] == [
+        ['+0.030 (+0.010 to +0.050)', '< 0.001', 'not known'],
+        ['+0.030 (+0.010 to +0.050)', '< 0.001', '13']]
+    # chi-squared of two degrees at 2.5 and 97.5 %: 0.0506 and 7.378
+    assert lines[7].endswith('3 folds tell it to a factor of 0.3 to 39, fewer do not.')
+
+
 def random_events(generator, num_images, first_id):
     """Images whose false positives come and go, as those of a map do."""
     events = []
