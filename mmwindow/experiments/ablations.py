@@ -12,6 +12,7 @@ from mmwindow.apis.config import read_config
 from mmwindow.experiments.cross_validation import run_plans
 from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.exact_maps import Window, paper_windows
+from mmwindow.experiments.other_rules import OTHER_RULES
 from mmwindow.experiments.plan import SINGLE, RunPlan, RunSettings, plan_run
 from mmwindow.experiments.result_files import write_result_files
 from mmwindow.experiments.results import read_run
@@ -27,12 +28,9 @@ DATA = ('fracatlas', 'synthetic')
 DIVERGENCES = ('mse', 'kld')
 MAIN = Window(2., 50., 200.)
 # What is added to a data set's name -> how its runs are tested: by the paper's rule, as they were
-# trained; by the same with 4 % in place of 10 %, which a map within a window hardly fails (two disks
-# that merge cornerwise do); by distance.
+# trained, and by others.
 RULES: Mapping[str, Mapping[str, Any]] = {
-    '': {}, '_overlap4': {'test_evaluator.max_overlap': .04},
-    '_distance': {'test_evaluator.rule': 'distance', 'test_evaluator.hit_radius': 50}}
-OTHER_RULES = tuple(rule for rule in RULES if rule)
+    '': {}, **{f'_{name}': options for name, options in OTHER_RULES.items()}}
 
 
 @dataclass(frozen=True)
@@ -165,7 +163,7 @@ def run_ablations(rows: Sequence[Ablation], out: Path, results: Path, devices: D
     def file_and_measure(plan: RunPlan) -> float:
         row = by_folder[plan.folder]
         file_ablation(plan, results / row.data, command_line, num_resamples)
-        for rule in OTHER_RULES:
+        for rule in filter(None, RULES):
             test_by_rule(row, plan, rule, out, results, command_line, num_resamples, say,
                          display=how.get('display'), overwrite=True)
         return read_seconds(plan)

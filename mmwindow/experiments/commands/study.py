@@ -4,12 +4,14 @@
     --out work_dirs/study --only base B C        some factors; what is missing is said
     --out work_dirs/study --dry-run              what is missing, and how long it will take
     --report-only                                table and figure of what is filed
+    --out work_dirs/study --rule distance        the filed trainings tested by another hit rule
 
 One factor at a time is varied: A extent of the findings, B points per finding, C jitter of the
 clicks, D scale of the anatomy, E number of training images, F findings that nobody clicked.
 docs/study.md says how, and what was expected. OUT holds radiographs and runs. RESULTS receives each
 run's numbers and events as it ends, one small file, so that a lost OUT costs nothing; and study.json,
 README.md (tables), study.png and .svg. The same command again resumes; --add CONFIG adds a system.
+With --rule all this goes into RESULTS_<rule>, of all that is filed in RESULTS.
 """
 import argparse
 from pathlib import Path
@@ -31,6 +33,7 @@ RESULTS = 'results/study_when_window_loss_wins'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the study."""
+    from mmwindow.experiments.other_rules import OTHER_RULES
     from mmwindow.experiments.study.design import CORE, PARTS, Sizes
     from mmwindow.experiments.study.study import BASELINE, CONFIGS
     parser.add_argument('--out', default='work_dirs/study', metavar='DIR',
@@ -55,6 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--num-resamples', type=int, default=2000, help='of the bootstrap')
     add_place_arguments(parser)
     add_amp_argument(parser)
+    parser.add_argument('--rule', choices=list(OTHER_RULES),
+                        help='train nothing: test the filed trainings, whose runs are in OUT, by '
+                        'this hit rule')
     parser.add_argument('--dry-run', action='store_true', help='train nothing, say what is missing')
     parser.add_argument('--report-only', action='store_true', help='train nothing, report')
     parser.add_argument('--report', metavar='FOLDER',
@@ -84,6 +90,14 @@ def run(args: argparse.Namespace) -> None:
         Sizes(args.num_train, args.num_val, args.num_test, args.side, args.epochs), args.baseline,
         args.num_resamples, PAPER if PAPER.exists() else None, args.amp,
         None if args.report is None else Path(args.report))
+    if args.rule:
+        if args.dry_run:
+            raise ValueError('--rule trains nothing, so that --dry-run has no say: leave one out')
+        from mmwindow.experiments.study.retests import retest_study
+        if not retest_study(study, args.rule, devices, args.report_only, overwrite=args.overwrite,
+                             accept=args.accept, command_line=args.command_line):
+            raise ValueError('not all trainings are tested; the lines above say which')
+        return
     if not do_study(study, devices, args.dry_run, args.report_only, overwrite=args.overwrite,
                     accept=args.accept, command_line=args.command_line):
         if not args.dry_run:

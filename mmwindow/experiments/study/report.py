@@ -8,6 +8,7 @@ import numpy as np
 from mmwindow.evaluation.metric_names import AUROC, FROC_SCORE
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.seed_comparison import SeedDifference
+from mmwindow.experiments.other_rules import OTHER_RULES
 from mmwindow.experiments.paper_report import label_systems, read_paper
 from mmwindow.experiments.study.analysis import (
     CellResult,
@@ -154,7 +155,7 @@ def make_panel(factor: Factor, results: Mapping[str, CellResult], labels: Mappin
 def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[str], baseline: str,
                  sizes: Sizes, seeds: Sequence[int], command_line: str,
                  paper: str | Path | None = None, num_resamples: int = 2000,
-                 amp: bool = False) -> Path:
+                 amp: bool = False, rule: str = '') -> Path:
     """Write ``study.json``, ``README.md`` and, where a level is complete, ``study.png`` and ``.svg``.
 
     Args:
@@ -168,6 +169,7 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
         paper: The paper's numbers, for the labels.
         num_resamples: Of the bootstrap.
         amp: Whether the trainings are in mixed precision.
+        rule: Another hit rule than the paper's that they are tested by.
 
     Returns:
         The table.
@@ -180,6 +182,7 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
     write_json(folder / f'{NAME}.json', dict(
         command=command_line, machine=describe_machine(), versions=describe_versions(),
         sizes=asdict(sizes), amp=amp, seeds=list(seeds), baseline=baseline, systems=labels,
+        **({'rule': {rule: OTHER_RULES[rule]}} if rule else {}),
         num_resamples=num_resamples, codes=sorted(code),
         expected={factor.letter: factor.expected for factor in FACTORS.values()},
         cells=[describe_cell(result, sizes) for result in results]))
@@ -192,6 +195,11 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
     lines = ['# When does Window Loss win', '',
              f'Made by `{command_line}`. What was varied and expected: docs/study.md.', '',
              *describe_intervals(sizes, seeds, num_resamples, amp), '']
+    if rule:
+        options = ', '.join(f'{name.removeprefix("test_evaluator.")} {value}'
+                            for name, value in OTHER_RULES[rule].items())
+        lines += [f'**Tested by another hit rule than the paper\'s: {options}.** What was expected '
+                  "was expected by the paper's.", '']
     if panels:
         lines += [f'![Differences by level]({NAME}.png)', '',
                   'In parentheses: what was expected of WL-KLD. Classifiers are in the tables alone.',

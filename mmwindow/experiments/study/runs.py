@@ -15,6 +15,7 @@ from mmwindow.evaluation.files.records import Record, plain, read_record, write_
 from mmwindow.experiments.cross_validation import run_plans
 from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.job_queue import Outcome
+from mmwindow.experiments.other_rules import OTHER_RULES
 from mmwindow.experiments.plan import RunPlan, RunSettings, plan_run
 from mmwindow.experiments.result_files import CODE_ENTRIES, RUN_ENTRIES
 from mmwindow.experiments.run_folders import is_finished, read_seconds
@@ -42,6 +43,7 @@ class StudyRun:
         seed: Of the training.
         sizes: Of the study.
         amp: Train in mixed precision.
+        rule: Another hit rule that the training is tested by; empty for the paper's.
     """
 
     cell: Cell
@@ -49,6 +51,7 @@ class StudyRun:
     seed: int
     sizes: Sizes
     amp: bool = False
+    rule: str = ''
 
     @property
     def system(self) -> str:
@@ -73,7 +76,8 @@ class StudyRun:
         """Return a mark of all that decides its result but code, versions and places of files."""
         rest = dict(options=self.options, seed=self.seed,
                     files=data_options(self.cell, 'DATA', self.seed),
-                    data=describe_data(self.cell, self.sizes, self.seed), amp=self.amp)
+                    data=describe_data(self.cell, self.sizes, self.seed), amp=self.amp,
+                    **({'rule': [self.rule, OTHER_RULES[self.rule]]} if self.rule else {}))
         return hashlib.sha256((config_text(self.config) + json.dumps(rest, sort_keys=True)).encode()
                               ).hexdigest()
 

@@ -46,6 +46,7 @@ class Study:
         paper: The paper's numbers, for the labels.
         amp: Train in mixed precision.
         report: Folder of table and figure, where it is not the one of the filed results.
+        rule: Another hit rule than the paper's that the filed results are of.
     """
 
     out: Path
@@ -59,6 +60,7 @@ class Study:
     paper: Path | None = None
     amp: bool = False
     report: Path | None = None
+    rule: str = ''
 
     @property
     def report_folder(self) -> Path:
@@ -172,7 +174,23 @@ def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only:
         return not missing
     file_levels({run.cell.name: run.cell for run in runs}.values(), study.out / 'data', study.results,
                 study.sizes)
-    reported = reported_runs(study)
+    report_study(study, reported_runs(study), say, how.get('command_line', ''))
+    return all(read_filed_run(run, study.results) is not None for run in runs)
+
+
+def report_study(study: Study, reported: Sequence[StudyRun], say: Callable[[str], Any],
+                 command_line: str = '') -> None:
+    """Write file, table and figure of what is filed, and say what is missing.
+
+    Args:
+        study: Whose results are reported.
+        reported: The runs that the report is of.
+        say: Takes a line for the reader.
+        command_line: Is written into the files.
+
+    Raises:
+        ValueError: No level of any system is complete.
+    """
     found = analyse(reported, study.results, study.baseline, study.num_resamples)
     if not any(result.means for result in found):
         raise ValueError(f'{study.results}: no system has all of its seeds {list(study.seeds)} on '
@@ -183,9 +201,8 @@ def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only:
             say(f'{system} is left out of the report: its config {config} is not there; call the '
                 'command from where it was trained, or name the config with --add')
     table = write_report(found, study.report_folder, systems, study.baseline, study.sizes,
-                         study.seeds, how.get('command_line', ''), study.paper, study.num_resamples,
-                         study.amp)
+                         study.seeds, command_line, study.paper, study.num_resamples,
+                         study.amp, study.rule)
     for line in describe_missing(found):
         say(line)
     say(f'table and figure: {table}')
-    return all(read_filed_run(run, study.results) is not None for run in runs)

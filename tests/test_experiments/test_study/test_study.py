@@ -18,6 +18,7 @@ from mmwindow.experiments.commands import study as study_command
 from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.study import estimate
 from mmwindow.experiments.study.design import Sizes
+from mmwindow.experiments.study.retests import retest_study
 from mmwindow.experiments.study.study import Study, do_study, reported_runs
 from mmwindow.utils.command_line import run_command
 from mmwindow.utils.files import load_json
@@ -80,6 +81,57 @@ def test_from_radiographs_to_the_paired_difference(tmp_path, configs):
     assert '## What the levels are' in table and '\n| jitter25 | 8 | ' in table
     assert (study.results / 'study.png').stat().st_size > 0
     assert (study.results / 'study.svg').read_text().startswith('<?xml')
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_filed_trainings_are_tested_by_another_rule(tmp_path, configs):
+    study = make_study(tmp_path, configs)
+    call(study)
+    before = {path: path.read_bytes() for path in study.results.rglob('*') if path.is_file()}
+    # One training was done again since it was filed, and one is gone.
+    other = study.out / f'runs/base/{NAMES[0]}_seed0/result.json'
+    other.write_text(other.read_text().replace('_seconds": 5.0', '_seconds": 7.0'))
+    shutil.rmtree(study.out / f'runs/jitter25/{NAMES[1]}_seed1')
+    complete, said = retest(study)
+    assert not complete and said[0] == (
+        f'16 trainings are filed in {study.results}; 0 of them are tested by the rule distance, '
+        f'filed in {tmp_path}/results_distance')
+    assert said[1].startswith(f"{study.out}: the runs of 'base {NAMES[0]} seed 0', "
+                              f"'jitter25 {NAMES[1]} seed 1' are not there, or are other trainings")
+    assert f'base: 1 run is missing: base {NAMES[0]} seed 0' in said
+    content = load_json(tmp_path / 'results_distance/study.json')
+    assert content['rule'] == {'distance': {
+        'test_evaluator.rule': 'distance', 'test_evaluator.hit_radius': 50}}
+    assert content['seeds'] == list(SEEDS) and content['baseline'] == NAMES[1]
+    cells = {cell['cell']: cell for cell in content['cells']}
+    assert [name for name, cell in cells.items() if cell['is_complete']] == ['jitter50', 'jitter100']
+    scores = {path.parent.name: froc_curve(read_record(path).events()).score((.1, .2, .3, .4, .5))
+              for path in (study.out / 'runs_distance/jitter50').glob('*/test.json')}
+    assert cells['jitter50']['minus_baseline'][NAMES[0]]['froc_score']['seeds'] == pytest.approx(
+        [scores[f'{NAMES[0]}_seed{seed}'] - scores[f'{NAMES[1]}_seed{seed}'] for seed in SEEDS])
+    page = (tmp_path / 'results_distance/README.md').read_text()
+    assert ("**Tested by another hit rule than the paper's: rule distance, hit_radius 50.**" in page
+            and 'seed' in page)
+    # What was filed by the paper's rule stays, and nothing was trained.
+    assert {path: path.read_bytes() for path in study.results.rglob('*') if path.is_file()} == before
+    assert len(times_trained(study)) == 15 and set(times_trained(study).values()) == {1}
+    # The same command again tests nothing that is tested.
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / 'out').rglob('test.json')}
+    complete, said = retest(study)
+    assert not complete and '14 of them are tested' in said[0]
+    assert times == {path: path.stat().st_mtime_ns for path in (tmp_path / 'out').rglob('test.json')}
+
+
+def test_a_study_without_trainings_has_none_to_test(tmp_path, configs):
+    with pytest.raises(ValueError, match='no training of this study is filed there.* train first'):
+        retest(make_study(tmp_path, configs))
+
+
+def retest(study):
+    said = []
+    complete = retest_study(study, 'distance', Devices([{}] * 4), say=said.append,
+                             command_line='study', display=ProgressDisplay(stream=io.StringIO()))
+    return complete, said
 
 
 def check_pooled(cells):
