@@ -1,12 +1,13 @@
 #!/usr/bin/env python
-"""What the Window Loss costs: a training step with head and loss against the bare network.
+"""What the Window Loss costs: a training step with head and loss against the network without them.
 
 All are timed in turn within one run, so the ratios depend little on what else the machine does; on a
 CPU in processor time. Bounds are computed before, as in training, where data workers compute them.
 On a CPU the step is timed again with the memory kept that it frees, as training does
 (mmwindow.engine.cpu.memory), and in the plain way: each of the three short cuts left out alone, and
-all of them. They change rounding alone. Without --autocast a step in bfloat16 (--amp) is timed in
-turn with these, as it is and with torch's own gradients of depthwise convolutions.
+all of them. They change rounding alone. Next to it stands the backbone alone, the floor of a step.
+Without --autocast a step in bfloat16 (--amp) is timed in turn with these, as it is and with torch's
+own gradients of depthwise convolutions.
 """
 import argparse
 import contextlib
@@ -76,6 +77,7 @@ def synchronize(device):
         torch.cuda.synchronize()
 
 
+FLOOR = 'backbone alone'
 SHORT_CUTS = {
     'pyramid and head apart': ('mmwindow.models.detectors.dense_point_detector.is_linear',
                                lambda neck: False),
@@ -115,6 +117,10 @@ def main():
     dtype = None if args.autocast == 'none' else getattr(torch, args.autocast)
     device_type = torch.device(args.device).type
 
+    def backbone_step():
+        with torch.autocast(device_type, dtype=dtype, enabled=dtype is not None):
+            return sum(level.float().mean() for level in model.backbone(imgs))
+
     def bare_step():
         with torch.autocast(device_type, dtype=dtype, enabled=dtype is not None):
             return sum(level.float().mean() for level in model.extract_feat(imgs))
@@ -123,8 +129,8 @@ def main():
         with torch.autocast(device_type, dtype=dtype, enabled=dtype is not None):
             return sum(model.loss(imgs, samples).values())
 
-    def time_both():
-        times = {bare_step: [], window_step: []}
+    def time_all():
+        times = {backbone_step: [], bare_step: [], window_step: []}
         for round_number in range(args.steps + 2):
             for step, seconds in times.items():
                 taken = time_step(step, model, args.device)
@@ -132,18 +138,21 @@ def main():
                     seconds.append(taken)
         return [statistics.median(seconds) for seconds in times.values()]
 
-    bare, window = time_both()
+    backbone, bare, window = time_all()
     print(f'{args.config}: batch {args.batch} at {args.side} px, {args.device}, autocast '
           f'{args.autocast}, {torch.get_num_threads()} threads, median of {args.steps}, '
           f'{"processor" if device_type == "cpu" else "wall"} time')
+    print(f'backbone alone              {1000 * backbone:9.1f} ms')
     print(f'backbone and neck alone     {1000 * bare:9.1f} ms')
     print(f'with head and Window Loss   {1000 * window:9.1f} ms')
     print(f'ratio                       {window / bare:9.3f}')
+    print(f'ratio to the backbone       {window / backbone:9.3f}')
     if device_type == 'cpu' and keep_freed_memory():
-        kept = time_both()[1]
+        kept = time_all()[-1]
         print(f'with freed memory kept      {1000 * kept:9.1f} ms')
         print(f'ratio                       {kept / window:9.3f}')
-        ways = {'as it is': ((), dtype), **{name: ((name, ), dtype) for name in SHORT_CUTS},
+        ways = {'as it is': ((), dtype), FLOOR: ((), dtype),
+                **{name: ((name, ), dtype) for name in SHORT_CUTS},
                 'plain': (tuple(SHORT_CUTS), dtype)}
         if dtype is None:
             slow = "torch's depthwise gradients"
@@ -153,7 +162,8 @@ def main():
         for round_number in range(args.steps + 1):
             for name, (left_out, kind) in ways.items():
                 with without(left_out):
-                    taken = time_step(partial(window_step, kind), model, args.device)
+                    step = backbone_step if name == FLOOR else partial(window_step, kind)
+                    taken = time_step(step, model, args.device)
                 if round_number:  # the first one warms up
                     times[name].append(taken)
         taken = {name: statistics.median(seconds) for name, seconds in times.items()}

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmwindow.engine import BFloat16OptimWrapper, Float16OptimWrapper
+from mmwindow.engine import BFloat16OptimWrapper, Float16OptimWrapper, mixed_precision
 from mmwindow.engine.mixed_precision import gains_from_bfloat16, losses_in_float32, to_float32
 
 
@@ -114,14 +114,30 @@ def test_why_a_focal_loss_needs_float32():
     assert torch.isnan(unused_term(torch.tensor(-12.).half()))
 
 
-@pytest.mark.parametrize('avx512, amx, cuda, gains', [
-    (True, False, False, True), (False, True, False, True), (False, False, False, False),
-    (True, True, True, False)])
-def test_it_gains_where_the_processor_has_instructions_for_it(avx512, amx, cuda, gains, monkeypatch):
+@pytest.mark.parametrize('avx512, amx, cuda, ratio, gains', [
+    (True, False, False, .6, True), (False, True, False, .3, True), (False, False, False, .5, False),
+    (True, True, True, .5, False),
+    (True, False, False, 1.3, False), (True, False, False, .95, False)])  # an Intel Xeon without AMX
+def test_it_gains_where_a_convolution_is_faster(avx512, amx, cuda, ratio, gains, monkeypatch):
     monkeypatch.setattr(torch.cpu, '_is_avx512_bf16_supported', lambda: avx512, raising=False)
     monkeypatch.setattr(torch.cpu, '_is_amx_tile_supported', lambda: amx, raising=False)
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: cuda)
+    monkeypatch.setattr(mixed_precision, 'time_convolution',
+                        lambda dtype: 1. if dtype is None else ratio)
     assert gains_from_bfloat16() == gains
     monkeypatch.delattr(torch.cpu, '_is_avx512_bf16_supported')
     monkeypatch.delattr(torch.cpu, '_is_amx_tile_supported')
     assert not gains_from_bfloat16()  # another torch, which tells neither
+
+
+def test_the_time_of_a_convolution_is_the_median_after_warming_up(monkeypatch):
+    """Of clock readings whose differences are 9, 9, 1, 5, 2, 4 and 3: the first two warm up."""
+    seconds = [9, 9, 1, 5, 2, 4, 3]
+    readings = iter([reading for start, taken in enumerate(seconds)
+                     for reading in (100 * start, 100 * start + taken)])
+    monkeypatch.setattr(mixed_precision.time, 'process_time', lambda: next(readings))
+    asked = []
+    monkeypatch.setattr(torch.nn.Conv2d, 'forward', lambda self, values: asked.append(
+        torch.is_autocast_enabled('cpu')) or values)
+    assert mixed_precision.time_convolution(torch.bfloat16) == 3
+    assert asked == [True] * 7

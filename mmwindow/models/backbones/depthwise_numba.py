@@ -1,4 +1,4 @@
-"""The gradient of a depthwise 5 x 5 convolution's weights, compiled: its inputs are read once."""
+"""The gradients of depthwise convolutions' weights, compiled: their inputs are read once."""
 from typing import Any
 
 import numpy as np
@@ -77,5 +77,52 @@ def sum_gradients(features: Array, gradient: Array, first: int, last: int, weigh
         for c in range(num):
             bias[start + c] = total[c]
         for k in range(SIDE * SIDE):
+            for c in range(num):
+                weight[start + c, k] = sums[k, c]
+
+
+@compile_function(fastmath=True, nogil=True, error_model='numpy')
+def sum_strided_gradients(features: Array, gradient: Array, first: int, last: int, weight: Array,
+                          bias: Array, stride: int, padding: int) -> None:
+    """Write the gradients of weights and bias of some channels, for any square kernel and stride.
+
+    Args:
+        features: ``(B, H, W, C)`` float32, the convolution's input.
+        gradient: ``(B, h, w, C)`` float32, of its output.
+        first: First channel.
+        last: Behind the last channel.
+        weight: ``(C, side * side)`` float32, receives the sums, row by row of the kernel.
+        bias: ``(C,)`` float32, receives the sums.
+        stride: Of the convolution, down and across.
+        padding: Likewise, on each side.
+    """
+    num_imgs, height, width = features.shape[:3]
+    num_rows, num_columns = gradient.shape[1:3]
+    side = int(np.sqrt(weight.shape[1]))
+    sums = np.zeros((side * side + 1, BLOCK), np.float32)
+    for start in range(first, last, BLOCK):
+        num = min(BLOCK, last - start)
+        stop = start + num
+        sums[:] = 0
+        total = sums[side * side, :num]
+        for img in range(num_imgs):
+            for row in range(num_rows):
+                for column in range(num_columns):
+                    a = gradient[img, row, column, start:stop]
+                    for c in range(num):
+                        total[c] += a[c]
+                    left = column * stride - padding
+                    for i in range(side):
+                        source = row * stride + i - padding
+                        if source < 0 or source >= height:
+                            continue
+                        for j in range(max(0, -left), min(side, width - left)):
+                            f = features[img, source, left + j, start:stop]
+                            s = sums[side * i + j, :num]
+                            for c in range(num):
+                                s[c] += a[c] * f[c]
+        for c in range(num):
+            bias[start + c] = total[c]
+        for k in range(side * side):
             for c in range(num):
                 weight[start + c, k] = sums[k, c]

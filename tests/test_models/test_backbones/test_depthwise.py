@@ -44,10 +44,39 @@ def test_gradients_are_those_of_torch_in_double_precision(shape, num_threads):
 
 
 @needs_numba
+@pytest.mark.parametrize('shape', [(1, 3, 6, 6), (2, 300, 12, 8), (3, 16, 3, 10), (1, 257, 7, 9)])
+@pytest.mark.parametrize('kernel, stride, padding', [(6, 2, 2), (4, 2, 1), (5, 2, 2), (3, 3, 0)])
+@pytest.mark.parametrize('num_threads', [1, 2])
+def test_strided_gradients_are_those_of_torch_in_double_precision(shape, kernel, stride, padding,
+                                                                  num_threads):
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(shape, generator=generator)
+    case = (features.contiguous(memory_format=torch.channels_last).requires_grad_(),
+            torch.randn(shape[1], 1, kernel, kernel, generator=generator).requires_grad_(),
+            torch.randn(shape[1], generator=generator).requires_grad_())
+    before = torch.get_num_threads()
+    torch.set_num_threads(num_threads)
+    try:
+        output = DepthwiseConvolution.apply(*case, (stride, stride), (padding, padding))
+        slope = torch.randn(output.shape, generator=generator)
+        found = torch.autograd.grad(output, case, slope)
+    finally:
+        torch.set_num_threads(before)
+    exact = [value.detach().double().requires_grad_() for value in case]
+    expected = F.conv2d(*exact, stride, padding, groups=shape[1])
+    torch.testing.assert_close(output.double(), expected, atol=1e-4, rtol=1e-5)
+    for value, reference in zip(found, torch.autograd.grad(expected, exact, slope.double()),
+                                strict=True):
+        scale = reference.abs().max().item()
+        torch.testing.assert_close(value.double(), reference, atol=3e-6 * scale, rtol=1e-5)
+
+
+@needs_numba
 def test_it_applies_where_it_is_right_and_faster():
     features, weight, _ = make_case(1, 4, 6, 6)
     assert is_faster(features, weight, (1, 1))
-    assert not is_faster(features, weight, (2, 2))
+    assert is_faster(features, weight, (2, 2)) and is_faster(features, weight[..., :3, :3], (2, 2))
+    assert not is_faster(features, weight, (2, 1)), 'one stride for both directions'
     assert not is_faster(features, weight[..., :3, :3], (1, 1))
     assert not is_faster(features.contiguous(), weight, (1, 1))
     assert not is_faster(features[..., :4].contiguous(memory_format=torch.channels_last), weight,
@@ -128,7 +157,7 @@ def test_the_backbone_in_bfloat16_learns_what_it_learns_in_float32():
 def test_without_numba_torch_does_it(monkeypatch):
     monkeypatch.setattr(depthwise, 'compiled_gradient', lambda: None)
     features, weight, _ = make_case(1, 4, 6, 6)
-    assert not is_faster(features, weight, (1, 1))
+    assert not is_faster(features, weight, (1, 1)) and not is_faster(features, weight, (2, 2))
 
 
 @needs_numba
