@@ -33,10 +33,14 @@ def main() -> None:
             if targets.count(target) > 1:
                 raise ValueError(f'{shorten(name)}: another FILE has this name, too, and both would '
                                  f'be written to {shorten(str(target))}; call the tool for each')
-        for name, target in zip(args.files, targets, strict=True):
-            moved = jitter_points(
-                read_point_file(name, points_from=args.points_from, readers=ALL), args.jitter,
-                args.seed)
+        found = []
+        for name in args.files:  # all of them before the first is written
+            point_file = read_point_file(name, points_from=args.points_from, readers=ALL)
+            try:
+                found.append(jitter_points(point_file, args.jitter, args.seed))
+            except ValueError as error:
+                raise ValueError(f'{shorten(name)}: {error}') from error
+        for moved, target in zip(found, targets, strict=True):
             write_point_file(target, point_file_content(moved.point_file))
             number = sum(len(record.points) for record in moved.point_file.records)
             print(f'{target}: {count_words(number, "point")} moved by {moved.distance:.1f} of 1024 '

@@ -194,9 +194,9 @@ def setting_rows(folder: Path) -> str:
         low, high = factors_of_count(FEWEST_FOLDS)
         caption[-1] += (
             ' p is corrected (Holm) for the other settings of its command. Folds to see .01: on how '
-            'many both settings are to be trained to see a true difference of .01 in FROC score '
-            f'(paired t-test at 5 %, power 80 %); {FEWEST_FOLDS} folds tell it to a factor of '
-            f'{low:.1f} to {high:.0f}, fewer do not.')
+            'many, each of as many new images, both settings are to be trained to see a true '
+            'difference of .01 in FROC score (paired t-test at 5 %, power 80 %); '
+            f'{FEWEST_FOLDS} folds tell it to a factor of {low:.1f} to {high:.0f}, fewer do not.')
     return render_page(rows, [content['command'] for content in files], caption)
 
 

@@ -8,27 +8,26 @@ import numpy as np
 
 from mmwindow.evaluation.metric_names import FROC_SCORE
 from mmwindow.evaluation.statistics.differences import NO_DEVIATION, studentised_difference
-from mmwindow.experiments.ablations import MAIN, RULES, Ablation, filed_at
+from mmwindow.experiments.ablations import MAIN, RULES, Ablation, filed_at, read_filed_row
 from mmwindow.experiments.exact_maps import Window
 from mmwindow.experiments.paper_captions import describe_runs
 from mmwindow.experiments.paper_report import make_report, read_paper
 from mmwindow.experiments.paper_tables import format_interval
-from mmwindow.experiments.result_files import read_system
 from mmwindow.experiments.run_state import identify
 from mmwindow.experiments.summaries import compare_with, find_differences, summarise
 from mmwindow.experiments.systems import System, check_same_images
 from mmwindow.utils.files import read_json, write_text
 from mmwindow.utils.markdown import format_number, format_with_interval, markdown_table
+from mmwindow.utils.messages import count_words
 
 NOTE = (
     'Differences are the row minus the window 2 / 50 / 200 of the same divergence, in FROC score, on '
     'the same images (paired bootstrap over patients, in brackets 95 %). They are of these '
     'trainings: what another training changes is not in the brackets, and may be as much (two '
     'trainings of WL-KLD or WL+ on FracAtlas differ by a standard deviation of .023). "at 4 %": the '
-    'paper\'s rule '
-    'with 4 % in place of 10 %. "the rule\'s part": what the row loses by going from 4 % to 10 %, '
-    'minus what the main window loses by it. Each is of one set of weights, so that chances of the '
-    'trainings largely cancel. "exact map": the lower '
+    'paper\'s rule with 4 % in place of 10 %. "the rule\'s part": what the row\'s score changes by '
+    'from 4 % to 10 %, minus what that of the main window changes by. Each is of one set of weights, '
+    'so that chances of the trainings largely cancel. "exact map": the lower '
     "bound itself, images unequal in confidence, by the paper's rule, minus that of 50: what the hit "
     'rule takes from a perfect prediction.')
 
@@ -37,10 +36,9 @@ def read_filed(rows: Sequence[Ablation], rule: str, results: Path) -> dict[Ablat
     """Return the filed systems of some rows by one rule."""
     found = {}
     for row in rows:
-        path = filed_at(row, rule, results)
-        system = read_system(path) if path.is_file() else None
+        system = read_filed_row(row, rule, results)
         if system is not None:
-            check_rule(path, rule, system.settings)
+            check_rule(filed_at(row, rule, results), rule, system.settings)
             found[row] = system
     return found
 
@@ -97,9 +95,9 @@ def report_ablations(rows: Sequence[Ablation], results: Path, paper: str | Path,
     missing = [row.name for row in rows
                if not all(filed_at(row, rule, results).is_file() for rule in RULES)]
     if missing:
-        say(f'{len(missing)} rows are missing: {", ".join(missing[:4])}'
-            + (' ...' if len(missing) > 4 else ''))
-        lines += [f'**Not complete: {len(missing)} rows are missing**, as {missing[0]}.', '']
+        number = count_words(len(missing), 'row is', 'rows are')
+        say(f'{number} missing: {", ".join(missing[:4])}' + (' ...' if len(missing) > 4 else ''))
+        lines += [f'**Not complete: {number} missing**, as {missing[0]}.', '']
     lines += [NOTE, '']
     write_text(results / 'README.md', '\n'.join(lines))
     return results / 'README.md'

@@ -9,20 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from mmwindow.apis.config import read_config
-from mmwindow.experiments.cross_validation import run_plans
+from mmwindow.experiments.cross_validation import check_plans, run_plans
 from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.exact_maps import Window, paper_windows
-from mmwindow.experiments.other_rules import OTHER_RULES
+from mmwindow.experiments.other_tests import OTHER_RULES
 from mmwindow.experiments.plan import SINGLE, RunPlan, RunSettings, plan_run
-from mmwindow.experiments.result_files import write_result_files
+from mmwindow.experiments.result_files import read_system, write_result_files
 from mmwindow.experiments.results import read_run
-from mmwindow.experiments.retest import retest_runs
+from mmwindow.experiments.retest import OWN, plan_variants, run_retests
 from mmwindow.experiments.run_folders import is_finished, read_seconds
 from mmwindow.experiments.run_state import identify, read_result
 from mmwindow.experiments.summaries import summarise
-from mmwindow.utils.environment import training_code
+from mmwindow.experiments.systems import System
+from mmwindow.utils.environment import scoring_code, training_code
 from mmwindow.utils.files import read_json
-from mmwindow.utils.messages import name_some
+from mmwindow.utils.messages import name_some, shorten
 
 DATA = ('fracatlas', 'synthetic')
 DIVERGENCES = ('mse', 'kld')
@@ -106,14 +107,31 @@ def plan_ablation(row: Ablation, out: Path, settings: RunSettings = RunSettings(
 
 
 def is_filed(row: Ablation, plan: RunPlan, results: Path) -> bool:
-    """Return whether the results of a row by each rule are there, of this very plan and training."""
-    paper, *others = [read_json(path) if path.is_file() else None
-                      for path in (filed_at(row, rule, results) for rule in RULES)]
-    runs = paper.get('runs', ()) if isinstance(paper, dict) else ()
+    """Return whether the results of a row by each rule are there, of this very plan and training.
+
+    Raises:
+        ValueError: A result file is damaged, or its events are lost or another's.
+    """
+    paper, *others = [read_filed_row(row, rule, results) for rule in RULES]
+    runs = [] if paper is None else list(paper.results.values())
     if not any(run.get('settings_mark') == plan.settings_mark for run in runs):
         return False
-    return all(isinstance(other, dict) and [identify(run) for run in other.get('runs', ())] == [
+    return all(other is not None and [identify(run) for run in other.results.values()] == [
         identify(run) for run in runs] for other in others)
+
+
+def read_filed_row(row: Ablation, rule: str, results: Path) -> System | None:
+    """Return a filed row by one rule with its events; None where it is not filed.
+
+    Raises:
+        ValueError: The file is damaged, or its events are lost or another's.
+    """
+    path = filed_at(row, rule, results)
+    try:
+        return read_system(path) if path.is_file() else None
+    except (ValueError, KeyError) as error:
+        raise ValueError(f'{path}: it cannot be used ({shorten(str(error))}); delete it, and the '
+                         'command files the row again') from error
 
 
 def file_ablation(plan: RunPlan, results: Path, command_line: str, num_resamples: int = 2000) -> None:
@@ -154,22 +172,30 @@ def run_ablations(rows: Sequence[Ablation], out: Path, results: Path, devices: D
         Names of the rows that are not filed by each rule.
 
     Raises:
-        ValueError: As :func:`check_filed`.
+        ValueError: As :func:`check_filed`, or an override would change what the rows are.
     """
+    for key in settings.cfg_options or {}:
+        if key.startswith(('window', 'test_evaluator')):
+            raise ValueError(f'--cfg-options {key}: each row sets its own window and is tested by '
+                             'each hit rule, so that it would change nothing or all; leave it out')
     plans = {row: plan_ablation(row, out, settings, configs) for row in rows}
     check_filed(plans, results, how.get('accept', False), how.get('overwrite', False))
+    for row, plan in plans.items():
+        if is_other(row, plan, results):  # --overwrite: rows of two kinds are never compared
+            forget(row, results)
     by_folder = {plan.folder: row for row, plan in plans.items()}
 
     def file_and_measure(plan: RunPlan) -> float:
         row = by_folder[plan.folder]
         file_ablation(plan, results / row.data, command_line, num_resamples)
         for rule in filter(None, RULES):
-            test_by_rule(row, plan, rule, out, results, command_line, num_resamples, say,
-                         display=how.get('display'), overwrite=True)
+            retest_by_rule(row, plan, rule, out, results, command_line, num_resamples, devices, say,
+                           display=how.get('display'), overwrite=True)
         return read_seconds(plan)
 
     todo = [plan for row, plan in plans.items() if not is_filed(row, plan, results)]
     say(f'{len(plans)} rows are asked for; {len(plans) - len(todo)} are filed in {results}')
+    check_plans(todo, how.get('overwrite', False), how.get('accept', False))
     for plan in todo:
         if is_finished(plan):
             file_and_measure(plan)
@@ -191,22 +217,37 @@ def check_filed(plans: Mapping[Ablation, RunPlan], results: Path, accept: bool, 
     Raises:
         ValueError: The message names the rows and says what to do.
     """
-    other, changed = [], []
-    for row, plan in plans.items():
-        content = read_json(path) if (path := filed_at(row, '', results)).is_file() else None
-        for run in content['runs'] if isinstance(content, dict) else ():
-            if run.get('settings_mark') != plan.settings_mark:
-                other.append(row.name)
-            elif run.get('training_code') not in (None, training_code()):
-                changed.append(row.name)
+    other = [row.name for row, plan in plans.items() if is_other(row, plan, results)]
+    changed = [row.name for row in plans if row.name not in other for run in filed_runs(row, results)
+               if run.get('training_code') not in (None, training_code())
+               or run.get('scoring_code') not in (None, scoring_code())]
     if other and not overwrite:
         raise ValueError(f'{results}: {name_some(other)} are filed with other settings (--amp, '
                          '--cfg-options, --seed, a config, torch): repeat the options of their '
                          'commands, name another --results, or replace them with --overwrite')
     if changed and not accept:
-        raise ValueError(f'{results}: {name_some(changed)} were trained by other code. --accept adds '
-                         'rows of this code to them, and the tables name both; another --results '
-                         'begins anew')
+        raise ValueError(f'{results}: {name_some(changed)} were trained or scored by other code. '
+                         '--accept adds rows of this code to them, and the tables name both; another '
+                         '--results begins anew')
+
+
+def filed_runs(row: Ablation, results: Path) -> list[Mapping[str, Any]]:
+    """Return the runs that the result file of a row names; [] where there is none."""
+    content = read_json(path) if (path := filed_at(row, '', results)).is_file() else None
+    return list(content.get('runs', ())) if isinstance(content, dict) else []
+
+
+def is_other(row: Ablation, plan: RunPlan, results: Path) -> bool:
+    """Return whether a row is filed with other settings than a plan's."""
+    return any(run.get('settings_mark') != plan.settings_mark for run in filed_runs(row, results))
+
+
+def forget(row: Ablation, results: Path) -> None:
+    """Delete the result files of a row, by each rule, and their events."""
+    for rule in RULES:
+        path = filed_at(row, rule, results)
+        for one in (path, path.parent / 'events' / path.name):
+            one.unlink(missing_ok=True)
 
 
 def filed_at(row: Ablation, rule: str, results: Path) -> Path:
@@ -214,12 +255,13 @@ def filed_at(row: Ablation, rule: str, results: Path) -> Path:
     return results / f'{row.data}{rule}' / f'{row.name}.json'
 
 
-def test_by_rule(row: Ablation, plan: RunPlan, rule: str, out: Path, results: Path,
-                 command_line: str, num_resamples: int, say: Callable[[str], Any], **how: Any
-                 ) -> None:
+def retest_by_rule(row: Ablation, plan: RunPlan, rule: str, out: Path, results: Path,
+                   command_line: str, num_resamples: int, devices: Devices,
+                   say: Callable[[str], Any], **how: Any) -> None:
     """Test a finished row by another rule and file that; a test of other weights is replaced."""
     folder, retested = results / f'{row.data}{rule}', out / f'{row.data}{rule}'
-    outcomes = retest_runs([plan.folder], retested, RULES[rule], command_line=command_line, **how)
+    outcomes = run_retests(plan_variants([plan.folder], retested, RULES[rule], [OWN]), devices,
+                           command_line=command_line, **how)
     if any(outcome.returncode for outcome in outcomes):
         say(f'{row.name}: its test with {RULES[rule]} failed')
     else:

@@ -17,6 +17,7 @@ from mmwindow.utils.progress import ProgressDisplay, describe_seconds
 TAIL_BYTES = 8192
 # What ProgressHook writes into the log: epoch, epochs, and a bar of 20 characters.
 PROGRESS = re.compile(r'epoch (\d+) of (\d+) (done|\[(#*)\.*\])')
+NOT_FILED = -1  # the job of a process that succeeded and whose result could not be filed
 PACE_FROM = 0.05  # below this share of a training its own pace says nothing yet
 
 
@@ -321,10 +322,17 @@ def start_job(job: Job, device: int, variables: Mapping[str, str]) -> Running:
 def finish_job(work: Running, display: ProgressDisplay) -> Outcome:
     """Say how a job ended and return its outcome."""
     close_input(work.process)
-    work.held.close()
     seconds = time.monotonic() - work.started
     status = work.process.wait()
-    complete = work.job.measure() if work.job.measure and not status else None
+    complete = None
+    try:
+        if work.job.measure and not status:
+            complete = work.job.measure()
+    except (ValueError, OSError) as error:  # of one job: the others go on
+        display.say(f'{work.job.name}: FAILED, it ended but its result could not be filed: {error}')
+        return Outcome(work.job, NOT_FILED, seconds)
+    finally:
+        work.held.close()
     outcome = Outcome(work.job, status, seconds if complete is None else complete)
     if outcome.returncode:
         last = [text for text in read_tail(work.job.log).splitlines() if text.strip()][-1:]

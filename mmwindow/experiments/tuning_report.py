@@ -219,8 +219,9 @@ def describe_differences(differences: Sequence[SettingDifference], reference: st
         f'Each row is the {what} minus {reference}, on the same images; above 0 the {what} is ahead. '
         f'{describe_images(candidates, split)} All numbers are shares, from 0 to 1.',
         *([] if not candidates[0].events else describe_noise(len(candidates[0].events), what)),
-        describe_verdict(differences, reference) if candidates[0].events else
-        'Not tested: the images are of several classes.'])
+        describe_verdict(differences, reference) if differences else
+        'Not tested: the images are of several classes.' if not candidates[0].events else
+        'Not tested: nothing is compared, or the images of a fold are of one patient.'])
 
 
 def describe_noise(num_folds: int, what: str) -> list[str]:
@@ -236,10 +237,10 @@ def describe_noise(num_folds: int, what: str) -> list[str]:
     return [*lines,
             f"Over folds: 95 % interval of the mean by Student's t from the {num_folds} folds' "
             'differences, which hold the chances of images and of trainings; their standard '
-            'deviation is next to it. The last column is the number of folds on which both are to be '
-            f'trained to see a true difference of {VISIBLE:g} (two-sided paired t-test at 5 %, power '
-            f'{POWER:.0%}); from {num_folds} folds it is known to a factor of {low:.1f} to '
-            f'{high:.0f}.']
+            'deviation is next to it. The last column is the number of folds, each of as many new '
+            f'images, on which both are to be trained to see a true difference of {VISIBLE:g} '
+            f'(two-sided paired t-test at 5 %, power {POWER:.0%}); from '
+            f'{num_folds} folds it is known to a factor of {low:.1f} to {high:.0f}.']
 
 
 def describe_verdict(differences: Sequence[SettingDifference], reference: str) -> str:

@@ -103,3 +103,9 @@ def test_the_tool_writes_what_the_function_returns(tmp_path, monkeypatch, capsys
         run_tool()
     assert 'another FILE has this name, too' in capsys.readouterr().err
     assert not (tmp_path / 'twice').exists()
+    empty = write_point_file(tmp_path / 'val.json', point_file_content(point_file(2, num_points=0)))
+    monkeypatch.setattr('sys.argv', [*call[:2], str(empty), *call[2:], str(tmp_path / 'none')])
+    with pytest.raises(SystemExit):
+        run_tool()
+    assert 'val.json: no points in 2 images' in capsys.readouterr().err
+    assert not (tmp_path / 'none').exists()  # the first file can be given again

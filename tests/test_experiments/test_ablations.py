@@ -1,19 +1,22 @@
 """Tables 2 and 3 in one command: rows, what is filed as it ends, and the page of drops."""
 import io
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from mmwindow.experiments import cross_validation
+from mmwindow.experiments import ablations, cross_validation
 from mmwindow.experiments.ablation_report import report_ablations
 from mmwindow.experiments.ablations import MAIN, Ablation, list_ablations, run_ablations
+from mmwindow.experiments.commands import ablations as ablations_command
 from mmwindow.experiments.devices import choose_devices
 from mmwindow.experiments.exact_maps import Window
 from mmwindow.experiments.paper_report import read_paper
 from mmwindow.experiments.plan import RunSettings
+from mmwindow.utils.command_line import run_command
 from mmwindow.utils.files import load_json
 from mmwindow.utils.progress import ProgressDisplay
 from tests.stand_in_configs import window_config
@@ -190,7 +193,7 @@ def test_filed_rows_are_not_replaced_by_others_unasked(tmp_path, rows, monkeypat
         content = load_json(path)
         content['runs'][0]['training_code'] = 'of another day'
         path.write_text(json.dumps(content))
-    with pytest.raises(ValueError, match='were trained by other code. --accept adds'):
+    with pytest.raises(ValueError, match='were trained or scored by other code. --accept adds'):
         again()
     assert again(accept=True) == [] and not (tmp_path / 'out').exists()
 
@@ -225,3 +228,77 @@ def test_a_row_scored_by_another_rule_is_named(tmp_path, rows):
             source.read_bytes())
     with pytest.raises(ValueError, match='overlap4/.*its max_overlap is 0.1, and that of its folder'):
         report_ablations(rows, tmp_path / 'results', PAPER, 'ablate', None, 100, lambda text: None)
+
+
+def test_a_row_that_other_code_scored_is_named(tmp_path, rows):
+    call(rows, tmp_path)
+    path = tmp_path / f'results/synthetic/{rows[1].name}.json'
+    content = load_json(path)
+    content['runs'][0]['scoring_code'] = 'of another day'
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f'{rows[1].name}.* were trained or scored by other code'):
+        call(rows, tmp_path)
+
+
+def test_an_overwrite_that_stops_leaves_no_rows_of_two_kinds(tmp_path, rows, monkeypatch):
+    """One of the new rows would else be compared with the others of before."""
+    call(rows, tmp_path)
+    monkeypatch.setattr(cross_validation, 'worker_command', lambda plan, *rest: (
+        sys.executable, '-c', 'raise SystemExit(1)'))
+    missing = run_ablations(rows, tmp_path / 'out', tmp_path / 'results', choose_devices(),
+                            RunSettings(amp=True), 'ablate', tmp_path, 100, lambda text: None,
+                            overwrite=True, display=ProgressDisplay(stream=io.StringIO()))
+    assert missing == [row.name for row in rows]
+    assert list((tmp_path / 'results').rglob('*.json')) == []
+
+
+def test_a_training_of_other_code_is_not_filed_unasked(tmp_path, rows):
+    """A command that was stopped after the training and before it was filed, and then new code."""
+    call(rows[:1], tmp_path)
+    shutil.rmtree(tmp_path / 'results')
+    for name in ('run', 'result'):
+        path = tmp_path / f'out/synthetic/{rows[0].name}/single/{name}.json'
+        path.write_text(json.dumps(load_json(path) | dict(training_code='of another day')))
+    with pytest.raises(ValueError, match='--accept'):
+        call(rows[:1], tmp_path)
+    assert not (tmp_path / 'results').exists()
+
+
+@pytest.mark.parametrize('key', ['window.lower_radius', 'test_evaluator.rule'])
+def test_what_the_rows_set_cannot_be_overridden(tmp_path, rows, key):
+    with pytest.raises(ValueError, match=f'--cfg-options {key}: each row sets its own window'):
+        run_ablations(rows, tmp_path / 'out', tmp_path / 'results', choose_devices(),
+                      RunSettings({key: 1}), configs=tmp_path)
+
+
+def test_a_filed_row_without_its_events_is_named(tmp_path, rows):
+    call(rows, tmp_path)
+    path = tmp_path / f'results/synthetic_distance/events/{rows[1].name}.json'
+    path.unlink()
+    says = (f'synthetic_distance/{rows[1].name}.json: it cannot be used .*; delete it, and the '
+            'command files the row again')
+    with pytest.raises(ValueError, match=says):
+        call(rows, tmp_path)
+    with pytest.raises(ValueError, match=says):
+        report_ablations(rows, tmp_path / 'results', PAPER, 'ablate', None, 100, lambda text: None)
+    path.parents[1].joinpath(f'{rows[1].name}.json').unlink()
+    assert call(rows, tmp_path)[0] == [] and path.is_file()
+
+
+def test_tests_by_other_rules_run_where_the_trainings_run(tmp_path, rows, monkeypatch):
+    seen = []
+    real = ablations.run_retests
+    monkeypatch.setattr(ablations, 'run_retests', lambda plans, devices, **how: (
+        seen.append(devices), real(plans, devices, **how))[1])
+    devices = choose_devices(jobs=2)
+    run_ablations(rows[:1], tmp_path / 'out', tmp_path / 'results', devices, configs=tmp_path,
+                  num_resamples=100, say=lambda text: None,
+                  display=ProgressDisplay(stream=io.StringIO()))
+    assert seen == [devices, devices]
+
+
+def test_a_folder_of_exact_maps_that_is_not_there_is_named(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run_command(ablations_command, 'ablations',
+                    ['--report-only', '--exact', str(tmp_path / 'exakt')])
+    assert 'exakt: there is no such folder' in capsys.readouterr().err

@@ -132,6 +132,30 @@ def test_a_failure_does_not_stop_the_others(tmp_path):
     assert not (tmp_path / 'old').exists()
 
 
+def test_a_result_that_cannot_be_filed_does_not_stop_the_others(tmp_path):
+    held = []
+
+    @contextlib.contextmanager
+    def claim():
+        held.append('begun')
+        yield True
+        held.append('ended')
+
+    def measure():
+        assert held == ['begun']  # nobody else begins before it is filed
+        raise OSError('no space left')
+
+    stream = io.StringIO()
+    outcomes = run_jobs([python_job(tmp_path, 'first', '', measure=measure, claim=claim),
+                         python_job(tmp_path, 'second', 'import time; time.sleep(1)')],
+                        [{}, {}], ProgressDisplay(stream=stream))
+    assert {outcome.job.name: outcome.returncode == 0 for outcome in outcomes} == {
+        'first': False, 'second': True}
+    assert held == ['begun', 'ended']
+    assert 'first: FAILED, it ended but its result could not be filed: no space left' in (
+        stream.getvalue())
+
+
 def test_each_device_works_on_one_job_at_a_time(tmp_path):
     """Each job notes its device; a second one on the same device would find the note."""
     code = ('import os, time\n'

@@ -23,9 +23,12 @@ from mmwindow.experiments.commands.run_arguments import (
 )
 from mmwindow.experiments.commands.tables import PAPER
 from mmwindow.utils.command_line import add_options_argument
+from mmwindow.utils.messages import count_words, shorten
 from mmwindow.utils.outputs import check_output_folder
 
 __all__ = ['STOPPED', 'add_arguments', 'run']
+
+EXACT = 'results/exact_maps'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--data', nargs='+', choices=('fracatlas', 'synthetic'),
                         default=['fracatlas', 'synthetic'])
     parser.add_argument('--divergences', nargs='+', choices=('mse', 'kld'), default=['mse', 'kld'])
-    parser.add_argument('--exact', default='results/exact_maps', metavar='FOLDER',
-                        help='of tools/exact_maps.py; default: %(default)s')
+    parser.add_argument('--exact', metavar='FOLDER',
+                        help=f'of tools/exact_maps.py; default: {EXACT}, if it is there')
     parser.add_argument('--paper', default=PAPER, help="the paper's numbers")
     parser.add_argument('--seed', type=int, help="of the trainings; default: the configs'")
     parser.add_argument('--num-resamples', type=int, default=2000, help='of the bootstrap')
@@ -59,6 +62,9 @@ def run(args: argparse.Namespace) -> None:
     """
     check_output_folder(args.out, '--out')
     check_output_folder(args.results, '--results')
+    if args.exact and not Path(args.exact).is_dir():
+        raise ValueError(f'--exact {shorten(args.exact)}: there is no such folder; '
+                         'tools/exact_maps.py --out writes one')
     from mmwindow.experiments.ablation_report import report_ablations
     from mmwindow.experiments.ablations import list_ablations, run_ablations
     from mmwindow.experiments.devices import choose_devices
@@ -76,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
             num_resamples=args.num_resamples, overwrite=args.overwrite, accept=args.accept)
     # Of what was asked for before, too.
     print(report_ablations(list_ablations(numbers), results, args.paper, args.command_line,
-                           Path(args.exact), args.num_resamples))
+                           Path(args.exact or EXACT), args.num_resamples))
     if missing:
-        raise ValueError(f'{len(missing)} rows are missing, as {missing[0]}; the same command '
-                         'resumes')
+        raise ValueError(f'{count_words(len(missing), "row is", "rows are")} missing, as '
+                         f'{missing[0]}; the same command resumes')

@@ -4,14 +4,15 @@
     --out work_dirs/study --only base B C        some factors; what is missing is said
     --out work_dirs/study --dry-run              what is missing, and how long it will take
     --report-only                                table and figure of what is filed
-    --out work_dirs/study --rule distance        the filed trainings tested by another hit rule
+    --out work_dirs/study --test distance        the filed trainings tested in another way
 
 One factor at a time is varied: A extent of the findings, B points per finding, C jitter of the
 clicks, D scale of the anatomy, E number of training images, F findings that nobody clicked.
 docs/study.md says how, and what was expected. OUT holds radiographs and runs. RESULTS receives each
 run's numbers and events as it ends, one small file, so that a lost OUT costs nothing; and study.json,
 README.md (tables), study.png and .svg. The same command again resumes; --add CONFIG adds a system.
-With --rule all this goes into RESULTS_<rule>, of all that is filed in RESULTS.
+With --test NAME all this goes into RESULTS_NAME, of all parts, or those of --only, that are filed in
+RESULTS: distance and overlap4 are other hit rules, nms10 merges boxes that overlap by a tenth.
 """
 import argparse
 from pathlib import Path
@@ -33,15 +34,15 @@ RESULTS = 'results/study_when_window_loss_wins'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the study."""
-    from mmwindow.experiments.other_rules import OTHER_RULES
+    from mmwindow.experiments.other_tests import OTHER_TESTS
     from mmwindow.experiments.study.design import CORE, PARTS, Sizes
     from mmwindow.experiments.study.study import BASELINE, CONFIGS
     parser.add_argument('--out', default='work_dirs/study', metavar='DIR',
                         help='of radiographs and runs; default: %(default)s')
     parser.add_argument('--results', default=RESULTS, metavar='FOLDER',
                         help='default: %(default)s')
-    parser.add_argument('--only', nargs='+', choices=PARTS, metavar='PART', default=CORE,
-                        help=f'of {", ".join(PARTS)}; default: {" ".join(CORE)}')
+    parser.add_argument('--only', nargs='+', choices=PARTS, metavar='PART',
+                        help=f'of {", ".join(PARTS)}; default: {" ".join(CORE)}, with --test all')
     parser.add_argument('--systems', nargs='+', metavar='CONFIG', default=list(CONFIGS),
                         help='in place of WL-KLD, RetinaNet and, for E, CheXNet')
     parser.add_argument('--add', nargs='+', metavar='CONFIG', default=[], help='further systems')
@@ -58,9 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--num-resamples', type=int, default=2000, help='of the bootstrap')
     add_place_arguments(parser)
     add_amp_argument(parser)
-    parser.add_argument('--rule', choices=list(OTHER_RULES),
-                        help='train nothing: test the filed trainings, whose runs are in OUT, by '
-                        'this hit rule')
+    parser.add_argument('--test', choices=list(OTHER_TESTS),
+                        help='train nothing: test the filed trainings, whose runs are in OUT, in '
+                        'this other way')
     parser.add_argument('--dry-run', action='store_true', help='train nothing, say what is missing')
     parser.add_argument('--report-only', action='store_true', help='train nothing, report')
     parser.add_argument('--report', metavar='FOLDER',
@@ -82,19 +83,20 @@ def run(args: argparse.Namespace) -> None:
         check_output_folder(args.report, '--report')
     read_place(args)
     from mmwindow.experiments.devices import choose_devices
-    from mmwindow.experiments.study.design import Sizes
+    from mmwindow.experiments.study.design import CORE, PARTS, Sizes
     from mmwindow.experiments.study.study import Study, do_study
     devices = choose_devices(args.gpus, jobs=args.jobs, slurm=args.slurm, out=args.out)
     study = Study(
-        Path(args.out), Path(args.results), [*args.systems, *args.add], args.only, args.seeds,
+        Path(args.out), Path(args.results), [*args.systems, *args.add],
+        args.only or (PARTS if args.test else CORE), args.seeds,
         Sizes(args.num_train, args.num_val, args.num_test, args.side, args.epochs), args.baseline,
         args.num_resamples, PAPER if PAPER.exists() else None, args.amp,
         None if args.report is None else Path(args.report))
-    if args.rule:
+    if args.test:
         if args.dry_run:
-            raise ValueError('--rule trains nothing, so that --dry-run has no say: leave one out')
+            raise ValueError('--test trains nothing, so that --dry-run has no say: leave one out')
         from mmwindow.experiments.study.retests import retest_study
-        if not retest_study(study, args.rule, devices, args.report_only, overwrite=args.overwrite,
+        if not retest_study(study, args.test, devices, args.report_only, overwrite=args.overwrite,
                              accept=args.accept, command_line=args.command_line):
             raise ValueError('not all trainings are tested; the lines above say which')
         return

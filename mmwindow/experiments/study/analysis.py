@@ -36,6 +36,7 @@ from mmwindow.experiments.study.design import (
 )
 from mmwindow.experiments.study.runs import StudyRun, read_filed_run
 from mmwindow.experiments.summaries import fold_metrics
+from mmwindow.experiments.systems import describe_settings
 
 
 @dataclass(frozen=True)
@@ -173,8 +174,13 @@ def analyse_cell(runs: Sequence[StudyRun], results: Path, baseline: str, num_res
     records = {run: read_filed_run(run, results) for run in runs}
     events: dict[str, dict[int, list[ImageEvents]]] = {}
     settings = FROCSettings()
+    first: tuple[StudyRun, Mapping[str, Any]] | None = None
     for run, record in records.items():
         if record is not None:
+            first = first or (run, record.settings)
+            if record.settings != first[1]:
+                raise ValueError(describe_settings(first[0].name, first[1], run.name,
+                                                   record.settings))
             events.setdefault(run.system, {})[run.seed] = record.events()
             settings = FROCSettings.from_record(record.settings)
     numbers = {system: sum(run.system == system for run in runs) for system in events}

@@ -40,7 +40,8 @@ def estimate_study(runs: Sequence[StudyRun], out: Path, num_jobs: int) -> Estima
         num_jobs: Runs at a time.
     """
     timings: dict[str, Timing] = {}
-    seconds, idle = 0., 0.
+    seconds: list[float] = []
+    idle: list[float] = []
     for run in runs:
         base = replace(run, cell=make_cells(run.sizes, ['base'])[0], seed=0)
         cfg = plan_study_run(base, out).cfg
@@ -49,9 +50,18 @@ def estimate_study(runs: Sequence[StudyRun], out: Path, num_jobs: int) -> Estima
         timing, sizes = timings[run.system], run.sizes
         work = describe_work(cfg, run.cell.images.num_train, sizes.num_val, sizes.num_test)
         took = estimate_seconds(timing, replace(work, epochs=run.cell.epochs, validations=1))
-        seconds += took + START_SECONDS
-        idle += (took + START_SECONDS) / timing.busy
-    return Estimate(seconds / num_jobs, idle / num_jobs, timings)
+        seconds.append(took + START_SECONDS)
+        idle.append((took + START_SECONDS) / timing.busy)
+    return Estimate(share(seconds, num_jobs), share(idle, num_jobs), timings)
+
+
+def share(seconds: Sequence[float], num_jobs: int) -> float:
+    """Return how long runs take, so many at a time: never less than the longest one.
+
+    >>> share([30., 10., 20.], 2), share([30., 10.], 4), share([], 2)
+    (30.0, 30.0, 0.0)
+    """
+    return max(sum(seconds) / num_jobs, max(seconds, default=0.))
 
 
 def describe_estimate(estimate: Estimate, num_runs: int, num_jobs: int) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from mmwindow.evaluation.metric_names import AUROC, FROC_SCORE
 from mmwindow.evaluation.statistics.intervals import Interval
 from mmwindow.evaluation.statistics.seed_comparison import SeedDifference
-from mmwindow.experiments.other_rules import OTHER_RULES
+from mmwindow.experiments.other_tests import OTHER_TESTS
 from mmwindow.experiments.paper_report import label_systems, read_paper
 from mmwindow.experiments.study.analysis import (
     CellResult,
@@ -39,11 +39,11 @@ HEAD = ['level', 'system', 'FROC score (sd over seeds)', 'AUROC', 'minus {baseli
         'over images alone', 'p', 'minus {baseline}, AUROC', 'expected', 'found',
         'change of the advantage', 'change expected', 'change found']
 
-LEVELS = ('Measured on the annotations of the training images. "spread of the extent": standard '
-          "deviation of the natural logarithm of the longer side of the findings' outlines, with "
-          'branches and chips; "points moved": root mean square distance from the points of the base '
-          'level, pixels of a frame of 1024, less than what was drawn where a point would have left '
-          'the image.')
+LEVELS = ('Measured on the annotations of the training images of seed 0. "spread of the extent": '
+          'standard deviation of the natural logarithm of the longer side of the outlines of the '
+          'findings, with branches and chips; "points moved": root mean square distance from the '
+          'points of the base level, pixels of a frame of 1024, less than what was drawn where a '
+          'point would have left the image.')
 
 
 def label_study(systems: Sequence[str], paper: str | Path | None) -> dict[str, str]:
@@ -155,7 +155,7 @@ def make_panel(factor: Factor, results: Mapping[str, CellResult], labels: Mappin
 def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[str], baseline: str,
                  sizes: Sizes, seeds: Sequence[int], command_line: str,
                  paper: str | Path | None = None, num_resamples: int = 2000,
-                 amp: bool = False, rule: str = '') -> Path:
+                 amp: bool = False, test: str = '') -> Path:
     """Write ``study.json``, ``README.md`` and, where a level is complete, ``study.png`` and ``.svg``.
 
     Args:
@@ -169,7 +169,7 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
         paper: The paper's numbers, for the labels.
         num_resamples: Of the bootstrap.
         amp: Whether the trainings are in mixed precision.
-        rule: Another hit rule than the paper's that they are tested by.
+        test: Another way that they are tested in.
 
     Returns:
         The table.
@@ -182,7 +182,7 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
     write_json(folder / f'{NAME}.json', dict(
         command=command_line, machine=describe_machine(), versions=describe_versions(),
         sizes=asdict(sizes), amp=amp, seeds=list(seeds), baseline=baseline, systems=labels,
-        **({'rule': {rule: OTHER_RULES[rule]}} if rule else {}),
+        **({'test': {test: OTHER_TESTS[test]}} if test else {}),
         num_resamples=num_resamples, codes=sorted(code),
         expected={factor.letter: factor.expected for factor in FACTORS.values()},
         cells=[describe_cell(result, sizes) for result in results]))
@@ -195,11 +195,10 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
     lines = ['# When does Window Loss win', '',
              f'Made by `{command_line}`. What was varied and expected: docs/study.md.', '',
              *describe_intervals(sizes, seeds, num_resamples, amp), '']
-    if rule:
-        options = ', '.join(f'{name.removeprefix("test_evaluator.")} {value}'
-                            for name, value in OTHER_RULES[rule].items())
-        lines += [f'**Tested by another hit rule than the paper\'s: {options}.** What was expected '
-                  "was expected by the paper's.", '']
+    if test:
+        options = ', '.join(f'{name} {value}' for name, value in OTHER_TESTS[test].items())
+        lines += [f'**Tested in another way, {options}**, where a system has it. What was expected '
+                  'was expected of the usual tests.', '']
     if panels:
         lines += [f'![Differences by level]({NAME}.png)', '',
                   'In parentheses: what was expected of WL-KLD. Classifiers are in the tables alone.',
@@ -230,7 +229,8 @@ def describe_intervals(sizes: Sizes, seeds: Sequence[int], num_resamples: int, a
                        ) -> list[str]:
     """Return what the numbers are, as lines."""
     return [f'{sizes.num_train} images to train with at the base level, {sizes.num_test} to test, '
-            f'input 256, {sizes.epochs} epochs{" in mixed precision" * amp}, the last weights; means '
+            f'{sizes.side} pixels long, {sizes.epochs} epochs{" in mixed precision" * amp}, the last '
+            'weights; means '
             f'over the seeds {", ".join(map(str, seeds))}, each of which has training images of its '
             'own. Differences are paired: the same training and test images, the same seeds. In '
             'brackets 95 % intervals over other images **and** other seeds, the variance over seeds '

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from mmwindow.apis.config import load_config
+from mmwindow.evaluation.events.image_events import ImageEvents
 from mmwindow.evaluation.files.records import Record, plain, read_record, write_record
 from mmwindow.experiments.cross_validation import run_plans
 from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.job_queue import Outcome
-from mmwindow.experiments.other_rules import OTHER_RULES
+from mmwindow.experiments.other_tests import OTHER_TESTS
 from mmwindow.experiments.plan import RunPlan, RunSettings, plan_run
 from mmwindow.experiments.result_files import CODE_ENTRIES, RUN_ENTRIES
 from mmwindow.experiments.run_folders import is_finished, read_seconds
@@ -43,7 +44,8 @@ class StudyRun:
         seed: Of the training.
         sizes: Of the study.
         amp: Train in mixed precision.
-        rule: Another hit rule that the training is tested by; empty for the paper's.
+        test: Another way that the training is tested in, one of
+            :data:`~mmwindow.experiments.other_tests.OTHER_TESTS`; empty for the config's own.
     """
 
     cell: Cell
@@ -51,7 +53,7 @@ class StudyRun:
     seed: int
     sizes: Sizes
     amp: bool = False
-    rule: str = ''
+    test: str = ''
 
     @property
     def system(self) -> str:
@@ -77,7 +79,7 @@ class StudyRun:
         rest = dict(options=self.options, seed=self.seed,
                     files=data_options(self.cell, 'DATA', self.seed),
                     data=describe_data(self.cell, self.sizes, self.seed), amp=self.amp,
-                    **({'rule': [self.rule, OTHER_RULES[self.rule]]} if self.rule else {}))
+                    **({'rule': [self.test, OTHER_TESTS[self.test]]} if self.test else {}))
         return hashlib.sha256((config_text(self.config) + json.dumps(rest, sort_keys=True)).encode()
                               ).hexdigest()
 
@@ -138,11 +140,16 @@ def file_run(run: StudyRun, plan: RunPlan, results: Path) -> None:
                   design=run.design(), data=describe_data(run.cell, run.sizes, run.seed),
                   run={entry: result.get(entry) for entry in (*RUN_ENTRIES, *CODE_ENTRIES)
                        if entry != 'settings_mark'})
-    path = run.filed_at(results)
+    write_filed(run.filed_at(results), {system.class_name: shorten_events(system)}, record.settings,
+                plain(result.get('metrics') or {}), source)
+
+
+def write_filed(path: Path, events: dict[str, Sequence[ImageEvents]], settings: Mapping[str, Any],
+                metrics: Mapping[str, Any], source: Mapping[str, Any]) -> None:
+    """Write a filed result; the arguments are those of ``write_record``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
-        made = write_record(Path(name) / 'record.json', {system.class_name: shorten_events(system)},
-                            record.settings, plain(result.get('metrics') or {}), source)
+        made = write_record(Path(name) / 'record.json', events, settings, metrics, source)
         with atomic_file(path) as part:
             # No name and no time: the same result gives the same bytes.
             Path(part).write_bytes(gzip.compress(made.read_bytes(), mtime=0))

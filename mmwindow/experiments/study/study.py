@@ -6,7 +6,7 @@ from typing import Any
 
 from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.study.analysis import analyse
-from mmwindow.experiments.study.data import find_sets, write_sets
+from mmwindow.experiments.study.data import find_sets, set_name, write_sets
 from mmwindow.experiments.study.design import BASE, CORE, PARTS, Sizes, make_cells
 from mmwindow.experiments.study.estimate import describe_estimate, estimate_study
 from mmwindow.experiments.study.levels import file_levels
@@ -46,7 +46,7 @@ class Study:
         paper: The paper's numbers, for the labels.
         amp: Train in mixed precision.
         report: Folder of table and figure, where it is not the one of the filed results.
-        rule: Another hit rule than the paper's that the filed results are of.
+        test: Another way to test than the configs' own that the filed results are of.
     """
 
     out: Path
@@ -60,7 +60,7 @@ class Study:
     paper: Path | None = None
     amp: bool = False
     report: Path | None = None
-    rule: str = ''
+    test: str = ''
 
     @property
     def report_folder(self) -> Path:
@@ -103,7 +103,9 @@ def reported_runs(study: Study) -> list[StudyRun]:
 
 
 def as_filed(study: Study, report_only: bool) -> Study:
-    """Return a study with its baseline; one that only reports, with all of the filed design.
+    """Return a study with its baseline and the seeds that are filed besides those asked for.
+
+    One that only reports has all of the filed design.
 
     Args:
         study: What is asked for.
@@ -121,8 +123,11 @@ def as_filed(study: Study, report_only: bool) -> Study:
                          f'{baseline}, give the tables and the figure a folder of their own by '
                          '--report')
     study = replace(study, baseline=baseline)
-    return study if not report_only else replace(
-        study, sizes=Sizes(**filed['sizes']), amp=bool(filed['amp']), seeds=tuple(filed['seeds']))
+    if report_only:
+        return replace(study, sizes=Sizes(**filed['sizes']), amp=bool(filed['amp']),
+                       seeds=tuple(filed['seeds']))
+    # Further seeds are added: a report of others alone would drop what is filed.
+    return replace(study, seeds=tuple(dict.fromkeys([*filed['seeds'], *study.seeds])))
 
 
 def file_request(study: Study) -> None:
@@ -172,8 +177,13 @@ def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only:
             run_study(missing, study.out, study.results, devices, **how)
     if dry_run:
         return not missing
-    file_levels({run.cell.name: run.cell for run in runs}.values(), study.out / 'data', study.results,
-                study.sizes)
+    if not report_only:
+        data = study.out / 'data'
+        there = [(images, seed) for images, seed in find_sets((run.cell, run.seed) for run in runs)
+                 if (data / set_name(images.name, seed)).is_dir()]
+        write_sets(there, study.sizes, data)  # raises where they are another study's
+        file_levels({run.cell.name: run.cell for run in runs}.values(), data, study.results,
+                    study.sizes)
     report_study(study, reported_runs(study), say, how.get('command_line', ''))
     return all(read_filed_run(run, study.results) is not None for run in runs)
 
@@ -202,7 +212,7 @@ def report_study(study: Study, reported: Sequence[StudyRun], say: Callable[[str]
                 'command from where it was trained, or name the config with --add')
     table = write_report(found, study.report_folder, systems, study.baseline, study.sizes,
                          study.seeds, command_line, study.paper, study.num_resamples,
-                         study.amp, study.rule)
+                         study.amp, study.test)
     for line in describe_missing(found):
         say(line)
     say(f'table and figure: {table}')

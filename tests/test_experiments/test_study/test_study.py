@@ -94,13 +94,13 @@ def test_filed_trainings_are_tested_by_another_rule(tmp_path, configs):
     shutil.rmtree(study.out / f'runs/jitter25/{NAMES[1]}_seed1')
     complete, said = retest(study)
     assert not complete and said[0] == (
-        f'16 trainings are filed in {study.results}; 0 of them are tested by the rule distance, '
+        f'16 trainings are filed in {study.results}; 0 of them are tested in the way distance, '
         f'filed in {tmp_path}/results_distance')
     assert said[1].startswith(f"{study.out}: the runs of 'base {NAMES[0]} seed 0', "
                               f"'jitter25 {NAMES[1]} seed 1' are not there, or are other trainings")
     assert f'base: 1 run is missing: base {NAMES[0]} seed 0' in said
     content = load_json(tmp_path / 'results_distance/study.json')
-    assert content['rule'] == {'distance': {
+    assert content['test'] == {'distance': {
         'test_evaluator.rule': 'distance', 'test_evaluator.hit_radius': 50}}
     assert content['seeds'] == list(SEEDS) and content['baseline'] == NAMES[1]
     cells = {cell['cell']: cell for cell in content['cells']}
@@ -110,27 +110,89 @@ def test_filed_trainings_are_tested_by_another_rule(tmp_path, configs):
     assert cells['jitter50']['minus_baseline'][NAMES[0]]['froc_score']['seeds'] == pytest.approx(
         [scores[f'{NAMES[0]}_seed{seed}'] - scores[f'{NAMES[1]}_seed{seed}'] for seed in SEEDS])
     page = (tmp_path / 'results_distance/README.md').read_text()
-    assert ("**Tested by another hit rule than the paper's: rule distance, hit_radius 50.**" in page
-            and 'seed' in page)
+    assert ('**Tested in another way, test_evaluator.rule distance, test_evaluator.hit_radius 50**'
+            in page)
     # What was filed by the paper's rule stays, and nothing was trained.
     assert {path: path.read_bytes() for path in study.results.rglob('*') if path.is_file()} == before
     assert len(times_trained(study)) == 15 and set(times_trained(study).values()) == {1}
-    # The same command again tests nothing that is tested.
+    # A test that was not filed, as where the command was stopped, is filed without another test.
+    filed = tmp_path / f'results_distance/runs/jitter50/{NAMES[0]}_seed0.json.gz'
+    content = filed.read_bytes()
+    filed.unlink()
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / 'out').rglob('test.json')}
     complete, said = retest(study)
-    assert not complete and '14 of them are tested' in said[0]
+    assert not complete and '13 of them are tested' in said[0] and filed.read_bytes() == content
     assert times == {path: path.stat().st_mtime_ns for path in (tmp_path / 'out').rglob('test.json')}
 
 
+@pytest.mark.usefixtures('fake_worker')
+def test_systems_that_were_tested_by_different_rules_are_not_compared(tmp_path, configs):
+    distance = "test_evaluator = dict(type='FROCMetric', rule='distance', hit_radius=50)"
+    configs[0].write_text(configs[0].read_text() + distance)
+    with pytest.raises(ValueError, match=f'base {NAMES[0]} seed 0 and base {NAMES[1]} seed 0 were '
+                       'scored with different settings: .*rule'):
+        call(make_study(tmp_path, configs))
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_further_seeds_are_added_to_those_that_are_filed(tmp_path, configs):
+    study = make_study(tmp_path, configs, parts=('base', ))
+    call(study)
+    complete, said = call(replace(study, seeds=(2, )))
+    assert complete and said[0].startswith('6 runs are asked for; 4 are filed')
+    content = load_json(study.results / 'study.json')
+    assert content['seeds'] == [0, 1, 2] and len(
+        content['cells'][0]['minus_baseline'][NAMES[0]]['froc_score']['seeds']) == 3
+    complete, said = call(study)  # which would shrink it to two
+    assert complete and load_json(study.results / 'study.json')['seeds'] == [0, 1, 2]
+
+
+@pytest.mark.usefixtures('fake_worker')
+def test_levels_are_measured_on_the_images_of_the_study(tmp_path, configs):
+    study = make_study(tmp_path, configs, parts=('base', ))
+    call(study)
+    before = load_json(study.results / 'levels.json')
+    other = make_study(tmp_path, configs, parts=('base', ), out=tmp_path / 'other',
+                       results=tmp_path / 'others', sizes=replace(SIZES, num_train=12))
+    call(other)
+    call(replace(study, out=other.out), report_only=True)
+    assert load_json(study.results / 'levels.json') == before
+    with pytest.raises(ValueError, match='other/data/base'):
+        call(replace(study, out=other.out))
+
+
 def test_a_study_without_trainings_has_none_to_test(tmp_path, configs):
-    with pytest.raises(ValueError, match='no training of this study is filed there.* train first'):
+    with pytest.raises(ValueError, match='no training of these parts is filed there.* train first'):
         retest(make_study(tmp_path, configs))
 
 
-def retest(study):
+@pytest.mark.usefixtures('fake_worker')
+def test_a_system_that_another_way_to_test_does_not_concern_stays_as_it_is(tmp_path, configs):
+    nms = "model['test_cfg'] = dict(nms=dict(iou_threshold=.5))"
+    configs[1].write_text(configs[1].read_text() + nms)
+    study = make_study(tmp_path, configs)
+    call(study)
+    complete, said = retest(replace(study, parts=('C', )), 'nms10')
+    assert complete and said[0].startswith('16 trainings are filed in')
+    tested = {path.parent.relative_to(study.out / 'runs_nms10').as_posix()
+              for path in (study.out / 'runs_nms10').rglob('result.json')}
+    assert tested == {f'{level}/{NAMES[1]}_seed{seed}' for seed in SEEDS
+                      for level in ('base', 'jitter25', 'jitter50', 'jitter100')}
+    config = runpy.run_path(study.out / f'runs_nms10/base/{NAMES[1]}_seed0/config.py')
+    assert config['model']['test_cfg'] == dict(nms=dict(iou_threshold=.1))
+    before, after = (load_json(tmp_path / f'results{end}/study.json')['cells']
+                     for end in ('', '_nms10'))
+    for old, new in zip(before, after, strict=True):
+        assert new['systems'][NAMES[0]] == old['systems'][NAMES[0]]
+    # Of the base alone.
+    shutil.rmtree(tmp_path / 'results_nms10')
+    assert retest(replace(study, parts=()), 'nms10')[1][0].startswith('4 trainings are filed in')
+
+
+def retest(study, test='distance'):
     said = []
-    complete = retest_study(study, 'distance', Devices([{}] * 4), say=said.append,
-                             command_line='study', display=ProgressDisplay(stream=io.StringIO()))
+    complete = retest_study(study, test, Devices([{}] * 4), say=said.append,
+                            command_line='study', display=ProgressDisplay(stream=io.StringIO()))
     return complete, said
 
 
