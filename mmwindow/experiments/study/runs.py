@@ -189,9 +189,10 @@ def check_filed(runs: Sequence[StudyRun], results: Path, accept: bool = False,
             f'{results}: {name_some(others)} are filed with another design (--amp, --epochs, sizes, '
             f'a config, or another version of the study): repeat the options of '
             f'{results}/study.json, name another --results, or replace them with --overwrite')
-    code = training_code(), scoring_code()
     changed = [run.name for run, record in filed.items() if run.name not in others and (
-        record.source['run'].get('training_code'), record.source['run'].get('scoring_code')) != code]
+        record.source['run'].get('scoring_code') != scoring_code()
+        # What is tested again is a training of whatever code.
+        or (not run.test and record.source['run'].get('training_code') != training_code()))]
     if changed and not accept:
         raise ValueError(
             f'{results}: {name_some(changed)} were trained or scored by other code. --accept adds '

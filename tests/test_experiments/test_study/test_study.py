@@ -16,7 +16,7 @@ from mmwindow.evaluation.files.records import read_record
 from mmwindow.experiments import cross_validation
 from mmwindow.experiments.commands import study as study_command
 from mmwindow.experiments.devices import Devices
-from mmwindow.experiments.study import estimate
+from mmwindow.experiments.study import estimate, runs
 from mmwindow.experiments.study.design import Sizes
 from mmwindow.experiments.study.retests import retest_study
 from mmwindow.experiments.study.study import Study, do_study, reported_runs
@@ -84,7 +84,7 @@ def test_from_radiographs_to_the_paired_difference(tmp_path, configs):
 
 
 @pytest.mark.usefixtures('fake_worker')
-def test_filed_trainings_are_tested_by_another_rule(tmp_path, configs):
+def test_filed_trainings_are_tested_by_another_rule(tmp_path, configs, monkeypatch):
     study = make_study(tmp_path, configs)
     call(study)
     before = {path: path.read_bytes() for path in study.results.rglob('*') if path.is_file()}
@@ -120,9 +120,13 @@ def test_filed_trainings_are_tested_by_another_rule(tmp_path, configs):
     content = filed.read_bytes()
     filed.unlink()
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / 'out').rglob('test.json')}
+    monkeypatch.setattr(runs, 'training_code', lambda: 'of another day')  # which trains nothing here
     complete, said = retest(study)
     assert not complete and '13 of them are tested' in said[0] and filed.read_bytes() == content
     assert times == {path: path.stat().st_mtime_ns for path in (tmp_path / 'out').rglob('test.json')}
+    monkeypatch.setattr(runs, 'scoring_code', lambda: 'of another day')
+    with pytest.raises(ValueError, match='were trained or scored by other code. --accept'):
+        retest(study)
 
 
 @pytest.mark.usefixtures('fake_worker')
