@@ -87,7 +87,8 @@ def report_ablations(rows: Sequence[Ablation], results: Path, paper: str | Path,
                             num_resamples=num_resamples, say=lambda text: None)
         if filed['']:
             lines += [f'AUROC and recall next to the paper\'s: [tables]({data}/tables/tables.md).',
-                      '', *describe_runs({row.name: system for row, system in filed[''].items()})]
+                      '', *describe_runs({row.name: system for row, system in filed[''].items()}),
+                      '']
         for divergence in dict.fromkeys(row.divergence for row in own):
             some = [row for row in own if row.divergence == divergence]
             lines += [f'### {data}, {divergence.upper()}', '', markdown_table(drop_rows(
