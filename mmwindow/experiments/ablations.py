@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwindow.apis.config import read_config
-from mmwindow.experiments.cross_validation import check_plans, run_plans
+from mmwindow.experiments.cross_validation import run_plans
 from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.exact_maps import Window, paper_windows
 from mmwindow.experiments.other_tests import OTHER_RULES
@@ -17,7 +17,7 @@ from mmwindow.experiments.plan import SINGLE, RunPlan, RunSettings, plan_run
 from mmwindow.experiments.result_files import read_system, write_result_files
 from mmwindow.experiments.results import read_run
 from mmwindow.experiments.retest import OWN, plan_variants, run_retests
-from mmwindow.experiments.run_folders import is_finished, read_seconds
+from mmwindow.experiments.run_folders import read_seconds
 from mmwindow.experiments.run_state import identify, read_result
 from mmwindow.experiments.summaries import summarise
 from mmwindow.experiments.systems import System
@@ -179,10 +179,8 @@ def run_ablations(rows: Sequence[Ablation], out: Path, results: Path, devices: D
             raise ValueError(f'--cfg-options {key}: each row sets its own window and is tested by '
                              'each hit rule, so that it would change nothing or all; leave it out')
     plans = {row: plan_ablation(row, out, settings, configs) for row in rows}
-    check_filed(plans, results, how.get('accept', False), how.get('overwrite', False))
-    for row, plan in plans.items():
-        if is_other(row, plan, results):  # --overwrite: rows of two kinds are never compared
-            forget(row, results)
+    for row in check_filed(plans, results, how.get('accept', False), how.get('overwrite', False)):
+        forget(row, results)  # of other settings: rows of two kinds are never compared
     by_folder = {plan.folder: row for row, plan in plans.items()}
 
     def file_and_measure(plan: RunPlan) -> float:
@@ -195,17 +193,12 @@ def run_ablations(rows: Sequence[Ablation], out: Path, results: Path, devices: D
 
     todo = [plan for row, plan in plans.items() if not is_filed(row, plan, results)]
     say(f'{len(plans)} rows are asked for; {len(plans) - len(todo)} are filed in {results}')
-    check_plans(todo, how.get('overwrite', False), how.get('accept', False))
-    for plan in todo:
-        if is_finished(plan):
-            file_and_measure(plan)
-    run_plans([plan for plan in todo if not is_finished(plan)], devices, command_line,
-              measure=file_and_measure, **how)
+    run_plans(todo, devices, command_line, measure=file_and_measure, **how)
     return [row.name for row, plan in plans.items() if not is_filed(row, plan, results)]
 
 
 def check_filed(plans: Mapping[Ablation, RunPlan], results: Path, accept: bool, overwrite: bool
-                ) -> None:
+                ) -> list[Ablation]:
     """Reject to replace filed rows of other settings, or to add to those of other code.
 
     Args:
@@ -214,32 +207,34 @@ def check_filed(plans: Mapping[Ablation, RunPlan], results: Path, accept: bool, 
         accept: Keep rows of other code next to new ones; the tables name the versions.
         overwrite: Replace rows of other settings.
 
+    Returns:
+        Those that are filed with other settings.
+
     Raises:
         ValueError: The message names the rows and says what to do.
     """
-    other = [row.name for row, plan in plans.items() if is_other(row, plan, results)]
-    changed = [row.name for row in plans if row.name not in other for run in filed_runs(row, results)
+    filed = {row: filed_runs(row, results) for row in plans}
+    other = [row for row, plan in plans.items()
+             if any(run.get('settings_mark') != plan.settings_mark for run in filed[row])]
+    changed = [row.name for row in plans if row not in other for run in filed[row]
                if run.get('training_code') not in (None, training_code())
                or run.get('scoring_code') not in (None, scoring_code())]
     if other and not overwrite:
-        raise ValueError(f'{results}: {name_some(other)} are filed with other settings (--amp, '
-                         '--cfg-options, --seed, a config, torch): repeat the options of their '
-                         'commands, name another --results, or replace them with --overwrite')
+        raise ValueError(f'{results}: {name_some([row.name for row in other])} are filed with other '
+                         'settings (--amp, --cfg-options, --seed, a config, torch): repeat the '
+                         'options of their commands, name another --results, or replace them with '
+                         '--overwrite')
     if changed and not accept:
         raise ValueError(f'{results}: {name_some(changed)} were trained or scored by other code. '
                          '--accept adds rows of this code to them, and the tables name both; another '
                          '--results begins anew')
+    return other
 
 
 def filed_runs(row: Ablation, results: Path) -> list[Mapping[str, Any]]:
     """Return the runs that the result file of a row names; [] where there is none."""
     content = read_json(path) if (path := filed_at(row, '', results)).is_file() else None
     return list(content.get('runs', ())) if isinstance(content, dict) else []
-
-
-def is_other(row: Ablation, plan: RunPlan, results: Path) -> bool:
-    """Return whether a row is filed with other settings than a plan's."""
-    return any(run.get('settings_mark') != plan.settings_mark for run in filed_runs(row, results))
 
 
 def forget(row: Ablation, results: Path) -> None:

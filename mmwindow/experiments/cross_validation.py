@@ -121,7 +121,8 @@ def run_plans(plans: Sequence[RunPlan], devices: Devices, command_line: str = ''
         accept: Keep runs of other training code.
         display: Where progress is shown.
         prepare: Makes a folder ready.
-        measure: Returns how long a run took, when it has just ended.
+        measure: Returns how long a run took, when it has just ended or was found finished: a
+            caller's may file it, so that what a stopped command left is filed by the next.
 
     Returns:
         Of the runs that had to be done.
@@ -137,7 +138,7 @@ def run_plans(plans: Sequence[RunPlan], devices: Devices, command_line: str = ''
             display.say(f'{plan.name}: finished before, reused')
         jobs.append(Job(
             plan.name, plan.system, worker_command(plan, devices.num_processes),
-            plan.folder / 'log.txt', read_seconds(plan) if plan.folder in finished else None,
+            plan.folder / 'log.txt', measure(plan) if plan.folder in finished else None,
             measure=partial(measure, plan),
             claim=partial(claim_run, plan, command_line, overwrite, accept, prepare)))
     return run_jobs(jobs, devices.environments, display, start=devices.start)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmdet.registry import METRICS
 from mmengine.config import Config
@@ -116,13 +116,39 @@ def check_names(options: Mapping[str, Any], cfg: Config) -> None:
         ValueError: The message names those that it knows.
     """
     for key in options:
-        place = cfg.to_dict()
-        for part in key.split('.') if key.startswith('model.test_cfg.') else []:
-            if not isinstance(place, dict) or part not in place:
-                raise ValueError(f'--cfg-options {key}: there is no {part}; '
-                                 + (f'there are {", ".join(place)}' if isinstance(place, dict)
-                                    else f'{place!r} holds nothing further'))
-            place = place[part]
+        if not key.startswith('model.test_cfg.'):
+            continue
+        place, missing = find_place(cfg, key)
+        if missing:
+            raise ValueError(f'--cfg-options {key}: there is no {missing}; '
+                             + (f'there are {", ".join(place)}' if isinstance(place, dict)
+                                else f'{place!r} holds nothing further'))
+
+
+class FoundPlace(NamedTuple):
+    """What a dotted key leads to in a config.
+
+    Attributes:
+        place: As far as the config has its names.
+        missing: The first name that it has not; empty where it has all.
+    """
+
+    place: Any
+    missing: str
+
+
+def find_place(cfg: Config, key: str) -> FoundPlace:
+    """Follow a dotted key into a config.
+
+    >>> find_place(Config(dict(a=dict(b=1))), 'a.b'), find_place(Config(dict(a=dict(b=1))), 'a.c.d')
+    (FoundPlace(place=1, missing=''), FoundPlace(place={'b': 1}, missing='c'))
+    """
+    place = cfg.to_dict()
+    for part in key.split('.'):
+        if not isinstance(place, dict) or part not in place:
+            return FoundPlace(place, part)
+        place = place[part]
+    return FoundPlace(place, '')
 
 
 def find_trained_runs(folders: Sequence[str | Path], only: Sequence[int] | None = None

@@ -171,18 +171,15 @@ def pool_levels(results: Sequence[CellResult]) -> list[CellResult]:
 def analyse_cell(runs: Sequence[StudyRun], results: Path, baseline: str, num_resamples: int,
                  seed: int) -> CellResult:
     """Compare the systems of one cell; see :func:`analyse`."""
-    records = {run: read_filed_run(run, results) for run in runs}
+    records = {run: record for run in runs if (record := read_filed_run(run, results)) is not None}
+    used = [(run.name, record.settings) for run, record in records.items()]
+    for name, own in used[1:]:
+        if own != used[0][1]:
+            raise ValueError(describe_settings(*used[0], name, own))
+    settings = FROCSettings.from_record(used[0][1]) if used else FROCSettings()
     events: dict[str, dict[int, list[ImageEvents]]] = {}
-    settings = FROCSettings()
-    first: tuple[StudyRun, Mapping[str, Any]] | None = None
     for run, record in records.items():
-        if record is not None:
-            first = first or (run, record.settings)
-            if record.settings != first[1]:
-                raise ValueError(describe_settings(first[0].name, first[1], run.name,
-                                                   record.settings))
-            events.setdefault(run.system, {})[run.seed] = record.events()
-            settings = FROCSettings.from_record(record.settings)
+        events.setdefault(run.system, {})[run.seed] = record.events()
     numbers = {system: sum(run.system == system for run in runs) for system in events}
     complete = {system: seeds for system, seeds in events.items() if len(seeds) == numbers[system]}
     metrics = {system: [fold_metrics(seeds[key], settings) for key in sorted(seeds)]
@@ -190,7 +187,7 @@ def analyse_cell(runs: Sequence[StudyRun], results: Path, baseline: str, num_res
     others = [system for system in complete if system != baseline and baseline in complete]
     comparisons = {system: compare_over_seeds(complete[system], complete[baseline], settings,
                                               num_resamples, seed) for system in others}
-    filed = {run: record.source['run'] for run, record in records.items() if record is not None}
+    filed = {run: record.source['run'] for run, record in records.items()}
     return CellResult(
         runs[0].cell,
         {system: {name: float(np.mean([one[name] for one in values])) for name in PAPER_METRICS}
@@ -198,7 +195,7 @@ def analyse_cell(runs: Sequence[StudyRun], results: Path, baseline: str, num_res
         {system: {name: float(np.std([one[name] for one in values], ddof=1))
                   if len(values) > 1 else float('nan') for name in PAPER_METRICS}
          for system, values in metrics.items()},
-        comparisons, [run for run, record in records.items() if record is None],
+        comparisons, [run for run in runs if run not in records],
         {system: float(np.mean([one['training_seconds'] or 0. for run, one in filed.items()
                                 if run.system == system])) for system in complete},
         frozenset(f'{one.get("training_code")}, {one.get("scoring_code")}'

@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmwindow.experiments.devices import Devices
 from mmwindow.experiments.other_tests import OTHER_TESTS
 from mmwindow.experiments.plan import RunPlan
-from mmwindow.experiments.retest import OWN, plan_retest, run_retests
-from mmwindow.experiments.run_folders import is_finished, read_seconds
+from mmwindow.experiments.retest import OWN, find_place, plan_retest, run_retests
+from mmwindow.experiments.run_folders import read_seconds
 from mmwindow.experiments.run_state import identify, read_result
 from mmwindow.experiments.study.design import BASE
 from mmwindow.experiments.study.runs import (
@@ -82,8 +82,7 @@ def retest_trainings(tests: Mapping[StudyRun, StudyRun], study: Study, results: 
     for run, again in tests.items():
         plan = plan_study_run(run, study.out)
         source, filed = plan.folder, read_filed_run(run, study.results)
-        if filed is None:
-            continue
+        assert filed is not None  # of what is filed alone
         options = options_of(again.test, plan.cfg)
         if not options:  # nothing of it concerns the system: it finds what it found
             write_filed(again.filed_at(results), {name: filed.events(name) for name in filed.classes},
@@ -105,28 +104,10 @@ def retest_trainings(tests: Mapping[StudyRun, StudyRun], study: Study, results: 
         file_run(by_folder[plan.folder], plan, results)
         return read_seconds(plan)
 
-    for plan, _ in plans:  # a command that was stopped may not have filed its last test
-        if is_finished(plan):
-            file_run(by_folder[plan.folder], plan, results)
-    run_retests({'own': [entry for entry in plans if not is_finished(entry[0])]}, devices,
-                measure=file_and_measure, **how)
-
+    run_retests({'own': plans}, devices, measure=file_and_measure, **how)
 
 
 def options_of(test: str, cfg: Config) -> dict[str, Any]:
     """Return the overrides of a way to test that a system has a place for."""
     return {key: value for key, value in OTHER_TESTS[test].items()
-            if not key.startswith('model.') or has_entry(cfg.to_dict(), key)}
-
-
-def has_entry(content: Any, key: str) -> bool:
-    """Return whether nested dicts have a dotted key.
-
-    >>> has_entry(dict(a=dict(b=1)), 'a.b'), has_entry(dict(a=1), 'a.b')
-    (True, False)
-    """
-    for name in key.split('.'):
-        if not isinstance(content, dict) or name not in content:
-            return False
-        content = content[name]
-    return True
+            if not key.startswith('model.') or not find_place(cfg, key).missing}

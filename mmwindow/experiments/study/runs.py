@@ -19,7 +19,7 @@ from mmwindow.experiments.job_queue import Outcome
 from mmwindow.experiments.other_tests import OTHER_TESTS
 from mmwindow.experiments.plan import RunPlan, RunSettings, plan_run
 from mmwindow.experiments.result_files import CODE_ENTRIES, RUN_ENTRIES
-from mmwindow.experiments.run_folders import is_finished, read_seconds
+from mmwindow.experiments.run_folders import read_seconds
 from mmwindow.experiments.run_state import read_result
 from mmwindow.experiments.short_events import shorten_events
 from mmwindow.experiments.study.data import data_options, describe_data
@@ -246,8 +246,5 @@ def run_study(runs: Sequence[StudyRun], out: Path, results: Path, devices: Devic
         file_run(by_folder[plan.folder], plan, results)
         return read_seconds(plan)
 
-    for run, plan in plans.items():  # a command that was stopped may not have filed its last run
-        if is_finished(plan):
-            file_run(run, plan, results)
-    return run_plans([plan for run, plan in plans.items() if read_filed_run(run, results) is None],
-                     devices, overwrite=overwrite, measure=file_and_measure, **how)
+    return run_plans(list(plans.values()), devices, overwrite=overwrite, measure=file_and_measure,
+                     **how)

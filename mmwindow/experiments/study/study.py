@@ -178,12 +178,11 @@ def do_study(study: Study, devices: Devices, dry_run: bool = False, report_only:
     if dry_run:
         return not missing
     if not report_only:
-        data = study.out / 'data'
-        there = [(images, seed) for images, seed in find_sets((run.cell, run.seed) for run in runs)
-                 if (data / set_name(images.name, seed)).is_dir()]
-        write_sets(there, study.sizes, data)  # raises where they are another study's
-        file_levels({run.cell.name: run.cell for run in runs}.values(), data, study.results,
-                    study.sizes)
+        data, cells = study.out / 'data', {run.cell.name: run.cell for run in runs}.values()
+        measured = [(images, seed) for images, seed in find_sets((cell, 0) for cell in cells)
+                    if (data / set_name(images.name, seed)).is_dir()]
+        write_sets(measured, study.sizes, data)  # raises where they are another study's
+        file_levels(cells, data, study.results, study.sizes)
     report_study(study, reported_runs(study), say, how.get('command_line', ''))
     return all(read_filed_run(run, study.results) is not None for run in runs)
 

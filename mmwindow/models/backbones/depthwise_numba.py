@@ -11,6 +11,24 @@ SIDE = 5     # of the kernel
 BLOCK = 256  # channels at a time: their 26 sums stay in a processor's first cache (26 kB)
 
 
+@compile_function(nogil=True)
+def write_sums(sums: Array, start: int, num: int, weight: Array, bias: Array) -> None:
+    """Write the sums of a block of channels, ``(cells + 1, BLOCK)``, to their gradients.
+
+    Args:
+        sums: One row for each cell of the kernel, the last for the bias.
+        start: First channel of the block.
+        num: Channels of the block.
+        weight: ``(C, cells)``.
+        bias: ``(C,)``.
+    """
+    cells = weight.shape[1]
+    for c in range(num):
+        bias[start + c] = sums[cells, c]
+        for k in range(cells):
+            weight[start + c, k] = sums[k, c]
+
+
 # With fastmath sums run in vectors; their order is fixed on one kind of processor.
 @compile_function(fastmath=True, nogil=True, error_model='numpy')
 def sum_gradients(features: Array, gradient: Array, first: int, last: int, weight: Array,
@@ -74,11 +92,7 @@ def sum_gradients(features: Array, gradient: Array, first: int, last: int, weigh
                             s0 = sums[SIDE * i + j, :num]
                             for c in range(num):
                                 s0[c] += a[c] * f0[c]
-        for c in range(num):
-            bias[start + c] = total[c]
-        for k in range(SIDE * SIDE):
-            for c in range(num):
-                weight[start + c, k] = sums[k, c]
+        write_sums(sums, start, num, weight, bias)
 
 
 @compile_function(fastmath=True, nogil=True, error_model='numpy')
@@ -121,8 +135,4 @@ def sum_strided_gradients(features: Array, gradient: Array, first: int, last: in
                             s = sums[side * i + j, :num]
                             for c in range(num):
                                 s[c] += a[c] * f[c]
-        for c in range(num):
-            bias[start + c] = total[c]
-        for k in range(side * side):
-            for c in range(num):
-                weight[start + c, k] = sums[k, c]
+        write_sums(sums, start, num, weight, bias)

@@ -152,6 +152,21 @@ def test_further_seeds_are_added_to_those_that_are_filed(tmp_path, configs):
 
 
 @pytest.mark.usefixtures('fake_worker')
+def test_trainings_of_other_code_are_not_filed_unasked(tmp_path, configs):
+    """A command that was stopped between a training and its filing, and then new code."""
+    study = make_study(tmp_path, configs, parts=('base', ))
+    call(study)
+    for path in study.results.rglob('*_seed*.json.gz'):
+        path.unlink()
+    for path in (study.out / 'runs').glob('*/*/r*.json'):  # run.json and result.json
+        path.write_text(json.dumps(load_json(path) | dict(training_code='of another day')))
+    with pytest.raises(ValueError, match='--accept'):
+        call(study)
+    assert list(study.results.rglob('*_seed*.json.gz')) == []
+    assert call(study, accept=True)[0] and set(times_trained(study).values()) == {1}
+
+
+@pytest.mark.usefixtures('fake_worker')
 def test_levels_are_measured_on_the_images_of_the_study(tmp_path, configs):
     study = make_study(tmp_path, configs, parts=('base', ))
     call(study)
