@@ -39,14 +39,14 @@ def system_of(path):
 
 
 def data_of(path):
-    """Return what a config file is for: 'paper', 'own', 'fracatlas', 'synthetic', or the ablations
-    of the paper, of the steps beyond it or of the study: 'paper ablations', 'fracatlas ablations'
-    and 'synthetic ablations'."""
+    """Return what a config file is for: 'paper', 'own', 'fracatlas', 'synthetic', 'fracatlas r50', or
+    the ablations of the paper, of the steps beyond it or of the study: 'paper ablations',
+    'fracatlas ablations' and 'synthetic ablations'."""
     ending = path.stem.rsplit('_', 1)[1]
     if path.parent.name == 'ablations':
         return f'{ending if ending in ("fracatlas", "synthetic") else "paper"} ablations'
     if ending in ('fracatlas', 'synthetic'):
-        return ending
+        return ending + ' r50' * ('_r50_' in path.stem)
     return 'own' if 'lite0' in path.stem else 'paper'
 
 
@@ -79,9 +79,10 @@ def steps(cfg):
 @pytest.mark.parametrize('path', CONFIG_FILES, ids=config_name)
 def test_config_file_is_short_and_its_model_builds(path):
     assert len(path.read_text().splitlines()) <= 15
-    # What leaves a part of a config file out inherits it: one file more than that.
-    assert chain_length(path) <= (
-        4 if data_of(path) in ('fracatlas ablations', 'synthetic ablations') else 3)
+    # What leaves a part of a config file out inherits it, and so does data of another size: one file
+    # more than that.
+    assert chain_length(path) <= (4 if data_of(path) in (
+        'fracatlas ablations', 'synthetic ablations', 'fracatlas r50') else 3)
     cfg = load(path)
     init_default_scope(cfg.default_scope)
     with torch.device('meta'):  # its parts and their shapes; no number of it is looked at
@@ -112,7 +113,7 @@ def test_lengths_stand_once(path):
     loaders = [cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader]
     assert input_size_of(cfg) == {
         'paper': (1024, 1024), 'paper ablations': (1024, 1024), 'own': (384, 384),
-        'fracatlas': (384, 384), 'fracatlas ablations': (384, 384),
+        'fracatlas': (384, 384), 'fracatlas ablations': (384, 384), 'fracatlas r50': (512, 512),
         'synthetic': (256, 256), 'synthetic ablations': (256, 256)}[data_of(path)]
     assert len(list(find_steps(cfg, 'ResizeToInput'))) == 4
     assert not loaders[0].dataset.get('filter_cfg')
@@ -131,7 +132,7 @@ def test_a_system_learns_from_what_the_paper_says(path):
         'Rotate', 'PadToInput']
 
 
-@pytest.mark.parametrize('data', ['paper', 'own', 'synthetic', 'fracatlas'])
+@pytest.mark.parametrize('data', ['paper', 'own', 'synthetic', 'fracatlas', 'fracatlas r50'])
 def test_the_nine_systems_share_all_but_model_and_targets(data):
     """Data, augmentation, schedule, evaluation: one value over the nine files of a data set.
 
@@ -150,7 +151,8 @@ def test_the_nine_systems_share_all_but_model_and_targets(data):
             assert ('betas' in optimizer) == (system_of(path) == 'wl_mse')
             optimizer.pop('betas', None)
             rate = optimizer.pop('lr')
-            assert rate == CHOSEN.get((data, system_of(path)), RATES.get(system_of(path), 8e-4))
+            assert rate == (2e-4 if data == 'fracatlas r50' else CHOSEN.get(
+                (data, system_of(path)), RATES.get(system_of(path), 8e-4)))
         shared.append(dict(
             augmentation=pipeline[:7], train=loader, val=cfg['val_dataloader'],
             test=cfg['test_dataloader'], metric=cfg['val_evaluator'],
@@ -162,7 +164,7 @@ def test_the_nine_systems_share_all_but_model_and_targets(data):
 
 @pytest.mark.parametrize('data, backbone', [
     ('paper', 'ResNet'), ('own', 'EfficientNetLite'), ('synthetic', 'EfficientNetLite'),
-    ('fracatlas', 'EfficientNetLite')])
+    ('fracatlas', 'EfficientNetLite'), ('fracatlas r50', 'ResNet')])
 def test_the_nine_systems_share_backbone_and_preprocessing(data, backbone):
     paths = [path for path in CONFIG_FILES if data_of(path) == data]
     kept = []
@@ -242,7 +244,7 @@ def test_ablations_are_the_rows_of_the_paper(divergence, table):
     assert rows == set(PAPER_ROWS) and len(paths) == 8
 
 
-@pytest.mark.parametrize('data', ['paper', 'own', 'synthetic', 'fracatlas'])
+@pytest.mark.parametrize('data', ['paper', 'own', 'synthetic', 'fracatlas', 'fracatlas r50'])
 def test_wl_plus_is_wl_kld_and_one_file(data):
     """Nothing differs but what ``_base_/models/wl_plus.py`` names."""
     plus, plain = (next(path for path in CONFIG_FILES if data_of(path) == data
