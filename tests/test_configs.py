@@ -306,6 +306,22 @@ def test_the_controls_of_the_study_differ_by_what_they_say():
         boxes.to_dict(), 'model.train_cfg.assigner.neg_iou_thr')
 
 
+@pytest.mark.parametrize('control, plain, target', [
+    ('windowloss/ablations/wl_plus_lite0_fpn_closed_fracatlas.py',
+     'windowloss/wl_plus_lite0_fpn_fracatlas.py',
+     dict(type='PointToBoundTransform', lower_radius=50, upper_radius=50, softness=2)),
+    ('retinanet/ablations/retinanet_lite0_fpn_box100_fracatlas.py',
+     'retinanet/retinanet_lite0_fpn_fracatlas.py', dict(type='PointsToPseudoBoxes', size=100))])
+def test_the_closed_window_and_its_boxes_differ_by_their_targets(control, plain, target):
+    control, plain = (copy.deepcopy(load(CONFIGS / path).to_dict()) for path in (control, plain))
+    pipeline = plain['train_dataloader']['dataset']['pipeline']
+    assert pipeline[-2]['type'] == target['type'] and pipeline[-2] != target
+    pipeline[-2] = target
+    for cfg in (control, plain):
+        cfg.pop('bounds'), cfg.pop('boxes', None)
+    assert control == plain
+
+
 def test_the_length_of_all_trainings_on_fracatlas_stands_once():
     """In _base_/datasets/fracatlas.py: a longer one for all systems is one edit."""
     for path in CONFIG_FILES:
