@@ -6,7 +6,7 @@
 Each config's model trains on one batch of its own training images, in float32 (whose convolutions
 torch computes in TF32 on Ampere and later) and in mixed precision (``--amp``), each alone on the GPU.
 The batch was read before, so that a step is without reading; reading is timed apart, in one process
-of one thread. ``readers`` is how many such processes keep up with the faster step. A config that asks
+of one thread: the median over the images of the batch. ``readers`` is how many such processes keep up with the faster step. A config that asks
 for channels_last is timed in the default layout, too. GB are the most that torch has allocated.
 """
 import argparse
@@ -21,7 +21,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
 from mmwindow.apis.config import load_config
-from mmwindow.apis.own_data.timing import build_model, load_batch
+from mmwindow.apis.own_data.timing import build_model, time_reading
 from mmwindow.apis.runner import quiet_mmengine
 from mmwindow.apis.train import use_mixed_precision
 from mmwindow.utils.command_line import one_line_errors
@@ -29,6 +29,7 @@ from mmwindow.utils.environment import describe_machine
 
 COLUMNS = ('config', 'side', 'batch', 'layout', 'float32 ms', 'amp ms', 'ratio', 'float32 GB',
            'amp GB', 'images/s', 'reading ms an image', 'readers')
+READ_BEFORE = 2  # images: the first ones import what decodes them
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,9 @@ def describe(cfg, name, args):
     size = int(cfg.train_dataloader.batch_size)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    load_batch(cfg, 'train', 1)  # modules are imported
-    taken = {}
-    for number in (2 * size, size):  # the data set is built for each; the difference is its images
-        started = time.perf_counter()
-        batch = load_batch(cfg, 'train', number)
-        taken[number] = time.perf_counter() - started
-    reading = (taken[2 * size] - taken[size]) / size
+    batch, seconds = time_reading(cfg, 'train', size + READ_BEFORE)
+    batch = {key: values[READ_BEFORE:] for key, values in batch.items()}
+    reading = statistics.median(seconds[READ_BEFORE:])
     torch.set_num_threads(threads)
     hooks = list(cfg.get('custom_hooks') or ())
     others = [hook for hook in hooks if hook.get('type') != 'ChannelsLastHook']

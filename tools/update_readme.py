@@ -60,11 +60,16 @@ def join_folds(commands: Sequence[str]) -> list[str]:
 
 def render_page(rows: list[list[str]], commands: list[str], caption: Sequence[str] = ()) -> str:
     """Return a table and, below it, its caption and the commands that made it, many folded away."""
+    return render_lines(markdown_table(rows), commands, caption)
+
+
+def render_lines(table: str, commands: list[str], caption: Sequence[str] = ()) -> str:
+    """Return what :func:`render_page` does, of a table in Markdown."""
     made_by = ['Made by', '', code_block(commands)]
     if len(commands) > MOST_COMMANDS:  # GitHub and PyPI show the summary, a click the rest
         made_by = [f'<details><summary>Made by {len(commands)} commands</summary>', *made_by[1:], '',
                    '</details>']
-    return '\n'.join([markdown_table(rows), *caption, '', *made_by])
+    return '\n'.join([table, *caption, '', *made_by])
 
 
 def caption_of(results: list[dict]) -> list[str]:
@@ -100,6 +105,13 @@ def result_rows(folder: Path) -> str:
         [['system', *COLUMNS],
          *([result['system'], *(describe_metric(result, key) for key in COLUMNS.values())]
            for result in results)], commands_of(results), caption_of(results))
+
+
+def changed_rows(folder: Path) -> str:
+    """Return the table of the systems with a part changed, as ``mmwindow tables`` wrote it."""
+    results = [load_json(path) for path in sorted(folder.glob('*.json'))]
+    table = (folder / 'tables/changed_parts.md').read_text(encoding='utf-8').rstrip('\n')
+    return render_lines(table, commands_of(results), caption_of(results))
 
 
 def choice_rows(folder: Path) -> str:
@@ -249,7 +261,7 @@ def ledger_rows(folder: Path) -> str:
         [f'mmwindow ledger {" ".join(f"results/{folder.name}/{part.name}" for part in parts)}'])])
 
 
-MAKERS = {'results': result_rows, 'choices': choice_rows, 'resuming': kill_rows,
+MAKERS = {'results': result_rows, 'changed': changed_rows, 'choices': choice_rows, 'resuming': kill_rows,
           'models': lambda folder: model_table(folder.parent), 'variants': variant_rows,
           'settings': setting_rows, 'exact': exact_rows, 'ledger': ledger_rows}
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from mmwindow.evaluation.froc import DEFAULT_BUDGETS
 from mmwindow.evaluation.hit_rules import DiskOverlap
 from mmwindow.evaluation.statistics.compare import Comparison
+from mmwindow.experiments.changed_parts import changed_table, describe_changed, find_changed
 from mmwindow.experiments.paper_captions import describe_data, describe_pooling, describe_tests
 from mmwindow.experiments.paper_figures import draw_figures, draw_figures_by
 from mmwindow.experiments.paper_tables import (
@@ -35,7 +36,8 @@ TITLES = {
     'pooled': 'The images of all folds pooled',
     'comparisons': 'The systems compared pairwise',
     'table2': 'Table 2: ablations with MSE',
-    'table3': 'Table 3: ablations with KLD'}
+    'table3': 'Table 3: ablations with KLD',
+    'changed_parts': 'Systems with a part changed'}
 
 
 def read_paper(path: str | Path | None) -> dict[str, Any]:
@@ -185,6 +187,11 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
         tables[f'{PREFIX}{field}'] = strata_table(field, strata[field], naming.labels,
                                                   reference if comparisons else None)
     tables.update(ablation_tables(systems, summaries, numbers, has_folds))
+    changed = find_changed(systems)
+    if changed:
+        say(f'{", ".join(labels[name] for name in changed)} compared with '
+            f'{count_words(sum(map(len, changed.values())), "config")} that change a part')
+        tables['changed_parts'] = changed_table(changed, systems, summaries, num_resamples, seed)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     remove_stale(out)
@@ -194,7 +201,7 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
     warnings = [f'{summary.label}, {warning}' for summary in rows for warning in summary.warnings]
     write_tables(out, tables, describe_data(rows[0], systems, command_line, labels, note),
                  dict(comparisons=describe_tests(len(comparisons), losses),
-                      pooled=describe_pooling(warnings),
+                      pooled=describe_pooling(warnings), changed_parts=describe_changed(),
                       **{f'{PREFIX}{field}': [*describe_strata(field, strata[field]),
                                               *figures[f'{PREFIX}{field}']] for field in strata}))
     for warning in warnings:

@@ -257,6 +257,36 @@ def test_ablations_in_the_papers_order(tmp_path):
     assert [row[0] for row in tables['table1']['markdown'][1:]] == ['WL-MSE', 'WL-KLD']
 
 
+def test_a_changed_part_stands_below_its_system(tmp_path):
+    """Worked by hand: fold 1 alone differs, by 0.25 in AUROC, half of it in the mean of two folds."""
+    for fold, events, changed in ((0, FOLD_0, FOLD_0), (1, FOLD_1, [
+            positive(5, 0.9, 0.9), positive(6, 0.6, 0.6), normal(7, 0.5, 0.5), normal(8, 0.1)])):
+        beyond = dict(divergence=None)  # a Window Loss with steps beyond the paper's
+        write_run(tmp_path / 'runs', 'wl_plus_lite0_fpn', fold, events, **beyond)
+        write_run(tmp_path / 'runs', 'wl_plus_lite0_fpn_closed', fold, changed, is_ablation=True,
+                  **beyond)
+        write_run(tmp_path / 'runs', 'retinanet_lite0_fpn_box100', fold, events, is_ablation=True,
+                  divergence=None, window=None)  # its system is not there: no row
+    tables = report([tmp_path / 'runs'], tmp_path, results=tmp_path / 'results')
+    assert [row[0] for row in tables['table1']['markdown'][1:]] == ['WL+']
+    head, system, changed = tables['changed_parts']['markdown']
+    assert (system[0], changed[0]) == ('WL+', 'wl_plus_lite0_fpn_closed')
+    assert system[4:] == [''] * 6
+    assert [cell.split(' ')[0] for cell in changed[1:4]] == ['1.000', '1.000', '1.000']
+    # Recall at 0.1 in fold 1: 0.5 and 1; FROC score: 0.8 and 1.
+    assert dict(zip(head, [cell.split(' ')[0] for cell in changed], strict=True)).items() >= {
+        'AUROC, difference': '+0.125', 'recall@0.1, difference': '+0.250',
+        'FROC score, difference': '+0.100'}.items()
+    plain = dict(zip(*(tables['changed_parts']['csv'][row] for row in (0, 2)), strict=True))
+    assert plain['froc_score_difference'] == pytest.approx(0.1)
+    text = (tmp_path / 'out/tables.md').read_text()
+    assert '## Systems with a part changed' in text
+    assert 'retinanet_lite0_fpn_box100' not in (tmp_path / 'out/changed_parts.md').read_text()
+    again = make_report([tmp_path / 'results'], tmp_path / 'again', ROOT / 'results/paper.json',
+                        num_resamples=100, say=lambda text: None)
+    assert again['changed_parts'] == tables['changed_parts']
+
+
 def test_an_ablation_of_the_main_window_does_not_replace_the_main_config(two_systems):
     summary = summarise(load_systems([two_systems])['wl_kld_lite0_fpn'], 'main', num_resamples=100)
     rows = window_table([summary, summary], {'wl_kld_lite0_fpn': WINDOW}, [], has_folds=True)

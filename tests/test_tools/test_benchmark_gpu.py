@@ -30,6 +30,9 @@ def test_a_row_for_each_layout(tool, write_tiny_config, tmp_path, monkeypatch):
     init_default_scope('mmdet')
     cfg.custom_hooks = [dict(type='ChannelsLastHook')]
     args = SimpleNamespace(batch=None, steps=1, warm_up=1)
+    read = tool.time_reading
+    monkeypatch.setattr(tool, 'time_reading', lambda *arguments: (
+        read(*arguments)[0], [9., 9., .004, .006]))  # the first two are not counted
     rows = list(tool.describe(cfg, 'tiny', args))
     assert [row['layout'] for row in rows] == ['default', 'channels_last']
     for row in rows:
@@ -38,6 +41,7 @@ def test_a_row_for_each_layout(tool, write_tiny_config, tmp_path, monkeypatch):
         assert row['float32 GB'] == row['amp GB'] == '2.5'
         plain, mixed = (float(row[f'{kind} ms']) for kind in ('float32', 'amp'))
         assert float(row['ratio']) == pytest.approx(mixed / plain, abs=.02)
+        assert row['reading ms an image'] == '5.0'
         assert float(row['images/s']) == pytest.approx(2000 / min(plain, mixed), abs=1)
 
 

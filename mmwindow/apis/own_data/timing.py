@@ -147,13 +147,22 @@ class _Owner:
 
 def load_batch(cfg: Config, split: str, number: int) -> Mapping[str, Any]:
     """Return a batch of the first images of a split, as its data loader collates them."""
+    return time_reading(cfg, split, number)[0]
+
+
+def time_reading(cfg: Config, split: str, number: int) -> tuple[Mapping[str, Any], list[float]]:
+    """Return a batch as :func:`load_batch` does, and the seconds that each of its images took."""
     dataset = cfg[f'{split}_dataloader'].dataset
     if innermost_dataset(dataset).get('type') == 'CocoPointDataset':
         innermost_dataset(dataset).check_images = False  # the training will look at all of them
     built = DATASETS.build(dataset)
-    samples = [built[index % len(built)] for index in range(number)]
+    samples, seconds = [], []
+    for index in range(number):
+        started = time.perf_counter()
+        samples.append(built[index % len(built)])
+        seconds.append(time.perf_counter() - started)
     collated: Mapping[str, Any] = COLLATE_FUNCTIONS.get('pseudo_collate')(samples)
-    return collated
+    return collated, seconds
 
 
 def _wait(device: str) -> None:
