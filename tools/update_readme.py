@@ -261,7 +261,8 @@ def ledger_rows(folder: Path) -> str:
         [f'mmwindow ledger {" ".join(f"results/{folder.name}/{part.name}" for part in parts)}'])])
 
 
-MAKERS = {'results': result_rows, 'choices': choice_rows, 'changed': changed_rows, 'resuming': kill_rows,
+MAKERS = {'results': result_rows, 'choices': choice_rows, 'changed': changed_rows,
+          'resuming': kill_rows,
           'models': lambda folder: model_table(folder.parent), 'variants': variant_rows,
           'settings': setting_rows, 'exact': exact_rows, 'ledger': ledger_rows}
 
