@@ -6,9 +6,9 @@
 Each config's model trains on one batch of its own training images, in float32 (whose convolutions
 torch computes in TF32 on Ampere and later) and in mixed precision (``--amp``), each alone on the GPU.
 The batch was read before, so that a step is without reading; reading is timed apart, in one process
-of one thread: the median over the images of the batch.
-``readers`` is how many such processes keep up with the faster step. A config that asks
-for channels_last is timed in the default layout, too. GB are the most that torch has allocated.
+of one thread: the median over the images of the batch. ``readers`` is how many such processes keep
+up with the faster step. A config that asks for channels_last is timed in the default layout, too. GB
+are the most that torch has allocated.
 """
 import argparse
 import statistics

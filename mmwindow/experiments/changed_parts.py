@@ -1,12 +1,18 @@
 """Configs that leave out, add or change a part of a system, each next to that system."""
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmwindow.evaluation.metric_names import display_name
-from mmwindow.experiments.paper_tables import Table, csv_cells, csv_head, format_interval
+from mmwindow.experiments.paper_tables import (
+    Table,
+    csv_cells,
+    csv_head,
+    difference_cells,
+    difference_head,
+)
 from mmwindow.experiments.summaries import METRICS, Summary, compare_with, find_differences
 from mmwindow.experiments.systems import PUBLISHED_SYSTEMS, System, paper_key
-from mmwindow.utils.markdown import format_p_value, format_with_interval
+from mmwindow.utils.markdown import format_with_interval
 
 
 def find_changed(systems: Mapping[str, System]) -> dict[str, list[str]]:
@@ -46,33 +52,20 @@ def changed_table(changed: Mapping[str, Sequence[str]], systems: Mapping[str, Sy
     heads = [display_name(metric) for metric in METRICS]
     rows = [['system', *heads,
              *(text for head in heads for text in (f'{head}, difference', 'p (Holm)'))]]
-    table: list[list[Any]] = [['system', 'config', *csv_head(), *(
-        f'{metric}_difference{part}' for metric in METRICS
-        for part in ('', '_low', '_high', '_p', '_p_holm'))]]
+    head = difference_head()
+    table: list[list[Any]] = [['system', 'config', *csv_head(), *head]]
     for name, own in changed.items():
         differences = find_differences({other: compare_with(
             systems[other], [systems[name]], num_resamples, seed)[name] for other in own})
         for row in (name, *own):
-            cells, plain = [''] * (2 * len(METRICS)), [None] * (5 * len(METRICS))
-            if row != name:
-                cells, plain = difference_cells(differences[row].values())
+            cells, plain = ([''] * 2 * len(METRICS), [None] * len(head)) if row == name else (
+                difference_cells(differences[row], uncorrected=False))
             summary = summaries[row]
             numbers = [format_with_interval(summary.mean.estimates[metric],
                                             summary.mean.intervals[metric]) for metric in METRICS]
             rows.append([summary.label, *numbers, *cells])
             table.append([summary.label, row, *csv_cells(summary), *plain])
     return dict(markdown=rows, csv=table)
-
-
-def difference_cells(differences: Iterable[Any]) -> tuple[list[str], list[Any]]:
-    """Return the cells of the differences of one row, in Markdown and in CSV."""
-    cells: list[str] = []
-    plain: list[Any] = []
-    for interval, p_value, p_holm in differences:
-        cells += [format_interval(interval, signed=True), format_p_value(p_holm)]
-        plain += [None] * 3 if interval is None else [interval.estimate, interval.low, interval.high]
-        plain += [p_value, p_holm]
-    return cells, plain
 
 
 def describe_changed() -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from mmwindow.evaluation.metric_names import display_name
 from mmwindow.evaluation.statistics.compare import Comparison
 from mmwindow.evaluation.statistics.intervals import Interval
-from mmwindow.experiments.summaries import METRICS, Summary, find_differences
+from mmwindow.experiments.summaries import METRICS, Difference, Summary, find_differences
 from mmwindow.utils.markdown import format_number, format_p_value, format_with_interval
 
 Table = dict[str, list[list[Any]]]  # 'markdown' and 'csv': rows of cells with their heads
@@ -176,21 +176,37 @@ def comparison_table(reference: str, comparisons: Mapping[str, Comparison],
     """
     rows = [[f'{reference} minus', 'AUROC', 'p (DeLong)', 'p (Holm)', 'recall@0.1', 'p (bootstrap)',
              'p (Holm)', 'FROC score', 'p (bootstrap)', 'p (Holm)']]
-    table = [['system', *(f'{metric}_difference{part}' for metric in METRICS
-                          for part in ('', '_low', '_high', '_p', '_p_holm'))]]
+    table = [['system', *difference_head()]]
     for name, differences in find_differences(comparisons).items():
-        cells = [labels[name]]
-        plain: list[Any] = [labels[name]]
-        for metric in METRICS:
-            interval, p_value, p_holm = differences[metric]
-            cells += [format_interval(interval, signed=True), format_p_value(p_value),
-                      format_p_value(p_holm)]
-            plain += [None] * 3 if interval is None else [interval.estimate, interval.low,
-                                                          interval.high]
-            plain += [p_value, p_holm]
-        rows.append(cells)
-        table.append(plain)
+        cells, plain = difference_cells(differences)
+        rows.append([labels[name], *cells])
+        table.append([labels[name], *plain])
     return dict(markdown=rows, csv=table)
+
+
+def difference_head() -> list[str]:
+    """Return the head of the columns of a row's differences in CSV."""
+    return [f'{metric}_difference{part}' for metric in METRICS
+            for part in ('', '_low', '_high', '_p', '_p_holm')]
+
+
+def difference_cells(differences: Mapping[str, Difference], uncorrected: bool = True
+                     ) -> tuple[list[str], list[Any]]:
+    """Return the cells of one row's differences, in Markdown and in CSV.
+
+    Args:
+        differences: Metric -> difference, of :func:`find_differences`.
+        uncorrected: In Markdown, too, each p-value before its correction.
+    """
+    cells: list[str] = []
+    plain: list[Any] = []
+    for metric in METRICS:
+        interval, p_value, p_holm = differences[metric]
+        cells += [format_interval(interval, signed=True), *[format_p_value(p_value)] * uncorrected,
+                  format_p_value(p_holm)]
+        plain += [None] * 3 if interval is None else [interval.estimate, interval.low, interval.high]
+        plain += [p_value, p_holm]
+    return cells, plain
 
 
 def describe_losses(reference: str, comparisons: Mapping[str, Comparison],
