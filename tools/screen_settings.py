@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """Compare settings of configs/settings.json by their names: docs/configs.md, "Settings by name".
 
-    tools/screen_settings.py configs/fcos/fcos_lite0_fpn_fracatlas.py --settings plain long scaled \\
-        long+scaled --out work_dirs/screening --folds data/fracatlas/development/folds.json \\
-        --judge test --weights last --reference plain
+    tools/screen_settings.py configs/fcos/fcos_lite0_fpn_fracatlas.py --settings plain long \\
+        unscaled long+unscaled --out work_dirs/screening \\
+        --folds data/fracatlas/development/folds.json --judge test --weights last --reference plain
 
 runs `mmwindow tune` with the overrides that the settings have for this config; what is not named here
 is its argument. --show prints the complete command instead; --list what there is.

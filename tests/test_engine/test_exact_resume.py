@@ -5,7 +5,8 @@ import pytest
 import torch
 from mmengine.dataset import InfiniteSampler
 
-from mmwindow.engine.checkpoint import load_own_checkpoint
+from mmwindow.engine.checkpoint import find_best_checkpoint, load_own_checkpoint
+from mmwindow.engine.run_file import read_run
 
 ITERATIONS = {
     'train_cfg': dict(type='IterBasedTrainLoop', max_iters=8, val_interval=4, _delete_=True),
@@ -61,6 +62,29 @@ def test_a_balanced_sampler_and_an_average_of_weights_resume(noisy_config, cut_a
         'train_dataloader.sampler': dict(type='BalancedImageSampler', _delete_=True),
         'custom_hooks': [dict(type='EMAHook', momentum=0.1)]})
     assert cut_and_resume(config, dict(step=8)) == []
+
+
+@pytest.mark.parametrize('cut', [dict(step=5), dict(validation=3)])
+def test_a_scheduler_that_validations_move_on_is_moved_once(noisy_config, cut_and_resume, cut):
+    """The checkpoint after the first, best, validation has its step; the one before it has not."""
+    config = noisy_config(**{'param_scheduler': [dict(
+        type='ReduceOnPlateauLR', monitor='froc/auroc', rule='greater', patience=0, factor=0.1,
+        threshold=1.)]})
+    assert cut_and_resume(config, cut) == []
+
+
+def test_a_training_resumed_in_another_folder_has_a_best_checkpoint_of_its_own(
+        noisy_config, run_training, tmp_path, capsys):
+    run_training(noisy_config(), tmp_path / 'first')
+    best = read_run(tmp_path / 'first').best
+    capsys.readouterr()
+    run_training(noisy_config(), tmp_path / 'second', resume=tmp_path / 'first/epoch_2.pth')
+    run = read_run(tmp_path / 'second')
+    assert find_best_checkpoint(tmp_path / 'second').name == run.best.checkpoint
+    assert run.best.epoch in (2, 3)
+    assert run.best.checkpoint == f'best_froc_auroc_epoch_{run.best.epoch}.pth'
+    assert run.best.metrics['froc/auroc'] == pytest.approx(run.best.score)
+    assert best.epoch == 3 or 'is chosen anew' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize('sampler', [

@@ -5,12 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from mmwindow.engine.hooks import RankWatchHook
+from mmwindow.engine.hooks import RankWatchHook, rank_watch_hook
 from mmwindow.engine.hooks.rank_watch_hook import Beat, find_silent_ranks
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,27 @@ def test_the_time_out_is_a_setting(monkeypatch):
         monkeypatch.setenv('MMWINDOW_RANK_TIMEOUT', text)
         with pytest.raises(ValueError, match='MMWINDOW_RANK_TIMEOUT is'):
             RankWatchHook()
+
+
+def test_a_run_after_another_is_watched_too(monkeypatch):
+    """A runner may train and then test; each run has a thread, which ends with it."""
+    monkeypatch.setattr(rank_watch_hook.torch_distributed, 'is_available', lambda: True)
+    monkeypatch.setattr(rank_watch_hook.torch_distributed, 'is_initialized', lambda: True)
+    monkeypatch.setattr(rank_watch_hook.torch_distributed, 'get_world_size', lambda: 2)
+    watched = []
+    monkeypatch.setattr(RankWatchHook, '_watch', lambda hook: watched.append(
+        (hook.is_over, hook.is_over.is_set(), dict(hook.beats))))
+    hook = RankWatchHook(7.)
+    for _ in range(2):
+        hook.before_run(None)
+        hook.hear(1, 1, 1, 'here')
+        hook.after_run(None)
+    for thread in threading.enumerate():
+        if thread.name == 'mmwindow ranks':
+            thread.join()
+    assert [was_over for _, was_over, _ in watched] == [False, False]
+    assert [event.is_set() for event, _, _ in watched] == [True, True]
+    assert watched[1][2] == {}
 
 
 def find_ranks(launcher):

@@ -83,6 +83,21 @@ def test_the_best_checkpoint_is_noted_with_its_numbers(tmp_path, clock):
     assert read_run(tmp_path).best == run.best and read_run(tmp_path).is_finished
 
 
+@pytest.mark.parametrize('by_epoch, name, epoch', [(True, 'epoch_2', 2), (False, 'iter_20', 4)])
+def test_numbers_of_another_validation_are_not_the_best_checkpoints(tmp_path, clock, by_epoch, name,
+                                                                    epoch):
+    """The run file is gone, or the training resumed in another folder: its best is from before."""
+    hook = RunFileHook()
+    runner = SimpleNamespace(work_dir=str(tmp_path), iter=40, epoch=4, hooks=[
+        CheckpointHook(save_best='froc/auroc', rule='greater', by_epoch=by_epoch)],
+        message_hub=SimpleNamespace(runtime_info={
+            'best_ckpt': f'/x/best_froc_auroc_{name}.pth', 'best_score': 0.9}))
+    hook.before_train(runner)
+    hook.after_val_epoch(runner, {'froc/auroc': 0.5})
+    assert read_run(tmp_path).best == BestCheckpoint(
+        f'best_froc_auroc_{name}.pth', 'froc/auroc', 0.9, epoch)
+
+
 def test_a_folder_without_a_run_file(tmp_path):
     assert read_run(tmp_path) is None
     (tmp_path / 'run.json').write_text('{"mark": "of the experiments"}')

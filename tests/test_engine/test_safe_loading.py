@@ -397,11 +397,20 @@ def test_what_no_training_can_resume_from_is_named(training, tmp_path):
         train(config, work_dir=tmp_path / 'work', resume=tmp_path / 'weights.pth')
 
 
-@pytest.mark.parametrize('info, expected', [
-    ({'best_ckpt': '/etc/passwd', 'last_ckpt': 'old/epoch_1.pth', 'keep_ckpt_ids': [1, 2]},
-     {'best_ckpt': 'w/passwd', 'last_ckpt': 'w/epoch_1.pth', 'keep_ckpt_ids': [1, 2]}),
-    ({'best_ckpt_a': None, 'best_ckpt_b': 7, 'keep_ckpt_ids': ['../../x']}, {'best_ckpt_a': None}),
-    ({'iter': 3}, {'iter': 3})])
-def test_paths_in_a_checkpoint_stay_in_the_folder_of_the_training(info, expected):
-    keep_in_folder(info, 'w')
+@pytest.mark.parametrize('info, expected, missing', [
+    ({'best_ckpt': '/etc/here.pth', 'best_score': .5, 'last_ckpt': 'old/epoch_1.pth',
+      'keep_ckpt_ids': [1, 2]},
+     {'best_ckpt': 'w/here.pth', 'best_score': .5, 'last_ckpt': 'w/epoch_1.pth',
+      'keep_ckpt_ids': [1, 2]}, []),
+    ({'best_ckpt_a': 'x/gone.pth', 'best_score_a': .5, 'best_score_b': .6, 'best_ckpt_b': 'here.pth'},
+     {'best_score_b': .6, 'best_ckpt_b': 'w/here.pth'}, ['gone.pth']),
+    ({'best_ckpt_a': None, 'best_ckpt_b': 7, 'keep_ckpt_ids': ['../../x']},
+     {'best_ckpt_a': None}, []),
+    ({'iter': 3}, {'iter': 3}, [])])
+def test_paths_in_a_checkpoint_stay_in_the_folder_of_the_training(
+        info, expected, missing, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'w').mkdir()
+    (tmp_path / 'w/here.pth').touch()
+    assert keep_in_folder(info, 'w') == missing
     assert info == expected

@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmwindow.engine.announce import announce
 from mmwindow.engine.model_description import META_KEY, describe_model
 from mmwindow.engine.weights import check_weights
 
@@ -52,7 +53,10 @@ class CheckpointContentHook(Hook):
         """
         if runner._resume:
             check_resumable(checkpoint, runner._load_from or runner.work_dir)
-            keep_in_folder(checkpoint['message_hub']['runtime_info'], checkpoint_folder(runner))
+            folder = checkpoint_folder(runner)
+            for missing in keep_in_folder(checkpoint['message_hub']['runtime_info'], folder):
+                announce(runner, f'the best checkpoint so far, {missing}, is not in {folder}: the '
+                                 'best is chosen anew, from the epochs that are trained here')
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         warning = check_weights(model, checkpoint, runner._load_from or 'to resume from',
                                 runner.cfg.filename, self.is_fine_tuned)
@@ -93,22 +97,33 @@ def checkpoint_folder(runner: Runner) -> str | None:
     return os.path.join(hook.out_dir, os.path.basename(runner.work_dir.rstrip(os.sep)))
 
 
-def keep_in_folder(info: dict[str, Any], folder: str | None) -> None:
-    """Let the checkpoints that a training may delete be those of its own folder.
+def keep_in_folder(info: dict[str, Any], folder: str | None) -> list[str]:
+    """Let the checkpoints that a training may delete, or call its best, be of its own folder.
 
     The message hub has the complete path of the best checkpoint, which is deleted when a better one
     comes: in a copy of a work dir it would be the original's, and in a checkpoint of anyone any file.
+    A best checkpoint that is not in the folder is forgotten with its score: else a training that
+    resumes in another folder may end without any.
 
     Args:
         info: ``runtime_info`` of a checkpoint; is changed.
         folder: Of the training's checkpoints.
+
+    Returns:
+        The names of the best checkpoints that are not there.
     """
+    missing = []
     for name, path in list(info.items()):
         if name == 'last_ckpt' or name == 'best_ckpt' or name.startswith('best_ckpt_'):
             if folder is not None and isinstance(path, str):
                 info[name] = os.path.join(folder, os.path.basename(path))
+                if name != 'last_ckpt' and not os.path.exists(info[name]):
+                    missing.append(os.path.basename(path))
+                    del info[name]
+                    info.pop(name.replace('best_ckpt', 'best_score', 1), None)
             elif path is not None and not isinstance(path, str):
                 del info[name]
     steps = info.get('keep_ckpt_ids', [])
     if not isinstance(steps, list) or not all(type(step) is int for step in steps):
         del info['keep_ckpt_ids']
+    return missing

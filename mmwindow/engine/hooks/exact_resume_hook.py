@@ -54,6 +54,7 @@ class ExactResumeHook(Hook):
         self.val_sampler: SeededSampler | None = None
         self.loaded: dict[str, Any] | None = None
         self.conditions: dict[str, Any] = {}
+        self.validated_at: int | None = None  # step of the last validation, also of a checkpoint's
 
     def before_run(self, runner: Any) -> None:
         """Let mmengine find the newest complete checkpoint, which it does not look for itself."""
@@ -76,6 +77,7 @@ class ExactResumeHook(Hook):
         """
         loaded = self.loaded if runner._resume else None
         note = (loaded or {}).get('note') or {}
+        self.validated_at = runner.iter if note.get('is_validated') else None
         loader = runner.train_loop.dataloader
         sampler = find_sampler(loader)
         if note.get('sampler_seed') is not None and hasattr(sampler, 'seed'):
@@ -116,12 +118,16 @@ class ExactResumeHook(Hook):
                 self.val_sampler.next_pass = runner.iter
             seed_generators(VALIDATION, *self.words, runner.iter, with_devices=True)
 
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        """Keep which step has been validated: the hooks that come later take its numbers."""
+        self.validated_at = runner.iter
+
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Note what resuming depends on; only plain values, which ``torch.load`` checks."""
         loader = runner.train_loop.dataloader
         seed = getattr(find_sampler(loader), 'seed', None)
         checkpoint['meta'][ENTRY] = dict(
-            **self.conditions, num_batches=len(loader),
+            **self.conditions, num_batches=len(loader), is_validated=self.validated_at == runner.iter,
             sampler_seed=None if seed is None else int(seed),
             early_stopping=[(hook.wait_count, float(hook.best_score)) for hook in runner.hooks
                             if isinstance(hook, EarlyStoppingHook)])

@@ -85,7 +85,9 @@ class RankWatchHook(Hook):
         self.is_over = threading.Event()
 
     def before_run(self, runner: Any) -> None:
-        """Start the thread, where there are several ranks."""
+        """Start the thread, where there are several ranks; a runner may train, then test."""
+        self.is_over = threading.Event()
+        self.beats = {}
         if (torch_distributed.is_available() and torch_distributed.is_initialized()
                 and torch_distributed.get_world_size() > 1):
             threading.Thread(target=self._watch, daemon=True, name='mmwindow ranks').start()
@@ -106,9 +108,10 @@ class RankWatchHook(Hook):
         store = store.clone() if hasattr(store, 'clone') else store  # a wait would block the other
         rank, size = torch_distributed.get_rank(), torch_distributed.get_world_size()
         number, pause = 0, min(self.seconds / 5, 20.)
+        is_over = self.is_over  # of this run: the next one has its own
         place = f'process {os.getpid()} on {platform.node()}'
         try:
-            while not self.is_over.wait(pause):
+            while not is_over.wait(pause):
                 number += 1
                 store.set(f'mmwindow/{rank}', json.dumps([number, self.steps, place]))
                 for other in range(size):
@@ -118,7 +121,7 @@ class RankWatchHook(Hook):
                 if is_interrupted():
                     return  # a rank that is silent now has ended by the same Ctrl-C
                 silent = find_silent_ranks(self.beats, time.monotonic(), self.seconds)
-                if silent and not self.is_over.is_set():
+                if silent and not is_over.is_set():
                     if store.add('mmwindow/said', 1) == 1:
                         print('\n'.join(self.describe(*each) for each in silent.items()), flush=True)
                     self.end(1)

@@ -1,4 +1,5 @@
 """Keep ``run.json`` of the work dir up to date."""
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -71,9 +72,15 @@ class RunFileHook(Hook):
         if path is None or (self.run.best and self.run.best.checkpoint == Path(path).name
                             and self.run.best.score == score):
             return
-        self.run = replace(self.run, best=BestCheckpoint(
-            Path(path).name, key, float(score), runner.epoch, replace_nan(metrics or {}),
-            self.operating_points))
+        best = BestCheckpoint(Path(path).name, key, float(score), runner.epoch)
+        number = re.search(r'(\d+)\.pth$', best.checkpoint)
+        if number and int(number[1]) != (runner.epoch if hook.by_epoch else runner.iter):
+            # Of an earlier validation, whose numbers are lost with the run file that had them.
+            self.run = replace(self.run, best=replace(
+                best, epoch=int(number[1]) if hook.by_epoch else runner.epoch))
+        else:
+            self.run = replace(self.run, best=replace(
+                best, metrics=replace_nan(metrics or {}), operating_points=self.operating_points))
         self._write(runner)
 
     def after_train(self, runner: Any) -> None:

@@ -1,8 +1,12 @@
 """Make up for a validation that a kill cut off."""
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mmdet.registry import HOOKS
-from mmengine.hooks import Hook
+from mmengine.hooks import Hook, ParamSchedulerHook
+
+from mmwindow.engine.hooks.exact_resume_hook import ExactResumeHook
 
 
 @HOOKS.register_module()
@@ -11,9 +15,11 @@ class ValidateOnResumeHook(Hook):
 
     mmengine saves an epoch's checkpoint before it validates the epoch, and never validates
     it later: a training killed during validation would resume without ever judging that
-    epoch, and its best checkpoint could be another one than without the cut. Validating
-    again changes nothing where it had been done. The hook is in our configs; ``mmwindow.apis``
-    registers it where a config has none.
+    epoch, and its best checkpoint could be another one than without the cut. Where it had been
+    done, which the checkpoint tells (:class:`~mmwindow.engine.hooks.ExactResumeHook`), validating
+    again changes nothing: schedulers that a validation moves on, such as ``ReduceOnPlateauLR``, are
+    not moved twice. The hook is in our configs; ``mmwindow.apis`` registers it where a config has
+    none.
     """
 
     priority = 'LOWEST'  # after CheckpointHook, which prepares itself in before_train too
@@ -23,7 +29,27 @@ class ValidateOnResumeHook(Hook):
         if runner.val_loop is not None and is_validation_due(runner):
             runner.logger.info(f'Resumed at epoch {runner.epoch}: it is validated first, the cut may '
                                'have come before')
-            runner.val_loop.run()
+            with keep_schedulers(runner):
+                runner.val_loop.run()
+
+
+@contextmanager
+def keep_schedulers(runner: Any) -> Iterator[None]:
+    """Let no validation move schedulers on, where the loaded checkpoint was saved after it.
+
+    mmengine saves an epoch's checkpoint again when its validation is the best, and by then the
+    schedulers have taken its numbers.
+    """
+    is_validated = any(isinstance(hook, ExactResumeHook) and hook.validated_at == runner.iter
+                       for hook in runner.hooks)
+    hooks = [hook for hook in runner.hooks if is_validated and isinstance(hook, ParamSchedulerHook)]
+    for hook in hooks:
+        hook.after_val_epoch = lambda *args, **kwargs: None
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            del hook.after_val_epoch
 
 
 def is_validation_due(runner: Any) -> bool:

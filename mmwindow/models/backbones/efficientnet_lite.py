@@ -200,7 +200,7 @@ class EfficientNetLite(BaseModule):
                              '4) to 3 (stride 32) are expected')
         if not -1 <= frozen_stages <= len(BLOCK_GROUPS):
             raise ValueError(f'EfficientNetLite: frozen_stages is {frozen_stages}; it must lie '
-                             f'between -1 (train all) and {len(BLOCK_GROUPS)} (train nothing)')
+                             f'between -1 (train all) and {len(BLOCK_GROUPS)} (train no group)')
         self.pretrained = pretrained
         self.variant = variant
         self.output_groups = [OUTPUT_GROUPS[index] for index in sorted(out_indices)]
@@ -272,6 +272,12 @@ class EfficientNetLite(BaseModule):
         if imgs.shape[-1] % 32 or imgs.shape[-2] % 32:
             raise ValueError(f'EfficientNetLite: the input is {tuple(imgs.shape)}; its sides must '
                              'divide by 32 (data_preprocessor.pad_size_divisor=32)')
+        outputs = self._run_all_groups(imgs)
+        # It always learns, so it is never run with the frozen groups.
+        return outputs if self.last_layer is None else (*outputs[:-1], self.last_layer(outputs[-1]))
+
+    def _run_all_groups(self, imgs: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs before the last layer; frozen groups without gradients."""
         num_frozen = self._num_frozen_groups()
         if num_frozen is None or imgs.requires_grad:
             return self._run_groups(self.stem(imgs), 0, len(self.groups))[1]
@@ -310,7 +316,5 @@ class EfficientNetLite(BaseModule):
         for index in range(first, last):
             features = self.groups[index](features)
             if index in self.output_groups:
-                is_last = index == len(self.groups) - 1
-                outputs.append(features if self.last_layer is None or not is_last
-                               else self.last_layer(features))
+                outputs.append(features)
         return features, tuple(outputs)

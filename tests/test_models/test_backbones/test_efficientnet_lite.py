@@ -182,6 +182,21 @@ def test_frozen_stages_neither_learn_nor_drift(frozen_stages, num_frozen_groups)
             assert torch.equal(value, before[name]) is is_frozen(name), name
 
 
+@pytest.mark.parametrize('num_images', [2, 5])
+def test_the_last_layer_learns_also_where_all_groups_are_frozen(num_images):
+    """Frozen groups run on two images at a time; the last layer sees all at once, and learns."""
+    torch.manual_seed(0)
+    backbone = EfficientNetLite(pretrained=False, frozen_stages=7, last_layer=True).train()
+    seen = []
+    backbone.last_layer.register_forward_hook(
+        lambda module, inputs, output: seen.append(len(output)))
+    backbone(torch.randn(num_images, 3, 32, 32))[-1].mean().backward()
+    assert seen == [num_images]
+    learning = {name for name, parameter in backbone.named_parameters()
+                if parameter.grad is not None}
+    assert learning == {f'last_layer.{name}' for name in ('conv.weight', 'norm.weight', 'norm.bias')}
+
+
 def test_norm_eval_fixes_statistics_but_not_weights():
     backbone = EfficientNetLite(pretrained=False, norm_eval=True).train()
     norms = [module for module in backbone.modules() if isinstance(module, _BatchNorm)]
