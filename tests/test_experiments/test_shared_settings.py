@@ -49,7 +49,7 @@ def test_all_settings_of_a_system_together_give_a_model(system):
     """Each override is taken: where it names nothing, load_config or the model rejects it."""
     kinds = kinds_of(load_config(PATHS[system]))
     names = [name for name, entry in SETTINGS.items() if set(entry) & set(kinds)
-             and name not in ('plain', 'pretrained', 'lite2', 'short')]
+             and name not in ('plain', 'pretrained', 'lite2', 'short', 'unfitted')]
     assert {'long', 'unfrozen', 'norm', 'last_layer', 'lite1', 'unscaled', 'two_negatives',
             'input448'} <= set(names)
     assert ('anchors' in names) == (system in BOXES)
@@ -65,6 +65,14 @@ def test_all_settings_of_a_system_together_give_a_model(system):
         assert type(model.bbox_head).__name__ == 'RetinaImageHead'
         # 200 x 448 / 1024
         assert cfg.model.bbox_head.anchor_generator.base_sizes == [87.5] * 5
+
+
+@pytest.mark.parametrize('system', ['faster_rcnn', 'retinanet'])
+def test_anchors_that_are_not_fitted_are_mmdets(system):
+    cfg = load_config(PATHS[system], cfg_options=overrides('unfitted', system))
+    head = cfg.model.rpn_head if system == 'faster_rcnn' else cfg.model.bbox_head
+    assert list(head.anchor_generator.ratios) == [.5, 1., 2.]
+    assert 'base_sizes' not in head.anchor_generator
 
 
 @pytest.mark.parametrize('system', ['wl_plus', 'chexnet', 'fcos'])
