@@ -125,22 +125,19 @@ def run_plans(plans: Sequence[RunPlan], devices: Devices, command_line: str = ''
             caller's may file it, so that what a stopped command left is filed by the next.
 
     Returns:
-        Of the runs that had to be done.
+        Of the runs that had to be done, and of those finished before whose result ``measure`` could
+        not file.
 
     Raises:
         ValueError: A folder holds a run of other settings or other code.
     """
     display = display or ProgressDisplay()
     finished = check_plans(plans, overwrite, accept)
-    jobs = []
-    for plan in plans:
-        if plan.folder in finished:
-            display.say(f'{plan.name}: finished before, reused')
-        jobs.append(Job(
-            plan.name, plan.system, worker_command(plan, devices.num_processes),
-            plan.folder / 'log.txt', measure(plan) if plan.folder in finished else None,
-            measure=partial(measure, plan),
-            claim=partial(claim_run, plan, command_line, overwrite, accept, prepare)))
+    jobs = [Job(plan.name, plan.system, worker_command(plan, devices.num_processes),
+                plan.folder / 'log.txt', is_done=plan.folder in finished,
+                measure=partial(measure, plan),
+                claim=partial(claim_run, plan, command_line, overwrite, accept, prepare))
+            for plan in plans]
     return run_jobs(jobs, devices.environments, display, start=devices.start)
 
 

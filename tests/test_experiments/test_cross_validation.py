@@ -22,6 +22,7 @@ from mmwindow.experiments.cross_validation import (
     claim_run,
     place_folds,
     run_folds,
+    run_plans,
     worker_command,
 )
 from mmwindow.experiments.devices import Devices, choose_devices
@@ -179,6 +180,25 @@ def test_a_failing_run_does_not_stop_the_others(tmp_path, data, fake_worker):
     assert call(configs, tmp_path, data) == ['works fold 0', 'works fold 1']
     assert 'no luck' in (tmp_path / 'runs/fails/fold0/log.txt').read_text()
     assert not (tmp_path / 'runs/fails/fold0/result.json').exists()
+
+
+def test_a_finished_run_that_cannot_be_filed_does_not_stop_the_others(tmp_path, data, fake_worker):
+    config, stream = write_config(tmp_path, 'a', data), io.StringIO()
+    call([config], tmp_path, data, only=[0])
+    plans = plan_runs([config], tmp_path / 'runs', folds=place_folds(
+        data / 'annotations/folds.json', tmp_path / 'runs'))
+
+    def measure(plan):
+        if plan.fold == 0:
+            raise ValueError('events damaged')
+        return 7.
+
+    outcomes = run_plans(plans, Devices([{}]), display=ProgressDisplay(stream=stream),
+                         measure=measure)
+    assert [(outcome.job.name, outcome.returncode, outcome.seconds) for outcome in outcomes] == [
+        ('a fold 0', job_queue.NOT_FILED, 0.), ('a fold 1', 0, 7.)]
+    assert ('a fold 0: FAILED, it ended but its result could not be filed: events damaged'
+            in stream.getvalue())
 
 
 def test_other_folds_in_the_same_place_are_refused(tmp_path, data, fake_worker):

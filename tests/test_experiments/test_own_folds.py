@@ -75,7 +75,7 @@ def test_folds_are_run_from_the_config_file_with_the_division(data, tmp_path, mo
 
 
 def test_folds_that_failed_are_named(data, tmp_path, monkeypatch):
-    job = Job('wl_kld_lite0_fpn fold 2', 'wl_kld_lite0_fpn', (), tmp_path / 'log.txt', None)
+    job = Job('wl_kld_lite0_fpn fold 2', 'wl_kld_lite0_fpn', (), tmp_path / 'log.txt')
     monkeypatch.setattr(own_folds, 'run_folds', lambda *args, **options: [Outcome(job, 1, 2.)])
     training = plan_training(data, work_dir=tmp_path / 'work', machine=Machine())
     with pytest.raises(ValueError, match='1 fold failed: wl_kld_lite0_fpn fold 2, see .*log.txt'):
