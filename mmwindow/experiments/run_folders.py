@@ -71,13 +71,13 @@ def read_seconds(plan: RunPlan) -> float:
         result.get('test_seconds') or 0.)
 
 
-def check_training_code(plans: Sequence[RunPlan], accept: bool, overwrite: bool) -> None:
-    """Reject runs that were trained by other code than this, or keep or delete them as asked.
+def check_training_code(plans: Sequence[RunPlan], accept: bool, overwrite: bool) -> list[RunPlan]:
+    """Return the runs that were trained by other code than this; nothing is changed.
 
     Args:
         plans: Of all runs.
-        accept: Keep them; ``accepted_code`` in their results says so.
-        overwrite: Delete them, so that they are trained again.
+        accept: They may be kept.
+        overwrite: They may be deleted.
 
     Raises:
         FolderTakenError: The message names the runs and says what to do.
@@ -94,11 +94,25 @@ def check_training_code(plans: Sequence[RunPlan], accept: bool, overwrite: bool)
             '. Models, data sets, hooks or images have changed since, so that they may not belong '
             'with new runs; --accept keeps them and notes it in their results, --overwrite trains '
             'them again, another --out leaves them alone')
-    for plan in changed:
+    return changed
+
+
+def settle_training_code(plan: RunPlan, accept: bool, overwrite: bool) -> None:
+    """Keep or delete, as asked, what other code than this has trained in a folder that is held.
+
+    Args:
+        plan: Of the run.
+        accept: Keep it; ``accepted_code`` in its result says so.
+        overwrite: Delete it, so that it is trained again.
+
+    Raises:
+        FolderTakenError: As :func:`check_training_code`.
+    """
+    for changed in check_training_code([plan], accept, overwrite):
         if accept:
-            _note_accepted_code(plan)
+            _note_accepted_code(changed)
         else:
-            shutil.rmtree(plan.folder)
+            shutil.rmtree(changed.folder)
 
 
 def is_trained_by_other_code(plan: RunPlan) -> bool:

@@ -430,6 +430,35 @@ def test_changed_training_code_names_the_runs_and_stops(tmp_path, data, fake_wor
     assert read_json(tmp_path / 'runs/a/fold0/result.json')['training_code'] == 't3'
 
 
+@pytest.mark.parametrize('options', [dict(overwrite=True), dict(accept=True)])
+def test_a_rejected_command_deletes_and_notes_nothing(options, tmp_path, data, fake_worker, code):
+    """Another run stands in the way: what was trained by other code stays as it is."""
+    configs = [write_config(tmp_path, name, data) for name in 'ab']
+    call(configs[:1], tmp_path, data, only=[0])
+    finish_training(tmp_path)
+    weights = tmp_path / 'runs/a/fold0/training/epoch_8.pth'
+    weights.parent.mkdir()
+    weights.write_text('hours of work')
+    notes = tmp_path / 'runs/b/fold0/notes.txt'
+    notes.parent.mkdir(parents=True)
+    notes.write_text('mine')
+    files = [tmp_path / 'runs/a/fold0' / name for name in ('run.json', 'result.json')]
+    before = [path.read_text() for path in files]
+    code.training = 't2'
+    with pytest.raises(FolderTakenError, match='b/fold0: there is no run.json'):
+        call(configs, tmp_path, data, only=[0], **options)
+    assert weights.read_text() == 'hours of work'
+    assert [path.read_text() for path in files] == before
+    notes.unlink()
+    is_overwritten = 'overwrite' in options
+    assert call(configs, tmp_path, data, only=[0], **options) == [
+        *['a fold 0'] * is_overwritten, 'b fold 0']
+    assert weights.exists() != is_overwritten
+    result = read_json(files[1])
+    assert (result['training_code'], result.get('accepted_code')) == (
+        ('t2', None) if is_overwritten else ('t1', ['t2']))
+
+
 def test_a_run_that_was_cut_before_its_first_checkpoint_begins_with_this_code(
         tmp_path, data, fake_worker, code):
     config = write_config(tmp_path, 'a', data)
