@@ -215,6 +215,7 @@ def prepare_run(plan: RunPlan, command_line: str, overwrite: bool = False) -> No
              if name in NOTED} if state else {}
     if not is_trained and fix_last_checkpoint(plan.folder / 'training') is None:
         noted['training_code'] = training_code()
+        noted.pop('accepted_code', None)  # of weights that are gone
     write_json(plan.folder / 'run.json', dict(
         **STATE_HEAD, **noted, mark=plan.mark, scoring_code=scoring_code(),
         settings_mark=plan.settings_mark,

@@ -469,6 +469,21 @@ def test_a_run_that_was_cut_before_its_first_checkpoint_begins_with_this_code(
     assert read_json(tmp_path / 'runs/a/fold0/result.json')['training_code'] == 't2'
 
 
+def test_a_training_that_begins_again_is_of_no_accepted_code(tmp_path, data, fake_worker, code):
+    """Code t2 was accepted for weights by t1; these are gone, so that t2 alone trains the run."""
+    config = write_config(tmp_path, 'a', data)
+    call([config], tmp_path, data, only=[0])
+    folder = tmp_path / 'runs/a/fold0'
+    (folder / 'run.json').write_text(json.dumps(
+        {**read_json(folder / 'run.json'), 'accepted_code': ['t2']}))
+    (folder / 'result.json').unlink()
+    code.training = 't2'
+    assert call([config], tmp_path, data, only=[0]) == ['a fold 0']
+    for name in ('run.json', 'result.json'):
+        content = read_json(folder / name)
+        assert content['training_code'] == 't2' and 'accepted_code' not in content
+
+
 def test_runs_of_versions_that_noted_no_code_say_what_to_do(tmp_path, data, fake_worker):
     config = write_config(tmp_path, 'a', data)
     call([config], tmp_path, data, only=[0])
