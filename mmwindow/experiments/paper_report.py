@@ -16,6 +16,7 @@ from mmwindow.experiments.paper_tables import (
     describe_losses,
     pooled_table,
     system_table,
+    window_key,
     window_table,
 )
 from mmwindow.experiments.result_files import write_result_files
@@ -214,15 +215,21 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
 
 def ablation_tables(systems: Mapping[str, System], summaries: Mapping[str, Summary],
                     paper: Mapping[str, Any], has_folds: bool) -> dict[str, Table]:
-    """Return Tables 2 and 3, each where an ablation of its divergence was run."""
+    """Return Tables 2 and 3, each where an ablation of its divergence was run.
+
+    An ablation with the window of a main config has no row: the main config stands there.
+    """
     tables = {}
     for table, divergence in ABLATIONS.items():
-        rows = [summaries[name] for name, system in systems.items()
-                if system.first.get('divergence') == divergence]
-        if any(systems[summary.name].first.get('is_ablation') for summary in rows):
-            rows.sort(key=lambda summary: bool(systems[summary.name].first.get('is_ablation')))
+        found = {name: system.first for name, system in systems.items()
+                 if system.first.get('divergence') == divergence}
+        main = [name for name, first in found.items() if not first.get('is_ablation')]
+        if len(main) < len(found):
+            known = {window_key(found[name]['window']) for name in main}
+            rows = [*main, *(name for name, first in found.items()
+                             if name not in main and window_key(first['window']) not in known)]
             tables[table] = window_table(
-                rows, {summary.name: systems[summary.name].first['window'] for summary in rows},
+                [summaries[name] for name in rows], {name: found[name]['window'] for name in rows},
                 paper.get(table, []), has_folds)
     return tables
 

@@ -19,7 +19,7 @@ from mmwindow.experiments.paper_report import (
     make_report,
     read_paper,
 )
-from mmwindow.experiments.paper_tables import comma_separated, window_table
+from mmwindow.experiments.paper_tables import comma_separated
 from mmwindow.experiments.recompute import check_results
 from mmwindow.experiments.results import load_systems
 from mmwindow.experiments.short_events import shorten_events
@@ -287,10 +287,34 @@ def test_a_changed_part_stands_below_its_system(tmp_path):
     assert again['changed_parts'] == tables['changed_parts']
 
 
-def test_an_ablation_of_the_main_window_does_not_replace_the_main_config(two_systems):
-    summary = summarise(load_systems([two_systems])['wl_kld_lite0_fpn'], 'main', num_resamples=100)
-    rows = window_table([summary, summary], {'wl_kld_lite0_fpn': WINDOW}, [], has_folds=True)
-    assert len(rows['markdown']) == len(rows['csv']) == 2
+def test_an_ablation_of_the_main_window_does_not_replace_the_main_config(tmp_path):
+    """By name the ablation comes first; the row is that of the main config, of AUROC 1, not 0.5."""
+    write_run(tmp_path / 'runs', 'wl_kld_lite0_fpn', None, FOLD_0)
+    write_run(tmp_path / 'runs', 'wl_kld_again', None, [
+        *FOLD_0[:1], positive(2, 0.1, 0.1), *FOLD_0[2:]], is_ablation=True)
+    table = report([tmp_path / 'runs'], tmp_path)['table3']
+    rows = [row for row in table['markdown'][1:] if 'not run' not in row]
+    assert [row[:3] for row in rows] == [['2', '50', '200']] and rows[0][3].startswith('1.000 (')
+    assert [(row[3], row[4]) for row in table['csv'][1:]] == [('wl_kld_lite0_fpn', 1.)]
+
+
+def test_configs_of_one_window_have_a_row_each(tmp_path):
+    """Two main configs, and two ablations of another window; of AUROC 1 and 0.5 each."""
+    worse = [*FOLD_0[:1], positive(2, 0.1, 0.1), *FOLD_0[2:]]
+    for name, events, more in (
+            ('wl_kld_lite0_fpn', FOLD_0, {}), ('wl_kld_r50_fpn', worse, {}),
+            ('wl_kld_wide', FOLD_0, dict(is_ablation=True, window=dict(WINDOW, lower_radius=100))),
+            ('wl_kld_w', worse, dict(is_ablation=True, window=dict(WINDOW, lower_radius=100.)))):
+        write_run(tmp_path / 'runs', name, None, events, **more)
+    table = report([tmp_path / 'runs'], tmp_path)['table3']
+    rows = [row for row in table['markdown'][1:] if 'not run' not in row]
+    assert [(row[:3], row[3][:5]) for row in rows] == [
+        (['2 (wl_kld_lite0_fpn)', '50', '200'], '1.000'),
+        (['2 (wl_kld_r50_fpn)', '50', '200'], '0.500'),
+        (['2 (wl_kld_w)', '100', '200'], '0.500'), (['2 (wl_kld_wide)', '100', '200'], '1.000')]
+    assert [row[:4] for row in table['csv'][1:]] == [
+        ['2', '50', '200', 'wl_kld_lite0_fpn'], ['2', '50', '200', 'wl_kld_r50_fpn'],
+        ['2', '100', '200', 'wl_kld_w'], ['2', '100', '200', 'wl_kld_wide']]
 
 
 # Refused, with what differs.
