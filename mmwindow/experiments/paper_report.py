@@ -162,7 +162,8 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
     naming = label_systems(main or systems, numbers)
     labels = {**{name: name for name in systems}, **naming.labels}
     summaries = {}
-    for number, name in enumerate([*naming.labels, *(set(systems) - set(main))], start=1):
+    order = [*naming.labels, *(name for name in systems if name not in naming.labels)]
+    for number, name in enumerate(order, start=1):
         say(f'{number} of {len(systems)}: {labels[name]}, {num_resamples} resamples')
         summaries[name] = summarise(systems[name], labels[name], naming.paper.get(name),
                                     num_resamples, seed)

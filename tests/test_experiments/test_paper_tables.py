@@ -257,6 +257,17 @@ def test_ablations_in_the_papers_order(tmp_path):
     assert [row[0] for row in tables['table1']['markdown'][1:]] == ['WL-MSE', 'WL-KLD']
 
 
+def test_ablations_alone_are_summarised_once_each(tmp_path):
+    for number in range(3):
+        write_run(tmp_path / 'runs', f'wl_kld_{number}', None, FOLD_0, is_ablation=True,
+                  window=dict(WINDOW, lower_radius=100 + number))
+    lines = []
+    tables = report([tmp_path / 'runs'], tmp_path, say=lines.append)
+    assert [line for line in lines if ' of 3: ' in line] == [
+        f'{number + 1} of 3: wl_kld_{number}, 100 resamples' for number in range(3)]
+    assert len(tables['table1']['csv']) == 4
+
+
 def test_a_changed_part_stands_below_its_system(tmp_path):
     """Worked by hand: fold 1 alone differs, by 0.25 in AUROC, half of it in the mean of two folds."""
     for fold, events, changed in ((0, FOLD_0, FOLD_0), (1, FOLD_1, [
