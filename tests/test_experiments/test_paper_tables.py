@@ -11,6 +11,8 @@ import pytest
 
 from mmwindow.evaluation import ImageEvents, froc_curve
 from mmwindow.evaluation.files.records import read_record, write_record
+from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.hit_rules import DiskOverlap, make_hit_rule
 from mmwindow.evaluation.roc import auroc
 from mmwindow.evaluation.statistics.folds import mean_over_folds
 from mmwindow.experiments.paper_report import (
@@ -329,6 +331,17 @@ def test_configs_of_one_window_have_a_row_each(tmp_path):
 
 
 # Refused, with what differs.
+
+def test_a_system_is_read_by_the_rule_of_its_records():
+    own = dict(SETTINGS, budgets=[.1, 2.], convention='best', fp_denominator='normals',
+               statistics=['sensitivity_at_specificity_0.9'])
+    assert System('a', {}, {}, own).froc_settings() == FROCSettings(
+        (.1, 2.), 'best', 'normals', DiskOverlap())
+    assert System('a', {}, {}, dict(own, rule='distance', hit_radius=20)).froc_settings() == (
+        FROCSettings((.1, 2.), 'best', 'normals', make_hit_rule('distance', hit_radius=20)))
+    # Records of version 0.1 name no denominator.
+    assert System('a', {}, {}, SETTINGS).froc_settings() == FROCSettings()
+
 
 def test_a_run_without_result_is_refused_by_name(two_systems):
     (two_systems / 'retinanet_lite0_fpn/fold1/result.json').unlink()
