@@ -40,7 +40,7 @@ def choose(candidates: Sequence[Candidate]) -> Candidate:
     best = max(candidates, key=lambda candidate: candidate.merit)
     if best.merit == -math.inf:
         raise ValueError(f'{best.system}: no setting has both an AUROC and a FROC score; is there an '
-                         'image with and one without findings in the validation split?')
+                         'image with and one without findings among those that judge?')
     return best
 
 
