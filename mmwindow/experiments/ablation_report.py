@@ -31,13 +31,13 @@ NOTE = (
     'trainings: what another training changes is not in the brackets, and may be as much (two '
     f'trainings of WL-KLD or WL+ on FracAtlas differ by a standard deviation of {OF_TWO_TRAININGS}). '
     '"at 4 %": the paper\'s rule with 4 % in place of 10 %. "the rule\'s part": what the row\'s '
-    'score changes by from 4 % to 10 %, minus what that of the main window changes by. Each is of one set of weights, '
-    'so that chances of the trainings largely cancel. "exact map": the lower '
+    'score changes by from 4 % to 10 %, minus what that of the main window changes by. Each is of '
+    'one set of weights, so that chances of the trainings largely cancel. "exact map": the lower '
     "bound itself, images unequal in confidence, by the paper's rule, minus that of 50: what the hit "
     'rule takes from a perfect prediction.')
 
 
-def read_filed(rows: Sequence[Ablation], rule: str, results: Path) -> dict[Ablation, System]:
+def read_filed_rows(rows: Sequence[Ablation], rule: str, results: Path) -> dict[Ablation, System]:
     """Return the filed systems of some rows by one rule."""
     found = {}
     for row in rows:
@@ -85,7 +85,7 @@ def report_ablations(rows: Sequence[Ablation], results: Path, paper: str | Path,
     numbers = read_paper(paper)
     for data in dict.fromkeys(row.data for row in rows):
         own = [row for row in rows if row.data == data]
-        filed = {rule: read_filed(own, rule, results) for rule in RULES}
+        filed = {rule: read_filed_rows(own, rule, results) for rule in RULES}
         check_one_training(filed)
         lines += [f'## {data}', '']
         for rule, systems in filed.items():

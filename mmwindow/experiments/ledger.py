@@ -92,7 +92,7 @@ def read_ledger(places: Sequence[str | Path]) -> dict[str, Account]:
     """
     accounts: dict[str, Account] = {}
     for place in places:
-        found = list(read_place(Path(place)))
+        found = list(read_trainings(Path(place)))
         if not found:
             raise ValueError(f'{shorten(str(place))}: there is no training in it, no result file and '
                              'no comparison of settings; mmwindow tune and mmwindow folds write them')
@@ -109,7 +109,7 @@ def read_ledger(places: Sequence[str | Path]) -> dict[str, Account]:
         order.index(name) if name in order else len(order), name))}
 
 
-def read_place(place: Path) -> Iterator[Training]:
+def read_trainings(place: Path) -> Iterator[Training]:
     """Yield the trainings that a file or a folder, with all in it, tells of."""
     if place.is_file():
         yield from read_file(place)

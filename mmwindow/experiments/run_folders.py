@@ -172,7 +172,7 @@ def check_folder(plan: RunPlan, overwrite: bool = False) -> dict[str, Any] | Non
     if state and not overwrite:
         raise FolderTakenError(
             f'{plan.folder} holds a run of other settings: '
-            f'{describe_difference(plan.folder, config_text(plan))}',
+            f'{describe_config_difference(plan.folder, config_text(plan))}',
             '. Choose another --out, or delete it with --overwrite')
     return None
 
@@ -226,7 +226,7 @@ def prepare_run(plan: RunPlan, command_line: str, overwrite: bool = False) -> No
         training_seconds=(state or {}).get('training_seconds') or 0.))
 
 
-def describe_difference(folder: Path, text: str, num_lines: int = 4) -> str:
+def describe_config_difference(folder: Path, text: str, num_lines: int = 4) -> str:
     """Return in one line how a folder's config and the text of another one differ."""
     old = folder / 'config.py'
     lines = [line for line in difflib.unified_diff(

@@ -90,8 +90,9 @@ def factor_rows(factor: Factor | None, results: Mapping[str, CellResult], labels
                          f'{format_number(means[FROC_SCORE])} '
                          f'({format_number(result.deviations[system][FROC_SCORE])})',
                          format_number(means[AUROC]),
-                         *(difference_cells(compared.differences, result.cell.expected,
-                                            is_window_loss(system)) if compared else [''] * 6),
+                         *(seed_difference_cells(
+                             compared.differences, result.cell.expected, is_window_loss(system))
+                           if compared else [''] * 6),
                          *change_cells(result.changes.get(system), result.cell.change,
                                        is_window_loss(system))])
         missing = [run for run in result.missing if not is_left_out(run.system, factor)]
@@ -112,8 +113,8 @@ def is_left_out(system: str, factor: Factor | None) -> bool:
             and paper_key(system, CLASSIFIERS) is not None)
 
 
-def difference_cells(differences: Mapping[str, SeedDifference], expected: str, with_expected: bool
-                     ) -> list[str]:
+def seed_difference_cells(differences: Mapping[str, SeedDifference], expected: str,
+                          with_expected: bool) -> list[str]:
     """Return the cells of a system's differences to the baseline at one level."""
     froc, area = differences[FROC_SCORE], differences[AUROC]
     return [format_ends(froc.estimate, froc.total or froc.images),
