@@ -21,7 +21,8 @@ def assign_folds(groups: Sequence[str | int], is_positive: Sequence[bool], num_f
                  seed: int = 0) -> list[int]:
     """Assign every group to one fold, balancing positive and negative images.
 
-    Larger groups are placed first, each into the fold that lacks most of its images.
+    Groups with more positive images are placed first, of these the larger ones, each into the fold
+    that lacks most of its images.
 
     Args:
         groups: Group of each image.

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mmwindow.evaluation.hit_rules import DiskOverlap, rule_numbers
 from mmwindow.evaluation.metric_names import FROC_SCORE
 from mmwindow.evaluation.statistics.differences import NO_DEVIATION, studentised_difference
 from mmwindow.experiments.ablations import MAIN, RULES, Ablation, filed_at, read_filed_row
@@ -20,19 +21,23 @@ from mmwindow.utils.files import read_json, write_text
 from mmwindow.utils.markdown import format_number, format_with_interval, markdown_table
 from mmwindow.utils.messages import count_words
 
+# Standard deviation of the FROC score of a single training, of WL-KLD or WL+ on FracAtlas:
+# results/fracatlas_gpu/training_noise.md, by tools/training_noise.py. Two trainings differ by more.
+TRAINING_DEVIATION = .0161
+OF_TWO_TRAININGS = f'{2 ** .5 * TRAINING_DEVIATION:.3f}'.lstrip('0')
 NOTE = (
     'Differences are the row minus the window 2 / 50 / 200 of the same divergence, in FROC score, on '
     'the same images (paired bootstrap over patients, in brackets 95 %). They are of these '
     'trainings: what another training changes is not in the brackets, and may be as much (two '
-    'trainings of WL-KLD or WL+ on FracAtlas differ by a standard deviation of .023). "at 4 %": the '
-    'paper\'s rule with 4 % in place of 10 %. "the rule\'s part": what the row\'s score changes by '
-    'from 4 % to 10 %, minus what that of the main window changes by. Each is of one set of weights, '
-    'so that chances of the trainings largely cancel. "exact map": the lower '
+    f'trainings of WL-KLD or WL+ on FracAtlas differ by a standard deviation of {OF_TWO_TRAININGS}). '
+    '"at 4 %": the paper\'s rule with 4 % in place of 10 %. "the rule\'s part": what the row\'s '
+    'score changes by from 4 % to 10 %, minus what that of the main window changes by. Each is of '
+    'one set of weights, so that chances of the trainings largely cancel. "exact map": the lower '
     "bound itself, images unequal in confidence, by the paper's rule, minus that of 50: what the hit "
     'rule takes from a perfect prediction.')
 
 
-def read_filed(rows: Sequence[Ablation], rule: str, results: Path) -> dict[Ablation, System]:
+def read_filed_rows(rows: Sequence[Ablation], rule: str, results: Path) -> dict[Ablation, System]:
     """Return the filed systems of some rows by one rule."""
     found = {}
     for row in rows:
@@ -49,11 +54,14 @@ def check_rule(path: Path, rule: str, settings: Mapping[str, Any]) -> None:
     Raises:
         ValueError: The message names the file and the entry.
     """
-    for key, value in RULES[rule].items():
-        name = key.removeprefix('test_evaluator.')
-        if settings.get(name) != value:
-            raise ValueError(f'{path}: its {name} is {settings.get(name)}, and that of its folder '
-                             f'{value}; delete it, and the command tests the row again')
+    papers = DiskOverlap().settings
+    found = {**papers, **settings}  # what a record leaves out is the paper's
+    wanted = {**papers, **{key.removeprefix('test_evaluator.'): value
+                           for key, value in RULES[rule].items()}}
+    for name in ('rule', *rule_numbers(wanted['rule'])):
+        if found[name] != wanted[name]:
+            raise ValueError(f'{path}: its {name} is {found[name]}, and that of its folder '
+                             f'{wanted[name]}; delete it, and the command tests the row again')
 
 
 def report_ablations(rows: Sequence[Ablation], results: Path, paper: str | Path, command_line: str,
@@ -77,7 +85,7 @@ def report_ablations(rows: Sequence[Ablation], results: Path, paper: str | Path,
     numbers = read_paper(paper)
     for data in dict.fromkeys(row.data for row in rows):
         own = [row for row in rows if row.data == data]
-        filed = {rule: read_filed(own, rule, results) for rule in RULES}
+        filed = {rule: read_filed_rows(own, rule, results) for rule in RULES}
         check_one_training(filed)
         lines += [f'## {data}', '']
         for rule, systems in filed.items():

@@ -15,7 +15,7 @@ from mmwindow.experiments.exact_maps import Window, paper_windows
 from mmwindow.experiments.other_tests import OTHER_RULES
 from mmwindow.experiments.plan import SINGLE, RunPlan, RunSettings, plan_run
 from mmwindow.experiments.result_files import read_system, write_result_files
-from mmwindow.experiments.results import read_run
+from mmwindow.experiments.results import read_tested_run
 from mmwindow.experiments.retest import OWN, plan_variants, run_retests
 from mmwindow.experiments.run_folders import read_seconds
 from mmwindow.experiments.run_state import identify, read_result
@@ -143,7 +143,7 @@ def file_ablation(plan: RunPlan, results: Path, command_line: str, num_resamples
         command_line: Is noted in the file.
         num_resamples: Of the bootstrap.
     """
-    system = read_run(plan.folder, read_result(plan.folder) or {})
+    system = read_tested_run(plan.folder, read_result(plan.folder) or {})
     write_result_files(results, {plan.system: system},
                        {plan.system: summarise(system, plan.system, None, num_resamples)}, {}, None,
                        command_line, whatever_size=True)
@@ -172,14 +172,15 @@ def run_ablations(rows: Sequence[Ablation], out: Path, results: Path, devices: D
         Names of the rows that are not filed by each rule.
 
     Raises:
-        ValueError: As :func:`check_filed`, or an override would change what the rows are.
+        ValueError: As :func:`check_filed_rows`, or an override would change what the rows are.
     """
     for key in settings.cfg_options or {}:
         if key.startswith(('window', 'test_evaluator')):
             raise ValueError(f'--cfg-options {key}: each row sets its own window and is tested by '
                              'each hit rule, so that it would change nothing or all; leave it out')
     plans = {row: plan_ablation(row, out, settings, configs) for row in rows}
-    for row in check_filed(plans, results, how.get('accept', False), how.get('overwrite', False)):
+    for row in check_filed_rows(plans, results, how.get('accept', False),
+                                how.get('overwrite', False)):
         forget(row, results)  # of other settings: rows of two kinds are never compared
     by_folder = {plan.folder: row for row, plan in plans.items()}
 
@@ -197,8 +198,8 @@ def run_ablations(rows: Sequence[Ablation], out: Path, results: Path, devices: D
     return [row.name for row, plan in plans.items() if not is_filed(row, plan, results)]
 
 
-def check_filed(plans: Mapping[Ablation, RunPlan], results: Path, accept: bool, overwrite: bool
-                ) -> list[Ablation]:
+def check_filed_rows(plans: Mapping[Ablation, RunPlan], results: Path, accept: bool,
+                     overwrite: bool) -> list[Ablation]:
     """Reject to replace filed rows of other settings, or to add to those of other code.
 
     Args:

@@ -3,7 +3,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,7 +57,7 @@ class Candidate:
     num_images: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def fold_numbers(self) -> dict[str, dict[str, float | None]]:
         """Fold -> metric -> number; empty where images are of several classes."""
         if self.froc_settings is None:

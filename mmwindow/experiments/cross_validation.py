@@ -19,6 +19,7 @@ from mmwindow.experiments.run_folders import (
     lock_folders,
     prepare_run,
     read_seconds,
+    settle_training_code,
     wait_for_folder,
 )
 from mmwindow.utils.locks import InUseError
@@ -125,46 +126,56 @@ def run_plans(plans: Sequence[RunPlan], devices: Devices, command_line: str = ''
             caller's may file it, so that what a stopped command left is filed by the next.
 
     Returns:
-        Of the runs that had to be done.
+        Of the runs that had to be done, and of those finished before whose result ``measure`` could
+        not file.
 
     Raises:
         ValueError: A folder holds a run of other settings or other code.
     """
     display = display or ProgressDisplay()
-    finished = check_plans(plans, overwrite, accept)
-    jobs = []
-    for plan in plans:
-        if plan.folder in finished:
-            display.say(f'{plan.name}: finished before, reused')
-        jobs.append(Job(
-            plan.name, plan.system, worker_command(plan, devices.num_processes),
-            plan.folder / 'log.txt', measure(plan) if plan.folder in finished else None,
-            measure=partial(measure, plan),
-            claim=partial(claim_run, plan, command_line, overwrite, accept, prepare)))
+    with hold_free(plans) as free:
+        finished = check_plans(free, overwrite, accept)
+        for plan in free:  # nothing stands in the way of any run: what is kept is noted
+            if plan.folder in finished:
+                settle_training_code(plan, accept, overwrite)
+    jobs = [Job(plan.name, plan.system, worker_command(plan, devices.num_processes),
+                plan.folder / 'log.txt', is_done=plan.folder in finished,
+                measure=partial(measure, plan),
+                claim=partial(claim_run, plan, command_line, overwrite, accept, prepare))
+            for plan in plans]
     return run_jobs(jobs, devices.environments, display, start=devices.start)
 
 
-def check_plans(plans: Sequence[RunPlan], overwrite: bool, accept: bool) -> set[Path]:
-    """Reject what stands in the way of any run before the first begins; return finished folders.
-
-    Args:
-        plans: Those at which another command is at work are passed over.
-        overwrite, accept: As in :func:`run_plans`.
-
-    Raises:
-        ValueError: As :func:`run_plans`.
-    """
+@contextlib.contextmanager
+def hold_free(plans: Sequence[RunPlan]) -> Iterator[list[RunPlan]]:
+    """Hold the folders of the runs at which no other command is at work; yield these runs."""
     with contextlib.ExitStack() as stack:
         free = []
         for plan in plans:
             with contextlib.suppress(InUseError):
                 stack.enter_context(lock_folders([plan.folder]))
                 free.append(plan)
-        check_training_code(free, accept, overwrite)
-        finished = {plan.folder for plan in free if is_finished(plan)}
-        for plan in free:
-            if plan.folder not in finished:
-                check_folder(plan, overwrite)
+        yield free
+
+
+def check_plans(plans: Sequence[RunPlan], overwrite: bool, accept: bool) -> set[Path]:
+    """Reject what stands in the way of any run before the first begins; return finished folders.
+
+    Nothing is changed: what one run may delete or note must wait until the others are checked.
+
+    Args:
+        plans: Whose folders are held.
+        overwrite, accept: As in :func:`run_plans`.
+
+    Raises:
+        ValueError: As :func:`run_plans`.
+    """
+    changed = check_training_code(plans, accept, overwrite)
+    replaced = set() if accept else {plan.folder for plan in changed}
+    finished = {plan.folder for plan in plans if plan.folder not in replaced and is_finished(plan)}
+    for plan in plans:
+        if plan.folder not in finished:
+            check_folder(plan, overwrite)
     return finished
 
 
@@ -182,10 +193,10 @@ def claim_run(plan: RunPlan, command_line: str, overwrite: bool, accept: bool, p
         ValueError: As :func:`run_plans`.
     """
     with lock_folders([plan.folder]):
+        settle_training_code(plan, accept, overwrite)
         if is_finished(plan):  # by another command, in the meantime
             yield False
             return
-        check_training_code([plan], accept, overwrite)
         prepare(plan, command_line, overwrite)
         yield True
 
@@ -208,7 +219,7 @@ def run_here(plan: RunPlan, command_line: str = '', overwrite: bool = False, acc
         ValueError: As :func:`run_plans`.
     """
     with lock_folders([plan.folder]):
-        check_training_code([plan], accept, overwrite)
+        settle_training_code(plan, accept, overwrite)
         if is_finished(plan) and (predictions is None or (plan.folder / predictions).exists()):
             return False
         prepare_run(plan, command_line, overwrite)

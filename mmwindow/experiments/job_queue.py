@@ -30,9 +30,9 @@ class Job:
         kind: Jobs of one kind take about as long as each other.
         command: The command and its arguments.
         log: Receives all that the command prints.
-        seconds: How long it took where it is done already.
+        is_done: Whether it has succeeded before, so that it is only measured.
         measure: Returns how long all of it took, once it has succeeded: more than its process's
-            time where that resumed after a cut.
+            time where that resumed after a cut. It may file the result.
         claim: Holds what the job works in as long as it runs, and makes it ready. It yields whether
             there is anything to do, and raises :class:`~mmwindow.utils.locks.InUseError` where
             another command is at work there.
@@ -42,7 +42,7 @@ class Job:
     kind: str
     command: tuple[str, ...]
     log: Path
-    seconds: float | None = None
+    is_done: bool = False
     measure: Callable[[], float] | None = None
     claim: Callable[[], AbstractContextManager[bool]] | None = None
 
@@ -221,18 +221,18 @@ def run_jobs(jobs: Sequence[Job], devices: Sequence[Mapping[str, str]],
     command is at work is passed over until it is free or done.
 
     Args:
-        jobs: In this order; those with ``seconds`` are done and only counted.
+        jobs: In this order; those that are done are measured and counted.
         devices: Variables added to the environment of a job on each device.
         display: Where progress is shown.
         poll_seconds: How often the processes are looked at.
         start: Starts a job; :func:`start_job` if None.
 
     Returns:
-        Of the jobs that were run, in the order of their ends.
+        Of the jobs that were run, in the order of their ends, and of those that were done before
+        and whose result could not be filed.
     """
     display = display or ProgressDisplay()
-    queue = JobQueue([job for job in jobs if job.seconds is None],
-                     [(job.kind, job.seconds) for job in jobs if job.seconds is not None], display)
+    queue = JobQueue(jobs, display)
     running: list[Running] = []
     try:
         while queue.waiting or running:
@@ -268,19 +268,33 @@ class JobQueue:
     """The jobs that wait.
 
     Args:
-        waiting: In this order.
-        known: Kind and seconds of those that are done.
+        jobs: In this order; those that are done are measured at once.
         display: Where is said what happens to them.
 
     Attributes:
-        outcomes: Of those that were run.
+        waiting: Those that were not begun.
+        known: Kind and seconds of those that were done before, or by another command.
+        outcomes: Of those that were run, and of those whose result could not be filed.
     """
 
-    def __init__(self, waiting: Sequence[Job], known: Sequence[tuple[str, float]],
-                 display: ProgressDisplay) -> None:
-        self.waiting, self.known, self.display = list(waiting), list(known), display
+    def __init__(self, jobs: Sequence[Job], display: ProgressDisplay) -> None:
+        self.waiting = [job for job in jobs if not job.is_done]
+        self.display = display
+        self.known: list[tuple[str, float]] = []
         self.outcomes: list[Outcome] = []
         self._said: set[str] = set()  # names of jobs of which was said that another works on them
+        for job in jobs:
+            if job.is_done:
+                self.reuse(job, 'finished before, reused')
+
+    def reuse(self, job: Job, words: str) -> None:
+        """Count a job that was done before or elsewhere, and say so in words."""
+        outcome = measure_job(job, 0., self.display)
+        if outcome.returncode:
+            self.outcomes.append(outcome)
+        else:
+            self.known.append((job.kind, outcome.seconds))
+            self.display.say(f'{job.name}: {words}')
 
     def claim_next(self) -> tuple[Job, ExitStack] | None:
         """Take the first job that is free, and what it holds; None where none is."""
@@ -302,9 +316,8 @@ class JobQueue:
             self.waiting.remove(job)
             if is_needed:
                 return job, held
-            held.close()
-            self.known.append((job.kind, job.measure() if job.measure else 0.))
-            self.display.say(f'{job.name}: finished by another command, reused')
+            with held:  # nobody else begins before its result is filed
+                self.reuse(job, 'finished by another command, reused')
         return None
 
 
@@ -319,28 +332,36 @@ def start_job(job: Job, device: int, variables: Mapping[str, str]) -> Running:
     return Running(job, process, device, time.monotonic(), log_start)
 
 
+def measure_job(job: Job, seconds: float, display: ProgressDisplay) -> Outcome:
+    """Return the outcome of a job that succeeded; a result that cannot be filed ends no other job.
+
+    Args:
+        job: Which.
+        seconds: It took, where it does not measure that itself.
+        display: Where a result that cannot be filed is said.
+    """
+    try:
+        return Outcome(job, 0, job.measure() if job.measure else seconds)
+    except (ValueError, OSError) as error:
+        display.say(f'{job.name}: FAILED, it ended but its result could not be filed: {error}')
+        return Outcome(job, NOT_FILED, seconds)
+
+
 def finish_job(work: Running, display: ProgressDisplay) -> Outcome:
     """Say how a job ended and return its outcome."""
     close_input(work.process)
     seconds = time.monotonic() - work.started
     status = work.process.wait()
-    complete = None
-    try:
-        if work.job.measure and not status:
-            complete = work.job.measure()
-    except (ValueError, OSError) as error:  # of one job: the others go on
-        display.say(f'{work.job.name}: FAILED, it ended but its result could not be filed: {error}')
-        return Outcome(work.job, NOT_FILED, seconds)
-    finally:
-        work.held.close()
-    outcome = Outcome(work.job, status, seconds if complete is None else complete)
-    if outcome.returncode:
-        last = [text for text in read_tail(work.job.log).splitlines() if text.strip()][-1:]
-        display.say(f'{work.job.name}: FAILED with status {outcome.returncode}; see {work.job.log}: '
-                 + ''.join(last)[:300])
-    else:
-        display.say(f'{work.job.name}: done in {describe_seconds(seconds)}')
-    return outcome
+    with work.held:
+        if not status:
+            outcome = measure_job(work.job, seconds, display)
+            if outcome.returncode == 0:
+                display.say(f'{work.job.name}: done in {describe_seconds(seconds)}')
+            return outcome
+    last = [text for text in read_tail(work.job.log).splitlines() if text.strip()][-1:]
+    display.say(f'{work.job.name}: FAILED with status {status}; see {work.job.log}: '
+                + ''.join(last)[:300])
+    return Outcome(work.job, status, seconds)
 
 
 def close_input(process: Process) -> None:

@@ -28,12 +28,15 @@ class Training:
         setting: Name of what was tried; '' for a run of a result.
         identity: Two files that tell of one training give the same.
         seconds: It took; None where that is not known, as of one that is not finished.
+        tried: The config's name and the overrides of the setting; None where they are not known, as
+            of the folder of a run. Two files may give one name to different overrides.
     """
 
     system: str
     setting: str
     identity: str
     seconds: float | None
+    tried: tuple[str, str] | None = None
 
 
 @dataclass
@@ -42,14 +45,20 @@ class Account:
 
     Attributes:
         system: As in :class:`Training`.
-        settings: Names of what was tried, in the order in which it was read.
+        settings: Names of what was tried, in the order in which it was read, and what each stands
+            for; empty where that is not known.
         trainings: Each once.
-        num_unfinished: Of these, those that have not ended.
     """
 
     system: str
-    settings: dict[str, int] = field(default_factory=dict)
+    settings: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     trainings: dict[str, Training] = field(default_factory=dict)
+
+    @property
+    def num_settings(self) -> int:
+        """Configs with overrides that were tried; a name of which no more is known counts as one."""
+        known = set().union(*self.settings.values())
+        return len(known) + sum(not tried for tried in self.settings.values())
 
     @property
     def num_unfinished(self) -> int:
@@ -83,7 +92,7 @@ def read_ledger(places: Sequence[str | Path]) -> dict[str, Account]:
     """
     accounts: dict[str, Account] = {}
     for place in places:
-        found = list(read_place(Path(place)))
+        found = list(read_trainings(Path(place)))
         if not found:
             raise ValueError(f'{shorten(str(place))}: there is no training in it, no result file and '
                              'no comparison of settings; mmwindow tune and mmwindow folds write them')
@@ -93,13 +102,14 @@ def read_ledger(places: Sequence[str | Path]) -> dict[str, Account]:
             if known is None or known.seconds is None:
                 account.trainings[one.identity] = one
             if one.setting:
-                account.settings[one.setting] = account.settings.get(one.setting, 0) + 1
+                account.settings.setdefault(one.setting, set()).update(
+                    [one.tried] if one.tried else [])
     order = list(PUBLISHED_SYSTEMS)
     return {name: accounts[name] for name in sorted(accounts, key=lambda name: (
         order.index(name) if name in order else len(order), name))}
 
 
-def read_place(place: Path) -> Iterator[Training]:
+def read_trainings(place: Path) -> Iterator[Training]:
     """Yield the trainings that a file or a folder, with all in it, tells of."""
     if place.is_file():
         yield from read_file(place)
@@ -162,7 +172,8 @@ def read_candidate_entry(path: Path, content: Mapping[str, Any], entry: Any) -> 
             entry.get('num_folds', 1))]
     for run in runs:
         identity = run.get('mark') or describe_identity(entry.get('config') or system, overrides, run)
-        yield Training(system_key(system), setting, identity, run.get('training_seconds'))
+        yield Training(system_key(system), setting, identity, run.get('training_seconds'),
+                       (system, overrides))
 
 
 def describe_identity(config: str, overrides: str, run: Mapping[str, Any]) -> str:
@@ -197,9 +208,10 @@ def describe_ledger(accounts: Mapping[str, Account]) -> str:
     rows = [['system', 'settings tried', 'trainings', 'hours', 'which settings']]
     for account in accounts.values():
         unfinished = account.num_unfinished
-        rows.append([account.label, str(len(account.settings)), str(len(account.trainings)) + (
+        rows.append([account.label, str(account.num_settings), str(len(account.trainings)) + (
             f' ({unfinished} not finished)' if unfinished else ''), f'{account.hours:.1f}',
-            ', '.join(account.settings)])
+            ', '.join(name + (f' ({len(tried)} of this name)' if len(tried) > 1 else '')
+                      for name, tried in account.settings.items())])
     return '\n\n'.join([
         markdown_table(rows),
         'A training is one config with one setting on one fold; each counts once, also where '
@@ -217,7 +229,7 @@ def describe_fairness(accounts: Mapping[str, Account]) -> list[str]:
         return []
     lines = []
     for what, count in (('trainings', lambda account: len(account.trainings)),
-                        ('settings', lambda account: len(account.settings))):
+                        ('settings', lambda account: account.num_settings)):
         most = max(own, key=count)
         fewer = [f'{account.label} ({count(account)})' for account in others
                  if count(account) < count(most)]

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -74,7 +75,7 @@ def plan_final(training: OwnTraining, tests: Sequence[FoldTest]) -> FinalPlan:
         tests: Of all of them.
 
     Raises:
-        ValueError: No fold says which of its epochs is the best.
+        ValueError: No fold says which of its epochs is the best, or as :func:`check_schedule`.
     """
     epochs = tuple(test.best_epoch for test in tests if test.best_epoch)
     if not epochs or training.data.points is None:
@@ -83,6 +84,7 @@ def plan_final(training: OwnTraining, tests: Sequence[FoldTest]) -> FinalPlan:
                          'leaves it out')
     length = statistics.median_high(epochs)
     folder = training.work_dir / FINAL
+    check_schedule(training.cfg, training.config)
     cfg = final_config(training.cfg, training.data.points, length)
     cfg.work_dir = str(folder)
     return FinalPlan(folder, cfg, folder / CONFIG_FOLDER / training.config.name, length, epochs,
@@ -104,12 +106,38 @@ def final_config(cfg: Config, points: Path, epochs: int) -> Config:
     checkpoint = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     for key in ('save_best', 'rule'):
         checkpoint.pop(key, None)
-    schedulers = cfg.get('param_scheduler') or []
-    for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+    for scheduler in list_schedulers(cfg):
         if scheduler.get('by_epoch', True):  # mmengine would end it with the training
             scheduler.setdefault('end', int(cfg.train_cfg.max_epochs))
     cfg.train_cfg.max_epochs = epochs
     return cfg
+
+
+def list_schedulers(cfg: Config) -> list[Any]:
+    """Return the schedulers of a config, of which one may stand without a list."""
+    schedulers = cfg.get('param_scheduler') or []
+    return list(schedulers) if isinstance(schedulers, (list, tuple)) else [schedulers]
+
+
+def check_schedule(cfg: Config, config: Path) -> None:
+    """Reject a schedule that no final model can follow: it would end in each training elsewhere.
+
+    Args:
+        cfg: Of the folds, complete.
+        config: Its file, for the message.
+
+    Raises:
+        ValueError: A scheduler counts iterations and has no end: mmengine ends it with the training,
+            and an iteration of all images is another part of an epoch than one of a fold.
+    """
+    for place, scheduler in enumerate(list_schedulers(cfg)):
+        if not scheduler.get('by_epoch', True) and 'end' not in scheduler:
+            raise ValueError(
+                f'{shorten(str(config))}: param_scheduler[{place}] ({scheduler.get("type")}) has '
+                'by_epoch=False and no end, so that the final model, of other length and more '
+                'images, would not have the learning rate of the folds; set its end, or '
+                'by_epoch=True with convert_to_iter_based=True, or leave the final model out with '
+                '--no-final')
 
 
 def train_final(plan: FinalPlan, tests: Sequence[FoldTest], numbers: Sequence[ClassNumbers],

@@ -1,5 +1,6 @@
 """From finished systems to the paper's tables and figures; see ``tools/make_tables.py``."""
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from mmwindow.experiments.paper_tables import (
     describe_losses,
     pooled_table,
     system_table,
+    window_key,
     window_table,
 )
 from mmwindow.experiments.result_files import write_result_files
@@ -38,6 +40,73 @@ TITLES = {
     'table2': 'Table 2: ablations with MSE',
     'table3': 'Table 3: ablations with KLD',
     'changed_parts': 'Systems with a part changed'}
+
+
+class Resampling(NamedTuple):
+    """How the bootstrap resamples: how often, and from which seed."""
+
+    num_resamples: int
+    seed: int
+
+
+class Naming(NamedTuple):
+    """What tables call the systems: name -> label in order of rows, and -> the paper's numbers."""
+
+    labels: dict[str, str]
+    paper: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """The systems of a report and their numbers.
+
+    Attributes:
+        systems: By name, ablations included.
+        naming: Of the rows of Table 1, in their order.
+        summaries: By name, of all systems.
+    """
+
+    systems: Mapping[str, System]
+    naming: Naming
+    summaries: dict[str, Summary]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Name -> label; what is no row of Table 1 keeps its name."""
+        return {**{name: name for name in self.systems}, **self.naming.labels}
+
+    @property
+    def rows(self) -> list[Summary]:
+        """The rows of Table 1."""
+        return [self.summaries[name] for name in self.naming.labels]
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether there are several folds to take means of."""
+        return len(next(iter(self.systems.values())).events) > 1
+
+    @property
+    def warnings(self) -> list[str]:
+        """Where pooled numbers differ from their means."""
+        return [f'{summary.label}, {warning}' for summary in self.rows
+                for warning in summary.warnings]
+
+
+class ComparedRows(NamedTuple):
+    """The reference with the other rows of Table 1.
+
+    Attributes:
+        reference: Its name; None where none is there.
+        comparisons: By name of the other; empty where there is nothing to compare.
+    """
+
+    reference: str | None
+    comparisons: dict[str, Comparison]
+
+    @property
+    def tested(self) -> str | None:
+        """The reference, where it is compared with any other."""
+        return self.reference if self.comparisons else None
 
 
 def read_paper(path: str | Path | None) -> dict[str, Any]:
@@ -91,13 +160,6 @@ def choose_reference(names: Iterable[str], reference: str | None = None) -> str 
         raise ValueError(f'the reference {reference!r} names {found or "none"} of the systems '
                          f'{sorted(names)}; exactly one is expected')
     return found[0] if len(found) == 1 else None
-
-
-class Naming(NamedTuple):
-    """What tables call the systems: name -> label in order of rows, and -> the paper's numbers."""
-
-    labels: dict[str, str]
-    paper: dict[str, dict[str, float]]
 
 
 def label_systems(systems: Iterable[str], paper: Mapping[str, Any]) -> Naming:
@@ -157,72 +219,138 @@ def make_report(folders: Sequence[str | Path], out: str | Path, paper: str | Pat
     numbers = read_paper(paper)
     systems = load_systems(folders, class_name, only, replaced=results)
     numbers = comparable_numbers(numbers, next(iter(systems.values())).settings)
-    main = {name: system for name, system in systems.items() if not system.first.get('is_ablation')}
-    naming = label_systems(main or systems, numbers)
-    labels = {**{name: name for name in systems}, **naming.labels}
-    summaries = {}
-    for number, name in enumerate([*naming.labels, *(set(systems) - set(main))], start=1):
-        say(f'{number} of {len(systems)}: {labels[name]}, {num_resamples} resamples')
-        summaries[name] = summarise(systems[name], labels[name], naming.paper.get(name),
-                                    num_resamples, seed)
-    has_folds = len(next(iter(systems.values())).events) > 1
-    rows = [summaries[name] for name in naming.labels]
-    tables = {'table1': system_table(rows, has_folds)}
-    if has_folds:
-        tables['pooled'] = pooled_table(rows)
-    reference = choose_reference(naming.labels, reference)
-    comparisons: dict[str, Comparison] = {}
-    losses: list[str] = []
-    if reference and len(rows) > 1:
-        others = [systems[name] for name in naming.labels if name != reference]
-        say(f'{labels[reference]} compared with {len(others)} others')
-        comparisons = compare_with(systems[reference], others, num_resamples, seed)
-        tables['comparisons'] = comparison_table(labels[reference], comparisons, labels)
-        losses = describe_losses(labels[reference], comparisons, labels)
-    strata: dict[str, Strata] = {}
+    drawn = Resampling(num_resamples, seed)
+    content = summarise_systems(systems, numbers, drawn, say)
+    compared = compare_rows(content, reference, drawn, say)
+    strata = {}
     for field in by:
-        say(f'by {field}: {count_words(len(rows), "system")}')
-        strata[field] = summarise_strata({name: systems[name] for name in naming.labels}, field,
-                                         reference if comparisons else None, num_resamples, seed)
-        tables[f'{PREFIX}{field}'] = strata_table(field, strata[field], naming.labels,
-                                                  reference if comparisons else None)
-    tables.update(ablation_tables(systems, summaries, numbers, has_folds))
+        say(f'by {field}: {count_words(len(content.rows), "system")}')
+        strata[field] = summarise_strata({name: systems[name] for name in content.naming.labels},
+                                         field, compared.tested, *drawn)
+    tables = list_tables(content, compared, strata, numbers)
     changed = find_changed(systems)
     if changed:
-        say(f'{", ".join(labels[name] for name in changed)} compared with '
+        say(f'{", ".join(content.labels[name] for name in changed)} compared with '
             f'{count_words(sum(map(len, changed.values())), "config")} that change a part')
-        tables['changed_parts'] = changed_table(changed, systems, summaries, num_resamples, seed)
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    remove_stale(out)
-    shown = {labels[name]: systems[name] for name in naming.labels}
-    draw_figures(shown, out)
-    figures = {f'{PREFIX}{field}': draw_figures_by(shown, field, out) for field in by}
-    warnings = [f'{summary.label}, {warning}' for summary in rows for warning in summary.warnings]
-    write_tables(out, tables, describe_data(rows[0], systems, command_line, labels, note),
-                 dict(comparisons=describe_tests(len(comparisons), losses),
-                      pooled=describe_pooling(warnings), changed_parts=describe_changed(),
-                      **{f'{PREFIX}{field}': [*describe_strata(field, strata[field]),
-                                              *figures[f'{PREFIX}{field}']] for field in strata}))
-    for warning in warnings:
+        tables['changed_parts'] = changed_table(changed, systems, content.summaries, *drawn)
+    write_report(Path(out), content, compared, strata, tables, command_line, note)
+    for warning in content.warnings:
         say(f'warning: {warning}')
     if results is not None:
-        write_result_files(results, systems, summaries, comparisons, reference, command_line, say,
-                           recomputed, strata, note)
+        write_result_files(results, systems, content.summaries, compared.comparisons,
+                           compared.reference, command_line, say, recomputed, strata, note)
     return tables
+
+
+def summarise_systems(systems: Mapping[str, System], numbers: Mapping[str, Any], drawn: Resampling,
+                      say: Callable[[str], Any]) -> ReportContent:
+    """Return the numbers of each system, the rows of Table 1 first.
+
+    Args:
+        systems: By name.
+        numbers: The paper's, as far as they are comparable.
+        drawn: How the bootstrap resamples.
+        say: Takes a line of progress.
+    """
+    main = {name: system for name, system in systems.items() if not system.first.get('is_ablation')}
+    naming = label_systems(main or systems, numbers)
+    content = ReportContent(systems, naming, {})
+    order = [*naming.labels, *(name for name in systems if name not in naming.labels)]
+    for number, name in enumerate(order, start=1):
+        say(f'{number} of {len(systems)}: {content.labels[name]}, {drawn.num_resamples} resamples')
+        content.summaries[name] = summarise(systems[name], content.labels[name],
+                                            naming.paper.get(name), *drawn)
+    return content
+
+
+def compare_rows(content: ReportContent, reference: str | None, drawn: Resampling,
+                 say: Callable[[str], Any]) -> ComparedRows:
+    """Return the reference compared with the other rows of Table 1.
+
+    Args:
+        content: Of the report.
+        reference: As in :func:`choose_reference`.
+        drawn: How the bootstrap resamples.
+        say: Takes a line of progress.
+    """
+    names = list(content.naming.labels)
+    chosen = choose_reference(names, reference)
+    if chosen is None or len(names) < 2:
+        return ComparedRows(chosen, {})
+    others = [content.systems[name] for name in names if name != chosen]
+    say(f'{content.labels[chosen]} compared with {len(others)} others')
+    return ComparedRows(chosen, compare_with(content.systems[chosen], others, *drawn))
+
+
+def list_tables(content: ReportContent, compared: ComparedRows, strata: Mapping[str, Strata],
+                numbers: Mapping[str, Any]) -> dict[str, Table]:
+    """Return the tables of a report by name, but that of changed parts.
+
+    Args:
+        content: Of the report.
+        compared: The rows of Table 1 with the reference.
+        strata: Field -> the numbers by its values.
+        numbers: The paper's, as far as they are comparable.
+    """
+    tables = {'table1': system_table(content.rows, content.has_folds)}
+    if content.has_folds:
+        tables['pooled'] = pooled_table(content.rows)
+    if compared.tested is not None:
+        tables['comparisons'] = comparison_table(content.labels[compared.tested],
+                                                 compared.comparisons, content.labels)
+    for field, parts in strata.items():
+        tables[f'{PREFIX}{field}'] = strata_table(field, parts, content.naming.labels,
+                                                  compared.tested)
+    return {**tables, **ablation_tables(content.systems, content.summaries, numbers,
+                                        content.has_folds)}
+
+
+def write_report(out: Path, content: ReportContent, compared: ComparedRows,
+                 strata: Mapping[str, Strata], tables: Mapping[str, Table], command_line: str,
+                 note: str) -> None:
+    """Write tables and figures in place of those of an earlier call.
+
+    Args:
+        out: Folder.
+        content: Of the report.
+        compared: The rows of Table 1 with the reference.
+        strata: Field -> the numbers by its values.
+        tables: By name.
+        command_line: That makes the tables.
+        note: For the readers.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    remove_stale(out)
+    shown = {content.labels[name]: content.systems[name] for name in content.naming.labels}
+    draw_figures(shown, out)
+    losses = [] if compared.tested is None else describe_losses(
+        content.labels[compared.tested], compared.comparisons, content.labels)
+    below = dict(comparisons=describe_tests(len(compared.comparisons), losses),
+                 pooled=describe_pooling(content.warnings), changed_parts=describe_changed())
+    for field, parts in strata.items():
+        below[f'{PREFIX}{field}'] = [*describe_strata(field, parts),
+                                     *draw_figures_by(shown, field, out)]
+    write_tables(out, tables, describe_data(content.rows[0], content.systems, command_line,
+                                            content.labels, note), below)
 
 
 def ablation_tables(systems: Mapping[str, System], summaries: Mapping[str, Summary],
                     paper: Mapping[str, Any], has_folds: bool) -> dict[str, Table]:
-    """Return Tables 2 and 3, each where an ablation of its divergence was run."""
+    """Return Tables 2 and 3, each where an ablation of its divergence was run.
+
+    An ablation with the window of a main config has no row: the main config stands there.
+    """
     tables = {}
     for table, divergence in ABLATIONS.items():
-        rows = [summaries[name] for name, system in systems.items()
-                if system.first.get('divergence') == divergence]
-        if any(systems[summary.name].first.get('is_ablation') for summary in rows):
-            rows.sort(key=lambda summary: bool(systems[summary.name].first.get('is_ablation')))
+        found = {name: system.first for name, system in systems.items()
+                 if system.first.get('divergence') == divergence}
+        main = [name for name, first in found.items() if not first.get('is_ablation')]
+        if len(main) < len(found):
+            known = {window_key(found[name]['window']) for name in main}
+            rows = [*main, *(name for name, first in found.items()
+                             if name not in main and window_key(first['window']) not in known)]
             tables[table] = window_table(
-                rows, {summary.name: systems[summary.name].first['window'] for summary in rows},
+                [summaries[name] for name in rows], {name: found[name]['window'] for name in rows},
                 paper.get(table, []), has_folds)
     return tables
 

@@ -101,9 +101,16 @@ def system_table(summaries: Sequence[Summary], has_folds: bool) -> Table:
              *([summary.label, summary.name, *csv_cells(summary)] for summary in summaries)])
 
 
+def window_key(window: Mapping[str, Any]) -> tuple[float, ...]:
+    """Return the lengths of a window in the order of :data:`WINDOW_KEYS`: equal ones are one row."""
+    return tuple(float(window[name]) for name in WINDOW_KEYS)
+
+
 def window_table(summaries: Sequence[Summary], windows: Mapping[str, Mapping[str, float]],
                  paper: Sequence[Mapping[str, Any]], has_folds: bool) -> Table:
     """Return Table 2 or 3: the rows of the paper in its order, then any other window.
+
+    Several configs of one window have a row each, with their names.
 
     Args:
         summaries: Of one divergence.
@@ -114,22 +121,21 @@ def window_table(summaries: Sequence[Summary], windows: Mapping[str, Mapping[str
     Returns:
         ``markdown`` and ``csv``, lists of rows with their heads.
     """
-    def key(window: Mapping[str, Any]) -> tuple[float, ...]:
-        return tuple(float(window[name]) for name in WINDOW_KEYS)
-
-    by_window: dict[tuple[float, ...], Summary] = {}
-    for summary in summaries:  # an ablation comes after the main config of the same window
-        by_window.setdefault(key(windows[summary.name]), summary)
-    order = list(dict.fromkeys([*(key(row) for row in paper), *sorted(by_window)]))
-    published = {key(row): row for row in paper}
+    by_window: dict[tuple[float, ...], list[Summary]] = {}
+    for summary in summaries:
+        by_window.setdefault(window_key(windows[summary.name]), []).append(summary)
+    order = list(dict.fromkeys([*(window_key(row) for row in paper), *sorted(by_window)]))
+    published = {window_key(row): row for row in paper}
     rows = [['tau', 'lower', 'upper', *metric_head(has_folds)]]
     table = [[*WINDOW_KEYS, 'config', *csv_head()]]
     for window in order:
         shown = [f'{value:g}' for value in window]
-        if window in by_window:
-            rows.append([*shown, *metric_cells(by_window[window], has_folds)])
-            table.append([*shown, by_window[window].name, *csv_cells(by_window[window])])
-        else:
+        found = by_window.get(window, [])
+        for summary in found:
+            label = f'{shown[0]} ({summary.name})' if len(found) > 1 else shown[0]
+            rows.append([label, *shown[1:], *metric_cells(summary, has_folds)])
+            table.append([*shown, summary.name, *csv_cells(summary)])
+        if not found:
             rows.append([*shown, *paper_only_cells(published[window], has_folds)])
     return dict(markdown=rows, csv=table)
 

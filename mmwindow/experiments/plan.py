@@ -32,7 +32,7 @@ class RunPlan:
         settings_mark: The same for all folds of one system: what they may be pooled by. None where
             it is not known.
         seed: Of the training.
-        splits: What the best checkpoint is tested on.
+        splits: What the weights are tested on.
         trains: Whether the run is trained, too.
         weights: Which are tested (:mod:`.weights`); not part of the mark.
         views: That a test averages, as :func:`mmwindow.apis.test.test` names them; None: the image.
@@ -81,7 +81,7 @@ class RunSettings:
         seed: Overrides the config's.
         amp: Train in mixed precision.
         num_processes: Of each run; the global batch grows with it.
-        splits: What the checkpoint is tested on; not part of the mark.
+        splits: What the weights are tested on; not part of the mark.
         weights: Which are tested, as :func:`~mmwindow.experiments.weights.parse_weights` reads it.
 
     Raises:

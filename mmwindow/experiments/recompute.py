@@ -17,6 +17,8 @@ from mmwindow.utils.messages import count_words, name_some
 # What a result file says that comes from events; all else tells of the runs.
 COMPUTED = ('headline', 'metrics', 'no_number', 'intervals', 'bootstrap', 'folds', 'over_folds',
             'pooled', 'data', 'reference_minus_this', 'by', 'note')
+# What files of earlier versions lack, next to numbers that are the same.
+ADDED = ('degrees', )
 TOLERANCE = 1e-6  # sums differ in their last digits from processor to processor
 
 
@@ -84,9 +86,12 @@ def check_results(folder: str | Path, paper: str | Path | None = None,
 
 
 def unequal_entries(old: Any, new: Any, where: str = '') -> Iterator[str]:
-    """Yield where plain data differ, numbers by more than a millionth."""
+    """Yield where plain data differ, numbers by more than a millionth.
+
+    An entry of :data:`ADDED` that the old data lack is no difference.
+    """
     if isinstance(old, dict) and isinstance(new, dict):
-        for key in [*old, *(key for key in new if key not in old)]:
+        for key in [*old, *(key for key in new if key not in old and key not in ADDED)]:
             yield from unequal_entries(old.get(key), new.get(key), f'{where} {key}'.strip())
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for number, pair in enumerate(zip(old, new, strict=True)):

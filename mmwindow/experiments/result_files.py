@@ -101,7 +101,7 @@ def describe_comparison(comparison: Comparison, differences: Mapping[str, Differ
     return dict(
         differences={name: interval and dict(difference=interval.estimate,
                                              **describe_limits(interval), p_value=p_value,
-                                             p_holm=p_holm)
+                                             p_holm=p_holm, degrees=comparison.degrees.get(name))
                      for name, (interval, p_value, p_holm) in differences.items()},
         delong=test and dict(difference=test.difference.estimate, p_value=test.p_value,
                              **describe_limits(test.difference)),

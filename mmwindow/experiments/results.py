@@ -86,7 +86,7 @@ def load_systems(folders: Sequence[str | Path], class_name: str | None = None,
         if replaced is not None:
             parts = [part if part.path.parent.resolve() != Path(replaced).resolve()
                      else Part(part.path, part.system.without(runs.get(name, ()))) for part in parts]
-        parts = [*parts, *(Part(path, read_run(path, result, class_name))
+        parts = [*parts, *(Part(path, read_tested_run(path, result, class_name))
                            for path, result in runs.get(name, {}).values())]
         systems[name] = join_folds(name, [part for part in parts if part.system.results])
     if not systems:
@@ -214,7 +214,7 @@ def describe_test(entry: str, value: str | None) -> str:
     return value or 'the image alone' if entry == 'views' else str(value)
 
 
-def read_run(path: Path, result: Mapping[str, Any], class_name: str | None = None) -> System:
+def read_tested_run(path: Path, result: Mapping[str, Any], class_name: str | None = None) -> System:
     """Return the one fold of a system that a run tested.
 
     Args:

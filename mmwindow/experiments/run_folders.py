@@ -71,13 +71,13 @@ def read_seconds(plan: RunPlan) -> float:
         result.get('test_seconds') or 0.)
 
 
-def check_training_code(plans: Sequence[RunPlan], accept: bool, overwrite: bool) -> None:
-    """Reject runs that were trained by other code than this, or keep or delete them as asked.
+def check_training_code(plans: Sequence[RunPlan], accept: bool, overwrite: bool) -> list[RunPlan]:
+    """Return the runs that were trained by other code than this; nothing is changed.
 
     Args:
         plans: Of all runs.
-        accept: Keep them; ``accepted_code`` in their results says so.
-        overwrite: Delete them, so that they are trained again.
+        accept: They may be kept.
+        overwrite: They may be deleted.
 
     Raises:
         FolderTakenError: The message names the runs and says what to do.
@@ -94,11 +94,25 @@ def check_training_code(plans: Sequence[RunPlan], accept: bool, overwrite: bool)
             '. Models, data sets, hooks or images have changed since, so that they may not belong '
             'with new runs; --accept keeps them and notes it in their results, --overwrite trains '
             'them again, another --out leaves them alone')
-    for plan in changed:
+    return changed
+
+
+def settle_training_code(plan: RunPlan, accept: bool, overwrite: bool) -> None:
+    """Keep or delete, as asked, what other code than this has trained in a folder that is held.
+
+    Args:
+        plan: Of the run.
+        accept: Keep it; ``accepted_code`` in its result says so.
+        overwrite: Delete it, so that it is trained again.
+
+    Raises:
+        FolderTakenError: As :func:`check_training_code`.
+    """
+    for changed in check_training_code([plan], accept, overwrite):
         if accept:
-            _note_accepted_code(plan)
+            _note_accepted_code(changed)
         else:
-            shutil.rmtree(plan.folder)
+            shutil.rmtree(changed.folder)
 
 
 def is_trained_by_other_code(plan: RunPlan) -> bool:
@@ -158,7 +172,7 @@ def check_folder(plan: RunPlan, overwrite: bool = False) -> dict[str, Any] | Non
     if state and not overwrite:
         raise FolderTakenError(
             f'{plan.folder} holds a run of other settings: '
-            f'{describe_difference(plan.folder, config_text(plan))}',
+            f'{describe_config_difference(plan.folder, config_text(plan))}',
             '. Choose another --out, or delete it with --overwrite')
     return None
 
@@ -201,6 +215,7 @@ def prepare_run(plan: RunPlan, command_line: str, overwrite: bool = False) -> No
              if name in NOTED} if state else {}
     if not is_trained and fix_last_checkpoint(plan.folder / 'training') is None:
         noted['training_code'] = training_code()
+        noted.pop('accepted_code', None)  # of weights that are gone
     write_json(plan.folder / 'run.json', dict(
         **STATE_HEAD, **noted, mark=plan.mark, scoring_code=scoring_code(),
         settings_mark=plan.settings_mark,
@@ -211,7 +226,7 @@ def prepare_run(plan: RunPlan, command_line: str, overwrite: bool = False) -> No
         training_seconds=(state or {}).get('training_seconds') or 0.))
 
 
-def describe_difference(folder: Path, text: str, num_lines: int = 4) -> str:
+def describe_config_difference(folder: Path, text: str, num_lines: int = 4) -> str:
     """Return in one line how a folder's config and the text of another one differ."""
     old = folder / 'config.py'
     lines = [line for line in difflib.unified_diff(

@@ -22,8 +22,8 @@ def shorten_events(system: System, fields: Sequence[str] = ()) -> list[ImageEven
 
     Neither over all images, nor over those of one fold, nor over those of one value of a field in a
     fold, nor in resamples of their patients (docs/evaluation.md). Nothing is dropped where the FROC
-    is read otherwise than by first crossing over all images. Levels in single precision are written
-    with the digits that tell them apart.
+    is read at the best recall, or false positives are counted on negative images alone. Levels in
+    single precision are written with the digits that tell them apart.
 
     Args:
         system: With the events of each fold.

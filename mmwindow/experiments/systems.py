@@ -50,10 +50,12 @@ class System:
             events={fold: self.events[fold] for fold in self.events if fold not in folds})
 
     def froc_settings(self) -> FROCSettings:
-        """Return the settings of the FROC that the records name."""
-        return FROCSettings(
-            budgets=tuple(self.settings['budgets']), convention=self.settings['convention'],
-            fp_denominator=self.settings.get('fp_denominator', 'all'))
+        """Return the settings of the FROC that the records name, hit rule included.
+
+        Without the statistics that a record has in addition: tables show the paper's.
+        """
+        return FROCSettings.from_record(
+            {name: value for name, value in self.settings.items() if name != 'statistics'})
 
 
 def describe_fold(fold: int | None) -> str:

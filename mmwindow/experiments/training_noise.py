@@ -119,7 +119,11 @@ def add_noise(results: str | Path, noise: TrainingNoise, level: float = 0.95
               ) -> dict[str, dict[str, NoisyDifference]]:
     """Return the differences of result files over other images and other trainings.
 
-    The variance of the images is that behind the file's interval.
+    The variance of the images is that behind the file's interval: half its width over the quantile
+    of Student's t, with the degrees of freedom that the file names. A file that names none is read
+    with all units but one, which is an approximation: each further fold costs one, and of a recall or
+    a FROC score over folds only units with a point count. So is the variance of an interval that was
+    cut to [-1, 1], or widened to the disagreement of half a unit.
 
     Args:
         results: Folder of result files; differences are those to its reference.
@@ -143,9 +147,10 @@ def add_noise(results: str | Path, noise: TrainingNoise, level: float = 0.95
             entry = content['reference_minus_this']['differences'][name]
             if entry is None or entry.get('low') is None:
                 raise ValueError(f'{path}: the difference in {name} has no interval')
-            of_images = (entry['high'] - entry['low']) / 2 / t_quantile(entry['level'], units)
+            degrees = entry.get('degrees') or units - 1
+            of_images = (entry['high'] - entry['low']) / 2 / t_quantile(entry['level'], degrees + 1)
             found[content['system']][name] = combined_interval(
-                entry['difference'], [(of_images ** 2, units - 1),
+                entry['difference'], [(of_images ** 2, degrees),
                                       (noise.variance(name, num_folds), len(noise.pairs))], level)
     if not found:
         raise ValueError(f'{results}: no result file has a difference to a reference; mmwindow '

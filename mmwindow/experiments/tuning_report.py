@@ -40,7 +40,7 @@ def choose(candidates: Sequence[Candidate]) -> Candidate:
     best = max(candidates, key=lambda candidate: candidate.merit)
     if best.merit == -math.inf:
         raise ValueError(f'{best.system}: no setting has both an AUROC and a FROC score; is there an '
-                         'image with and one without findings in the validation split?')
+                         'image with and one without findings among those that judge?')
     return best
 
 
@@ -218,13 +218,14 @@ def describe_differences(differences: Sequence[SettingDifference], reference: st
         markdown_table(rows),
         f'Each row is the {what} minus {reference}, on the same images; above 0 the {what} is ahead. '
         f'{describe_images(candidates, split)} All numbers are shares, from 0 to 1.',
-        *([] if not candidates[0].events else describe_noise(len(candidates[0].events), what)),
+        *([] if not candidates[0].events else
+          describe_noise_columns(len(candidates[0].events), what)),
         describe_verdict(differences, reference) if differences else
         'Not tested: the images are of several classes.' if not candidates[0].events else
         'Not tested: nothing is compared, or the images of a fold are of one patient.'])
 
 
-def describe_noise(num_folds: int, what: str) -> list[str]:
+def describe_noise_columns(num_folds: int, what: str) -> list[str]:
     """Return what the columns of a table of differences hold of noise, paragraph by paragraph."""
     lines = [
         'In brackets: 95 % interval by patient, resampled within folds. It holds for these '

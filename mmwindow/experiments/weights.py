@@ -11,6 +11,7 @@ from mmwindow.engine.checkpoint import (
     find_best_checkpoint,
     is_intact_checkpoint,
 )
+from mmwindow.engine.run_file import read_run
 from mmwindow.utils.messages import quote, shorten
 
 FORM = re.compile(r'(?:(best)|last|mean([1-9]\d?))(?:@([1-9]\d{0,5}))?')
@@ -58,7 +59,8 @@ def find_weights(folder: Path, rule: WeightRule) -> list[Path]:
         rule: From :func:`parse_weights`.
 
     Raises:
-        ValueError: One is not there or damaged, or there is a gap between them.
+        ValueError: One is not there or damaged, there is a gap between them, or the newest is not
+            that of the epoch at which the training ended.
     """
     if rule.is_best:
         return [find_best_checkpoint(folder)]
@@ -77,11 +79,34 @@ def find_weights(folder: Path, rule: WeightRule) -> list[Path]:
             + (f' up to epoch {rule.end}' if rule.end else '') + ', and there are those of '
             f'{", ".join(map(str, sorted(numbers))) or "no epoch"}; train the run again with '
             '--weights meanN or default_hooks.checkpoint.max_keep_ckpts=-1, which keep them')
+    if rule.end is None:
+        check_end(folder, rule, numbers[chosen[-1]])
     damaged = [numbers[number].name for number in chosen if not is_intact_checkpoint(numbers[number])]
     if damaged:
         raise ValueError(f'{shorten(str(folder))}: {", ".join(damaged)} cannot be read, which '
                          f'weights {rule.name} need; train the run again')
     return [numbers[number] for number in chosen]
+
+
+def check_end(folder: Path, rule: WeightRule, newest: Path) -> None:
+    """Reject to take the newest checkpoint for the end of a training whose last one is gone.
+
+    Args:
+        folder: Of a finished training; without a ``run.json`` nothing tells of its end.
+        rule: From :func:`parse_weights`.
+        newest: Its newest checkpoint; one by iterations is not compared with an epoch.
+
+    Raises:
+        ValueError: The training ended at another epoch.
+    """
+    run = read_run(folder)
+    if run is None or not run.is_finished or not newest.name.startswith('epoch_'):
+        return
+    if newest.name != f'epoch_{run.epoch}.pth':
+        raise ValueError(
+            f'{shorten(str(folder))}: weights {rule.name} need the checkpoint of epoch {run.epoch}, '
+            f'at which the training ended, and the newest is {newest.name}; train the run again, or '
+            f'test an earlier end with mmwindow retest --weights {rule.name}@E')
 
 
 def place_weights(folder: Path, rule: WeightRule, out: Path) -> Path:

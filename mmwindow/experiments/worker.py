@@ -1,9 +1,9 @@
 """One run in a process of its own: ``python -m mmwindow.experiments.worker FOLDER``.
 
-Trains, or resumes after a cut, then tests the best checkpoint on the splits that ``run.json``
-names; :mod:`.cross_validation` writes FOLDER and starts this. A training on several GPUs has
-processes of its own, under torchrun; the tests stay here, on the first GPU: the metric is the same,
-and a process group cannot be left and entered again.
+Trains, or resumes after a cut, then tests the weights that ``run.json`` names, the best checkpoint
+where it names none, on its splits; :mod:`.cross_validation` writes FOLDER and starts this. A
+training on several GPUs has processes of its own, under torchrun; the tests stay here, on the first
+GPU: the metric is the same, and a process group cannot be left and entered again.
 """
 import argparse
 import os

@@ -9,7 +9,12 @@ import pytest
 import torch
 
 from mmwindow.experiments import ablations, cross_validation
-from mmwindow.experiments.ablation_report import report_ablations
+from mmwindow.experiments.ablation_report import (
+    NOTE,
+    TRAINING_DEVIATION,
+    check_rule,
+    report_ablations,
+)
 from mmwindow.experiments.ablations import MAIN, Ablation, list_ablations, run_ablations
 from mmwindow.experiments.commands import ablations as ablations_command
 from mmwindow.experiments.devices import choose_devices
@@ -21,7 +26,8 @@ from mmwindow.utils.files import load_json
 from mmwindow.utils.progress import ProgressDisplay
 from tests.stand_in_configs import window_config
 
-PAPER = Path(__file__).parents[2] / 'results' / 'paper.json'
+ROOT = Path(__file__).parents[2]
+PAPER = ROOT / 'results' / 'paper.json'
 WIDE = Window(2., 150., 200.)
 # A wide window finds every second point too late; by distance it finds all.
 WORKER = """
@@ -228,6 +234,33 @@ def test_a_row_scored_by_another_rule_is_named(tmp_path, rows):
             source.read_bytes())
     with pytest.raises(ValueError, match='overlap4/.*its max_overlap is 0.1, and that of its folder'):
         report_ablations(rows, tmp_path / 'results', PAPER, 'ablate', None, 100, lambda text: None)
+
+
+@pytest.mark.parametrize('rule, settings, message', [
+    ('', dict(max_overlap=.04), 'its max_overlap is 0.04, and that of its folder 0.1'),
+    ('', dict(hit_radius=20), 'its hit_radius is 20, and that of its folder 50'),
+    ('', dict(rule='distance'), 'its rule is distance, and that of its folder disk_overlap'),
+    ('_overlap4', dict(), 'its max_overlap is 0.1, and that of its folder 0.04'),
+    ('_overlap4', dict(rule='distance', max_overlap=.04), 'its rule is distance'),
+    ('_distance', dict(hit_radius=50), 'its rule is disk_overlap, and that of its folder distance')])
+def test_each_folder_has_one_rule_the_papers_too(rule, settings, message):
+    with pytest.raises(ValueError, match=f'row.json: {message}.*tests the row again'):
+        check_rule(Path('row.json'), rule, settings)
+
+
+@pytest.mark.parametrize('rule, settings', [
+    ('', dict(rule='disk_overlap', hit_radius=50, max_overlap=.1)), ('', {}),
+    ('_overlap4', dict(rule='disk_overlap', hit_radius=50, max_overlap=.04)),
+    ('_distance', dict(rule='distance', hit_radius=50))])
+def test_a_row_by_the_rule_of_its_folder_is_taken(rule, settings):
+    check_rule(Path('row.json'), rule, settings)
+
+
+def test_the_deviation_of_the_page_is_that_of_the_committed_pairs():
+    page = (ROOT / 'results/fracatlas_gpu/training_noise.md').read_text()
+    row = next(line for line in page.splitlines() if line.startswith('| a single training |'))
+    assert float(row.split('|')[-2]) == TRAINING_DEVIATION
+    assert 'differ by a standard deviation of .023). "at 4 %": the paper' in NOTE
 
 
 def test_a_row_that_other_code_scored_is_named(tmp_path, rows):

@@ -22,6 +22,7 @@ from mmwindow.experiments.cross_validation import (
     claim_run,
     place_folds,
     run_folds,
+    run_plans,
     worker_command,
 )
 from mmwindow.experiments.devices import Devices, choose_devices
@@ -179,6 +180,25 @@ def test_a_failing_run_does_not_stop_the_others(tmp_path, data, fake_worker):
     assert call(configs, tmp_path, data) == ['works fold 0', 'works fold 1']
     assert 'no luck' in (tmp_path / 'runs/fails/fold0/log.txt').read_text()
     assert not (tmp_path / 'runs/fails/fold0/result.json').exists()
+
+
+def test_a_finished_run_that_cannot_be_filed_does_not_stop_the_others(tmp_path, data, fake_worker):
+    config, stream = write_config(tmp_path, 'a', data), io.StringIO()
+    call([config], tmp_path, data, only=[0])
+    plans = plan_runs([config], tmp_path / 'runs', folds=place_folds(
+        data / 'annotations/folds.json', tmp_path / 'runs'))
+
+    def measure(plan):
+        if plan.fold == 0:
+            raise ValueError('events damaged')
+        return 7.
+
+    outcomes = run_plans(plans, Devices([{}]), display=ProgressDisplay(stream=stream),
+                         measure=measure)
+    assert [(outcome.job.name, outcome.returncode, outcome.seconds) for outcome in outcomes] == [
+        ('a fold 0', job_queue.NOT_FILED, 0.), ('a fold 1', 0, 7.)]
+    assert ('a fold 0: FAILED, it ended but its result could not be filed: events damaged'
+            in stream.getvalue())
 
 
 def test_other_folds_in_the_same_place_are_refused(tmp_path, data, fake_worker):
@@ -410,6 +430,35 @@ def test_changed_training_code_names_the_runs_and_stops(tmp_path, data, fake_wor
     assert read_json(tmp_path / 'runs/a/fold0/result.json')['training_code'] == 't3'
 
 
+@pytest.mark.parametrize('options', [dict(overwrite=True), dict(accept=True)])
+def test_a_rejected_command_deletes_and_notes_nothing(options, tmp_path, data, fake_worker, code):
+    """Another run stands in the way: what was trained by other code stays as it is."""
+    configs = [write_config(tmp_path, name, data) for name in 'ab']
+    call(configs[:1], tmp_path, data, only=[0])
+    finish_training(tmp_path)
+    weights = tmp_path / 'runs/a/fold0/training/epoch_8.pth'
+    weights.parent.mkdir()
+    weights.write_text('hours of work')
+    notes = tmp_path / 'runs/b/fold0/notes.txt'
+    notes.parent.mkdir(parents=True)
+    notes.write_text('mine')
+    files = [tmp_path / 'runs/a/fold0' / name for name in ('run.json', 'result.json')]
+    before = [path.read_text() for path in files]
+    code.training = 't2'
+    with pytest.raises(FolderTakenError, match='b/fold0: there is no run.json'):
+        call(configs, tmp_path, data, only=[0], **options)
+    assert weights.read_text() == 'hours of work'
+    assert [path.read_text() for path in files] == before
+    notes.unlink()
+    is_overwritten = 'overwrite' in options
+    assert call(configs, tmp_path, data, only=[0], **options) == [
+        *['a fold 0'] * is_overwritten, 'b fold 0']
+    assert weights.exists() != is_overwritten
+    result = read_json(files[1])
+    assert (result['training_code'], result.get('accepted_code')) == (
+        ('t2', None) if is_overwritten else ('t1', ['t2']))
+
+
 def test_a_run_that_was_cut_before_its_first_checkpoint_begins_with_this_code(
         tmp_path, data, fake_worker, code):
     config = write_config(tmp_path, 'a', data)
@@ -418,6 +467,21 @@ def test_a_run_that_was_cut_before_its_first_checkpoint_begins_with_this_code(
     code.training = 't2'
     assert call([config], tmp_path, data, only=[0]) == ['a fold 0']
     assert read_json(tmp_path / 'runs/a/fold0/result.json')['training_code'] == 't2'
+
+
+def test_a_training_that_begins_again_is_of_no_accepted_code(tmp_path, data, fake_worker, code):
+    """Code t2 was accepted for weights by t1; these are gone, so that t2 alone trains the run."""
+    config = write_config(tmp_path, 'a', data)
+    call([config], tmp_path, data, only=[0])
+    folder = tmp_path / 'runs/a/fold0'
+    (folder / 'run.json').write_text(json.dumps(
+        {**read_json(folder / 'run.json'), 'accepted_code': ['t2']}))
+    (folder / 'result.json').unlink()
+    code.training = 't2'
+    assert call([config], tmp_path, data, only=[0]) == ['a fold 0']
+    for name in ('run.json', 'result.json'):
+        content = read_json(folder / name)
+        assert content['training_code'] == 't2' and 'accepted_code' not in content
 
 
 def test_runs_of_versions_that_noted_no_code_say_what_to_do(tmp_path, data, fake_worker):

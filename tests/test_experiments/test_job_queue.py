@@ -11,6 +11,7 @@ import pytest
 from mmwindow.engine.hooks import ProgressHook
 from mmwindow.experiments.devices import choose_devices, share_of_cores
 from mmwindow.experiments.job_queue import (
+    NOT_FILED,
     Job,
     Pace,
     Running,
@@ -25,8 +26,8 @@ from mmwindow.utils.locks import InUseError, hold_file
 from mmwindow.utils.progress import ProgressDisplay
 
 
-def python_job(tmp_path, name, code, kind='a', seconds=None, measure=None, claim=None):
-    return Job(name, kind, (sys.executable, '-c', code), tmp_path / name / 'log.txt', seconds,
+def python_job(tmp_path, name, code, kind='a', is_done=False, measure=None, claim=None):
+    return Job(name, kind, (sys.executable, '-c', code), tmp_path / name / 'log.txt', is_done,
                measure, claim)
 
 
@@ -121,7 +122,7 @@ def test_a_failure_does_not_stop_the_others(tmp_path):
     stream = io.StringIO()
     jobs = [python_job(tmp_path, 'good', 'print("fine")'),
             python_job(tmp_path, 'bad', 'raise SystemExit("broken on purpose")'),
-            python_job(tmp_path, 'old', 'raise SystemExit(1)', seconds=7.),
+            python_job(tmp_path, 'old', 'raise SystemExit(1)', is_done=True, measure=lambda: 7.),
             python_job(tmp_path, 'last', 'print(3)')]
     outcomes = run_jobs(jobs, [{}], ProgressDisplay(stream=stream), poll_seconds=0.02)
     assert [(outcome.job.name, outcome.returncode) for outcome in outcomes] == [
@@ -154,6 +155,32 @@ def test_a_result_that_cannot_be_filed_does_not_stop_the_others(tmp_path):
     assert held == ['begun', 'ended']
     assert 'first: FAILED, it ended but its result could not be filed: no space left' in (
         stream.getvalue())
+
+
+def test_a_finished_result_that_cannot_be_filed_does_not_stop_the_others(tmp_path):
+    """Neither of a run that was finished before, nor of one that another command has finished."""
+    def measure():
+        with pytest.raises(InUseError), hold_file(tmp_path / 'run'):
+            pass
+        raise ValueError('result file damaged')
+
+    def measure_before():
+        raise ValueError('events damaged')
+
+    stream = io.StringIO()
+    outcomes = run_jobs([
+        python_job(tmp_path, 'long', f'import time; time.sleep(.5); open(r"{tmp_path}/ended", "w")'),
+        python_job(tmp_path, 'before', '', is_done=True, measure=measure_before),
+        python_job(tmp_path, 'elsewhere', '', measure=measure,
+                   claim=claim_of(tmp_path / 'run', done=lambda: True))],
+        [{}, {}], ProgressDisplay(stream=stream), poll_seconds=0.02)
+    assert {outcome.job.name: outcome.returncode for outcome in outcomes} == dict(
+        before=NOT_FILED, elsewhere=NOT_FILED, long=0)
+    assert (tmp_path / 'ended').exists()
+    for name, reason in (('before', 'events damaged'), ('elsewhere', 'result file damaged')):
+        assert (f'{name}: FAILED, it ended but its result could not be filed: {reason}\n'
+                in stream.getvalue())
+    assert 'reused' not in stream.getvalue()
 
 
 def test_each_device_works_on_one_job_at_a_time(tmp_path):

@@ -61,6 +61,31 @@ def test_a_training_that_two_files_tell_of_counts_once(tmp_path):
     assert counts(read_ledger([tmp_path, tmp_path / 'a.json'])) == counts(read_ledger([tmp_path]))
 
 
+def test_settings_of_one_name_and_other_overrides_are_two(tmp_path):
+    """Both files call their settings a and b; of the baseline there is one file, named likewise."""
+    for number, name in enumerate(('first', 'second')):
+        path = write_choice(tmp_path, name, candidate('wl_kld_lite0_fpn', 'a', [f'{name}1']),
+                            candidate('wl_kld_lite0_fpn', 'b', [f'{name}2']))
+        content = json.loads(path.read_text())
+        content['settings'] = {'a': {'lr': 1}, 'b': {'decay': number}}
+        path.write_text(json.dumps(content))
+    write_choice(tmp_path, 'third', candidate('retinanet', 'a', ['3', '4']),
+                 candidate('retinanet', 'b', ['5', '6']))
+    write_run(tmp_path / 'runs/c', 'retinanet', 0, '7', command='mmwindow tune x.py --setting c d=1')
+    write_run(tmp_path / 'runs/a', 'retinanet', 1, '8', command='mmwindow tune x.py --setting a d=1')
+    accounts = read_ledger([tmp_path])
+    # a is the same in both files; b is decay 0 and decay 1. Of c nothing but the name is known.
+    assert {name: account.num_settings for name, account in accounts.items()} == dict(
+        wl_kld=3, retinanet=3)
+    text = describe_ledger(accounts)
+    assert '| WL-KLD | 3 | 4 | 4.0 | a, b (2 of this name) |' in text
+    (tmp_path / 'runs/c/retinanet/fold0/result.json').unlink()
+    (tmp_path / 'runs/c/retinanet/fold0/run.json').unlink()
+    accounts = read_ledger([tmp_path])
+    assert 'Fewer settings than WL-KLD (3)' in describe_ledger(accounts)
+    assert 'RetinaNet (2)' in describe_ledger(accounts)
+
+
 def test_run_folders_count_with_the_files_that_tell_of_them(tmp_path):
     """A run of the file, one more, one that is not finished, and a test of a finished one."""
     write_choice(tmp_path / 'results', 'a', candidate('fcos_lite0_fpn', 'plain', ['1']))

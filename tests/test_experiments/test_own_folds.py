@@ -2,6 +2,7 @@
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,6 +28,7 @@ from mmwindow.experiments.job_queue import Job, Outcome
 from mmwindow.experiments.own_folds import finish_folds, train_folds
 from mmwindow.experiments.run_folders import FolderTakenError
 
+ROOT = Path(__file__).parents[2]
 FAST = ReportSettings(num_resamples=100, band_resamples=100)
 SMALL = {
     'input_size': 64, 'model.backbone.pretrained': False, 'train_cfg.max_epochs': 1,
@@ -75,7 +77,7 @@ def test_folds_are_run_from_the_config_file_with_the_division(data, tmp_path, mo
 
 
 def test_folds_that_failed_are_named(data, tmp_path, monkeypatch):
-    job = Job('wl_kld_lite0_fpn fold 2', 'wl_kld_lite0_fpn', (), tmp_path / 'log.txt', None)
+    job = Job('wl_kld_lite0_fpn fold 2', 'wl_kld_lite0_fpn', (), tmp_path / 'log.txt')
     monkeypatch.setattr(own_folds, 'run_folds', lambda *args, **options: [Outcome(job, 1, 2.)])
     training = plan_training(data, work_dir=tmp_path / 'work', machine=Machine())
     with pytest.raises(ValueError, match='1 fold failed: wl_kld_lite0_fpn fold 2, see .*log.txt'):
@@ -148,6 +150,47 @@ def test_the_final_model_is_trained_on_all_images_as_long_as_the_folds_chose(fin
     assert cfg.train_cfg.max_epochs == 2 and cfg.param_scheduler[1].end == 3
     assert cfg.val_dataloader is None
     assert 'AUROC of nodule: 1.000' in finished.text and 'no image is left to test' in finished.text
+
+
+def schedule_config(param_scheduler):
+    loader = dict(dataset=dict(ann_file='a'))
+    return Config(dict(train_dataloader=loader, val_dataloader=loader, test_dataloader=loader,
+                       train_cfg=dict(max_epochs=8), param_scheduler=param_scheduler))
+
+
+@pytest.mark.parametrize('scheduler, end', [
+    (dict(type='CosineAnnealingLR', by_epoch=True), 8),
+    (dict(type='CosineAnnealingLR', by_epoch=True, end=6), 6),
+    (dict(type='LinearLR', by_epoch=False, end=50), 50)])
+@pytest.mark.parametrize('pack', [list, tuple, lambda entries: entries[0]])
+def test_every_scheduler_ends_with_that_of_the_folds(scheduler, end, pack, tmp_path):
+    cfg = schedule_config(pack([scheduler]))
+    own_final.check_schedule(cfg, tmp_path / 'own.py')
+    final = own_final.final_config(cfg, tmp_path / 'points.json', 3)
+    assert final.train_cfg.max_epochs == 3
+    assert [entry.end for entry in own_final.list_schedulers(final)] == [end]
+
+
+def test_a_schedule_by_iterations_without_an_end_is_rejected(tmp_path):
+    """mmengine would end it with the final model's few epochs, at another rate than the folds'."""
+    cfg = schedule_config([dict(type='LinearLR', by_epoch=False, end=50),
+                           dict(type='CosineAnnealingLR', by_epoch=False, begin=50)])
+    with pytest.raises(ValueError, match=r'own.py: param_scheduler\[1\] \(CosineAnnealingLR\) has '
+                                         'by_epoch=False and no end.*set its end.*--no-final'):
+        own_final.check_schedule(cfg, tmp_path / 'own.py')
+
+
+def test_such_a_schedule_is_rejected_before_the_folds_are_trained(
+        data, tmp_path, monkeypatch, capsys):
+    config = tmp_path / 'own.py'
+    config.write_text(f"_base_ = {str(ROOT / 'configs/windowloss/wl_kld_lite0_fpn.py')!r}\n"
+                      "param_scheduler = [dict(type='CosineAnnealingLR', by_epoch=False)]\n")
+    monkeypatch.setattr(own_folds, 'run_folds', lambda *args, **options: pytest.fail('it trains'))
+    with pytest.raises(SystemExit):
+        cli.main(['train', str(config), '--data', str(data), '--work-dir', str(tmp_path / 'work'),
+                  '--cfg-options', *(f'{key}={value}' for key, value in SMALL.items())])
+    error = capsys.readouterr().err
+    assert 'own.py: param_scheduler[0] (CosineAnnealingLR)' in error and 'end' in error
 
 
 def test_its_threshold_is_of_the_held_out_images_and_says_so(finished):

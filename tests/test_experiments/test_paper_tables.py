@@ -11,6 +11,8 @@ import pytest
 
 from mmwindow.evaluation import ImageEvents, froc_curve
 from mmwindow.evaluation.files.records import read_record, write_record
+from mmwindow.evaluation.froc_settings import FROCSettings
+from mmwindow.evaluation.hit_rules import DiskOverlap, make_hit_rule
 from mmwindow.evaluation.roc import auroc
 from mmwindow.evaluation.statistics.folds import mean_over_folds
 from mmwindow.experiments.paper_report import (
@@ -19,7 +21,7 @@ from mmwindow.experiments.paper_report import (
     make_report,
     read_paper,
 )
-from mmwindow.experiments.paper_tables import comma_separated, window_table
+from mmwindow.experiments.paper_tables import comma_separated
 from mmwindow.experiments.recompute import check_results
 from mmwindow.experiments.results import load_systems
 from mmwindow.experiments.short_events import shorten_events
@@ -257,6 +259,17 @@ def test_ablations_in_the_papers_order(tmp_path):
     assert [row[0] for row in tables['table1']['markdown'][1:]] == ['WL-MSE', 'WL-KLD']
 
 
+def test_ablations_alone_are_summarised_once_each(tmp_path):
+    for number in range(3):
+        write_run(tmp_path / 'runs', f'wl_kld_{number}', None, FOLD_0, is_ablation=True,
+                  window=dict(WINDOW, lower_radius=100 + number))
+    lines = []
+    tables = report([tmp_path / 'runs'], tmp_path, say=lines.append)
+    assert [line for line in lines if ' of 3: ' in line] == [
+        f'{number + 1} of 3: wl_kld_{number}, 100 resamples' for number in range(3)]
+    assert len(tables['table1']['csv']) == 4
+
+
 def test_a_changed_part_stands_below_its_system(tmp_path):
     """Worked by hand: fold 1 alone differs, by 0.25 in AUROC, half of it in the mean of two folds."""
     for fold, events, changed in ((0, FOLD_0, FOLD_0), (1, FOLD_1, [
@@ -287,13 +300,48 @@ def test_a_changed_part_stands_below_its_system(tmp_path):
     assert again['changed_parts'] == tables['changed_parts']
 
 
-def test_an_ablation_of_the_main_window_does_not_replace_the_main_config(two_systems):
-    summary = summarise(load_systems([two_systems])['wl_kld_lite0_fpn'], 'main', num_resamples=100)
-    rows = window_table([summary, summary], {'wl_kld_lite0_fpn': WINDOW}, [], has_folds=True)
-    assert len(rows['markdown']) == len(rows['csv']) == 2
+def test_an_ablation_of_the_main_window_does_not_replace_the_main_config(tmp_path):
+    """By name the ablation comes first; the row is that of the main config, of AUROC 1, not 0.5."""
+    write_run(tmp_path / 'runs', 'wl_kld_lite0_fpn', None, FOLD_0)
+    write_run(tmp_path / 'runs', 'wl_kld_again', None, [
+        *FOLD_0[:1], positive(2, 0.1, 0.1), *FOLD_0[2:]], is_ablation=True)
+    table = report([tmp_path / 'runs'], tmp_path)['table3']
+    rows = [row for row in table['markdown'][1:] if 'not run' not in row]
+    assert [row[:3] for row in rows] == [['2', '50', '200']] and rows[0][3].startswith('1.000 (')
+    assert [(row[3], row[4]) for row in table['csv'][1:]] == [('wl_kld_lite0_fpn', 1.)]
+
+
+def test_configs_of_one_window_have_a_row_each(tmp_path):
+    """Two main configs, and two ablations of another window; of AUROC 1 and 0.5 each."""
+    worse = [*FOLD_0[:1], positive(2, 0.1, 0.1), *FOLD_0[2:]]
+    for name, events, more in (
+            ('wl_kld_lite0_fpn', FOLD_0, {}), ('wl_kld_r50_fpn', worse, {}),
+            ('wl_kld_wide', FOLD_0, dict(is_ablation=True, window=dict(WINDOW, lower_radius=100))),
+            ('wl_kld_w', worse, dict(is_ablation=True, window=dict(WINDOW, lower_radius=100.)))):
+        write_run(tmp_path / 'runs', name, None, events, **more)
+    table = report([tmp_path / 'runs'], tmp_path)['table3']
+    rows = [row for row in table['markdown'][1:] if 'not run' not in row]
+    assert [(row[:3], row[3][:5]) for row in rows] == [
+        (['2 (wl_kld_lite0_fpn)', '50', '200'], '1.000'),
+        (['2 (wl_kld_r50_fpn)', '50', '200'], '0.500'),
+        (['2 (wl_kld_w)', '100', '200'], '0.500'), (['2 (wl_kld_wide)', '100', '200'], '1.000')]
+    assert [row[:4] for row in table['csv'][1:]] == [
+        ['2', '50', '200', 'wl_kld_lite0_fpn'], ['2', '50', '200', 'wl_kld_r50_fpn'],
+        ['2', '100', '200', 'wl_kld_w'], ['2', '100', '200', 'wl_kld_wide']]
 
 
 # Refused, with what differs.
+
+def test_a_system_is_read_by_the_rule_of_its_records():
+    own = dict(SETTINGS, budgets=[.1, 2.], convention='best', fp_denominator='normals',
+               statistics=['sensitivity_at_specificity_0.9'])
+    assert System('a', {}, {}, own).froc_settings() == FROCSettings(
+        (.1, 2.), 'best', 'normals', DiskOverlap())
+    assert System('a', {}, {}, dict(own, rule='distance', hit_radius=20)).froc_settings() == (
+        FROCSettings((.1, 2.), 'best', 'normals', make_hit_rule('distance', hit_radius=20)))
+    # Records of version 0.1 name no denominator.
+    assert System('a', {}, {}, SETTINGS).froc_settings() == FROCSettings()
+
 
 def test_a_run_without_result_is_refused_by_name(two_systems):
     (two_systems / 'retinanet_lite0_fpn/fold1/result.json').unlink()

@@ -87,6 +87,23 @@ def test_p_values_stand_next_to_corrected_ones(results):
         'p_value']
 
 
+def test_degrees_of_freedom_stand_with_each_difference(results):
+    """AUROC: 32 patients less two folds; else the 16 of them with a point. Older files name none."""
+    content = content_of(results)
+    differences = content['reference_minus_this']['differences']
+    assert {name: entry['degrees'] for name, entry in differences.items()} == {
+        name: 30 if name == 'auroc' else 14 for name in differences}
+    path = results / 'retinanet_lite0_fpn.json'
+    for entry in differences.values():
+        del entry['degrees']
+    path.write_text(json.dumps(content))
+    assert check_results(results, say=quiet) == []
+    differences['froc_score']['degrees'] = 13
+    path.write_text(json.dumps(content))
+    difference, = check_results(results, say=quiet)
+    assert 'differences froc_score degrees (13 and 14)' in difference
+
+
 def test_check_names_file_and_entry_and_writes_nothing(results, capsys):
     assert check_results(results, say=quiet) == []
     run_verb('--from-results', str(results), '--check')

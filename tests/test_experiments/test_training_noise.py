@@ -94,6 +94,20 @@ def test_difference_over_images_and_trainings_by_hand(folders):
                                [-.2, .4])
 
 
+def test_the_degrees_of_freedom_of_a_file_are_taken(folders):
+    """Twelve in place of all units but one: the same width is of a smaller, less sure deviation."""
+    path = folders[0] / 'retinanet.json'
+    filed = json.loads(path.read_text())
+    filed['reference_minus_this']['differences']['auroc']['degrees'] = 12.
+    path.write_text(json.dumps(filed))
+    found = add_noise(folders[0], measure_noise(*folders))['RetinaNet']['auroc'].interval
+    images = (.02 / stats.t.ppf(.975, 12)) ** 2
+    total = images + .0005
+    free = total ** 2 / (images ** 2 / 12 + .0005 ** 2 / 2)
+    half = stats.t.ppf(.975, free) * total ** .5
+    np.testing.assert_allclose([found.low, found.high], [.1 - half, .1 + half])
+
+
 def test_interval_of_parts_reaches_the_share_it_promises():
     """A part of 20 degrees of freedom and one of 8, as variances that are estimated."""
     rng = np.random.default_rng(1)

@@ -135,7 +135,8 @@ def test_a_gpu_named_twice_is_refused(text):
 def test_without_a_number_nothing_is_chosen():
     broken = candidate('x', 'a', None, .6)
     assert choose([broken, candidate('x', 'b', .5, .0)]).setting == 'b'
-    with pytest.raises(ValueError, match='x: no setting has both an AUROC and a FROC score'):
+    with pytest.raises(ValueError, match='x: no setting has both an AUROC and a FROC score; is there '
+                                         'an image .* among those that judge'):
         choose([broken])
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmwindow.evaluation import FROCSettings, ImageEvents
+from mmwindow.experiments import candidates
 from mmwindow.experiments.candidates import Candidate, CandidateTests, has_same_predictions
 from mmwindow.experiments.variant_comparison import (
     describe_variants,
@@ -40,6 +41,19 @@ def test_deviation_over_ends_by_hand():
     assert row['recall@0.1'] == pytest.approx(.2 / 2 ** .5) and row['auroc'] == 0
     assert [row['rule'] for row in deviations_over_ends(
         [*variants, variant('last@7_mirror', 0, 1)])] == ['last', 'last_mirror']
+
+
+def test_numbers_of_folds_are_counted_once(monkeypatch):
+    """Four ends of two folds: eight countings, however often the three metrics ask for them."""
+    counted = []
+
+    def count(events, settings):
+        counted.append(len(events))
+        return dict.fromkeys(('auroc', 'recall@0.1', 'froc_score'), .5)
+    monkeypatch.setattr(candidates, 'fold_metrics', count)
+    variants = [variant(f'last@{end}', end, 10 - end) for end in (1, 2, 3, 4)]
+    row, = deviations_over_ends(variants)
+    assert row['auroc'] == 0 and counted == [20] * 8
 
 
 def test_deviation_over_folds_by_hand():

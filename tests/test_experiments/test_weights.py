@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmwindow.engine.run_file import TrainingRun, write_run
 from mmwindow.engine.safe_loading import load_own_checkpoint
 from mmwindow.experiments.plan import RunSettings
 from mmwindow.experiments.run_folders import complete_config
@@ -73,6 +74,23 @@ def test_epochs_that_are_gone_or_damaged_are_named(training):
         find_weights(training, parse_weights('mean3'))
     with pytest.raises(ValueError, match='there are those of no epoch'):
         find_weights(training / 'none', parse_weights('last'))
+
+
+@pytest.mark.parametrize('text', ['last', 'mean2'])
+def test_the_end_of_a_training_is_not_another_epoch(text, training):
+    """It ended at epoch 5: without that checkpoint epoch 4 is not its last."""
+    rule = parse_weights(text)
+    write_run(training, TrainingRun(epoch=5, is_finished=True))
+    assert find_weights(training, rule)[-1].name == 'epoch_5.pth'
+    (training / 'epoch_5.pth').unlink()
+    with pytest.raises(ValueError, match=f'weights {text} need the checkpoint of epoch 5.*'
+                                         'the newest is epoch_4.pth') as error:
+        find_weights(training, rule)
+    assert '\n' not in str(error.value)
+    assert find_weights(training, parse_weights(f'{text}@4'))[-1].name == 'epoch_4.pth'
+    for epoch in (1, 2, 3, 4):  # those by iterations tell of no epoch
+        (training / f'epoch_{epoch}.pth').rename(training / f'iter_{epoch}00.pth')
+    assert find_weights(training, rule)[-1].name == 'iter_400.pth'
 
 
 @pytest.mark.parametrize('weights, kept, expected', [

@@ -1,6 +1,6 @@
 """Two systems on the same images, compared pairwise."""
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,8 @@ class Comparison:
         num_resamples, seed, num_units, num_images: Of the bootstrap.
         stratify_by: As asked for.
         settings: Budgets, convention, denominator of the FP rate.
+        degrees: Of freedom of the variance behind each of :attr:`differences`; empty where they were
+            not asked for.
     """
     first: dict[str, Any]
     second: dict[str, Any]
@@ -77,6 +79,7 @@ class Comparison:
     num_images: int
     stratify_by: str | None
     settings: FROCSettings
+    degrees: dict[str, int] = field(default_factory=dict)
 
 
 def match_images(first: Sequence[ImageEvents], second: Sequence[ImageEvents]) -> list[ImageEvents]:

@@ -100,7 +100,8 @@ def compare_over_folds(first: Folds, second: Folds, settings: FROCSettings | Non
         first=estimates[0], second=estimates[1], differences=differences, p_values=p_values,
         reasons=reasons, delong=test, replicates=replicates, num_resamples=num_resamples, seed=seed,
         num_units=len(tables[0].units), num_images=len(tables[0].events), stratify_by=None,
-        settings=settings)
+        settings=settings, degrees={name: free_units(name, tables[0]) - 1
+                                    for name, found in differences.items() if found is not None})
 
 
 def no_test_reason(table: FoldedEvents) -> str:
@@ -112,6 +113,18 @@ def no_test_reason(table: FoldedEvents) -> str:
         f'no p-value: {count_words(units, "patient")} (images where none is named) in '
         f'{count_words(len(table.folds), "fold")}; a '
         f'test needs at least {needed}')
+
+
+def free_units(name: str, table: FoldedEvents) -> int:
+    """Return the units that tell the variance of a difference; one less are its degrees of freedom.
+
+    Of one fold as in a single test. Few patients with a point in each fold tell a variance badly, so
+    that of a share of points these alone count, and each further fold costs one.
+    """
+    counted = table.counted_folds(name)
+    if name == AUROC or len(counted) == 1:
+        return table.free_units(name)
+    return sum(table.carriers(name, fold) for fold in counted) - len(counted) + 1
 
 
 def compare_means(name: str, difference: float, between: FoldStatistics, table: FoldedEvents,
@@ -134,8 +147,7 @@ def compare_means(name: str, difference: float, between: FoldStatistics, table: 
     is_share, units = has_closed_interval(name), table.counted_units(name)
     counted = table.counted_folds(name)
     carriers = sum(table.carriers(name, fold) for fold in counted)
-    # Of one fold as in a single test. Few patients with a point in each fold tell a variance badly.
-    free = units if len(counted) == 1 else carriers - len(counted) + 1
+    free = free_units(name, table)
     variance = mean_variance(name, between, table)
     if free < 2 or np.isnan(variance) or not is_share and variance < NO_DEVIATION ** 2:
         return None, None

@@ -4,10 +4,11 @@
     CONFIG [CONFIG ...] --out DIR      the configs' own train, val and test files
 
 Each run has a folder DIR/<config>/fold<k> (DIR/<config>/single without folds): config.py, log.txt,
-training/ with the checkpoints, test.json and val.json (records of the best checkpoint) and
-result.json. The same command again resumes where it was stopped and reuses what is finished: where
-only the scoring code has changed, runs are tested again and never trained again. A run that fails
-does not stop the others; it is named at the end and the exit status is 1.
+training/ with the checkpoints, test.json and val.json (records of the weights of --weights, by
+default the best checkpoint) and result.json. The same command again resumes where it was stopped and
+reuses what is finished: where only the scoring code has changed, runs are tested again and never
+trained again. A run that fails does not stop the others; it is named at the end and the exit status
+is 1.
 Next: tools/make_tables.py DIR --out FOLDER.
 """
 import argparse

@@ -7,10 +7,11 @@
 
 Each config is trained once with each setting: a name and one or more overrides. Its folder is
 DIR/<setting>/<config>, as tools/run_folds.py makes it; the same command resumes where it was stopped.
-Printed is a table of the validation numbers at the best epoch, with intervals and a test against the
-chosen setting. Chosen is the setting with the highest mean of AUROC and FROC score, for each config
-and for all together. One split's validation images are few: with --folds each setting is trained on
-every fold and judged by the mean over folds.
+Printed is a table of the numbers on the images of --judge, by the weights of --weights (by default
+the validation images and the best epoch), with intervals and a test against the chosen setting.
+Chosen is the setting with the highest mean of AUROC and FROC score, for each config and for all
+together. One split's validation images are few: with --folds each setting is trained on every fold
+and judged by the mean over folds.
 
 A protocol that can tell: divide the development images alone, and compare with a reference.
 

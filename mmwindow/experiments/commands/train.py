@@ -102,7 +102,10 @@ def _train_on_data(args: argparse.Namespace, data: str, checkpoint: str | None,
     if dry_run:
         print('nothing was trained (--dry-run)')
     elif training.is_folded:
+        from mmwindow.experiments.own_final import check_schedule
         from mmwindow.experiments.own_folds import finish_folds, train_folds
+        if not no_final:  # said before the folds are trained, not after
+            check_schedule(training.cfg, training.config)
         train_folds(training, args.cfg_options, args.amp, args.command_line)
         print(finish_folds(training, args.amp, not no_final, args.report), end='')
     else:

@@ -204,18 +204,18 @@ def analyse_cell(runs: Sequence[StudyRun], results: Path, baseline: str, num_res
                   for one in filed.values()))
 
 
-def describe_interval(interval: Interval | None) -> dict[str, float] | None:
+def describe_ends(interval: Interval | None) -> dict[str, float] | None:
     """Return the ends of an interval as plain data."""
     return None if interval is None else dict(low=interval.low, high=interval.high)
 
 
-def describe_difference(difference: SeedDifference) -> dict[str, Any]:
+def describe_seed_difference(difference: SeedDifference) -> dict[str, Any]:
     """Return a difference as plain data; no number is None."""
     estimate = difference.estimate
     return dict(
         difference=None if np.isnan(estimate) else estimate,
         seeds=[None if np.isnan(value) else value for value in difference.seeds],
-        images=describe_interval(difference.images), total=describe_interval(difference.total),
+        images=describe_ends(difference.images), total=describe_ends(difference.total),
         p=difference.p_value)
 
 
@@ -231,10 +231,11 @@ def describe_cell(result: CellResult, sizes: Sizes) -> dict[str, Any]:
             for name, value in result.deviations[system].items()},
             training_seconds=round(result.seconds[system], 1))
             for system, means in result.means.items()},
-        minus_baseline={system: {name: dict(describe_difference(comparison.differences[name]),
+        minus_baseline={system: {name: dict(describe_seed_difference(comparison.differences[name]),
                                             outcome=outcome(comparison.differences[name]))
                                  for name in (AUROC, *PAPER_METRICS[1:])}
                         for system, comparison in result.comparisons.items()},
         compared_with=reference_level(result.cell),
-        froc_score_change={system: dict(describe_difference(change), outcome=change_outcome(change))
+        froc_score_change={system: dict(describe_seed_difference(change),
+                                        outcome=change_outcome(change))
                            for system, change in result.changes.items()})

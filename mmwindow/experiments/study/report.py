@@ -90,8 +90,9 @@ def factor_rows(factor: Factor | None, results: Mapping[str, CellResult], labels
                          f'{format_number(means[FROC_SCORE])} '
                          f'({format_number(result.deviations[system][FROC_SCORE])})',
                          format_number(means[AUROC]),
-                         *(difference_cells(compared.differences, result.cell.expected,
-                                            is_window_loss(system)) if compared else [''] * 6),
+                         *(seed_difference_cells(
+                             compared.differences, result.cell.expected, is_window_loss(system))
+                           if compared else [''] * 6),
                          *change_cells(result.changes.get(system), result.cell.change,
                                        is_window_loss(system))])
         missing = [run for run in result.missing if not is_left_out(run.system, factor)]
@@ -112,8 +113,8 @@ def is_left_out(system: str, factor: Factor | None) -> bool:
             and paper_key(system, CLASSIFIERS) is not None)
 
 
-def difference_cells(differences: Mapping[str, SeedDifference], expected: str, with_expected: bool
-                     ) -> list[str]:
+def seed_difference_cells(differences: Mapping[str, SeedDifference], expected: str,
+                          with_expected: bool) -> list[str]:
     """Return the cells of a system's differences to the baseline at one level."""
     froc, area = differences[FROC_SCORE], differences[AUROC]
     return [format_ends(froc.estimate, froc.total or froc.images),
@@ -178,12 +179,11 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
     by_name = {result.cell.name: result for result in results}
     factors = [factor for factor in FACTORS.values()
                if any(level.name in by_name and level.name != BASE for level in factor.levels)]
-    code = frozenset().union(*(result.code for result in results))
     write_json(folder / f'{NAME}.json', dict(
         command=command_line, machine=describe_machine(), versions=describe_versions(),
         sizes=asdict(sizes), amp=amp, seeds=list(seeds), baseline=baseline, systems=labels,
         **({'test': {test: OTHER_TESTS[test]}} if test else {}),
-        num_resamples=num_resamples, codes=sorted(code),
+        num_resamples=num_resamples, codes=sorted(code_versions(results)),
         expected={factor.letter: factor.expected for factor in FACTORS.values()},
         cells=[describe_cell(result, sizes) for result in results]))
     panels = [panel for factor in factors
@@ -194,24 +194,9 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
             plot_levels(panels, folder / f'{NAME}.{suffix}', f'FROC score minus {labels[baseline]}')
     lines = ['# When does Window Loss win', '',
              f'Made by `{command_line}`. What was varied and expected: docs/study.md.', '',
-             *describe_intervals(sizes, seeds, num_resamples, amp), '']
-    if test:
-        options = ', '.join(f'{name} {value}' for name, value in OTHER_TESTS[test].items())
-        lines += [f'**Tested in another way, {options}**, where a system has it. What was expected '
-                  'was expected of the usual tests.', '']
-    if panels:
-        lines += [f'![Differences by level]({NAME}.png)', '',
-                  'In parentheses: what was expected of WL-KLD. Classifiers are in the tables alone.',
-                  '']
-    missing = [run.name for result in results for run in result.missing]
-    if missing:
-        lines += [f'**Not complete: {count_words(len(missing), "run is", "runs are")} missing**, as '
-                  f'{missing[0]}.', '']
-    if len(code) > 1:
-        lines += [f'**{len(code)} versions of the code** (training, scoring) made these runs: '
-                  f'{"; ".join(sorted(code))}.', '']
-    machines = sorted(frozenset().union(*(result.machines for result in results)))
-    lines += [f'Trained on {"; ".join(machines)}.', '']
+             *describe_intervals(sizes, seeds, num_resamples, amp), '',
+             *describe_other_test(test), *describe_figure(bool(panels)),
+             *describe_study_runs(results)]
     if BASE in by_name:
         lines += ['## Base', '', markdown_table(factor_rows(None, by_name, labels, baseline, sizes)),
                   '']
@@ -223,6 +208,42 @@ def write_report(results: Sequence[CellResult], folder: Path, systems: Sequence[
     path = folder / 'README.md'
     write_text(path, '\n'.join(lines))
     return path
+
+
+def code_versions(results: Sequence[CellResult]) -> frozenset[str]:
+    """Return the versions of the code (training, scoring) that made the runs."""
+    return frozenset().union(*(result.code for result in results))
+
+
+def describe_other_test(test: str) -> list[str]:
+    """Return what is said of another way to test than the usual one, as lines; none of that."""
+    if not test:
+        return []
+    options = ', '.join(f'{name} {value}' for name, value in OTHER_TESTS[test].items())
+    return [f'**Tested in another way, {options}**, where a system has it. What was expected '
+            'was expected of the usual tests.', '']
+
+
+def describe_figure(is_there: bool) -> list[str]:
+    """Return the figure and what is to be said of it, as lines."""
+    return [f'![Differences by level]({NAME}.png)', '',
+            'In parentheses: what was expected of WL-KLD. Classifiers are in the tables alone.',
+            ''] if is_there else []
+
+
+def describe_study_runs(results: Sequence[CellResult]) -> list[str]:
+    """Return which runs are missing, and which code and machines made the others, as lines."""
+    lines = []
+    missing = [run.name for result in results for run in result.missing]
+    if missing:
+        lines += [f'**Not complete: {count_words(len(missing), "run is", "runs are")} missing**, as '
+                  f'{missing[0]}.', '']
+    code = code_versions(results)
+    if len(code) > 1:
+        lines += [f'**{len(code)} versions of the code** (training, scoring) made these runs: '
+                  f'{"; ".join(sorted(code))}.', '']
+    machines = sorted(frozenset().union(*(result.machines for result in results)))
+    return [*lines, f'Trained on {"; ".join(machines)}.', '']
 
 
 def describe_intervals(sizes: Sizes, seeds: Sequence[int], num_resamples: int, amp: bool

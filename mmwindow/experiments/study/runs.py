@@ -80,12 +80,12 @@ class StudyRun:
                     files=data_options(self.cell, 'DATA', self.seed),
                     data=describe_data(self.cell, self.sizes, self.seed), amp=self.amp,
                     **({'rule': [self.test, OTHER_TESTS[self.test]]} if self.test else {}))
-        return hashlib.sha256((config_text(self.config) + json.dumps(rest, sort_keys=True)).encode()
-                              ).hexdigest()
+        text = design_config_text(self.config) + json.dumps(rest, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 @lru_cache
-def config_text(config: Path) -> str:
+def design_config_text(config: Path) -> str:
     """Return a config, complete; the folder of the data in it is replaced by the study's."""
     return load_config(config, cfg_options={'dataset.data_root': 'DATA/'}).pretty_text
 

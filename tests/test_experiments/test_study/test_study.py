@@ -370,8 +370,8 @@ def test_a_result_of_other_settings_counts_for_nothing(tmp_path, configs):
     study = make_study(tmp_path, configs, parts=('base',), seeds=(0,))
     call(study)
     configs[0].write_text(configs[0].read_text() + 'optim_wrapper = dict(optimizer=dict(lr=.1))\n')
-    from mmwindow.experiments.study.runs import config_text
-    config_text.cache_clear()
+    from mmwindow.experiments.study.runs import design_config_text
+    design_config_text.cache_clear()
     filed = [path.read_bytes() for path in sorted(study.results.rglob('*.gz'))]
     for out in (study.out, tmp_path / 'other'):  # whose folder holds nothing of it
         with pytest.raises(ValueError, match=r"'base wl_kld_tiny seed 0' .* another design"):
