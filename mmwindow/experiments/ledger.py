@@ -28,15 +28,16 @@ class Training:
         setting: Name of what was tried; '' for a run of a result.
         identity: Two files that tell of one training give the same.
         seconds: It took; None where that is not known, as of one that is not finished.
-        tried: The config's name and the overrides of the setting; None where they are not known, as
-            of the folder of a run. Two files may give one name to different overrides.
+        tried: The overrides of the setting; None where they are not known, as of the folder of a
+            run. Two files may give one name to different overrides, or configs of different names
+            the same.
     """
 
     system: str
     setting: str
     identity: str
     seconds: float | None
-    tried: tuple[str, str] | None = None
+    tried: str | None = None
 
 
 @dataclass
@@ -51,12 +52,12 @@ class Account:
     """
 
     system: str
-    settings: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    settings: dict[str, set[str]] = field(default_factory=dict)
     trainings: dict[str, Training] = field(default_factory=dict)
 
     @property
     def num_settings(self) -> int:
-        """Configs with overrides that were tried; a name of which no more is known counts as one."""
+        """Overrides that were tried; a name of which no more is known counts as one."""
         known = set().union(*self.settings.values())
         return len(known) + sum(not tried for tried in self.settings.values())
 
@@ -103,7 +104,7 @@ def read_ledger(places: Sequence[str | Path]) -> dict[str, Account]:
                 account.trainings[one.identity] = one
             if one.setting:
                 account.settings.setdefault(one.setting, set()).update(
-                    [one.tried] if one.tried else [])
+                    [] if one.tried is None else [one.tried])
     order = list(PUBLISHED_SYSTEMS)
     return {name: accounts[name] for name in sorted(accounts, key=lambda name: (
         order.index(name) if name in order else len(order), name))}
@@ -173,7 +174,7 @@ def read_candidate_entry(path: Path, content: Mapping[str, Any], entry: Any) -> 
     for run in runs:
         identity = run.get('mark') or describe_identity(entry.get('config') or system, overrides, run)
         yield Training(system_key(system), setting, identity, run.get('training_seconds'),
-                       (system, overrides))
+                       overrides)
 
 
 def describe_identity(config: str, overrides: str, run: Mapping[str, Any]) -> str:

@@ -86,6 +86,13 @@ def test_settings_of_one_name_and_other_overrides_are_two(tmp_path):
     assert 'RetinaNet (2)' in describe_ledger(accounts)
 
 
+def test_a_setting_of_a_renamed_config_is_one(tmp_path):
+    for name in ('wspl_lite0', 'wspl_lite0_fracatlas'):
+        write_choice(tmp_path, name, candidate(name, 'a', [name]), candidate(name, 'b', [f'{name}2']))
+    account = read_ledger([tmp_path])['wspl']
+    assert (account.num_settings, len(account.trainings)) == (2, 4)
+
+
 def test_run_folders_count_with_the_files_that_tell_of_them(tmp_path):
     """A run of the file, one more, one that is not finished, and a test of a finished one."""
     write_choice(tmp_path / 'results', 'a', candidate('fcos_lite0_fpn', 'plain', ['1']))
