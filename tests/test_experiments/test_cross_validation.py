@@ -548,7 +548,7 @@ def test_resumed_epoch_is_validated_where_it_is_due(epoch, validates):
     """Every second epoch and the last of five; a fresh start has nothing to validate."""
     calls = []
     runner = SimpleNamespace(
-        epoch=epoch, iter=3 * epoch, train_loop=SimpleNamespace(
+        epoch=epoch, iter=3 * epoch, hooks=[], train_loop=SimpleNamespace(
             val_interval=2, max_epochs=5, val_begin=1, dataloader=[0, 1, 2]),
         val_loop=SimpleNamespace(run=lambda: calls.append(1)),
         logger=SimpleNamespace(info=lambda text: None))
