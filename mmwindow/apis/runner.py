@@ -19,6 +19,7 @@ from mmwindow.engine.checkpoint import check_checkpoint  # noqa: F401  (its plac
 from mmwindow.engine.cpu.distributed import PATIENCE, init_cpu_process_group
 from mmwindow.engine.cpu.memory import keep_freed_memory
 from mmwindow.engine.hooks import ProgressHook, RankWatchHook
+from mmwindow.engine.run_file import RUN_FILE
 from mmwindow.evaluation.metric_names import PAPER_METRICS
 from mmwindow.utils.environment import describe_machine
 from mmwindow.utils.processes import rank_of_environment
@@ -51,13 +52,15 @@ def quiet_mmengine(is_quiet: bool = True) -> Iterator[None]:
             handler.setLevel(old_level)
 
 
-def build_runner(cfg: Config, verbose: bool = True) -> Runner:
+def build_runner(cfg: Config, verbose: bool = True, is_test: bool = False) -> Runner:
     """Build the runner; on a machine without GPUs with a gloo process group.
 
     Args:
         cfg: Complete.
         verbose: Let mmengine's log go to the screen as well as to its file; without it the screen
             gets a line of progress.
+        is_test: In the folder of a training the config stays the training's, from which later tests
+            read what the model is and what it is tested on; mmengine would write this test's over it.
 
     Raises:
         ValueError: The config names a type or an argument that is not known.
@@ -76,13 +79,27 @@ def build_runner(cfg: Config, verbose: bool = True) -> Runner:
     name_experiment(cfg)
     with config_errors(cfg), contextlib.nullcontext() if verbose else contextlib.redirect_stdout(
             io.StringIO()):
-        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        with keep_config(cfg) if is_test else contextlib.nullcontext():
+            runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     if not verbose:
         runner.logger.handlers[:] = [handler for handler in runner.logger.handlers
                                      if isinstance(handler, logging.FileHandler)]
     register_once(runner, ProgressHook(metrics=[f'froc/{name}' for name in PAPER_METRICS]))
     register_once(runner, RankWatchHook())
     return runner
+
+
+@contextlib.contextmanager
+def keep_config(cfg: Config) -> Iterator[None]:
+    """Let a runner write no config into a work dir that a training has made."""
+    work_dir = Path(cfg.work_dir)
+    dump = Runner.dump_config
+    if (work_dir / RUN_FILE).exists() or any(work_dir.glob('*.pth')):
+        Runner.dump_config = lambda runner: None
+    try:
+        yield
+    finally:
+        Runner.dump_config = dump
 
 
 def name_experiment(cfg: Config) -> None:

@@ -174,7 +174,7 @@ def _test(cfg: Config, files: ModelPlace, out: str | Path | None, verbose: bool,
           ) -> dict[str, float]:
     """Test with outputs that no other command writes; see :func:`test`."""
     name = str(files.config or files.weights)
-    runner = build_runner(cfg, verbose)
+    runner = build_runner(cfg, verbose, is_test=True)
     keep = KeepImagesHook()
     for hook in (CheckpointContentHook(), NonFiniteHook(), *[keep] * (job.report is not None)):
         register_once(runner, hook)
