@@ -76,7 +76,6 @@ def test_a_scheduler_that_validations_move_on_is_moved_once(noisy_config, cut_an
 def test_a_training_resumed_in_another_folder_has_a_best_checkpoint_of_its_own(
         noisy_config, run_training, tmp_path, capsys):
     run_training(noisy_config(), tmp_path / 'first')
-    best = read_run(tmp_path / 'first').best
     capsys.readouterr()
     run_training(noisy_config(), tmp_path / 'second', resume=tmp_path / 'first/epoch_2.pth')
     run = read_run(tmp_path / 'second')
@@ -84,7 +83,7 @@ def test_a_training_resumed_in_another_folder_has_a_best_checkpoint_of_its_own(
     assert run.best.epoch in (2, 3)
     assert run.best.checkpoint == f'best_froc_auroc_epoch_{run.best.epoch}.pth'
     assert run.best.metrics['froc/auroc'] == pytest.approx(run.best.score)
-    assert best.epoch == 3 or 'is chosen anew' in capsys.readouterr().out
+    assert capsys.readouterr().out.count(f'is not in {tmp_path}/second: the best is chosen anew') == 1
 
 
 @pytest.mark.parametrize('sampler', [

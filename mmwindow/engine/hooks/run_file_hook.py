@@ -20,6 +20,8 @@ from mmwindow.engine.run_file import (
 from mmwindow.utils.files import replace_nan
 from mmwindow.utils.operating_points import ModelOperatingPoints
 
+NUMBER = re.compile(r'(\d+)\.pth$')  # of the epoch, or the iteration, in a checkpoint's name
+
 
 @HOOKS.register_module(name=['RunFileHook', 'TrainingTimeHook'])
 class RunFileHook(Hook):
@@ -72,15 +74,14 @@ class RunFileHook(Hook):
         if path is None or (self.run.best and self.run.best.checkpoint == Path(path).name
                             and self.run.best.score == score):
             return
-        best = BestCheckpoint(Path(path).name, key, float(score), runner.epoch)
-        number = re.search(r'(\d+)\.pth$', best.checkpoint)
-        if number and int(number[1]) != (runner.epoch if hook.by_epoch else runner.iter):
+        best = BestCheckpoint(Path(path).name, key, float(score), runner.epoch,
+                              replace_nan(metrics or {}), self.operating_points)
+        now, number = runner.epoch if hook.by_epoch else runner.iter, NUMBER.search(best.checkpoint)
+        if number and int(number[1]) != now:
             # Of an earlier validation, whose numbers are lost with the run file that had them.
-            self.run = replace(self.run, best=replace(
-                best, epoch=int(number[1]) if hook.by_epoch else runner.epoch))
-        else:
-            self.run = replace(self.run, best=replace(
-                best, metrics=replace_nan(metrics or {}), operating_points=self.operating_points))
+            best = replace(best, metrics={}, operating_points=None,
+                           epoch=int(number[1]) if hook.by_epoch else runner.epoch)
+        self.run = replace(self.run, best=best)
         self._write(runner)
 
     def after_train(self, runner: Any) -> None:
